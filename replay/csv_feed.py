@@ -1,0 +1,165 @@
+"""Market data from a CSV file, plain, gzip or zstd."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from itertools import chain
+from operator import length_hint
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from replay.columns import Run, run_of
+from replay.files import BLOCK_BYTES, MAX_LINE_BYTES, LineBlock, LineFile
+from replay.formats import Kind, Layout, recognise
+from replay.rows import BadRowError, OnReject, Reason, RejectedRow, RowParser
+from sengine.domain.events import MarketEvent
+
+# Around a bad row this many lines are parsed one by one; the halves of a block that are clean stay fast.
+_SLOW_LINES: Final = 256
+
+# polars unpacks a buffer that begins like a gzip, zstd or zlib stream; in the middle of a text that is a broken row.
+_LOOKS_PACKED: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"x\x01", b"x^", b"x\x9c", b"x\xda")
+
+
+class CsvFeed:
+    """The events of a CSV file, in file order, once: ``for event in feed``.
+
+    A row that cannot be an event goes to ``on_reject`` in its turn; what that raises ends the iteration. Opening raises
+    ``DataError`` when the file is missing, empty or of no known kind; iterating does when its compression is damaged,
+    after the rows before the damage.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        on_reject: OnReject,
+        *,
+        block_bytes: int = BLOCK_BYTES,
+        max_line_bytes: int = MAX_LINE_BYTES,
+    ) -> None:
+        self.path = str(path)
+        self._on_reject = on_reject
+        self._file = LineFile(self.path, block_bytes=block_bytes, max_line_bytes=max_line_bytes)
+        try:
+            header = self._file.header.decode("utf-8", "replace")
+            self.layout: Layout = recognise(self.path, _cells(header))
+        except BaseException:
+            self._file.close()
+            raise
+        self._parser = RowParser(self.layout)
+        self._timestamp_at = self.layout.positions[0]
+        self._last_line = 1
+        self._rows_left: Iterator[int] = iter(())
+
+    def __iter__(self) -> Iterator[MarketEvent]:
+        return chain.from_iterable(self._runs())
+
+    def position(self) -> str:
+        """File and line of the event that came last, as ``path:line``."""
+        return f"{self.path}:{self._last_line - length_hint(self._rows_left)}"
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the file on disk; 0 for a pipe."""
+        return self._file.size_bytes
+
+    def fraction_done(self) -> float | None:
+        """How much of the file was read, 0 to 1; ``None`` for a pipe."""
+        return self._file.fraction_done()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _runs(self) -> Iterator[Iterator[MarketEvent]]:
+        try:
+            for block in self._file.blocks():
+                if block.too_long:
+                    self._reject(block.first_line, Reason.LINE_TOO_LONG, "the line is too long to be a row; skipped")
+                else:
+                    yield from self._runs_of(block)
+        finally:
+            self._file.close()
+
+    def _runs_of(self, block: LineBlock) -> Iterator[Iterator[MarketEvent]]:
+        run = self._fast_run(block)
+        if run is not None:
+            self._last_line = block.first_line + block.lines - 1
+            self._rows_left = run.rows_left
+            yield run.events
+        elif block.lines > _SLOW_LINES:
+            for half in _halves(block):
+                yield from self._runs_of(half)
+        else:
+            yield self._slow_run(block)
+
+    def _fast_run(self, block: LineBlock) -> Run | None:
+        text = block.text
+        if b'"' in text or text.startswith(_LOOKS_PACKED):
+            return None
+        try:
+            table = pl.read_csv(text, has_header=False, schema=self._schema(text), quote_char=None)
+        except pl.exceptions.PolarsError:
+            return None
+        if table.height != block.lines:
+            return None
+        table = table.select(self.layout.names)
+        # A row cut short looks like one with empty levels at the end; only its commas tell.
+        if (
+            self.layout.kind is Kind.DEPTH
+            and any(column.null_count() for column in table.get_columns())
+            and text.count(b",") != block.lines * (self.layout.width - 1)
+        ):
+            return None
+        return run_of(table, self.layout)
+
+    def _schema(self, text: bytes) -> dict[str, type[pl.DataType]]:
+        """Types by column. The first row tells whether timestamps are whole numbers or text."""
+        first_row = text[: text.index(b"\n")].split(b",", self._timestamp_at + 1)
+        whole = len(first_row) > self._timestamp_at and first_row[self._timestamp_at].strip().isdigit()
+        types: dict[str, type[pl.DataType]] = dict.fromkeys(self.layout.numbers, pl.Float64)
+        types |= {"timestamp": pl.Int64 if whole else pl.String, "seq": pl.Int64}
+        names = dict(zip(self.layout.positions, self.layout.names, strict=True))
+        # Columns that nobody asked for are parsed too, as text: leaving them out would hide a row with too many cells.
+        columns = (names.get(at, f"column {at}") for at in range(self.layout.width))
+        return {name: types.get(name, pl.String) for name in columns}
+
+    def _slow_run(self, block: LineBlock) -> Iterator[MarketEvent]:
+        self._rows_left = iter(())
+        for number, line in enumerate(block.text[:-1].split(b"\n"), block.first_line):
+            if not line.strip():
+                continue
+            try:
+                event = self._parser.event(_cells(line.decode("utf-8", "surrogateescape")))
+            except BadRowError as bad:
+                self._reject(number, bad.reason, bad.detail)
+            else:
+                self._last_line = number
+                yield event
+
+    def _reject(self, line: int, reason: Reason, detail: str) -> None:
+        self._on_reject(RejectedRow(self.path, line, reason.value, detail, f"{self.path}:{line}"))
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of a line, quoted or not. A quote that is not closed takes the rest of the line with it."""
+    if '"' not in line:
+        return line.split(",")
+    try:
+        return next(csv.reader([line.rstrip("\r")]), [])
+    except csv.Error:  # a quoted cell larger than the csv module takes
+        return []
+
+
+def _halves(block: LineBlock) -> tuple[LineBlock, LineBlock]:
+    """A block of at least two lines, cut at the line end nearest before its middle, or else after it."""
+    text = block.text
+    middle = len(text) // 2
+    cut = text.rfind(b"\n", 0, middle) + 1 or text.index(b"\n", middle) + 1
+    lines = text.count(b"\n", 0, cut)
+    return (
+        LineBlock(block.first_line, lines, text[:cut]),
+        LineBlock(block.first_line + lines, block.lines - lines, text[cut:]),
+    )

@@ -1,0 +1,49 @@
+"""A run's result as JSON: the machine's form of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from replay.session import RunResult
+from sengine.clock import format_timestamp
+from sengine.domain.signal import Disposition
+
+
+def report_of(result: RunResult, initial_capital: float) -> dict[str, Any]:
+    """The result as plain values. Money is in quote currency, latencies are microseconds, ``None`` is not defined."""
+    signals: dict[str, Any] = {"total": result.signals_total}
+    for disposition in Disposition:
+        signals[disposition.value] = result.dispositions.get(disposition, 0)
+    signals["filtered_by"] = result.filtered_by
+    metrics = msgspec.structs.asdict(result.performance) | {"initial_capital": initial_capital}
+    return {
+        "ticks": result.ticks,
+        "rejected": result.rejected,
+        "gaps": result.gaps,
+        "signals": signals,
+        "orders": result.orders,
+        "fills": result.fills,
+        "positions": [
+            {
+                "strategy_id": position.strategy_id,
+                "symbol": position.symbol,
+                "quantity": position.quantity,
+                "average_price": position.average_price,
+                "realized_pnl": position.realized_pnl,
+                "unrealized_pnl": position.unrealized_pnl,
+                "commission": position.commission,
+            }
+            for position in result.positions
+        ],
+        "metrics": metrics,
+        "latency_us": {"on_tick": result.on_tick_us, "tick": result.tick_us},
+        "ticks_per_second": result.ticks_per_second,
+        "elapsed_s": result.elapsed_s,
+        "from": format_timestamp(result.first_ns) if result.ticks else None,
+        "to": format_timestamp(result.last_ns) if result.ticks else None,
+        "strategy_errors": result.fault_counts,
+        "failed_strategies": [{"strategy_id": name, "reason": reason} for name, reason in result.failed_strategies],
+        "digest": result.digest,
+    }

@@ -1,0 +1,181 @@
+"""A replay run: files in, the engine's loop, a result out. What differs from live is the feed and the venue."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from time import perf_counter
+
+import msgspec
+
+from replay.digest import RunDigest
+from replay.equity import EquityCurve
+from replay.performance import Performance, TradeTally, measure
+from sengine.domain.events import MarketEvent, Shutdown
+from sengine.domain.position import Position
+from sengine.engine.core import Engine
+from sengine.engine.guest import StrategyFault
+from sengine.engine.outcome import NOTHING, Outcome
+
+# Progress and interruption are looked at between chunks of this many events.
+_CHUNK = 16_384
+_FAULTS_KEPT = 20
+
+Observer = Callable[[Outcome], None]
+
+
+class RunResult(msgspec.Struct, frozen=True):
+    """All figures of a finished run."""
+
+    ticks: int
+    rejected: dict[str, int]
+    gaps: dict[str, int]
+    signals_total: int
+    dispositions: dict[str, int]
+    filtered_by: dict[str, int]
+    orders: int
+    fills: int
+    positions: Sequence[Position]
+    performance: Performance
+    curve: EquityCurve
+    on_tick_us: dict[str, dict[str, float]]
+    tick_us: dict[str, float]
+    faults: Sequence[StrategyFault]
+    fault_counts: dict[str, int]
+    pauses: Sequence[str]
+    first_ns: int
+    last_ns: int
+    elapsed_s: float
+    digest: str
+    failed_strategies: Sequence[tuple[str, str]] = ()
+
+    @property
+    def ticks_per_second(self) -> float:
+        return self.ticks / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+
+class ReplaySession:
+    """Drives an engine over events and keeps the run's accounts.
+
+    ``observers`` see each outcome in which something happened; ``on_chunk`` is called every few thousand events.
+    ``on_rejected`` gets the engine's reason for each event that it dropped; it may raise to stop the run.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        observers: Sequence[Observer] = (),
+        on_chunk: Callable[[int], None] | None = None,
+        on_rejected: Callable[[str], None] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.curve = EquityCurve()
+        self._digest = RunDigest()
+        self._tally = TradeTally()
+        self._observers = (self._digest.add, self._tally_fills, self._keep_faults, *observers)
+        self._on_chunk = on_chunk
+        self._on_rejected = on_rejected
+        self._fills = 0
+        self._faults: list[StrategyFault] = []
+        self._pauses: list[str] = []
+        self._max_drawdown = 0.0
+        self._first_ns = 0
+        # Kept by hand: the roster is empty once the strategies are shut down.
+        self._fault_counts: Counter[str] = Counter()
+
+    def run(self, events: Iterable[MarketEvent]) -> RunResult:
+        """Feed all events through the engine, shut the strategies down, and sum up."""
+        started_s = perf_counter()
+        # What exists now lives as long as the run; the collector need not look at it again.
+        gc.freeze()
+        try:
+            stream = iter(events)
+            while self._run_chunk(stream):
+                if self._on_chunk is not None:
+                    self._on_chunk(self.engine.ticks)
+        finally:
+            gc.unfreeze()
+        return self._finish(perf_counter() - started_s)
+
+    def _run_chunk(self, stream: Iterator[MarketEvent]) -> bool:
+        """Process the next chunk; whether there was any event left."""
+        engine, process, total = self.engine, self.engine.process, self.engine.positions.total
+        capital, curve = self.engine.positions.initial_capital, self.curve
+        next_sample_ns, worst = curve.next_ns, self._max_drawdown
+        pnl = total.realized + total.unrealized
+        event = None
+        for event in islice(stream, _CHUNK):
+            outcome = process(event)
+            if outcome is not NOTHING:
+                if outcome.rejected:
+                    if self._on_rejected is not None:
+                        self._on_rejected(outcome.rejected)
+                    continue
+                for observe in self._observers:
+                    observe(outcome)
+            if event.timestamp_ns >= next_sample_ns:
+                if not curve.pnl:
+                    self._first_ns = event.timestamp_ns
+                next_sample_ns = curve.advance(event.timestamp_ns, pnl, engine.positions.gross_notional())
+            if total.open_holdings or outcome is not NOTHING:
+                pnl = total.realized + total.unrealized
+                if pnl < total.peak:
+                    worst = max(worst, (total.peak - pnl) / (capital + total.peak))
+        self._max_drawdown = worst
+        return event is not None
+
+    def _tally_fills(self, outcome: Outcome) -> None:
+        self._fills += len(outcome.fills)
+        for share, gross in outcome.shares:
+            self._tally.add(share.price * share.quantity, share.commission, gross)
+
+    def _keep_faults(self, outcome: Outcome) -> None:
+        if not outcome.faults:
+            return
+        for fault in outcome.faults:
+            self._fault_counts[fault.strategy_id] += 1
+            # The first of each strategy tells most, and a broken one may fault on every tick.
+            if self._fault_counts[fault.strategy_id] <= 3 and len(self._faults) < _FAULTS_KEPT:
+                self._faults.append(fault)
+        self._pauses.extend(outcome.notices)
+
+    def _finish(self, elapsed_s: float) -> RunResult:
+        engine = self.engine
+        engine.fold_latencies()
+        on_tick_us = {guest.strategy_id: guest.on_tick_latency.summary_us() for guest in engine.roster}
+        self._keep_faults(engine.process(Shutdown()))
+        positions, total = engine.positions, engine.positions.total
+        self.curve.finish(total.equity, positions.gross_notional())
+        return RunResult(
+            ticks=engine.ticks,
+            rejected=dict(sorted(engine.rejected.items())),
+            gaps=dict(sorted(engine.gaps.items())),
+            signals_total=engine.signals_generated,
+            dispositions={str(name): count for name, count in engine.dispositions.items()},
+            filtered_by=dict(engine.filtered_by),
+            orders=engine.orders_sent,
+            fills=self._fills,
+            positions=tuple(positions.positions()),
+            performance=measure(
+                positions.initial_capital,
+                total.equity,
+                self._max_drawdown,
+                self.curve.pnl,
+                self.curve.gross_notional,
+                self.curve.interval_ns,
+                self._tally,
+            ),
+            curve=self.curve,
+            on_tick_us=on_tick_us,
+            tick_us=engine.tick_latency.summary_us(),
+            faults=tuple(self._faults),
+            fault_counts=dict(self._fault_counts),
+            pauses=tuple(self._pauses),
+            first_ns=self._first_ns,
+            last_ns=engine.now_ns,
+            elapsed_s=elapsed_s,
+            digest=self._digest.text(),
+        )

@@ -1,0 +1,48 @@
+"""``sengine config``: check a configuration and list what it may hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+config_app = typer.Typer(help="Check configurations.", no_args_is_help=True)
+
+
+@config_app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="Configuration file (YAML).")],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one key; may be repeated.")
+    ] = None,
+) -> None:
+    """Check a configuration file: keys, values, strategies and their parameters. Lists every mistake at once.
+
+    Example: `sengine config check configs/sengine.yaml`
+    """
+    from sengine.assembly import catalog, check_strategies
+    from sengine.config import load_config
+    from sengine.errors import ConfigError
+
+    config = load_config(file, overrides=overrides or ())
+    mistakes = [f"{file}: {mistake}" for mistake in check_strategies(config, catalog(config))]
+    if mistakes:
+        raise ConfigError(mistakes)
+    enabled = sum(strategy.enabled for strategy in config.strategies)
+    typer.echo(f"{file}: good; {enabled} of {len(config.strategies)} strategies enabled")
+
+
+@config_app.command()
+def keys() -> None:
+    """List every key with what it takes, its default and its meaning."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sengine.config import Config, describe
+
+    table = Table("key", "takes", "default", "meaning", box=None, pad_edge=False)
+    for field in describe(Config):
+        default = "required" if field.default is None else field.default
+        table.add_row(field.name, field.expected, default, field.doc)
+    Console().print(table)

@@ -1,0 +1,101 @@
+"""A ``Config`` from a file, the environment and overrides, or a ``ConfigError`` with every mistake in all of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import inspect
+
+from sengine.config.convert import convert
+from sengine.config.overrides import Layers
+from sengine.config.raw import Mistake, ScalarText, Unreadable, printable, quoted, show_path, show_value
+from sengine.config.references import resolve_references
+from sengine.config.schema import Config
+from sengine.config.yaml_text import MOST_CHARACTERS, YamlError, read_yaml
+from sengine.errors import ConfigError
+
+_DEFAULTS: Final = "configuration"
+
+
+def load_config(
+    path: Path | None, *, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> Config:
+    """The configuration of a YAML file, of the defaults where ``path`` is ``None``.
+
+    Over the file come ``SENGINE_...`` variables of ``environment`` (the process's own where it is ``None``), and over
+    those the ``KEY=VALUE`` items of ``overrides``. Raises ``ConfigError`` with all mistakes, and nothing else.
+    """
+    environment = os.environ if environment is None else environment
+    source = _DEFAULTS if path is None else printable(str(path))
+    tree: dict[str, Any] = {}
+    mistakes: list[str] = []
+    readable = True
+    if path is not None:
+        try:
+            tree, found = _read(path, source)
+            tree = {key: resolve_references(value, environment) for key, value in tree.items()}
+            mistakes += [f"{source}: {mistake}" for mistake in found]
+        except ConfigError as error:
+            mistakes += error.mistakes
+            readable = False
+    layers = Layers(tree, inspect.type_info(Config), complete=readable)
+    layers.apply_environment(environment)
+    layers.apply_overrides(overrides)
+    config, wrong = convert(layers.tree, Config)
+    mistakes += [layers.sentence(mistake, source) for mistake in (*wrong, *_repeated_ids(layers.tree))]
+    mistakes += layers.mistakes
+    if mistakes:
+        raise ConfigError(list(dict.fromkeys(mistakes)))
+    assert isinstance(config, Config)
+    return config
+
+
+def _read(path: Path, source: str) -> tuple[dict[str, Any], list[Mistake]]:
+    """The raw values of the file. Raises ``ConfigError`` where it is unusable as a whole."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_CHARACTERS + 1)
+    except FileNotFoundError:
+        raise ConfigError([f"{source}: no such file; name a configuration file that exists"]) from None
+    except IsADirectoryError:
+        raise ConfigError([f"{source}: expected a configuration file, got a directory"]) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError([f"{source}: cannot be read: {printable(str(reason))}"]) from None
+    if len(content) > MOST_CHARACTERS:
+        raise ConfigError([f"{source}: expected a configuration file of at most {MOST_CHARACTERS} bytes, got more"])
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        found = f"the byte 0x{content[error.start]:02x}"
+        raise ConfigError([f"{source}:{line}: expected UTF-8 text, got {found}; save the file as UTF-8"]) from None
+    try:
+        tree, mistakes = read_yaml(text)
+    except YamlError as error:
+        place = f"{source}:{error.line}:{error.column}" if error.line else source
+        raise ConfigError([f"{place}: {error.sentence}"]) from None
+    if isinstance(tree, Unreadable):
+        raise ConfigError([f"{source}: {tree.reason}"])
+    if tree is None:
+        return {}, mistakes
+    if not isinstance(tree, dict):
+        raise ConfigError([f"{source}: expected a mapping of sections such as nats and risk, got {show_value(tree)}"])
+    return tree, mistakes
+
+
+def _repeated_ids(tree: dict[str, Any]) -> Iterator[Mistake]:
+    """A mistake for every strategy whose id an earlier one has; on raw values, so that no other mistake hides it."""
+    strategies = tree.get("strategies")
+    first: dict[str, int] = {}
+    for index, strategy in enumerate(strategies if isinstance(strategies, list) else ()):
+        name = strategy.get("id") if isinstance(strategy, dict) else None
+        name = name.text if isinstance(name, ScalarText) else name
+        if not isinstance(name, str):
+            continue
+        if first.setdefault(name, index) != index:
+            place = show_path(("strategies", first[name]))
+            yield Mistake(("strategies", index, "id"), f"{quoted(name)} is the id of {place} already; ids are unique")

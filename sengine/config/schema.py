@@ -1,0 +1,221 @@
+"""The configuration, section by section. Each key's meaning is its ``description``; ``describe(Config)`` lists them.
+
+Durations are attributes in nanoseconds whose names end in ``_ns``; their keys in YAML are without it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta, field
+
+from sengine.clock import NS_PER_S
+from sengine.config.durations import Duration
+from sengine.config.expected import WORDS
+
+Name: TypeAlias = Annotated[str, Meta(min_length=1)]
+Port: TypeAlias = Annotated[int, Meta(ge=0, le=65535)]
+Positive: TypeAlias = Annotated[float, Meta(gt=0)]
+NotNegative: TypeAlias = Annotated[float, Meta(ge=0)]
+StrategyId: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z0-9_.-]{1,64}\Z",
+        extra={WORDS: "1 to 64 letters, digits, dots, dashes or underscores"},
+    ),
+]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every section: immutable, and strict about keys."""
+
+
+class ServiceConfig(Section, frozen=True):
+    """``service``: what this engine is called and where it answers."""
+
+    name: Annotated[Name, Meta(description="Name of this engine in logs and metrics.")] = "strategy-engine"
+    port: Annotated[Port, Meta(description="TCP port of the service.")] = 9092
+    metrics_port: Annotated[Port, Meta(description="TCP port of health checks and metrics.")] = 9092
+
+
+class TopicsConfig(Section, frozen=True):
+    """``nats.topics``: subjects the engine subscribes to; ``*`` stands for the symbol."""
+
+    market_data: Annotated[Name, Meta(description="Subject of order books.")] = "market_data.*.orderbook"
+    trades: Annotated[Name, Meta(description="Subject of trades.")] = "market_data.*.trades"
+    bars: Annotated[Name, Meta(description="Subject of finished bars.")] = "market_data.*.bars"
+    fills: Annotated[Name, Meta(description="Subject of the engine's own fills.")] = "fills"
+
+
+class NatsConfig(Section, frozen=True):
+    """``nats``: the message broker that market data and fills come from."""
+
+    url: Annotated[Name, Meta(description="Address of the NATS server; embedded starts one beside the engine.")] = (
+        "embedded"
+    )
+    topics: TopicsConfig = field(default_factory=TopicsConfig)
+
+
+class PluginsConfig(Section, frozen=True):
+    """``plugins``: where strategies come from, and how many of their errors are borne."""
+
+    directory: Annotated[Name, Meta(description="Directory of the strategy files.")] = "./strategies"
+    config_directory: Annotated[Name, Meta(description="Directory of configurations of single strategies.")] = (
+        "./configs/strategies"
+    )
+    hot_reload: Annotated[bool, Meta(description="Reload a strategy when its file changes.")] = True
+    max_errors: Annotated[
+        int, Meta(ge=1, description="A strategy is paused at this many errors within reset_after.")
+    ] = 10
+    reset_after_ns: Annotated[
+        Duration, Meta(gt=0, description="Errors older than this no longer count towards max_errors.")
+    ] = field(default=60 * NS_PER_S, name="reset_after")
+
+
+class StrategyConfig(Section, frozen=True):
+    """One item of ``strategies``: a strategy file, the symbols it gets and its parameters.
+
+    Raises ``ValueError`` where neither ``plugin`` nor ``module`` is given, or both and they differ.
+    """
+
+    id: Annotated[StrategyId, Meta(description="Name of this running strategy, unique in the engine.")]
+    plugin: Annotated[
+        str, Meta(description="Strategy file in plugins.directory, with or without .py. Required, as this or module.")
+    ] = ""
+    type: Annotated[Literal["python"], Meta(description="Language of the strategy.")] = "python"
+    module: Annotated[str, Meta(description="Synonym of plugin.")] = ""
+    port: Annotated[Port | None, Meta(description="Port of a strategy that runs in its own process.")] = None
+    symbols: Annotated[
+        list[Name], Meta(min_length=1, description='Symbols the strategy is called for; "*" is every symbol.')
+    ] = field(default_factory=lambda: ["*"])
+    config: Annotated[dict[str, Any], Meta(description="The strategy's own parameters.")] = field(default_factory=dict)
+    enabled: Annotated[bool, Meta(description="false leaves the strategy out.")] = True
+    route: Annotated[
+        Literal["vote", "direct"] | None,
+        Meta(description="vote: signals are aggregated; direct: they are orders; null: the strategy's own default."),
+    ] = None
+    default_size: Annotated[Positive, Meta(description="Size of a signal that gives none.")] = 1.0
+    data: Annotated[
+        list[Literal["book", "trade", "bar"]] | None,
+        Meta(description="Events that call on_tick; null: the strategy's own default."),
+    ] = None
+
+    def __post_init__(self) -> None:
+        if not self.plugin and not self.module:
+            raise ValueError('expected "plugin", the name of the strategy\'s file, found neither "plugin" nor "module"')
+        if self.plugin and self.module and self.plugin.removesuffix(".py") != self.module.removesuffix(".py"):
+            raise ValueError(
+                f'"plugin" and "module" are synonyms, but "{self.plugin}" and "{self.module}" differ; give one of them'
+            )
+
+    @property
+    def plugin_name(self) -> str:
+        """The strategy's file name as written, with or without its suffix."""
+        return self.plugin or self.module
+
+
+class AggregationConfig(Section, frozen=True):
+    """``aggregation``: how the votes of several strategies become one decision."""
+
+    method: Annotated[
+        Literal["majority_vote", "weighted_average", "unanimous", "first_signal"],
+        Meta(description="How votes on one symbol are combined."),
+    ] = "weighted_average"
+    window_size_ns: Annotated[Duration, Meta(gt=0, description="Votes of this age and older no longer count.")] = field(
+        default=5 * NS_PER_S, name="window_size"
+    )
+
+
+class ConfidenceFilter(Section, frozen=True, tag_field="type", tag="confidence"):
+    """Refuses what the vote is not sure enough of."""
+
+    min_confidence: Annotated[float, Meta(ge=0, le=1, description="Least confidence of a decision.")] = 0.6
+
+
+class PositionLimitFilter(Section, frozen=True, tag_field="type", tag="position_limit"):
+    """Refuses what would take a strategy's position too far."""
+
+    max_position: Annotated[
+        Positive, Meta(description="Largest position of a strategy in a symbol, long or short, with orders in flight.")
+    ] = 10.0
+
+
+class DrawdownFilter(Section, frozen=True, tag_field="type", tag="drawdown"):
+    """Refuses a strategy that lost too much from its peak."""
+
+    max_drawdown: Annotated[
+        float, Meta(gt=0, le=1, description="Largest loss from the equity peak, as a share of capital plus peak.")
+    ] = 0.2
+
+
+Filter: TypeAlias = ConfidenceFilter | PositionLimitFilter | DrawdownFilter
+FilterName: TypeAlias = Literal["confidence", "position_limit", "drawdown"]
+
+
+class RiskConfig(Section, frozen=True):
+    """``risk``: the checks every order passes, in this order. What a check cannot decide, it refuses."""
+
+    filters: Annotated[list[Filter], Meta(description="Checks in the order they run.")] = field(
+        default_factory=lambda: [ConfidenceFilter(), PositionLimitFilter(), DrawdownFilter()]
+    )
+    bypass: Annotated[
+        list[FilterName], Meta(description="For tests only: filters that are listed but let everything pass.")
+    ] = field(default_factory=list)
+
+
+class PositionTrackerConfig(Section, frozen=True):
+    """``position_tracker``: whether positions outlive the process, and where."""
+
+    persistence: Annotated[bool, Meta(description="Keep positions on disk.")] = True
+    db_path: Annotated[Name, Meta(description="SQLite file of the positions.")] = "./data/positions.db"
+
+
+class LoggingConfig(Section, frozen=True):
+    """``logging``: what is logged, and how."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least severity that is logged.")
+    ] = "info"
+    format: Annotated[Literal["json", "console"], Meta(description="json for machines, console for people.")] = "json"
+
+
+class MetricsConfig(Section, frozen=True):
+    """``metrics``: the Prometheus endpoint."""
+
+    enabled: Annotated[bool, Meta(description="Serve metrics.")] = True
+    prometheus_port: Annotated[Port, Meta(description="TCP port of the metrics.")] = 9092
+
+
+class AccountConfig(Section, frozen=True):
+    """``account``: the money that returns and drawdowns are shares of."""
+
+    initial_capital: Annotated[Positive, Meta(description="Capital of each strategy, in quote currency.")] = 100_000.0
+
+
+class ExecutionConfig(Section, frozen=True):
+    """``execution``: the simulated market of replay and paper trading."""
+
+    latency_ms: Annotated[NotNegative, Meta(description="An order meets the first book this much later.")] = 0.0
+    commission_bps: Annotated[NotNegative, Meta(description="Charged on each fill's notional, in 1/10000.")] = 0.0
+    slippage_bps: Annotated[NotNegative, Meta(description="Worsens each market fill's price, in 1/10000.")] = 0.0
+    depth: Annotated[
+        Literal["touch", "walk"],
+        Meta(description="touch: all at the best price; walk: through the levels of the book."),
+    ] = "touch"
+
+
+class Config(Section, frozen=True):
+    """A whole configuration. Every section may be left out; so may every key but the id and file of a strategy."""
+
+    service: ServiceConfig = field(default_factory=ServiceConfig)
+    nats: NatsConfig = field(default_factory=NatsConfig)
+    plugins: PluginsConfig = field(default_factory=PluginsConfig)
+    strategies: list[StrategyConfig] = field(default_factory=list)
+    aggregation: AggregationConfig = field(default_factory=AggregationConfig)
+    risk: RiskConfig = field(default_factory=RiskConfig)
+    position_tracker: PositionTrackerConfig = field(default_factory=PositionTrackerConfig)
+    logging: LoggingConfig = field(default_factory=LoggingConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    account: AccountConfig = field(default_factory=AccountConfig)
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)

@@ -1,0 +1,79 @@
+"""Everything that can happen to the engine, in one ordered stream. ``Engine.process`` takes exactly these.
+
+``received_ns`` is when the live feed saw the event; replay leaves it 0. It is carried for lag figures and the
+journal, and decides nothing: windows, staleness and rates use ``timestamp_ns``.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from sengine.domain.market import OHLCV, OrderBook
+from sengine.domain.order import Fill, OrderUpdate
+
+
+class BookEvent(msgspec.Struct, frozen=True, gc=False):
+    """A new order book of a symbol. ``sequence`` is the publisher's, -1 where it sends none."""
+
+    symbol: str
+    timestamp_ns: int
+    book: OrderBook
+    sequence: int = -1
+    received_ns: int = 0
+
+
+class TradeEvent(msgspec.Struct, frozen=True, gc=False):
+    """A trade in the market; ``side`` is the taker's."""
+
+    symbol: str
+    timestamp_ns: int
+    price: float
+    quantity: float
+    side: str
+    sequence: int = -1
+    received_ns: int = 0
+
+
+class BarEvent(msgspec.Struct, frozen=True, gc=False):
+    """A finished bar of a symbol."""
+
+    symbol: str
+    timestamp_ns: int
+    bar: OHLCV
+    sequence: int = -1
+    received_ns: int = 0
+
+
+class PauseStrategy(msgspec.Struct, frozen=True):
+    """Stop calling ``on_tick`` of a strategy; it keeps its positions and its fills still reach it."""
+
+    strategy_id: str
+    reason: str = "operator"
+
+
+class ResumeStrategy(msgspec.Struct, frozen=True):
+    strategy_id: str
+
+
+class UnloadStrategy(msgspec.Struct, frozen=True):
+    """Shut a strategy down and take it out of the engine; its positions stay on the books."""
+
+    strategy_id: str
+
+
+class ReloadParameters(msgspec.Struct, frozen=True):
+    """Give a running strategy new parameters through its ``hot_reload``; a failure leaves the old ones."""
+
+    strategy_id: str
+    config: dict[str, object]
+
+
+class Shutdown(msgspec.Struct, frozen=True):
+    """Call each strategy's ``shutdown`` and take no more market data."""
+
+
+MarketEvent: TypeAlias = BookEvent | TradeEvent | BarEvent
+Command: TypeAlias = PauseStrategy | ResumeStrategy | UnloadStrategy | ReloadParameters | Shutdown
+Event: TypeAlias = MarketEvent | Fill | OrderUpdate | Command

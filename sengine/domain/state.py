@@ -1,0 +1,26 @@
+"""What monitoring sees of a strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+
+class StrategyState(msgspec.Struct, frozen=True):
+    """A strategy at one moment. ``position`` is summed over its symbols; ``last_signal_ns`` is 0 before the first."""
+
+    strategy_id: str
+    is_active: bool
+    state: str
+    position: float
+    unrealized_pnl: float
+    realized_pnl: float
+    tick_count: int
+    signal_count: int
+    error_count: int
+    last_signal_ns: int
+    last_error: str
+    pause_reason: str
+    metadata: Mapping[str, Any]

@@ -1,0 +1,358 @@
+"""The engine: one deterministic state machine. ``process(event) -> Outcome``, synchronous, no I/O, no clock.
+
+A market data event goes through the steps of semantics section 2: validate, update the market, match what rests at
+the simulated venue, call the strategies, decide, send. Fills, order updates and operator commands are events of the
+same stream. The stopwatch measures how long strategies take; it decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from time import perf_counter_ns
+from typing import Any
+
+from sengine.domain.events import (
+    BarEvent,
+    BookEvent,
+    Event,
+    MarketEvent,
+    PauseStrategy,
+    ReloadParameters,
+    ResumeStrategy,
+    Shutdown,
+    TradeEvent,
+    UnloadStrategy,
+)
+from sengine.domain.market import DataKind, MarketData
+from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
+from sengine.domain.signal import Disposition, Signal, StampedSignal
+from sengine.engine.aggregation import VoteBook
+from sengine.engine.decisions import DecisionDesk
+from sengine.engine.guest import Guest, InvalidSignal
+from sengine.engine.latency import LatencyHistogram
+from sengine.engine.lifecycle import State
+from sengine.engine.markets import Market, bar_fault, book_fault, trade_fault
+from sengine.engine.orders import OrderTracker
+from sengine.engine.outcome import NOTHING, Outcome
+from sengine.engine.positions import PositionTracker
+from sengine.engine.risk import RiskPipeline
+from sengine.engine.roster import Roster, Route
+from sengine.engine.simulated import SimulatedVenue, VenueReport
+
+_FOLD_EVERY = 4096  # ticks between two bulk updates of the latency histograms
+
+
+class Engine:
+    """Market data in, orders out, and the books kept.
+
+    ``venue`` is the simulated venue of replay; without one, orders only leave in the outcome and their fills come
+    back as events. ``order_prefix`` makes order ids unique across sessions.
+    """
+
+    def __init__(
+        self,
+        votes: VoteBook,
+        risk: RiskPipeline,
+        positions: PositionTracker,
+        venue: SimulatedVenue | None = None,
+        *,
+        max_errors: int = 10,
+        reset_after_ns: int = 60_000_000_000,
+        order_prefix: str = "",
+        stopwatch_ns: Callable[[], int] = perf_counter_ns,
+    ) -> None:
+        self.positions = positions
+        self.orders = OrderTracker()
+        self.roster = Roster(max_errors, reset_after_ns, on_leave=votes.withdraw)
+        self.markets: dict[str, Market] = {}
+        self.tick_latency = LatencyHistogram()
+        self.now_ns = 0
+        self.ticks = 0
+        self.rejected: Counter[str] = Counter()
+        self.gaps: Counter[str] = Counter()
+        self.anomalies: Counter[str] = Counter()
+        self.dispositions: Counter[Disposition] = Counter()
+        self.filtered_by: Counter[str] = Counter()
+        self.is_shut_down = False
+        self._desk = DecisionDesk(votes, risk, positions, self.orders, self._send, self._cancel, order_prefix)
+        self._outcome = Outcome()
+        """What the event at hand has led to so far; only looked at while it settles."""
+        self._venue = venue
+        self._stopwatch_ns = stopwatch_ns
+        self._signal_sequence = 0
+        self._until_fold = _FOLD_EVERY
+        self._handlers: dict[type, Callable[[Any], Outcome]] = {
+            BookEvent: self._on_book,
+            TradeEvent: self._on_trade,
+            BarEvent: self._on_bar,
+            Fill: self._on_fill,
+            OrderUpdate: self._on_order_update,
+            PauseStrategy: self._on_pause,
+            ResumeStrategy: self._on_resume,
+            UnloadStrategy: self._on_unload,
+            ReloadParameters: self._on_reload_parameters,
+            Shutdown: self._on_shutdown,
+        }
+
+    def process(self, event: Event) -> Outcome:
+        """Take one event through the whole engine.
+
+        Raises ``LifecycleError`` or ``EngineError`` for a command that cannot be carried out; nothing has changed
+        then. Market data, fills and order updates never raise.
+        """
+        return self._handlers[type(event)](event)
+
+    @property
+    def orders_sent(self) -> int:
+        return self._desk.orders_sent
+
+    @property
+    def signals_generated(self) -> int:
+        return self._signal_sequence
+
+    def fold_latencies(self) -> None:
+        """Bring all latency histograms up to date."""
+        self._until_fold = _FOLD_EVERY
+        self.tick_latency.fold()
+        for guest in self.roster:
+            guest.on_tick_latency.fold()
+
+    # Market data: semantics section 2.
+
+    def _on_book(self, event: BookEvent) -> Outcome:
+        started_ns = self._stopwatch_ns()
+        market = self.markets.get(event.symbol) or self._new_market(event.symbol)
+        book = event.book
+        fault = book_fault(book)
+        if fault is not None or event.timestamp_ns < market.last_ns or event.sequence != -1 or not market.routed:
+            fault = self._admit(event, market, fault)
+            if fault is not None:
+                return self._reject(fault)
+        market.last_ns = self.now_ns = event.timestamp_ns
+        market.take_book(book)
+        return self._advance(event, market, DataKind.BOOK, True, started_ns)
+
+    def _on_trade(self, event: TradeEvent) -> Outcome:
+        started_ns = self._stopwatch_ns()
+        market = self.markets.get(event.symbol) or self._new_market(event.symbol)
+        fault = self._admit(event, market, trade_fault(event))
+        if fault is not None:
+            return self._reject(fault)
+        market.last_ns = self.now_ns = event.timestamp_ns
+        market.take_trade(event)
+        return self._advance(event, market, DataKind.TRADE, False, started_ns)
+
+    def _on_bar(self, event: BarEvent) -> Outcome:
+        started_ns = self._stopwatch_ns()
+        market = self.markets.get(event.symbol) or self._new_market(event.symbol)
+        fault = self._admit(event, market, bar_fault(event))
+        if fault is not None:
+            return self._reject(fault)
+        market.last_ns = self.now_ns = event.timestamp_ns
+        market.take_bar(event)
+        return self._advance(event, market, DataKind.BAR, not market.has_book, started_ns)
+
+    def _admit(self, event: MarketEvent, market: Market, fault: str | None) -> str | None:
+        """The reason why this event must be dropped, if any. A gap is counted, and drops nothing."""
+        if fault is not None:
+            return fault
+        if event.timestamp_ns < market.last_ns:
+            return "time_backwards"
+        if not market.routed:
+            market.routed = self.roster.wants(market.symbol)
+            if not market.routed:
+                return "no_strategy_wants_symbol"
+        if event.sequence != -1:
+            missed = market.missed(type(event), event.sequence)
+            if missed:
+                self.gaps["out_of_order" if missed < 0 else "missing"] += abs(missed)
+        return None
+
+    def _reject(self, reason: str) -> Outcome:
+        self.rejected[reason] += 1
+        return Outcome(rejected=reason)
+
+    def _advance(
+        self, event: MarketEvent, market: Market, kind: DataKind, is_new_price: bool, started_ns: int
+    ) -> Outcome:
+        """Steps 3 to 10 of an admitted event."""
+        self.ticks += 1
+        symbol, now_ns = market.symbol, event.timestamp_ns
+        outcome = NOTHING
+        if is_new_price:
+            if symbol in self.positions.open:
+                self.positions.mark(symbol, market.mid)
+            if self._venue is not None and symbol in self._venue.waiting and market.touch is not None:
+                reports = self._venue.on_book(symbol, market.touch, now_ns)
+                if reports:
+                    outcome = Outcome()
+                    self._take_reports(reports, outcome)
+        routes = self.roster.routes.get((kind, symbol))
+        if routes is None:
+            routes = self.roster.build_routes(kind, symbol)
+        if routes:
+            data = MarketData(symbol, now_ns, market.book, market.recent_trades, market.bar, kind)
+            outcome = self._call_strategies(routes, data, outcome)
+        self.tick_latency.record(self._stopwatch_ns() - started_ns)
+        self._until_fold -= 1
+        if not self._until_fold:
+            self.fold_latencies()
+        return outcome
+
+    def _call_strategies(self, routes: Sequence[Route], data: MarketData, outcome: Outcome) -> Outcome:
+        stopwatch_ns = self._stopwatch_ns
+        direct: list[StampedSignal] = []
+        voting: list[StampedSignal] = []
+        for guest, on_tick in routes:
+            guest.ticks += 1
+            called_ns = stopwatch_ns()
+            try:
+                result = on_tick(data)
+            except (Exception, SystemExit) as error:
+                guest.on_tick_latency.record(stopwatch_ns() - called_ns)
+                outcome = outcome.begun()
+                self._fault(guest, "exception", error, data.timestamp_ns, outcome)
+                continue
+            guest.on_tick_latency.record(stopwatch_ns() - called_ns)
+            if result is not None:
+                outcome = outcome.begun()
+                self._collect(guest, result, data, direct if guest.is_direct else voting, outcome)
+        if direct or voting:
+            self._outcome = outcome
+            results = self._desk.settle(direct, voting, data.timestamp_ns)
+            for settled in results:
+                self.dispositions[settled.disposition] += 1
+                if settled.check:
+                    self.filtered_by[settled.check] += 1
+            outcome.signals.extend(results)
+        return outcome
+
+    def _collect(
+        self, guest: Guest, result: object, data: MarketData, fresh: list[StampedSignal], outcome: Outcome
+    ) -> None:
+        """Stamp what a strategy returned: one signal, or a list or tuple of them."""
+        signals = result if isinstance(result, list | tuple) else (result,)
+        for signal in signals:
+            try:
+                stamped = guest.stamp(signal, data, self._signal_sequence + 1)
+            except InvalidSignal as error:
+                kind = "invalid_signal" if isinstance(signal, Signal) else "bad_return"
+                self._fault(guest, kind, error, data.timestamp_ns, outcome)
+                continue
+            self._signal_sequence += 1
+            guest.signals += 1
+            guest.last_signal_ns = data.timestamp_ns
+            fresh.append(stamped)
+
+    def _fault(self, guest: Guest, kind: str, error: BaseException, now_ns: int, outcome: Outcome) -> None:
+        was_active = guest.is_active
+        outcome.faults.append(self.roster.fault(guest, kind, error, now_ns))
+        if was_active and not guest.is_active:
+            outcome.notices.append(f"strategy {guest.strategy_id} paused: {guest.pause_reason}")
+
+    def _new_market(self, symbol: str) -> Market:
+        market = self.markets[symbol] = Market(symbol)
+        market.routed = self.roster.wants(symbol)
+        return market
+
+    # Orders out, and what comes back.
+
+    def _send(self, order: Order) -> None:
+        self.orders.sent(order)
+        outcome = self._outcome
+        outcome.orders.append(order)
+        if self._venue is not None:
+            market = self.markets.get(order.symbol)
+            touch = market.touch if market is not None else None
+            self._take_reports(self._venue.submit(order, touch, self.now_ns), outcome)
+
+    def _cancel(self, order_id: str) -> None:
+        self._outcome.cancels.append(order_id)
+        if self._venue is not None:
+            self._take_reports(self._venue.cancel(order_id, self.now_ns), self._outcome)
+
+    def _take_reports(self, reports: Sequence[VenueReport], outcome: Outcome) -> None:
+        for report in reports:
+            if isinstance(report, Fill):
+                self._apply_fill(report, outcome)
+            else:
+                self._apply_update(report)
+
+    def _on_fill(self, fill: Fill) -> Outcome:
+        outcome = Outcome()
+        if self.orders.is_duplicate(fill):
+            self.anomalies["duplicate_fill"] += 1
+            outcome.notices.append(f"fill {fill.fill_id} of order {fill.order_id} came twice; counted once")
+        else:
+            self._apply_fill(fill, outcome)
+        return outcome
+
+    def _apply_fill(self, fill: Fill, outcome: Outcome) -> None:
+        shares = self.orders.shares(fill)
+        if shares is None:
+            self.anomalies["unknown_order_fill"] += 1
+            outcome.notices.append(
+                f"fill {fill.fill_id} is for order {fill.order_id}, which this engine did not send; not applied"
+            )
+            return
+        market = self.markets.get(fill.symbol)
+        mark_price = market.mid if market is not None and market.mid else fill.price
+        outcome.fills.append(fill)
+        for share in shares:
+            outcome.shares.append((share, self.positions.book(share, mark_price)))
+        for share in shares:
+            guest = self.roster.find(share.strategy_id)
+            if guest is not None:
+                try:
+                    guest.fill(share)
+                except (Exception, SystemExit) as error:
+                    self._fault(guest, "on_fill", error, fill.timestamp_ns, outcome)
+
+    def _on_order_update(self, update: OrderUpdate) -> Outcome:
+        outcome = Outcome()
+        if self._apply_update(update):
+            outcome.notices.append(f"order {update.order_id} {update.status}: {update.reason}")
+        else:
+            self.anomalies["unknown_order_update"] += 1
+        return outcome
+
+    def _apply_update(self, update: OrderUpdate) -> bool:
+        """End an order that will not fill any more; any other news leaves it in flight."""
+        if update.status in (OrderStatus.REJECTED, OrderStatus.CANCELLED):
+            return self.orders.close(update.order_id) is not None
+        return True
+
+    # Operator commands.
+
+    def _on_pause(self, command: PauseStrategy) -> Outcome:
+        self.roster.pause(command.strategy_id, command.reason)
+        return NOTHING
+
+    def _on_resume(self, command: ResumeStrategy) -> Outcome:
+        self.roster.resume(command.strategy_id)
+        return NOTHING
+
+    def _on_unload(self, command: UnloadStrategy) -> Outcome:
+        outcome = Outcome()
+        outcome.faults.extend(self.roster.unload(command.strategy_id, self.now_ns))
+        for market in self.markets.values():
+            market.routed = self.roster.wants(market.symbol)
+        return outcome
+
+    def _on_reload_parameters(self, command: ReloadParameters) -> Outcome:
+        outcome = Outcome()
+        fault = self.roster.reload_parameters(command.strategy_id, command.config, self.now_ns)
+        if fault is not None:
+            outcome.faults.append(fault)
+        return outcome
+
+    def _on_shutdown(self, command: Shutdown) -> Outcome:  # noqa: ARG002
+        outcome = Outcome()
+        for guest in list(self.roster):
+            if guest.lifecycle.state is not State.SHUTTING_DOWN:
+                outcome.faults.extend(self.roster.unload(guest.strategy_id, self.now_ns))
+        for market in self.markets.values():
+            market.routed = False
+        self.is_shut_down = True
+        return outcome

@@ -1,0 +1,148 @@
+"""From the signals of one event to orders: vote, contributions, risk, send. Semantics section 2, steps 6 to 10."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from sengine.domain.order import Contribution, Order, ProposedOrder, Side
+from sengine.domain.signal import Direction, Disposition, SignalResult, StampedSignal
+from sengine.engine.aggregation import VoteBook
+from sengine.engine.orders import OrderTracker
+from sengine.engine.positions import PositionTracker
+from sengine.engine.risk import RiskPipeline
+from sengine.engine.risk_checks import ProposedContribution, Refusal
+
+
+# Members of an Enum are looked up through a descriptor; on the signal's way that shows.
+_LONG: Final = Direction.LONG
+_SHORT: Final = Direction.SHORT
+_CLOSE: Final = Direction.CLOSE
+_BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
+_PASSED: Final = Disposition.PASSED
+_OVERRULED: Final = Disposition.OVERRULED
+
+
+class DecisionDesk:
+    """Settles the signals of one event. Every signal given comes back with exactly one disposition.
+
+    ``send`` takes approved orders; their fills may come back before it returns. ``cancel`` takes order ids.
+    """
+
+    def __init__(
+        self,
+        votes: VoteBook,
+        risk: RiskPipeline,
+        positions: PositionTracker,
+        orders: OrderTracker,
+        send: Callable[[Order], None],
+        cancel: Callable[[str], None],
+        order_prefix: str = "",
+    ) -> None:
+        self._votes = votes
+        self._risk = risk
+        self._positions = positions
+        self._orders = orders
+        self._send = send
+        self._cancel = cancel
+        self._order_prefix = order_prefix
+        self.orders_sent = 0
+
+    def settle(
+        self, direct: Sequence[StampedSignal], voting: Sequence[StampedSignal], now_ns: int
+    ) -> list[SignalResult]:
+        """Direct signals first, each its own order; then one decision for each symbol that got a new vote."""
+        results: list[SignalResult] = []
+        sent_now: set[str] = set()
+        for signal in direct:
+            results.append(self._settle_direct(signal, now_ns, sent_now))
+        by_symbol: dict[str, list[StampedSignal]] = {}
+        for signal in voting:
+            self._votes.cast(signal)
+            by_symbol.setdefault(signal.symbol, []).append(signal)
+        for symbol, signals in by_symbol.items():
+            self._settle_votes(symbol, signals, now_ns, results)
+        if len(results) > 1:
+            results.sort(key=lambda result: result.signal.sequence)
+        return results
+
+    def _settle_votes(
+        self, symbol: str, signals: Sequence[StampedSignal], now_ns: int, results: list[SignalResult]
+    ) -> None:
+        decision = self._votes.decide(symbol, now_ns)
+        # What this event already adds counts against the limits as if it were in flight.
+        pending: dict[str, float] = {}
+        buys: list[tuple[StampedSignal, Contribution]] = []
+        sells: list[tuple[StampedSignal, Contribution]] = []
+        for signal in signals:
+            if signal.direction is not decision.direction:
+                results.append(SignalResult(signal, _OVERRULED))
+                continue
+            author = signal.strategy_id
+            verdict = self._contribution(signal, decision.confidence, pending.get(author, 0.0))
+            if isinstance(verdict, Contribution):
+                pending[author] = pending.get(author, 0.0) + verdict.quantity
+                (buys if verdict.quantity > 0.0 else sells).append((signal, verdict))
+            else:
+                results.append(verdict)
+        for side, accepted in ((_BUY, buys), (_SELL, sells)):
+            if accepted:
+                contributions = tuple([contribution for _, contribution in accepted])
+                quantity = abs(sum([contribution.quantity for contribution in contributions]))
+                refusal = self._submit(ProposedOrder(symbol, side, quantity, now_ns, contributions))
+                results.extend([_result(signal, refusal) for signal, _ in accepted])
+
+    def _settle_direct(self, signal: StampedSignal, now_ns: int, sent_now: set[str]) -> SignalResult:
+        limit_price = signal.limit_price
+        if limit_price is not None:
+            buys = signal.direction is _LONG or (signal.direction is _CLOSE and self._position(signal) < 0.0)
+            # One live quote a side: it replaces what rests there from earlier events.
+            for order_id in self._orders.resting(signal.strategy_id, signal.symbol, _BUY if buys else _SELL):
+                if order_id not in sent_now:
+                    self._cancel(order_id)
+        verdict = self._contribution(signal, signal.confidence, 0.0)
+        if not isinstance(verdict, Contribution):
+            return verdict
+        side = _BUY if verdict.quantity > 0.0 else _SELL
+        proposal = ProposedOrder(signal.symbol, side, abs(verdict.quantity), now_ns, (verdict,), limit_price)
+        refusal = self._submit(proposal, sent_now)
+        return _result(signal, refusal)
+
+    def _contribution(self, signal: StampedSignal, confidence: float, pending: float) -> Contribution | SignalResult:
+        """What a signal that agrees with the decision adds to an order, or how it ends instead."""
+        position = self._position(signal) + pending
+        if signal.direction is _LONG:
+            quantity = signal.size
+        elif signal.direction is _SHORT:
+            quantity = -signal.size
+        else:
+            quantity = -position
+        if quantity == 0.0:
+            return SignalResult(signal, Disposition.NO_CHANGE)
+        refusal = self._risk.review(ProposedContribution(signal, quantity, confidence, position), self._positions)
+        if refusal is not None:
+            return _result(signal, refusal)
+        return Contribution(signal.strategy_id, quantity, signal.sequence)
+
+    def _position(self, signal: StampedSignal) -> float:
+        """Held plus in flight."""
+        held = self._positions.quantity(signal.strategy_id, signal.symbol)
+        return held + self._orders.in_flight(signal.strategy_id, signal.symbol)
+
+    def _submit(self, proposal: ProposedOrder, sent_now: set[str] | None = None) -> Refusal | None:
+        """Send an order that the order-scope checks approve; the refusal otherwise."""
+        verdict = self._risk.approve(proposal, self._positions, f"{self._order_prefix}{self.orders_sent + 1}")
+        if not isinstance(verdict, Order):
+            return verdict
+        self.orders_sent += 1
+        if sent_now is not None:
+            sent_now.add(verdict.order_id)
+        self._send(verdict)
+        return None
+
+
+def _result(signal: StampedSignal, refusal: Refusal | None) -> SignalResult:
+    if refusal is None:
+        return SignalResult(signal, _PASSED)
+    return SignalResult(signal, Disposition.FILTERED, refusal.check, refusal.code, refusal.reason)

@@ -1,0 +1,213 @@
+"""A strategy inside the engine: its instances, its lifecycle, and what it has done and done wrong.
+
+This is the only place that calls into strategy code, and one of the two places that catch broadly.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+from sengine.domain.market import DataKind, MarketData
+from sengine.domain.order import Fill
+from sengine.domain.signal import Direction, Signal, StampedSignal
+from sengine.engine.latency import LatencyHistogram
+from sengine.engine.lifecycle import Lifecycle, State
+from sengine.strategy import BaseStrategy
+
+ANY_SYMBOL = "*"
+_DIRECTIONS = {
+    text: direction
+    for direction in (Direction.LONG, Direction.SHORT, Direction.CLOSE)
+    for text in (direction.value, direction.value.lower())
+}
+
+
+class StrategySpec(msgspec.Struct, frozen=True):
+    """What the engine needs to run a strategy. ``create`` makes one configured instance; ``source`` is the file that
+    errors are located in; ``prepare`` validates a new configuration and returns (typed parameters, dict)."""
+
+    strategy_id: str
+    create: Callable[[], BaseStrategy]
+    symbols: Sequence[str] = (ANY_SYMBOL,)
+    route: str = "vote"
+    default_size: float = 1.0
+    kinds: Sequence[DataKind] = (DataKind.BOOK,)
+    config: Mapping[str, Any] = {}
+    prepare: Callable[[dict[str, Any]], tuple[Any, dict[str, Any]]] = lambda config: (None, config)
+    source: str = ""
+    version: str = ""
+    one_instance_per_symbol: bool = True
+
+
+class StrategyFault(msgspec.Struct, frozen=True):
+    """One thing that a strategy did wrong. ``kind`` is the metric label; ``where`` is ``file:line`` when known."""
+
+    strategy_id: str
+    kind: str
+    message: str
+    where: str
+    timestamp_ns: int
+    traceback: str = ""
+
+
+class InvalidSignal(Exception):
+    """A strategy returned something that is not a valid signal; the message says what."""
+
+
+class Guest:
+    """One configured strategy. The engine calls ``instance_for`` when routes are built and ``stamp`` on signals."""
+
+    def __init__(self, spec: StrategySpec, max_errors: int, reset_after_ns: int) -> None:
+        self.spec = spec
+        self.strategy_id = spec.strategy_id
+        self.config: dict[str, Any] = dict(spec.config)
+        self.is_direct = spec.route == "direct"
+        self.lifecycle = Lifecycle(spec.strategy_id)
+        self.instances: dict[str, BaseStrategy] = {}
+        self.on_tick_latency = LatencyHistogram()
+        self.ticks = 0
+        self.signals = 0
+        self.last_signal_ns = 0
+        self.errors: dict[str, int] = {}
+        self.last_fault: StrategyFault | None = None
+        self.pause_reason = ""
+        self._reset_after_ns = reset_after_ns
+        self._fault_times_ns: deque[int] = deque(maxlen=max_errors)
+        self._spare: BaseStrategy | None = None
+
+    def load(self) -> None:
+        """UNLOADED to INITIALIZED. Raises what making the first instance raises; the guest is then UNLOADED again."""
+        self.lifecycle.to(State.LOADING)
+        try:
+            self._spare = self.spec.create()
+        except BaseException:
+            self.lifecycle.to(State.UNLOADED)
+            raise
+        self.lifecycle.to(State.INITIALIZED)
+
+    @property
+    def is_active(self) -> bool:
+        return self.lifecycle.state is State.ACTIVE
+
+    def wants(self, symbol: str) -> bool:
+        return symbol in self.spec.symbols or ANY_SYMBOL in self.spec.symbols
+
+    def instance_for(self, symbol: str) -> BaseStrategy:
+        """The instance that trades ``symbol``, made on first need."""
+        key = symbol if self.spec.one_instance_per_symbol else ANY_SYMBOL
+        instance = self.instances.get(key)
+        if instance is None:
+            instance, self._spare = self._spare or self.spec.create(), None
+            self.instances[key] = instance
+        return instance
+
+    def all_instances(self) -> Sequence[BaseStrategy]:
+        return tuple(self.instances.values()) or ((self._spare,) if self._spare is not None else ())
+
+    def stamp(self, signal: object, data: MarketData, sequence: int) -> StampedSignal:
+        """Make a strategy's signal the engine's: author and event time set, everything checked.
+
+        Raises ``InvalidSignal`` with a sentence on what is wrong.
+        """
+        if not isinstance(signal, Signal):
+            raise InvalidSignal(f"on_tick must return Signal, several or None, got {type(signal).__name__}")
+        try:
+            direction = _DIRECTIONS[signal.direction]
+        except (KeyError, TypeError):
+            raise InvalidSignal(f"direction must be LONG, SHORT or CLOSE, got {signal.direction!r}") from None
+        symbol = signal.symbol or data.symbol
+        if symbol != data.symbol and not (isinstance(symbol, str) and self.wants(symbol)):
+            raise InvalidSignal(f"symbol must be one that the strategy is subscribed to, got {symbol!r}")
+        confidence = signal.confidence if type(signal.confidence) is float else _number("confidence", signal.confidence)
+        if not 0.0 <= confidence <= 1.0:
+            raise InvalidSignal(f"confidence must be from 0 to 1, got {signal.confidence!r}")
+        size = signal.size if type(signal.size) is float else _number("size", signal.size or 0.0)
+        if not (size >= 0.0 and isfinite(size)):
+            raise InvalidSignal(f"size must be finite and >= 0, got {signal.size!r}")
+        limit_price = signal.limit_price
+        if limit_price is not None:
+            limit_price = _number("limit_price", limit_price)
+            if not (limit_price > 0.0 and isfinite(limit_price)):
+                raise InvalidSignal(f"limit_price must be finite and > 0, got {signal.limit_price!r}")
+            if self.spec.route != "direct":
+                raise InvalidSignal("limit_price needs route: direct, because votes are summed into market orders")
+        return StampedSignal(
+            sequence,
+            self.strategy_id,
+            symbol,
+            direction,
+            confidence,
+            size or self.spec.default_size,
+            data.timestamp_ns,
+            limit_price,
+            signal.metadata,
+        )
+
+    def fill(self, share: Fill) -> None:
+        """Tell the instance that trades the fill's symbol about its share."""
+        self.instance_for(share.symbol).on_fill(share)
+
+    def reload_parameters(self, config: dict[str, Any]) -> None:
+        """Validate ``config`` and hand it to every instance. Whatever raises, the old parameters are back in force."""
+        prepared = self.spec.prepare(config)
+        reloaded: list[tuple[BaseStrategy, Any]] = []
+        try:
+            for instance in self.all_instances():
+                reloaded.append((instance, instance.params))
+                instance.params = prepared[0]
+                instance.hot_reload(prepared[1])
+        except BaseException:
+            for instance, params in reloaded:
+                instance.params = params
+                instance.hot_reload(self.config)
+            raise
+        self.config = prepared[1]
+
+    def fault(self, kind: str, error: BaseException, timestamp_ns: int) -> StrategyFault:
+        """Count an error against this strategy and say where in its file it was."""
+        fault = StrategyFault(
+            self.strategy_id,
+            kind,
+            str(error) if isinstance(error, InvalidSignal) else f"{type(error).__name__}: {error}",
+            self._where(error),
+            timestamp_ns,
+            "".join(traceback.format_exception(error)),
+        )
+        self.errors[kind] = self.errors.get(kind, 0) + 1
+        self.last_fault = fault
+        self._fault_times_ns.append(timestamp_ns)
+        return fault
+
+    @property
+    def has_too_many_faults(self) -> bool:
+        """``max_errors`` or more within ``reset_after`` of event time."""
+        times = self._fault_times_ns
+        return len(times) == times.maxlen and times[-1] - times[0] < self._reset_after_ns
+
+    def forgive(self) -> None:
+        """Start counting towards auto-pause anew, as after a person resumed the strategy."""
+        self._fault_times_ns.clear()
+
+    def _where(self, error: BaseException) -> str:
+        """The innermost line of the strategy's own file; for what never left the engine, the file alone."""
+        frames = traceback.extract_tb(error.__traceback__)
+        for frame in reversed(frames):
+            if frame.filename == self.spec.source:
+                return f"{frame.filename}:{frame.lineno}"
+        return self.spec.source
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        try:
+            # NumPy scalars are numbers to their author.
+            return float(value.item())  # type: ignore[attr-defined]
+        except (AttributeError, TypeError, ValueError):
+            raise InvalidSignal(f"{name} must be a number, got {value!r}") from None
+    return float(value)

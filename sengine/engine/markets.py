@@ -1,0 +1,148 @@
+"""The market state of each symbol: its book, recent trades and current bar, and the validation that guards them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from math import inf, isfinite
+from typing import Final
+
+from sengine.clock import NS_PER_S
+from sengine.domain.events import BarEvent, TradeEvent
+from sengine.domain.market import EMPTY_BOOK, OHLCV, OrderBook, PriceLevel, Trade
+
+RECENT_TRADES: Final = 100
+BAR_NS: Final = 60 * NS_PER_S
+
+
+def book_fault(book: OrderBook) -> str | None:
+    """Why a book may not be used, as a stable reason code; ``None`` when it is sound."""
+    bids, asks = book.bids, book.asks
+    # One level a side is the common case, and one chained comparison refuses NaN, infinity and crossing at once.
+    if len(bids) == 1 and len(asks) == 1:
+        bid, ask = bids[0], asks[0]
+        if 0.0 < bid.price < ask.price < inf and 0.0 <= bid.quantity < inf and 0.0 <= ask.quantity < inf:
+            return None
+    if not bids or not asks:
+        return "one_sided_book"
+    for level in (*bids, *asks):
+        fault = _level_fault(level)
+        if fault is not None:
+            return fault
+    if any(upper.price <= lower.price for upper, lower in zip(bids, bids[1:], strict=False)):
+        return "bids_not_descending"
+    if any(lower.price >= upper.price for lower, upper in zip(asks, asks[1:], strict=False)):
+        return "asks_not_ascending"
+    return None if bids[0].price < asks[0].price else "crossed_book"
+
+
+def _level_fault(level: PriceLevel) -> str | None:
+    return price_fault(level.price) or quantity_fault(level.quantity)
+
+
+def price_fault(price: float) -> str | None:
+    if not isfinite(price):
+        return "not_finite"
+    return None if price > 0.0 else "price_not_positive"
+
+
+def quantity_fault(quantity: float) -> str | None:
+    if not isfinite(quantity):
+        return "not_finite"
+    return None if quantity >= 0.0 else "negative_quantity"
+
+
+def trade_fault(event: TradeEvent) -> str | None:
+    fault = price_fault(event.price) or quantity_fault(event.quantity)
+    if fault is None and event.side not in ("buy", "sell"):
+        return "bad_side"
+    return fault
+
+
+def bar_fault(event: BarEvent) -> str | None:
+    bar = event.bar
+    for price in (bar.open, bar.high, bar.low, bar.close):
+        fault = price_fault(price)
+        if fault is not None:
+            return fault
+    if not bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high:
+        return "bar_out_of_range"
+    return quantity_fault(bar.volume)
+
+
+class Market:
+    """What is known of one symbol. ``last_ns`` never goes back; ``mid`` is 0.0 until there is a price."""
+
+    __slots__ = (
+        "_bar_start_ns",
+        "_trades",
+        "_trades_view",
+        "bar",
+        "book",
+        "has_book",
+        "last_ns",
+        "mid",
+        "routed",
+        "sequences",
+        "symbol",
+        "touch",
+    )
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.routed = False
+        """Whether any strategy is subscribed to the symbol."""
+        self.last_ns = -(2**63)
+        self.book = EMPTY_BOOK
+        self.has_book = False
+        self.touch: OrderBook | None = None
+        """What simulated orders meet: the book, or for a symbol that only has bars, their close."""
+        self.mid = 0.0
+        self.bar: OHLCV | None = None
+        self._bar_start_ns = 0
+        self._trades: deque[Trade] = deque(maxlen=RECENT_TRADES)
+        self._trades_view: tuple[Trade, ...] | None = ()
+        self.sequences: dict[type, int] = {}
+
+    @property
+    def recent_trades(self) -> Sequence[Trade]:
+        """The last trades, oldest first. The same tuple until the next trade, so that ticks do not copy it."""
+        if self._trades_view is None:
+            self._trades_view = tuple(self._trades)
+        return self._trades_view
+
+    def take_book(self, book: OrderBook) -> None:
+        self.book = self.touch = book
+        self.has_book = True
+        self.mid = (book.bids[0].price + book.asks[0].price) / 2
+
+    def take_trade(self, event: TradeEvent) -> None:
+        """Add a trade to the recent ones and to the current one-minute bar."""
+        self._trades.append(Trade(event.price, event.quantity, event.timestamp_ns, event.side))
+        self._trades_view = None
+        start_ns = event.timestamp_ns // BAR_NS * BAR_NS
+        bar, price = self.bar, event.price
+        if bar is None or start_ns != self._bar_start_ns:
+            self._bar_start_ns = start_ns
+            self.bar = OHLCV(price, price, price, price, event.quantity)
+        else:
+            self.bar = OHLCV(
+                bar.open, max(bar.high, price), min(bar.low, price), price, bar.volume + event.quantity
+            )
+
+    def take_bar(self, event: BarEvent) -> None:
+        """Make a published bar the current one. A symbol without a book is priced at its close."""
+        self.bar = event.bar
+        self._bar_start_ns = event.timestamp_ns // BAR_NS * BAR_NS
+        if not self.has_book:
+            close = PriceLevel(event.bar.close, event.bar.volume)
+            self.touch = OrderBook((close,), (close,))
+            self.mid = event.bar.close
+
+    def missed(self, kind: type, sequence: int) -> int:
+        """How many messages of this kind are missing before ``sequence``; -1 when it is not newer than the last."""
+        last = self.sequences.get(kind)
+        if last is not None and sequence <= last:
+            return -1
+        self.sequences[kind] = sequence
+        return 0 if last is None else sequence - last - 1

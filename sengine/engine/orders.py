@@ -1,0 +1,146 @@
+"""Orders on their way: what is in flight, who contributed to it, and how a fill is shared out among them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from math import fsum
+from typing import Final
+
+import msgspec
+
+from sengine.domain.order import Fill, Order, Side
+from sengine.domain.position import FLAT_BELOW
+
+# A cancellation can overtake the order's last fill, and a fill can come twice after a reconnect. Cancelled orders
+# and fill identities are remembered this long so that such fills are still attributed, and only once.
+CLOSED_ORDERS_KEPT: Final = 1_000
+FILL_IDS_KEPT: Final = 100_000
+
+
+class WorkingOrder(msgspec.Struct):
+    """An order that was sent and may still fill."""
+
+    order: Order
+    filled: float = 0.0
+    fills: int = 0
+
+    @property
+    def remaining(self) -> float:
+        return max(0.0, self.order.quantity - self.filled)
+
+
+class OrderTracker:
+    """Every order from sending to its end. In flight is what the open ones may still fill, per strategy."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, WorkingOrder] = {}
+        self._closed: OrderedDict[str, WorkingOrder] = OrderedDict()
+        self._by_owner: dict[tuple[str, str], dict[str, WorkingOrder]] = {}
+        self._seen: OrderedDict[str, None] = OrderedDict()
+
+    def sent(self, order: Order) -> None:
+        """Count ``order`` as in flight from now on."""
+        working = WorkingOrder(order)
+        self._open[order.order_id] = working
+        for part in order.contributions:
+            self._by_owner.setdefault((part.strategy_id, order.symbol), {})[order.order_id] = working
+
+    def in_flight(self, strategy_id: str, symbol: str) -> float:
+        """Signed quantity that open orders of this strategy on this symbol may still fill."""
+        owned = self._by_owner.get((strategy_id, symbol))
+        if not owned:
+            return 0.0
+        return fsum(
+            part.quantity * (working.remaining / working.order.quantity)
+            for working in owned.values()
+            for part in working.order.contributions
+            if part.strategy_id == strategy_id
+        )
+
+    def is_duplicate(self, fill: Fill) -> bool:
+        """Whether this fill was seen before; one seen for the first time is remembered. A fill without an identity
+        of its own is known by its order, moment, price and quantity."""
+        identity = fill.fill_id or f"{fill.order_id}/{fill.timestamp_ns}/{fill.price!r}/{fill.quantity!r}"
+        if identity in self._seen:
+            return True
+        self._seen[identity] = None
+        if len(self._seen) > FILL_IDS_KEPT:
+            self._seen.popitem(last=False)
+        return False
+
+    def shares(self, fill: Fill) -> list[Fill] | None:
+        """Take ``fill`` off its order and split it pro rata among the contributors, the last taking the remainder
+        so that nothing is lost to rounding. ``None`` when no such order is known."""
+        working = self._open.get(fill.order_id) or self._closed.get(fill.order_id)
+        if working is None:
+            return None
+        working.filled += fill.quantity
+        working.fills += 1
+        if working.order.quantity - working.filled <= FLAT_BELOW * working.order.quantity:
+            self._take_out(fill.order_id)
+        return _split(fill, working)
+
+    def close(self, order_id: str) -> WorkingOrder | None:
+        """Take a cancelled or rejected order out of flight. ``None`` when it is not open."""
+        working = self._take_out(order_id)
+        if working is not None:
+            self._closed[order_id] = working
+            if len(self._closed) > CLOSED_ORDERS_KEPT:
+                self._closed.popitem(last=False)
+        return working
+
+    def _take_out(self, order_id: str) -> WorkingOrder | None:
+        working = self._open.pop(order_id, None)
+        if working is not None:
+            for part in working.order.contributions:
+                self._by_owner[part.strategy_id, working.order.symbol].pop(order_id, None)
+        return working
+
+    def open_orders(self) -> Iterable[WorkingOrder]:
+        """All orders in flight, oldest first."""
+        return self._open.values()
+
+    def resting(self, strategy_id: str, symbol: str, side: Side) -> list[str]:
+        """Ids of this strategy's open limit orders on one side of a symbol."""
+        owned = self._by_owner.get((strategy_id, symbol), {})
+        return [
+            order_id
+            for order_id, working in owned.items()
+            if working.order.side is side and working.order.limit_price is not None
+        ]
+
+
+def _split(fill: Fill, working: WorkingOrder) -> list[Fill]:
+    order = working.order
+    fill_id = fill.fill_id or f"{fill.order_id}/{working.fills}"
+    if len(order.contributions) == 1:
+        return [_share(fill, order.contributions[0].strategy_id, fill.quantity, fill.commission, fill_id)]
+    left_quantity, left_commission = fill.quantity, fill.commission
+    total = fsum([abs(part.quantity) for part in order.contributions])
+    shares = []
+    last = len(order.contributions) - 1
+    for place, part in enumerate(order.contributions):
+        if place == last:
+            quantity, commission = left_quantity, left_commission
+        else:
+            weight = abs(part.quantity) / total
+            quantity, commission = fill.quantity * weight, fill.commission * weight
+            left_quantity -= quantity
+            left_commission -= commission
+        shares.append(_share(fill, part.strategy_id, quantity, commission, fill_id))
+    return shares
+
+
+def _share(fill: Fill, strategy_id: str, quantity: float, commission: float, fill_id: str) -> Fill:
+    return Fill(
+        fill.order_id,
+        strategy_id,
+        fill.symbol,
+        fill.side,
+        fill.price,
+        quantity,
+        commission,
+        fill.timestamp_ns,
+        fill_id,
+    )

@@ -1,0 +1,35 @@
+"""What one event led to."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sengine.domain.order import Fill, Order
+from sengine.domain.signal import SignalResult
+from sengine.engine.guest import StrategyFault
+
+
+class Outcome(msgspec.Struct):
+    """Everything that an event caused, each list in the order in which it happened.
+
+    ``orders`` passed every check and are to be sent, after ``cancels`` (order ids). ``fills`` are whole fills that
+    were applied, ``shares`` each strategy's part with the gross P&L that it realized (``None`` where it only added).
+    ``rejected`` is the reason code when a market data event was dropped.
+    """
+
+    rejected: str = ""
+    signals: list[SignalResult] = []
+    orders: list[Order] = []
+    cancels: list[str] = []
+    fills: list[Fill] = []
+    shares: list[tuple[Fill, float | None]] = []
+    faults: list[StrategyFault] = []
+    notices: list[str] = []
+
+    def begun(self) -> Outcome:
+        """An outcome that can be added to: this one, or a new one where nothing had happened yet."""
+        return Outcome() if self is NOTHING else self
+
+
+# The outcome of nearly every tick, made once; compare with ``is``, and never add to it.
+NOTHING = Outcome()

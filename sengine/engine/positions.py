@@ -1,0 +1,134 @@
+"""Positions and P&L of every strategy, kept current tick by tick.
+
+Marking is on the hot path: only holdings that are open on the symbol are touched, and totals move by differences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import fsum
+from typing import Final
+
+from sengine.domain.order import Fill
+from sengine.domain.position import Position
+
+
+class Account:
+    """Running P&L of one strategy, or of all together: realized, unrealized, and the peak of their sum."""
+
+    __slots__ = ("open_holdings", "peak", "realized", "unrealized")
+
+    def __init__(self) -> None:
+        self.realized = 0.0
+        self.unrealized = 0.0
+        self.peak = 0.0
+        self.open_holdings = 0
+
+    @property
+    def equity(self) -> float:
+        return self.realized + self.unrealized
+
+    def revalue(self, unrealized: float, change: float) -> None:
+        """One holding is now worth ``unrealized``, ``change`` more than before."""
+        # With a single holding (or none) the sum is known exactly, and rounding cannot pile up.
+        if self.open_holdings > 1:
+            unrealized = self.unrealized + change
+        self.unrealized = unrealized
+        equity = self.realized + unrealized
+        if equity > self.peak:
+            self.peak = equity
+
+
+_NO_FILLS: Final = Account()
+
+
+class _Holding:
+    """A position with the unrealized P&L that its account already counts."""
+
+    __slots__ = ("account", "counted", "position")
+
+    def __init__(self, position: Position, account: Account) -> None:
+        self.position = position
+        self.account = account
+        self.counted = 0.0
+
+
+class PositionTracker:
+    """Books fills per strategy and symbol, marks at mid, and answers for positions, P&L and drawdown."""
+
+    def __init__(self, initial_capital: float) -> None:
+        self.initial_capital = initial_capital
+        self.total = Account()
+        self._accounts: dict[str, Account] = {}
+        self._holdings: dict[tuple[str, str], _Holding] = {}
+        self.open: dict[str, list[_Holding]] = {}
+        """Open holdings by symbol; a symbol without any is not in it."""
+
+    def book(self, share: Fill, mark_price: float) -> float | None:
+        """Apply one strategy's share of a fill. ``mark_price`` is the current mid, or the fill's price where there
+        is none. Returns the gross P&L that the fill realized before its commission, ``None`` where it only added."""
+        holding = self._holdings.get((share.strategy_id, share.symbol)) or self._new_holding(share)
+        position, account, total = holding.position, holding.account, self.total
+        was_open = position.quantity != 0.0
+        realized_before = position.realized_pnl
+        gross = position.apply(share.signed_quantity, share.price, share.commission)
+        position.mark_price = mark_price
+        change = position.realized_pnl - realized_before
+        account.realized += change
+        total.realized += change
+        is_open = position.quantity != 0.0
+        if is_open != was_open:
+            holdings = self.open.setdefault(share.symbol, [])
+            if is_open:
+                holdings.append(holding)
+                step = 1
+            else:
+                holdings.remove(holding)
+                step = -1
+                if not holdings:
+                    del self.open[share.symbol]
+            account.open_holdings += step
+            total.open_holdings += step
+        self._recount(holding)
+        return gross
+
+    def mark(self, symbol: str, price: float) -> None:
+        """Mark all open positions on ``symbol`` at ``price``."""
+        for holding in self.open.get(symbol, ()):
+            holding.position.mark_price = price
+            self._recount(holding)
+
+    def _recount(self, holding: _Holding) -> None:
+        position = holding.position
+        unrealized = (position.mark_price - position.average_price) * position.quantity
+        change = unrealized - holding.counted
+        holding.counted = unrealized
+        holding.account.revalue(unrealized, change)
+        self.total.revalue(unrealized, change)
+
+    def _new_holding(self, share: Fill) -> _Holding:
+        account = self._accounts.setdefault(share.strategy_id, Account())
+        holding = _Holding(Position(share.strategy_id, share.symbol), account)
+        self._holdings[share.strategy_id, share.symbol] = holding
+        return holding
+
+    def gross_notional(self) -> float:
+        """Sum of |quantity| * mark price over all open positions, in quote currency."""
+        return fsum(
+            abs(holding.position.quantity) * holding.position.mark_price
+            for holdings in self.open.values()
+            for holding in holdings
+        )
+
+    def quantity(self, strategy_id: str, symbol: str) -> float:
+        """Signed quantity held, without what is in flight."""
+        holding = self._holdings.get((strategy_id, symbol))
+        return holding.position.quantity if holding is not None else 0.0
+
+    def equity_of(self, strategy_id: str) -> Account:
+        """P&L of a strategy, read only; all zeros before its first fill."""
+        return self._accounts.get(strategy_id, _NO_FILLS)
+
+    def positions(self) -> Iterable[Position]:
+        """Every position ever held, flat ones included, in the order of their first fill. Read only."""
+        return (holding.position for holding in self._holdings.values())

@@ -1,0 +1,54 @@
+"""The risk pipeline: every check in the configured order, stop at the first refusal, fail closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeVar
+
+from sengine.domain.order import Order, ProposedOrder
+from sengine.engine.risk_checks import ContributionCheck, OrderCheck, ProposedContribution, Refusal, RiskView
+
+_Subject = TypeVar("_Subject", ProposedContribution, ProposedOrder)
+
+
+class RiskPipeline:
+    """Strategy-scope checks look at each contribution, order-scope checks at the order that they sum to.
+
+    ``bypass`` names checks to leave out; it exists for tests and is shown wherever limits are shown.
+    """
+
+    def __init__(
+        self,
+        contribution_checks: Sequence[ContributionCheck],
+        order_checks: Sequence[OrderCheck] = (),
+        bypass: Collection[str] = (),
+    ) -> None:
+        self.bypass = frozenset(bypass)
+        self._contribution_checks = [
+            (check.name, check.review) for check in contribution_checks if check.name not in self.bypass
+        ]
+        self._order_checks = [(check.name, check.review_order) for check in order_checks if check.name not in self.bypass]
+
+    def review(self, proposal: ProposedContribution, view: RiskView) -> Refusal | None:
+        """The first refusal of a contribution, or ``None`` when all checks let it pass."""
+        return _first_refusal(self._contribution_checks, proposal, view)
+
+    def approve(self, order: ProposedOrder, view: RiskView, order_id: str) -> Order | Refusal:
+        """The order as the type that gateways take, under ``order_id``, or the first refusal."""
+        refusal = _first_refusal(self._order_checks, order, view)
+        return Order.approved(order, order_id) if refusal is None else refusal
+
+
+def _first_refusal(
+    checks: Sequence[tuple[str, Callable[[_Subject, RiskView], Refusal | None]]], subject: _Subject, view: RiskView
+) -> Refusal | None:
+    name = ""
+    try:
+        for name, review in checks:
+            refusal = review(subject, view)
+            if refusal is not None:
+                return refusal
+    # A check that cannot answer has not said yes.
+    except Exception as error:
+        return Refusal(name, "check_failed", f"the check itself failed: {type(error).__name__}: {error}")
+    return None

@@ -1,0 +1,121 @@
+"""Who is in the engine: strategies by id, their lifecycle, and who is called for which symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from sengine.domain.market import DataKind, MarketData
+from sengine.engine.guest import Guest, StrategyFault, StrategySpec
+from sengine.engine.lifecycle import State
+from sengine.errors import EngineError, LifecycleError
+
+Route: TypeAlias = tuple[Guest, Callable[[MarketData], object]]
+
+
+class Roster:
+    """Strategies in the order of the configuration. ``on_leave`` is told the id of each one that stops taking part."""
+
+    def __init__(self, max_errors: int, reset_after_ns: int, on_leave: Callable[[str], None]) -> None:
+        self._guests: dict[str, Guest] = {}
+        self.routes: dict[tuple[DataKind, str], Sequence[Route]] = {}
+        """Who is called for which kind on which symbol; emptied when that changes, filled by ``build_routes``."""
+        self._max_errors = max_errors
+        self._reset_after_ns = reset_after_ns
+        self._on_leave = on_leave
+
+    def __iter__(self) -> Iterator[Guest]:
+        return iter(self._guests.values())
+
+    def find(self, strategy_id: str) -> Guest | None:
+        return self._guests.get(strategy_id)
+
+    def get(self, strategy_id: str) -> Guest:
+        """The guest of that id. Raises ``EngineError`` naming those there are."""
+        guest = self._guests.get(strategy_id)
+        if guest is None:
+            known = ", ".join(self._guests) or "none is loaded"
+            raise EngineError(f'there is no strategy "{strategy_id}"; loaded: {known}')
+        return guest
+
+    def load(self, spec: StrategySpec, *, activate: bool = True) -> Guest:
+        """Make a strategy from its spec. Raises what its constructor or ``initialize`` raises, and ``LifecycleError``
+        when the id is taken."""
+        if spec.strategy_id in self._guests:
+            state = self._guests[spec.strategy_id].lifecycle.state
+            raise LifecycleError(f'strategy "{spec.strategy_id}" is already loaded and {state}; unload it first')
+        guest = Guest(spec, self._max_errors, self._reset_after_ns)
+        guest.load()
+        if activate:
+            guest.lifecycle.to(State.ACTIVE)
+        self._guests[spec.strategy_id] = guest
+        self.routes.clear()
+        return guest
+
+    def pause(self, strategy_id: str, reason: str) -> None:
+        guest = self.get(strategy_id)
+        guest.lifecycle.to(State.PAUSED)
+        guest.pause_reason = reason
+        self._left(strategy_id)
+
+    def resume(self, strategy_id: str) -> None:
+        """Back to ACTIVE; counting towards auto-pause starts anew."""
+        guest = self.get(strategy_id)
+        guest.lifecycle.to(State.ACTIVE)
+        guest.pause_reason = ""
+        guest.forgive()
+        self.routes.clear()
+
+    def unload(self, strategy_id: str, now_ns: int) -> list[StrategyFault]:
+        """Call ``shutdown`` and forget the strategy. Returns what ``shutdown`` raised, as faults."""
+        guest = self.get(strategy_id)
+        guest.lifecycle.to(State.SHUTTING_DOWN)
+        faults = []
+        for instance in guest.all_instances():
+            try:
+                instance.shutdown()
+            except (Exception, SystemExit) as error:
+                faults.append(guest.fault("shutdown", error, now_ns))
+        guest.lifecycle.to(State.UNLOADED)
+        del self._guests[strategy_id]
+        self._left(strategy_id)
+        return faults
+
+    def reload_parameters(self, strategy_id: str, config: dict[str, Any], now_ns: int) -> StrategyFault | None:
+        """New parameters for a running strategy. On failure the fault is returned and nothing has changed, the
+        lifecycle state included."""
+        guest = self.get(strategy_id)
+        before = guest.lifecycle.state
+        guest.lifecycle.to(State.RELOAD_PENDING)
+        try:
+            guest.reload_parameters(config)
+        except (Exception, SystemExit) as error:
+            return guest.fault("reload", error, now_ns)
+        finally:
+            guest.lifecycle.to(before)
+        return None
+
+    def fault(self, guest: Guest, kind: str, error: BaseException, now_ns: int) -> StrategyFault:
+        """Count an error; a strategy with too many of them is paused."""
+        fault = guest.fault(kind, error, now_ns)
+        if guest.has_too_many_faults and guest.is_active:
+            seconds = self._reset_after_ns / 1e9
+            self.pause(guest.strategy_id, f"{self._max_errors} errors within {seconds:g} s; last: {fault.message}")
+        return fault
+
+    def wants(self, symbol: str) -> bool:
+        """Whether any strategy, active or not, is subscribed to the symbol."""
+        return any(guest.wants(symbol) for guest in self._guests.values())
+
+    def build_routes(self, kind: DataKind, symbol: str) -> Sequence[Route]:
+        """Who is called for this kind of event on this symbol, in the order of the configuration."""
+        routes = self.routes[kind, symbol] = [
+            (guest, guest.instance_for(symbol).on_tick)
+            for guest in self._guests.values()
+            if guest.is_active and guest.wants(symbol) and kind in guest.spec.kinds
+        ]
+        return routes
+
+    def _left(self, strategy_id: str) -> None:
+        self.routes.clear()
+        self._on_leave(strategy_id)

@@ -1,0 +1,148 @@
+"""The simulated venue: how orders fill in replay and in paper trading. One implementation for both.
+
+Rules (semantics, section 5): a market order with no latency fills at once, in full, at the touch; with latency, at
+the touch of the first book that is at least that much later. A limit order rests until the opposite touch reaches
+its price and then fills at its limit; one that crosses on arrival fills at the touch. With ``depth="walk"`` an order
+takes the levels it is given, each at its price, and what is left over waits for the next book. The venue's own
+orders do not use up the liquidity that they take: each order sees the whole book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from sengine.domain.market import OrderBook
+from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate, Side
+from sengine.domain.position import FLAT_BELOW
+
+VenueReport: TypeAlias = Fill | OrderUpdate
+_BPS = 10_000.0
+_BUY = Side.BUY
+
+
+class _Resting(msgspec.Struct):
+    """An order at the venue. ``due_ns`` is when it arrives, ``cancel_ns`` when its cancellation does."""
+
+    order: Order
+    due_ns: int
+    remaining: float
+    arrived: bool = False
+    cancel_ns: int | None = None
+    fills: int = 0
+
+    @property
+    def is_filled(self) -> bool:
+        return self.remaining <= FLAT_BELOW * self.order.quantity
+
+
+class SimulatedVenue:
+    """Fills orders against books. Deterministic: it keeps no clock and no randomness."""
+
+    def __init__(
+        self,
+        latency_ns: int = 0,
+        commission_bps: float = 0.0,
+        slippage_bps: float = 0.0,
+        depth: Literal["touch", "walk"] = "touch",
+    ) -> None:
+        self._latency_ns = latency_ns
+        self._commission_rate = commission_bps / _BPS
+        self._slippage = slippage_bps / _BPS
+        self._walks = depth == "walk"
+        self.waiting: dict[str, list[_Resting]] = {}
+        """Orders at the venue by symbol; a symbol without any is not in it."""
+        self._by_id: dict[str, _Resting] = {}
+
+    def submit(self, order: Order, book: OrderBook | None, now_ns: int) -> Sequence[VenueReport]:
+        """Take an order. Without latency it meets ``book``, the symbol's current one, at once."""
+        resting = _Resting(order, order.timestamp_ns + self._latency_ns, order.quantity)
+        fills: Sequence[Fill] = ()
+        if book is not None and resting.due_ns <= now_ns:
+            fills = self._match(resting, book, now_ns)
+            if resting.is_filled:
+                return fills
+        self.waiting.setdefault(order.symbol, []).append(resting)
+        self._by_id[order.order_id] = resting
+        return fills
+
+    def cancel(self, order_id: str, now_ns: int) -> Sequence[VenueReport]:
+        """Ask for an order's cancellation. It takes as long to arrive as an order does; unknown ids are ignored,
+        because a fill may have been quicker."""
+        resting = self._by_id.get(order_id)
+        if resting is None:
+            return ()
+        if self._latency_ns:
+            resting.cancel_ns = now_ns + self._latency_ns
+            return ()
+        return (self._cancelled(resting, now_ns),)
+
+    def on_book(self, symbol: str, book: OrderBook, now_ns: int) -> Sequence[VenueReport]:
+        """Match what rests on ``symbol`` against its new book, oldest order first."""
+        reports: list[VenueReport] = []
+        for resting in tuple(self.waiting.get(symbol, ())):
+            if resting.cancel_ns is not None and resting.cancel_ns <= now_ns:
+                reports.append(self._cancelled(resting, now_ns))
+            elif resting.due_ns <= now_ns:
+                reports.extend(self._match(resting, book, now_ns))
+                if resting.is_filled:
+                    self._remove(resting)
+        return reports
+
+    def open_orders(self) -> Iterable[Order]:
+        """What rests or is still on its way, oldest first."""
+        return (resting.order for resting in self._by_id.values())
+
+    def _match(self, resting: _Resting, book: OrderBook, now_ns: int) -> list[Fill]:
+        """What an order that has arrived, or arrives now, takes from ``book``."""
+        order = resting.order
+        arriving = not resting.arrived
+        resting.arrived = True
+        buying = order.side is _BUY
+        levels = book.asks if buying else book.bids
+        limit = order.limit_price
+        fills: list[Fill] = []
+        for level in levels if self._walks else levels[:1]:
+            price = level.price
+            if limit is None:
+                price *= 1 + self._slippage if buying else 1 - self._slippage
+            elif price > limit if buying else price < limit:
+                break
+            elif not arriving:
+                price = limit
+            wanted = resting.remaining
+            quantity = min(level.quantity, wanted) if self._walks else wanted
+            if quantity > 0.0:
+                fills.append(self._fill(resting, price, quantity, now_ns))
+            if resting.is_filled:
+                break
+        return fills
+
+    def _fill(self, resting: _Resting, price: float, quantity: float, now_ns: int) -> Fill:
+        order = resting.order
+        resting.remaining -= quantity
+        resting.fills += 1
+        return Fill(
+            order.order_id,
+            "",
+            order.symbol,
+            order.side,
+            price,
+            quantity,
+            price * quantity * self._commission_rate,
+            now_ns,
+            f"{order.order_id}-{resting.fills}",
+        )
+
+    def _cancelled(self, resting: _Resting, now_ns: int) -> OrderUpdate:
+        self._remove(resting)
+        return OrderUpdate(resting.order.order_id, OrderStatus.CANCELLED, now_ns, "cancelled on request")
+
+    def _remove(self, resting: _Resting) -> None:
+        symbol = resting.order.symbol
+        del self._by_id[resting.order.order_id]
+        self.waiting[symbol].remove(resting)
+        if not self.waiting[symbol]:
+            del self.waiting[symbol]

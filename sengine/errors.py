@@ -1,0 +1,45 @@
+"""Every error that sengine raises on purpose, in one tree.
+
+::
+
+    SengineError
+    ├── ConfigError        a configuration file, override or parameter is wrong (all mistakes at once)
+    ├── DataError          a market data file cannot be read, or a row fails under --strict
+    ├── PluginError        a strategy file cannot be found, imported or does not keep the contract
+    ├── LifecycleError     a strategy was asked for a transition that its state does not allow
+    └── EngineError        the engine was asked for something it does not know
+
+Each message is a sentence for the person at the terminal: the place, what was expected, what was found, what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class SengineError(Exception):
+    """Base of all errors that sengine raises on purpose; the command line prints the message and exits."""
+
+
+class ConfigError(SengineError):
+    """One or more mistakes in a configuration. ``mistakes`` holds one sentence each."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(self.mistakes))
+
+
+class DataError(SengineError):
+    """A market data file is unusable, or a row in it is and ``--strict`` was given."""
+
+
+class PluginError(SengineError):
+    """A strategy file is missing, fails to import, or does not keep the strategy contract."""
+
+
+class LifecycleError(SengineError):
+    """An illegal lifecycle transition; the message names both states."""
+
+
+class EngineError(SengineError):
+    """The engine was asked about a strategy, symbol or order that it does not have."""

@@ -1,0 +1,48 @@
+"""Which strategy files there are, and which one a name means."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from sengine.errors import PluginError
+
+COMPILED_SUFFIXES = (".so", ".pyd")
+
+
+class Catalog:
+    """Plugin folders in order of precedence; the user's folder comes before the packaged examples."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self.folders: Sequence[Path] = tuple(dict.fromkeys(folder.resolve() for folder in folders))
+
+    def files(self) -> dict[str, Path]:
+        """Strategy files by stem; of equal stems the first folder's. Tests and private files are left out."""
+        found: dict[str, Path] = {}
+        for folder in self.folders:
+            if not folder.is_dir():
+                continue
+            for path in sorted(folder.iterdir()):
+                if path.suffix == ".py" and not path.name.startswith(("_", ".", "test_")) and path.name != "conftest.py":
+                    found.setdefault(path.stem, path)
+        return found
+
+    def find(self, name: str) -> Path:
+        """The file that ``plugin: NAME`` means: a path, a file name or its stem, whatever its suffix says.
+
+        Raises ``PluginError`` naming the folders searched and the nearest strategy.
+        """
+        if "/" in name or "\\" in name:
+            path = Path(name).expanduser()
+            if path.is_file():
+                return path.resolve()
+            raise PluginError(f'strategy file "{name}" does not exist')
+        stem = name.split(".", 1)[0]
+        files = self.files()
+        if stem in files:
+            return files[stem]
+        near = difflib.get_close_matches(stem, files, n=1)
+        hint = f'did you mean "{near[0]}"?' if near else f"there is: {', '.join(files) or 'none'}"
+        folders = ", ".join(str(folder) for folder in self.folders)
+        raise PluginError(f'no strategy "{name}" in {folders}; {hint}')

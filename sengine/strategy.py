@@ -1,0 +1,107 @@
+"""What a strategy author imports. One file, one class, one factory::
+
+    from sengine.strategy import BaseStrategy, MarketData, Signal
+
+    class BuyTheDip(BaseStrategy):
+        def on_tick(self, data: MarketData) -> Signal | None:
+            if self.position == 0 and data.mid < 60_000:
+                return Signal(direction="LONG", confidence=0.8, size=1.0)
+            return None
+
+    def create_strategy():
+        return BuyTheDip("buy_the_dip")
+
+A strategy is a guest: it sees market data and its own fills, it returns signals, and what it raises is counted
+against it alone. It must not read a clock or a random source if its replays are to be repeatable: ``data.timestamp_ns``
+is the time.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypeAlias
+
+import msgspec
+
+from sengine.domain.market import OHLCV, DataKind, MarketData, OrderBook, PriceLevel, Trade
+from sengine.domain.order import Fill
+from sengine.domain.signal import Direction, Signal
+
+__all__ = [
+    "OHLCV",
+    "BaseStrategy",
+    "DataKind",
+    "Direction",
+    "Fill",
+    "MarketData",
+    "OrderBook",
+    "Plugin",
+    "PriceLevel",
+    "Signal",
+    "TickResult",
+    "Trade",
+]
+
+TickResult: TypeAlias = Signal | Sequence[Signal] | None
+
+
+class Plugin(msgspec.Struct, frozen=True):
+    """Who a strategy file is. Optional, as ``plugin = Plugin("momentum", "1.0.0", "...")`` at module level."""
+
+    name: str
+    version: str = "0.0.0"
+    description: str = ""
+
+
+class BaseStrategy(ABC):
+    """Base of all strategies. Only ``on_tick`` must be written.
+
+    The engine makes one instance per symbol, so ``position`` and any window kept on ``self`` belong to one symbol.
+    A strategy that compares symbols (pairs, baskets) sets ``one_instance_per_symbol = False`` and gets them all.
+    """
+
+    parameters: ClassVar[type[msgspec.Struct] | None] = None
+    """Typed parameters. When set, the configuration is validated against it, defaults are filled in, unknown keys
+    are refused, and the result is ``self.params`` before ``initialize`` is called."""
+
+    market_data: ClassVar[Sequence[str]] = (DataKind.BOOK,)
+    """The kinds of event ``on_tick`` is called for: ``book``, ``trade``, ``bar``."""
+
+    route: ClassVar[str] = "vote"
+    """``vote``: signals are aggregated with other strategies'. ``direct``: each signal becomes its own order."""
+
+    one_instance_per_symbol: ClassVar[bool] = True
+
+    params: Any = None
+
+    def __init__(self, strategy_id: str) -> None:
+        self.strategy_id = strategy_id
+        self.position = 0.0
+        """Signed quantity held, from this strategy's own fills."""
+
+    def initialize(self, config: dict[str, Any]) -> None:  # noqa: B027 - optional on purpose
+        """Called once after construction with the ``config:`` of the configuration (defaults filled in where
+        ``parameters`` is declared). Raise to refuse the configuration."""
+
+    @abstractmethod
+    def on_tick(self, data: MarketData) -> TickResult:
+        """Called for each market data event asked for. Return nothing, one signal or several."""
+
+    def on_fill(self, fill: Fill) -> None:
+        """Called after each execution with this strategy's own share. Call ``super().on_fill(fill)`` when overriding."""
+        if fill.side == "buy":
+            self.position += fill.quantity
+        else:
+            self.position -= fill.quantity
+
+    def get_state(self) -> dict[str, Any]:
+        """What an operator should see of this strategy; JSON types only."""
+        return {"strategy_id": self.strategy_id, "is_active": True, "position": self.position}
+
+    def hot_reload(self, config: dict[str, Any]) -> None:
+        """New parameters for a running strategy; the position stays. Raise to keep the old parameters."""
+        self.initialize(config)
+
+    def shutdown(self) -> None:  # noqa: B027 - optional on purpose
+        """Called before the strategy is unloaded."""
