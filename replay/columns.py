@@ -82,8 +82,6 @@ def _bounds(column: pl.Series) -> tuple[int, int]:
 
 def _translated(column: pl.Series, clean: Callable[[object], str]) -> Iterable[str]:
     """Each text cleaned, with one shared object for each that differs."""
-    if column.dtype != pl.String:
-        raise ValueError("expected text")
     cleaned = {raw: clean(raw) for raw in column.unique().to_list()}
     if len(cleaned) == 1:
         return repeat(next(iter(cleaned.values())))

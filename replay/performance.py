@@ -8,6 +8,7 @@ Sharpe and Sortino are W. F. Sharpe's (1994) and F. A. Sortino's ratio as ``empy
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite, sqrt
 
 import msgspec
 import numpy as np
@@ -19,7 +20,11 @@ _YEAR_NS = 365 * 86400 * NS_PER_S
 
 
 class Performance(msgspec.Struct, frozen=True):
-    """Money is in quote currency, ratios are plain numbers, ``None`` is "not defined" (no trade, no variation)."""
+    """Money is in quote currency, ratios are plain numbers, ``None`` is "not defined" (no trade, no variation).
+
+    ``exposure`` and ``time_in_market`` are means over the samples of the equity curve; ``return_interval_s`` is
+    the time between two of them, in seconds.
+    """
 
     total_pnl: float
     total_return: float
@@ -36,12 +41,9 @@ class Performance(msgspec.Struct, frozen=True):
     return_interval_s: float
 
 
-def returns_of(equity: Sequence[float]) -> NDArray[np.float64]:
+def returns_of(equity: NDArray[np.float64]) -> NDArray[np.float64]:
     """Simple returns from one sample to the next; those from an equity of zero or less are not defined and left out."""
-    values = np.asarray(equity, dtype=np.float64)
-    if values.size < 2:
-        return np.zeros(0)
-    before, after = values[:-1], values[1:]
+    before, after = equity[:-1], equity[1:]
     usable = before > 0.0
     return np.asarray(after[usable] / before[usable] - 1.0)
 
@@ -50,20 +52,22 @@ def sharpe_ratio(returns: NDArray[np.float64], periods_per_year: float) -> float
     """mean(r) / std(r, ddof=1) * sqrt(periods per year)."""
     if returns.size < 2:
         return None
-    deviation = float(np.std(returns, ddof=1))
-    if deviation == 0.0:
-        return None
-    return float(np.mean(returns)) / deviation * periods_per_year**0.5
+    return _annualised(float(np.mean(returns)), float(np.std(returns, ddof=1)), periods_per_year)
 
 
 def sortino_ratio(returns: NDArray[np.float64], periods_per_year: float) -> float | None:
     """mean(r) / sqrt(mean(min(r, 0)^2)) * sqrt(periods per year)."""
     if returns.size < 2:
         return None
-    downside = float(np.sqrt(np.mean(np.minimum(returns, 0.0) ** 2)))
-    if downside == 0.0:
+    downside = sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)))
+    return _annualised(float(np.mean(returns)), downside, periods_per_year)
+
+
+def _annualised(mean: float, deviation: float, periods_per_year: float) -> float | None:
+    if deviation == 0.0:
         return None
-    return float(np.mean(returns)) / downside * periods_per_year**0.5
+    ratio = mean / deviation * sqrt(periods_per_year)
+    return ratio if isfinite(ratio) else None
 
 
 class TradeTally:
@@ -110,22 +114,25 @@ def measure(
     tally: TradeTally,
 ) -> Performance:
     """All figures of a run from its sampled curve and its totals."""
-    equity = [initial_capital + value for value in pnl]
-    returns = returns_of(equity)
     periods = _YEAR_NS / interval_ns
-    shares = [gross / level for gross, level in zip(gross_notional, equity, strict=True) if level > 0.0]
-    return Performance(
-        total_pnl,
-        total_pnl / initial_capital,
-        sharpe_ratio(returns, periods),
-        sortino_ratio(returns, periods),
-        max_drawdown,
-        tally.win_rate,
-        tally.profit_factor,
-        tally.trades,
-        tally.notional / initial_capital,
-        tally.commission,
-        float(np.mean(shares)) if shares else 0.0,
-        sum(gross > 0.0 for gross in gross_notional) / len(gross_notional) if gross_notional else 0.0,
-        interval_ns / NS_PER_S,
-    )
+    # Prices near the largest float leave infinite money; the ratios over it are then not defined.
+    with np.errstate(over="ignore", invalid="ignore"):
+        equity = initial_capital + np.asarray(pnl, dtype=np.float64)
+        gross = np.asarray(gross_notional, dtype=np.float64)
+        returns = returns_of(equity)
+        solvent = equity > 0.0
+        return Performance(
+            total_pnl=total_pnl,
+            total_return=total_pnl / initial_capital,
+            sharpe=sharpe_ratio(returns, periods),
+            sortino=sortino_ratio(returns, periods),
+            max_drawdown=max_drawdown,
+            win_rate=tally.win_rate,
+            profit_factor=tally.profit_factor,
+            trades=tally.trades,
+            turnover=tally.notional / initial_capital,
+            commission=tally.commission,
+            exposure=float(np.mean(gross[solvent] / equity[solvent])) if solvent.any() else 0.0,
+            time_in_market=float(np.mean(gross > 0.0)) if gross.size else 0.0,
+            return_interval_s=interval_ns / NS_PER_S,
+        )

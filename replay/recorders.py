@@ -1,4 +1,4 @@
-"""The CSV files that a run leaves behind: signals, fills, equity. Rows are written as they happen."""
+"""The files that a run leaves behind: signals, fills and equity as CSV, row by row as they happen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Self
 from replay.equity import EquityCurve
 from sengine.clock import format_timestamp
 from sengine.engine.outcome import Outcome
-from sengine.errors import DataError
+from sengine.errors import DataError, SengineError
 
 SIGNAL_COLUMNS = (
     "timestamp", "strategy_id", "symbol", "direction", "confidence", "size", "limit_price",
@@ -24,25 +24,56 @@ FILL_COLUMNS = (
 EQUITY_COLUMNS = ("timestamp", "equity", "pnl", "gross_notional")
 
 
-class CsvWriter:
-    """A CSV file opened before the run, so that an unwritable path is known at once. Raises ``DataError``."""
+class OutputFile:
+    """A text file opened before the run, so that a path that cannot be written is known at once.
 
-    def __init__(self, path: Path, columns: Iterable[str]) -> None:
+    Opening raises ``DataError``; writing and closing raise ``SengineError``, as when the disk is full.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
         try:
-            self._file = path.open("w", newline="", encoding="utf-8")
+            self._file = path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: cannot be written: {reason_of(error)}") from None
+
+    def write(self, text: str) -> None:
+        try:
+            self._file.write(text)
         except OSError as error:
-            raise DataError(f"{path}: cannot be written: {error.strerror}") from error
-        self._writer = csv.writer(self._file)
+            raise self._failed(error) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        try:
+            self._file.close()
+        except OSError as failure:
+            # What ended the run already tells more than a file that is now incomplete.
+            if error is None:
+                raise self._failed(failure) from None
+
+    def _failed(self, error: OSError) -> SengineError:
+        return SengineError(f"{self.path}: writing failed: {reason_of(error)}; the file is incomplete")
+
+
+class CsvWriter:
+    """Rows of an output file, ``None`` as an empty cell. Raises what ``OutputFile.write`` raises."""
+
+    def __init__(self, file: OutputFile, columns: Iterable[str]) -> None:
+        self._writer = csv.writer(file)
         self.row(columns)
 
     def row(self, values: Iterable[Any]) -> None:
         self._writer.writerow(["" if value is None else value for value in values])
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
-        self._file.close()
+def reason_of(error: OSError | ValueError) -> str:
+    """Why the operating system refused, in its own words."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 def write_signals(writer: CsvWriter, outcome: Outcome) -> None:

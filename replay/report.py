@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import orjson
 
 from replay.session import RunResult
 from sengine.clock import format_timestamp
@@ -44,6 +45,34 @@ def report_of(result: RunResult, initial_capital: float) -> dict[str, Any]:
         "from": format_timestamp(result.first_ns) if result.ticks else None,
         "to": format_timestamp(result.last_ns) if result.ticks else None,
         "strategy_errors": result.fault_counts,
+        "faults": [
+            {
+                "strategy_id": fault.strategy_id,
+                "timestamp": format_timestamp(fault.timestamp_ns),
+                "kind": fault.kind,
+                "where": fault.where,
+                "message": fault.message,
+            }
+            for fault in result.faults
+        ],
+        "pauses": list(result.pauses),
         "failed_strategies": [{"strategy_id": name, "reason": reason} for name, reason in result.failed_strategies],
         "digest": result.digest,
     }
+
+
+def report_json(result: RunResult, initial_capital: float) -> str:
+    """The report as indented JSON text with a newline at its end; what is not a finite number is ``null``."""
+    report = report_of(result, initial_capital)
+    return orjson.dumps(_unicode(report), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _unicode(value: Any) -> Any:
+    """The same without lone surrogates, which paths and a strategy's messages can hold and JSON cannot."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_unicode(key): _unicode(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_unicode(each) for each in value]
+    return value

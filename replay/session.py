@@ -81,13 +81,17 @@ class ReplaySession:
         self._fills = 0
         self._faults: list[StrategyFault] = []
         self._pauses: list[str] = []
+        self._peak = 0.0
         self._max_drawdown = 0.0
         self._first_ns = 0
         # Kept by hand: the roster is empty once the strategies are shut down.
         self._fault_counts: Counter[str] = Counter()
 
     def run(self, events: Iterable[MarketEvent]) -> RunResult:
-        """Feed all events through the engine, shut the strategies down, and sum up."""
+        """Feed all events through the engine, shut the strategies down, and sum up.
+
+        What the events or an observer raise ends the run and comes out here; the strategies are shut down then, too.
+        """
         started_s = perf_counter()
         # What exists now lives as long as the run; the collector need not look at it again.
         gc.freeze()
@@ -96,6 +100,9 @@ class ReplaySession:
             while self._run_chunk(stream):
                 if self._on_chunk is not None:
                     self._on_chunk(self.engine.ticks)
+        except BaseException:
+            self.engine.process(Shutdown())
+            raise
         finally:
             gc.unfreeze()
         return self._finish(perf_counter() - started_s)
@@ -103,11 +110,16 @@ class ReplaySession:
     def _run_chunk(self, stream: Iterator[MarketEvent]) -> bool:
         """Process the next chunk; whether there was any event left."""
         engine, process, total = self.engine, self.engine.process, self.engine.positions.total
-        capital, curve = self.engine.positions.initial_capital, self.curve
-        next_sample_ns, worst = curve.next_ns, self._max_drawdown
+        capital, curve = engine.positions.initial_capital, self.curve
+        next_sample_ns, peak, worst = curve.next_ns, self._peak, self._max_drawdown
         pnl = total.realized + total.unrealized
+        gross = 0.0
         event = None
         for event in islice(stream, _CHUNK):
+            is_sample_due = event.timestamp_ns >= next_sample_ns
+            if is_sample_due:
+                # A sample is the state before the event that comes after its moment.
+                gross = engine.positions.gross_notional()
             outcome = process(event)
             if outcome is not NOTHING:
                 if outcome.rejected:
@@ -116,15 +128,18 @@ class ReplaySession:
                     continue
                 for observe in self._observers:
                     observe(outcome)
-            if event.timestamp_ns >= next_sample_ns:
+            if is_sample_due:
                 if not curve.pnl:
                     self._first_ns = event.timestamp_ns
-                next_sample_ns = curve.advance(event.timestamp_ns, pnl, engine.positions.gross_notional())
+                next_sample_ns = curve.advance(event.timestamp_ns, pnl, gross)
             if total.open_holdings or outcome is not NOTHING:
+                # The tracker's own peak also sees the middle of an event, when half of the positions are marked.
                 pnl = total.realized + total.unrealized
-                if pnl < total.peak:
-                    worst = max(worst, (total.peak - pnl) / (capital + total.peak))
-        self._max_drawdown = worst
+                if pnl > peak:
+                    peak = pnl
+                elif pnl < peak:
+                    worst = max(worst, (peak - pnl) / (capital + peak))
+        self._peak, self._max_drawdown = peak, worst
         return event is not None
 
     def _tally_fills(self, outcome: Outcome) -> None:

@@ -44,7 +44,7 @@ _DURATION_UNITS_NS: Final = {
 
 def epoch_unit_ns(number: int | Decimal) -> int:
     """How many nanoseconds one unit of this epoch number is, told from its size (s, ms, us or ns)."""
-    size: int | Decimal = abs(number)
+    size = -number if number < 0 else number
     if size < _SECONDS_BELOW:
         return NS_PER_S
     if size < _MILLISECONDS_BELOW:

@@ -53,14 +53,9 @@ def convert_parameters(config: dict[str, Any], params_type: type[StructT], place
         raise ConfigError([f"{place}: the type of the declared parameters cannot be read: {reason}"]) from None
     parameters, mistakes = convert(config, params_type)
     if mistakes:
-        raise ConfigError([_at(place, mistake) for mistake in mistakes])
+        raise ConfigError([f"{place}{'.' if mistake.path else ': '}{mistake}" for mistake in mistakes])
     assert isinstance(parameters, params_type)
     return parameters
-
-
-def _at(place: str, mistake: Mistake) -> str:
-    joint = "" if str(mistake).startswith("[") or not mistake.path else "."
-    return f"{place}{joint}{mistake}" if mistake.path else f"{place}: {mistake}"
 
 
 class _Walk:
@@ -79,10 +74,10 @@ class _Walk:
             words = words.replace("a number", "a finite number")
         elif isinstance(value, int) and abs(value) >= INT64_LIMIT:
             words = words.replace("an integer", "an integer of 64 bits")
-        hint = (
-            "; put it in quotes" if isinstance(bare(info), inspect.StrType) and isinstance(value, int | float) else ""
-        )
-        return self.mistake(path, f"expected {words}, got {show_value(value)}{hint}")
+        found = show_value(value)
+        if isinstance(bare(info), inspect.StrType) and isinstance(value, int | float):
+            found += "; put it in quotes"
+        return self.mistake(path, f"expected {words}, got {found}")
 
     def convert(self, value: object, info: inspect.Type, path: Path) -> object:
         if len(path) > DEEPEST:

@@ -37,6 +37,9 @@ class ServiceConfig(Section, frozen=True):
     name: Annotated[Name, Meta(description="Name of this engine in logs and metrics.")] = "strategy-engine"
     port: Annotated[Port, Meta(description="TCP port of the service.")] = 9092
     metrics_port: Annotated[Port, Meta(description="TCP port of health checks and metrics.")] = 9092
+    data_directory: Annotated[Name, Meta(description="Directory for the socket, the broker's files and the records.")] = (
+        "./data"
+    )
 
 
 class TopicsConfig(Section, frozen=True):
@@ -48,13 +51,40 @@ class TopicsConfig(Section, frozen=True):
     fills: Annotated[Name, Meta(description="Subject of the engine's own fills.")] = "fills"
 
 
+class NatsFillsConfig(Section, frozen=True):
+    """``nats.fills``: how the engine's own fills are delivered."""
+
+    durable: Annotated[
+        str, Meta(description="Name of a JetStream durable consumer for fills; empty uses a plain subscription.")
+    ] = ""
+
+
 class NatsConfig(Section, frozen=True):
     """``nats``: the message broker that market data and fills come from."""
 
-    url: Annotated[Name, Meta(description="Address of the NATS server; embedded starts one beside the engine.")] = (
-        "embedded"
-    )
+    url: Annotated[
+        Name, Meta(description="Address of the NATS server; embedded starts one beside the engine.")
+    ] = "embedded"
     topics: TopicsConfig = field(default_factory=TopicsConfig)
+    fills: NatsFillsConfig = field(default_factory=NatsFillsConfig)
+    user: Annotated[str, Meta(description="User name.")] = ""
+    password: Annotated[str, Meta(description="Password of user; better given as ${VAR}.")] = ""
+    token: Annotated[str, Meta(description="Authentication token; better given as ${VAR}.")] = ""
+    nkey_seed_file: Annotated[str, Meta(description="File with an nkey seed.")] = ""
+    credentials_file: Annotated[str, Meta(description="Credentials file (.creds).")] = ""
+    tls_ca: Annotated[str, Meta(description="CA certificate file; any TLS file turns TLS on.")] = ""
+    tls_cert: Annotated[str, Meta(description="Client certificate file for mutual TLS.")] = ""
+    tls_key: Annotated[str, Meta(description="Private key file of tls_cert.")] = ""
+    overload: Annotated[
+        Literal["queue", "conflate"],
+        Meta(description="When behind: queue keeps all up to pending_limit; conflate keeps each symbol's newest book."),
+    ] = "queue"
+    pending_limit: Annotated[
+        int, Meta(ge=1, description="Messages that may wait per subscription; beyond it they are dropped and counted.")
+    ] = 500_000
+    max_message_bytes: Annotated[
+        int, Meta(ge=256, description="Larger market data messages are refused undecoded and counted.")
+    ] = 262_144
 
 
 class PluginsConfig(Section, frozen=True):
@@ -194,8 +224,26 @@ class AccountConfig(Section, frozen=True):
 
 
 class ExecutionConfig(Section, frozen=True):
-    """``execution``: the simulated market of replay and paper trading."""
+    """``execution``: where orders go, and the simulated market of replay and paper trading."""
 
+    target: Annotated[
+        Name,
+        Meta(
+            description="paper starts the paper execution service; simulated fills inside the engine; "
+            "host:port or unix:/path is your own service."
+        ),
+    ] = "paper"
+    deadline_ms: Annotated[
+        Positive, Meta(description="An order without an answer for this long has an unknown outcome.")
+    ] = 1000.0
+    retry_for_ms: Annotated[
+        NotNegative, Meta(description="After a broken connection, an order is sent again only while younger than this.")
+    ] = 2000.0
+    queue_limit: Annotated[int, Meta(ge=1, description="Orders that may wait to be sent; beyond it they are rejected.")] = 1000
+    lockstep: Annotated[
+        bool, Meta(description="Wait for each market order's fills before the next tick: live results equal replay's.")
+    ] = False
+    cancel_on_shutdown: Annotated[bool, Meta(description="Cancel resting orders when the engine stops.")] = True
     latency_ms: Annotated[NotNegative, Meta(description="An order meets the first book this much later.")] = 0.0
     commission_bps: Annotated[NotNegative, Meta(description="Charged on each fill's notional, in 1/10000.")] = 0.0
     slippage_bps: Annotated[NotNegative, Meta(description="Worsens each market fill's price, in 1/10000.")] = 0.0
@@ -203,6 +251,27 @@ class ExecutionConfig(Section, frozen=True):
         Literal["touch", "walk"],
         Meta(description="touch: all at the best price; walk: through the levels of the book."),
     ] = "touch"
+
+
+class ApiConfig(Section, frozen=True):
+    """``api``: where operators and screens reach the engine."""
+
+    listen: Annotated[
+        str,
+        Meta(description="unix:/path or host:port; empty is a socket in service.data_directory that only its owner can open."),
+    ] = ""
+    token: Annotated[str, Meta(description="Required for host:port; better given as ${VAR}.")] = ""
+    tls_cert: Annotated[str, Meta(description="Server certificate file; with tls_key it turns TLS on.")] = ""
+    tls_key: Annotated[str, Meta(description="Private key file of tls_cert.")] = ""
+    tls_ca: Annotated[str, Meta(description="CA file; clients must then present a certificate it signed.")] = ""
+
+
+class HttpConfig(Section, frozen=True):
+    """``http``: health checks, metrics and the read-only pages; the port is ``service.port``."""
+
+    host: Annotated[Name, Meta(description="Address to listen on; anything but loopback is reachable by others.")] = (
+        "127.0.0.1"
+    )
 
 
 class Config(Section, frozen=True):
@@ -219,3 +288,5 @@ class Config(Section, frozen=True):
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     account: AccountConfig = field(default_factory=AccountConfig)
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+    api: ApiConfig = field(default_factory=ApiConfig)
+    http: HttpConfig = field(default_factory=HttpConfig)

@@ -70,10 +70,23 @@ class ReloadParameters(msgspec.Struct, frozen=True):
     config: dict[str, object]
 
 
+class KillSwitch(msgspec.Struct, frozen=True):
+    """Send nothing more and cancel what is open, until a person re-arms. Strategies still see the market."""
+
+    reason: str = "operator"
+
+
+class Rearm(msgspec.Struct, frozen=True):
+    """Let orders out again after a kill."""
+
+
 class Shutdown(msgspec.Struct, frozen=True):
-    """Call each strategy's ``shutdown`` and take no more market data."""
+    """Call each strategy's ``shutdown`` and take no more market data. ``cancel_orders`` asks for the cancellation of
+    what is open first."""
+
+    cancel_orders: bool = False
 
 
 MarketEvent: TypeAlias = BookEvent | TradeEvent | BarEvent
-Command: TypeAlias = PauseStrategy | ResumeStrategy | UnloadStrategy | ReloadParameters | Shutdown
+Command: TypeAlias = PauseStrategy | ResumeStrategy | UnloadStrategy | ReloadParameters | KillSwitch | Rearm | Shutdown
 Event: TypeAlias = MarketEvent | Fill | OrderUpdate | Command

@@ -21,7 +21,7 @@ class OrderType(StrEnum):
     LIMIT = "limit"
 
 
-class Contribution(msgspec.Struct, frozen=True):
+class Contribution(msgspec.Struct, frozen=True, gc=False):
     """One strategy's part of an order: signed ``quantity``, buys positive, and the signal that asked for it."""
 
     strategy_id: str
@@ -29,7 +29,7 @@ class Contribution(msgspec.Struct, frozen=True):
     signal_sequence: int
 
 
-class ProposedOrder(msgspec.Struct, frozen=True):
+class ProposedOrder(msgspec.Struct, frozen=True, gc=False):
     """An order that has not passed the order-scope checks. No gateway takes this type."""
 
     symbol: str
@@ -44,7 +44,7 @@ class ProposedOrder(msgspec.Struct, frozen=True):
         return OrderType.MARKET if self.limit_price is None else OrderType.LIMIT
 
 
-class Order(ProposedOrder, frozen=True, kw_only=True):
+class Order(ProposedOrder, frozen=True, kw_only=True, gc=False):
     """An order that passed every check. Only the risk pipeline's approval makes one; gateways take nothing else."""
 
     order_id: str
@@ -62,7 +62,7 @@ class Order(ProposedOrder, frozen=True, kw_only=True):
         )
 
 
-class Fill(msgspec.Struct, frozen=True):
+class Fill(msgspec.Struct, frozen=True, gc=False):
     """An execution. ``on_fill`` gets the strategy's own share; on the way in ``strategy_id`` is empty and
     ``quantity`` is the whole fill's. ``side`` is ``buy`` or ``sell``, ``commission`` is in quote currency."""
 
@@ -94,7 +94,7 @@ class OrderStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
-class OrderUpdate(msgspec.Struct, frozen=True):
+class OrderUpdate(msgspec.Struct, frozen=True, gc=False):
     """News about one order. ``UNKNOWN`` means that nobody can say: the order stays in flight until told otherwise."""
 
     order_id: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,4 +23,8 @@ class StrategyState(msgspec.Struct, frozen=True):
     last_signal_ns: int
     last_error: str
     pause_reason: str
+    version: str
+    symbols: Sequence[str]
+    route: str
+    on_tick_us: Mapping[str, float]
     metadata: Mapping[str, Any]

@@ -19,7 +19,7 @@ _LONG: Final = Direction.LONG
 _SHORT: Final = Direction.SHORT
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """What the votes on a symbol add up to. Direction NONE trades nothing."""
 
     direction: Direction

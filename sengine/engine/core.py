@@ -16,8 +16,10 @@ from sengine.domain.events import (
     BarEvent,
     BookEvent,
     Event,
+    KillSwitch,
     MarketEvent,
     PauseStrategy,
+    Rearm,
     ReloadParameters,
     ResumeStrategy,
     Shutdown,
@@ -37,7 +39,7 @@ from sengine.engine.orders import OrderTracker
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.positions import PositionTracker
 from sengine.engine.risk import RiskPipeline
-from sengine.engine.roster import Roster, Route
+from sengine.engine.roster import LoadStrategy, Roster, Route
 from sengine.engine.simulated import SimulatedVenue, VenueReport
 
 _FOLD_EVERY = 4096  # ticks between two bulk updates of the latency histograms
@@ -92,10 +94,13 @@ class Engine:
             ResumeStrategy: self._on_resume,
             UnloadStrategy: self._on_unload,
             ReloadParameters: self._on_reload_parameters,
+            LoadStrategy: self._on_load,
+            KillSwitch: self._on_kill,
+            Rearm: self._on_rearm,
             Shutdown: self._on_shutdown,
         }
 
-    def process(self, event: Event) -> Outcome:
+    def process(self, event: Event | LoadStrategy) -> Outcome:
         """Take one event through the whole engine.
 
         Raises ``LifecycleError`` or ``EngineError`` for a command that cannot be carried out; nothing has changed
@@ -106,6 +111,11 @@ class Engine:
     @property
     def orders_sent(self) -> int:
         return self._desk.orders_sent
+
+    @property
+    def kill_reason(self) -> str:
+        """Why the kill switch is pulled; empty while orders may go out."""
+        return self._desk.kill_reason
 
     @property
     def signals_generated(self) -> int:
@@ -211,12 +221,14 @@ class Engine:
                 result = on_tick(data)
             except (Exception, SystemExit) as error:
                 guest.on_tick_latency.record(stopwatch_ns() - called_ns)
-                outcome = outcome.begun()
+                if outcome is NOTHING:
+                    outcome = Outcome()
                 self._fault(guest, "exception", error, data.timestamp_ns, outcome)
                 continue
             guest.on_tick_latency.record(stopwatch_ns() - called_ns)
             if result is not None:
-                outcome = outcome.begun()
+                if outcome is NOTHING:
+                    outcome = Outcome()
                 self._collect(guest, result, data, direct if guest.is_direct else voting, outcome)
         if direct or voting:
             self._outcome = outcome
@@ -333,12 +345,20 @@ class Engine:
         self.roster.resume(command.strategy_id)
         return NOTHING
 
+    def _on_load(self, command: LoadStrategy) -> Outcome:
+        self.roster.load(command.spec)
+        self._route_anew()
+        return NOTHING
+
     def _on_unload(self, command: UnloadStrategy) -> Outcome:
         outcome = Outcome()
         outcome.faults.extend(self.roster.unload(command.strategy_id, self.now_ns))
+        self._route_anew()
+        return outcome
+
+    def _route_anew(self) -> None:
         for market in self.markets.values():
             market.routed = self.roster.wants(market.symbol)
-        return outcome
 
     def _on_reload_parameters(self, command: ReloadParameters) -> Outcome:
         outcome = Outcome()
@@ -347,8 +367,28 @@ class Engine:
             outcome.faults.append(fault)
         return outcome
 
-    def _on_shutdown(self, command: Shutdown) -> Outcome:  # noqa: ARG002
+    def _on_kill(self, command: KillSwitch) -> Outcome:
+        outcome = self._outcome = Outcome()
+        self._desk.kill_reason = command.reason or "no reason given"
+        self._cancel_all()
+        outcome.notices.append(f"kill switch pulled: {self.kill_reason}; {len(outcome.cancels)} orders to cancel")
+        return outcome
+
+    def _on_rearm(self, command: Rearm) -> Outcome:
         outcome = Outcome()
+        if self.kill_reason:
+            outcome.notices.append(f"re-armed; the kill switch had been pulled: {self.kill_reason}")
+            self._desk.kill_reason = ""
+        return outcome
+
+    def _cancel_all(self) -> None:
+        for working in list(self.orders.open_orders()):
+            self._cancel(working.order.order_id)
+
+    def _on_shutdown(self, command: Shutdown) -> Outcome:
+        outcome = self._outcome = Outcome()
+        if command.cancel_orders:
+            self._cancel_all()
         for guest in list(self.roster):
             if guest.lifecycle.state is not State.SHUTTING_DOWN:
                 outcome.faults.extend(self.roster.unload(guest.strategy_id, self.now_ns))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from sengine.domain.order import Contribution, Order, ProposedOrder, Side
 from sengine.domain.signal import Direction, Disposition, SignalResult, StampedSignal
@@ -22,6 +22,9 @@ _BUY: Final = Side.BUY
 _SELL: Final = Side.SELL
 _PASSED: Final = Disposition.PASSED
 _OVERRULED: Final = Disposition.OVERRULED
+
+
+_Accepted: TypeAlias = tuple[StampedSignal, Contribution]
 
 
 class DecisionDesk:
@@ -48,21 +51,28 @@ class DecisionDesk:
         self._cancel = cancel
         self._order_prefix = order_prefix
         self.orders_sent = 0
+        self.kill_reason = ""
+        """Why the kill switch is pulled; nothing is sent while there is a reason."""
 
     def settle(
         self, direct: Sequence[StampedSignal], voting: Sequence[StampedSignal], now_ns: int
     ) -> list[SignalResult]:
         """Direct signals first, each its own order; then one decision for each symbol that got a new vote."""
         results: list[SignalResult] = []
-        sent_now: set[str] = set()
-        for signal in direct:
-            results.append(self._settle_direct(signal, now_ns, sent_now))
-        by_symbol: dict[str, list[StampedSignal]] = {}
-        for signal in voting:
-            self._votes.cast(signal)
-            by_symbol.setdefault(signal.symbol, []).append(signal)
-        for symbol, signals in by_symbol.items():
-            self._settle_votes(symbol, signals, now_ns, results)
+        if direct:
+            sent_now: set[str] = set()
+            for signal in direct:
+                results.append(self._settle_direct(signal, now_ns, sent_now))
+        if len(voting) == 1:
+            self._votes.cast(voting[0])
+            self._settle_votes(voting[0].symbol, voting, now_ns, results)
+        elif voting:
+            by_symbol: dict[str, list[StampedSignal]] = {}
+            for signal in voting:
+                self._votes.cast(signal)
+                by_symbol.setdefault(signal.symbol, []).append(signal)
+            for symbol, signals in by_symbol.items():
+                self._settle_votes(symbol, signals, now_ns, results)
         if len(results) > 1:
             results.sort(key=lambda result: result.signal.sequence)
         return results
@@ -71,27 +81,36 @@ class DecisionDesk:
         self, symbol: str, signals: Sequence[StampedSignal], now_ns: int, results: list[SignalResult]
     ) -> None:
         decision = self._votes.decide(symbol, now_ns)
-        # What this event already adds counts against the limits as if it were in flight.
-        pending: dict[str, float] = {}
-        buys: list[tuple[StampedSignal, Contribution]] = []
-        sells: list[tuple[StampedSignal, Contribution]] = []
+        accepted: list[_Accepted] = []
         for signal in signals:
             if signal.direction is not decision.direction:
                 results.append(SignalResult(signal, _OVERRULED))
                 continue
-            author = signal.strategy_id
-            verdict = self._contribution(signal, decision.confidence, pending.get(author, 0.0))
+            # What this strategy already adds in this event counts as if it were in flight.
+            pending = sum([part.quantity for _, part in accepted if part.strategy_id == signal.strategy_id])
+            verdict = self._contribution(signal, decision.confidence, pending)
             if isinstance(verdict, Contribution):
-                pending[author] = pending.get(author, 0.0) + verdict.quantity
-                (buys if verdict.quantity > 0.0 else sells).append((signal, verdict))
+                accepted.append((signal, verdict))
             else:
                 results.append(verdict)
-        for side, accepted in ((_BUY, buys), (_SELL, sells)):
-            if accepted:
-                contributions = tuple([contribution for _, contribution in accepted])
-                quantity = abs(sum([contribution.quantity for contribution in contributions]))
-                refusal = self._submit(ProposedOrder(symbol, side, quantity, now_ns, contributions))
-                results.extend([_result(signal, refusal) for signal, _ in accepted])
+        if decision.direction is not _CLOSE:
+            self._order(symbol, accepted, now_ns, results)
+        else:
+            self._order(symbol, [each for each in accepted if each[1].quantity > 0.0], now_ns, results)
+            self._order(symbol, [each for each in accepted if each[1].quantity < 0.0], now_ns, results)
+
+    def _order(
+        self, symbol: str, accepted: Sequence[_Accepted], now_ns: int, results: list[SignalResult]
+    ) -> None:
+        """Sum contributions of one side into one market order."""
+        if not accepted:
+            return
+        contributions = tuple([part for _, part in accepted])
+        quantity = sum([part.quantity for part in contributions])
+        side = _BUY if quantity > 0.0 else _SELL
+        refusal = self._submit(ProposedOrder(symbol, side, abs(quantity), now_ns, contributions))
+        for signal, _ in accepted:
+            results.append(_result(signal, refusal))
 
     def _settle_direct(self, signal: StampedSignal, now_ns: int, sent_now: set[str]) -> SignalResult:
         limit_price = signal.limit_price
@@ -132,6 +151,8 @@ class DecisionDesk:
 
     def _submit(self, proposal: ProposedOrder, sent_now: set[str] | None = None) -> Refusal | None:
         """Send an order that the order-scope checks approve; the refusal otherwise."""
+        if self.kill_reason:
+            return Refusal("kill_switch", "kill_switch_pulled", f"the kill switch is pulled: {self.kill_reason}")
         verdict = self._risk.approve(proposal, self._positions, f"{self._order_prefix}{self.orders_sent + 1}")
         if not isinstance(verdict, Order):
             return verdict

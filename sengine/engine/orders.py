@@ -77,9 +77,13 @@ class OrderTracker:
             return None
         working.filled += fill.quantity
         working.fills += 1
-        if working.order.quantity - working.filled <= FLAT_BELOW * working.order.quantity:
+        order = working.order
+        if order.quantity - working.filled <= FLAT_BELOW * order.quantity:
             self._take_out(fill.order_id)
-        return _split(fill, working)
+        fill_id = fill.fill_id or f"{fill.order_id}/{working.fills}"
+        if len(order.contributions) == 1:
+            return [_share(fill, order.contributions[0].strategy_id, fill.quantity, fill.commission, fill_id)]
+        return _split(fill, order, fill_id)
 
     def close(self, order_id: str) -> WorkingOrder | None:
         """Take a cancelled or rejected order out of flight. ``None`` when it is not open."""
@@ -111,11 +115,7 @@ class OrderTracker:
         ]
 
 
-def _split(fill: Fill, working: WorkingOrder) -> list[Fill]:
-    order = working.order
-    fill_id = fill.fill_id or f"{fill.order_id}/{working.fills}"
-    if len(order.contributions) == 1:
-        return [_share(fill, order.contributions[0].strategy_id, fill.quantity, fill.commission, fill_id)]
+def _split(fill: Fill, order: Order, fill_id: str) -> list[Fill]:
     left_quantity, left_commission = fill.quantity, fill.commission
     total = fsum([abs(part.quantity) for part in order.contributions])
     shares = []

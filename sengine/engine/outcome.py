@@ -26,10 +26,6 @@ class Outcome(msgspec.Struct):
     faults: list[StrategyFault] = []
     notices: list[str] = []
 
-    def begun(self) -> Outcome:
-        """An outcome that can be added to: this one, or a new one where nothing had happened yet."""
-        return Outcome() if self is NOTHING else self
-
 
 # The outcome of nearly every tick, made once; compare with ``is``, and never add to it.
 NOTHING = Outcome()

@@ -28,16 +28,6 @@ class Account:
     def equity(self) -> float:
         return self.realized + self.unrealized
 
-    def revalue(self, unrealized: float, change: float) -> None:
-        """One holding is now worth ``unrealized``, ``change`` more than before."""
-        # With a single holding (or none) the sum is known exactly, and rounding cannot pile up.
-        if self.open_holdings > 1:
-            unrealized = self.unrealized + change
-        self.unrealized = unrealized
-        equity = self.realized + unrealized
-        if equity > self.peak:
-            self.peak = equity
-
 
 _NO_FILLS: Final = Account()
 
@@ -89,22 +79,27 @@ class PositionTracker:
                     del self.open[share.symbol]
             account.open_holdings += step
             total.open_holdings += step
-        self._recount(holding)
+        self._revalue(holding)
         return gross
 
     def mark(self, symbol: str, price: float) -> None:
         """Mark all open positions on ``symbol`` at ``price``."""
         for holding in self.open.get(symbol, ()):
             holding.position.mark_price = price
-            self._recount(holding)
+            self._revalue(holding)
 
-    def _recount(self, holding: _Holding) -> None:
+    def _revalue(self, holding: _Holding) -> None:
+        """Bring unrealized P&L and peaks up to date after a new mark, average or quantity."""
         position = holding.position
         unrealized = (position.mark_price - position.average_price) * position.quantity
         change = unrealized - holding.counted
         holding.counted = unrealized
-        holding.account.revalue(unrealized, change)
-        self.total.revalue(unrealized, change)
+        for account in (holding.account, self.total):
+            # With a single holding (or none) the sum is known exactly, and rounding cannot pile up.
+            account.unrealized = level = unrealized if account.open_holdings <= 1 else account.unrealized + change
+            level += account.realized
+            if level > account.peak:
+                account.peak = level
 
     def _new_holding(self, share: Fill) -> _Holding:
         account = self._accounts.setdefault(share.strategy_id, Account())

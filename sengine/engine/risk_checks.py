@@ -13,7 +13,7 @@ from sengine.domain.order import ProposedOrder
 from sengine.domain.signal import StampedSignal
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class Refusal(msgspec.Struct, frozen=True, gc=False):
     """Why a check said no: its name, a stable code for metrics and tables, and a sentence with the values."""
 
     check: str
@@ -21,7 +21,7 @@ class Refusal(msgspec.Struct, frozen=True):
     reason: str
 
 
-class ProposedContribution(msgspec.Struct, frozen=True):
+class ProposedContribution(msgspec.Struct, frozen=True, gc=False):
     """One strategy's part of a possible order. ``position`` holds what is in flight; ``quantity`` is signed."""
 
     signal: StampedSignal

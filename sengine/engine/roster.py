@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
+import msgspec
+
 from sengine.domain.market import DataKind, MarketData
 from sengine.engine.guest import Guest, StrategyFault, StrategySpec
 from sengine.engine.lifecycle import State
 from sengine.errors import EngineError, LifecycleError
 
 Route: TypeAlias = tuple[Guest, Callable[[MarketData], object]]
+
+
+class LoadStrategy(msgspec.Struct, frozen=True):
+    """Command: take a new strategy in and activate it."""
+
+    spec: StrategySpec
 
 
 class Roster:

@@ -115,26 +115,16 @@ class SimulatedVenue:
             wanted = resting.remaining
             quantity = min(level.quantity, wanted) if self._walks else wanted
             if quantity > 0.0:
-                fills.append(self._fill(resting, price, quantity, now_ns))
+                resting.remaining = wanted - quantity
+                resting.fills += 1
+                commission = price * quantity * self._commission_rate
+                fill_id = f"{order.order_id}-{resting.fills}"
+                fills.append(
+                    Fill(order.order_id, "", order.symbol, order.side, price, quantity, commission, now_ns, fill_id)
+                )
             if resting.is_filled:
                 break
         return fills
-
-    def _fill(self, resting: _Resting, price: float, quantity: float, now_ns: int) -> Fill:
-        order = resting.order
-        resting.remaining -= quantity
-        resting.fills += 1
-        return Fill(
-            order.order_id,
-            "",
-            order.symbol,
-            order.side,
-            price,
-            quantity,
-            price * quantity * self._commission_rate,
-            now_ns,
-            f"{order.order_id}-{resting.fills}",
-        )
 
     def _cancelled(self, resting: _Resting, now_ns: int) -> OrderUpdate:
         self._remove(resting)

@@ -109,6 +109,8 @@ class Averages(msgspec.Struct, frozen=True):
         (math.nan, Duration, "expected a duration like 5s, 250ms or 1m, got .nan"),
         ("999999999999999d", Duration, 'expected a duration like 5s, 250ms or 1m, got "999999999999999d"'),
         (math.nan, Any, "expected a finite number, got .nan"),
+        (5, None, "expected null, got 5"),
+        ([1], Annotated[list[Any], Meta(min_length=2)], "expected a list of at least 2 items, got a list"),
         (b"x", bytes, "no configuration can hold a bytes; declare text, a number, a boolean, a list or a mapping"),
         (object(), int, "expected an integer, got a object"),
     ],
@@ -129,6 +131,7 @@ def test_each_mistake_is_one_sentence(value, type_, expected):
         (None, dict[str, int], {}),
         ([1, 2.0], list[int], [1, 2]),
         ([1, 2], tuple[int, ...], (1, 2)),
+        (None, None, None),
         (1, int | float, 1),
         (1.5, int | float, 1.5),
         ("x", float | str, "x"),
@@ -160,10 +163,16 @@ def test_missing_required_key_says_what_is_expected():
     assert sentence({}, Window) == "key.name: missing; expected text"
 
 
+def test_missing_key_of_any_type_is_missing_too():
+    anything_needed = msgspec.defstruct("AnythingNeeded", [("x", Any)])
+    assert sentence({}, anything_needed) == "key.x: missing; expected any value"
+
+
 def test_unknown_key_suggests_the_nearest_or_lists_the_known():
     assert sentence({"name": "w", "siz": 1}, Window) == 'key.siz: unknown key; did you mean "size"?'
     assert sentence({"name": "w", "NAME": 1}, Window) == 'key.NAME: unknown key; did you mean "name"?'
     assert sentence({"name": "w", "qq": 1}, Window) == "key.qq: unknown key; known keys: size, name, shapes, inner"
+    assert sentence({"name": "w", "size" * 20: 1}, Window).endswith("known keys: size, name, shapes, inner")
     assert sentence({"name": "w", "a b\n": 1}, Window).startswith('key."a b\\n": unknown key')
 
 

@@ -27,22 +27,24 @@ class Node(msgspec.Struct, frozen=True):
 class Parameters(msgspec.Struct, frozen=True):
     window: Annotated[int, Meta(ge=1, description="Ticks in the mean.")]
     every_ns: Duration = field(default=1_500_000_000, name="every")
-    pause_ns: Duration | None = None
+    pause_ns: Duration | None = 2_000_000_000
     mode: Mode = Mode.FAST
     pairs: list[str] = field(default_factory=lambda: ["A", "B"])
     label: str = ""
     timeouts: tuple[Duration, ...] = (1_000_000_000,)
+    modes: list[Mode] | str | None = field(default_factory=lambda: [Mode.FAST])
 
 
 def test_parameters_are_described_as_they_are_written():
     assert describe(Parameters) == [
         FieldDescription("window", "an integer >= 1", None, "Ticks in the mean."),
         FieldDescription("every", "a duration like 5s, 250ms or 1m", "1500ms", ""),
-        FieldDescription("pause_ns", "a duration like 5s, 250ms or 1m, or null", "null", ""),
+        FieldDescription("pause_ns", "a duration like 5s, 250ms or 1m, or null", "2s", ""),
         FieldDescription("mode", "fast", "fast", ""),
         FieldDescription("pairs", "a list, each text", '["A", "B"]', ""),
         FieldDescription("label", "text", '""', ""),
         FieldDescription("timeouts", "a list, each a duration like 5s, 250ms or 1m", '["1s"]', ""),
+        FieldDescription("modes", "a list, each fast or text, or null", '["fast"]', ""),
     ]
 
 

@@ -160,6 +160,12 @@ def test_reference_to_what_is_not_utf8_is_a_mistake(write):
     assert mistakes(path, HOST="\udcff") == ['FILE: nats.url: expected UTF-8 text, got "nats://\\udcff"']
 
 
+def test_strategy_is_found_by_an_id_from_a_reference(write):
+    path = write('strategies: [{id: "${ID}", plugin: p}]\n')
+    config = load_config(path, overrides=["strategies.a.port=1"], environment={"ID": "a"})
+    assert config.strategies[0].port == 1
+
+
 def test_values_from_the_environment_are_not_filled_again(write):
     path = write('service: {name: "${A}"}\n')
     assert load_config(path, environment={"A": "${B}"}).service.name == "${B}"

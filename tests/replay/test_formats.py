@@ -42,7 +42,9 @@ def test_sides_of_a_depth_file_may_differ_in_levels() -> None:
 
 
 def test_twelve_levels_are_in_numeric_order() -> None:
-    names = [f"{side}_{part}_{level}" for level in range(12, 0, -1) for side in ("bid", "ask") for part in ("qty", "price")]
+    names = [
+        f"{side}_{part}_{level}" for level in range(12, 0, -1) for side in ("bid", "ask") for part in ("qty", "price")
+    ]
     layout = recognise("f.csv", ["timestamp", "symbol", *names])
     assert layout.numbers[:2] == ("bid_price_1", "bid_qty_1")
     assert layout.numbers[22:26] == ("bid_price_12", "bid_qty_12", "ask_price_1", "ask_qty_1")

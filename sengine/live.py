@@ -1,0 +1,189 @@
+"""The running engine as the rest of the process sees it: one way in, and streams of what happened.
+
+All of it lives on one asyncio loop in one thread, so there are no locks: ``take`` runs to its end before anything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+from time import time_ns
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+import structlog
+
+from sengine.domain.events import Event
+from sengine.domain.order import Fill, Order, OrderUpdate
+from sengine.engine.core import Engine
+from sengine.engine.outcome import NOTHING, Outcome
+from sengine.engine.roster import LoadStrategy
+
+_log = structlog.get_logger("sengine.engine")
+HISTORY = 1000
+T = TypeVar("T")
+
+
+class SignalRecord(msgspec.Struct, frozen=True, gc=False):
+    """A signal and how it ended, for people and pages."""
+
+    timestamp_ns: int
+    strategy_id: str
+    symbol: str
+    direction: str
+    confidence: float
+    size: float
+    disposition: str
+    check: str
+    reason: str
+    version: str
+
+
+class LogRecord(msgspec.Struct, frozen=True, gc=False):
+    """One line that an operator should see. ``level`` is ``info``, ``warning`` or ``error``."""
+
+    time_ns: int
+    level: str
+    event: str
+    fields: dict[str, Any]
+
+
+class Subscription(Generic[T]):
+    """One reader of a stream. It never slows the writer: when its buffer is full the oldest item is dropped."""
+
+    def __init__(self, stream: Stream[T], limit: int) -> None:
+        self._stream = stream
+        self._items: deque[T] = deque()
+        self._limit = limit
+        self._arrived = asyncio.Event()
+        self.dropped = 0
+
+    def put(self, item: T) -> None:
+        if len(self._items) >= self._limit:
+            self._items.popleft()
+            self.dropped += 1
+        self._items.append(item)
+        self._arrived.set()
+
+    def __aiter__(self) -> Subscription[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        while not self._items:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._items.popleft()
+
+    def close(self) -> None:
+        self._stream.subscriptions.discard(self)
+
+
+class Stream(Generic[T]):
+    """A bounded history and whoever listens right now."""
+
+    def __init__(self, history: int = HISTORY) -> None:
+        self.history: deque[T] = deque(maxlen=history)
+        self.subscriptions: set[Subscription[T]] = set()
+
+    def publish(self, item: T) -> None:
+        self.history.append(item)
+        for subscription in self.subscriptions:
+            subscription.put(item)
+
+    def subscribe(self, limit: int = HISTORY) -> Subscription[T]:
+        subscription = Subscription(self, limit)
+        self.subscriptions.add(subscription)
+        return subscription
+
+
+class Gateway(Protocol):
+    """Where orders go. Neither call blocks or raises; what became of an order comes back as an ``OrderUpdate``."""
+
+    def send(self, order: Order) -> None: ...
+
+    def cancel(self, order_id: str) -> None: ...
+
+
+class LiveEngine:
+    """The engine with its way in and its ways out."""
+
+    def __init__(self, engine: Engine, wall_clock_ns: Callable[[], int] = time_ns) -> None:
+        self.engine = engine
+        self.gateway: Gateway | None = None
+        self.signals: Stream[SignalRecord] = Stream()
+        self.logs: Stream[LogRecord] = Stream()
+        self.signal_counts: Counter[tuple[str, str, str]] = Counter()
+        """Signals by (strategy, symbol, direction)."""
+        self.filtered_counts: Counter[tuple[str, str]] = Counter()
+        """Filtered signals by (check, reason code)."""
+        self.order_updates: Counter[str] = Counter()
+        self._wall_clock_ns = wall_clock_ns
+        self._settled = asyncio.Event()
+        self._settled.set()
+
+    def take(self, event: Event | LoadStrategy) -> Outcome:
+        """Process one event now and pass on what it led to.
+
+        Raises ``LifecycleError`` or ``EngineError`` for a command that cannot be carried out; market data, fills and
+        order updates never raise.
+        """
+        outcome = self.engine.process(event)
+        if outcome is not NOTHING and not outcome.rejected:
+            self._pass_on(outcome)
+            if isinstance(event, OrderUpdate):
+                self.order_updates[event.status] += 1
+            if isinstance(event, Fill | OrderUpdate) and not self._waiting_for_fills():
+                self._settled.set()
+        return outcome
+
+    async def settled(self, timeout_s: float) -> bool:
+        """Wait until no market order is in flight; whether that happened in time."""
+        if not self._waiting_for_fills():
+            return True
+        self._settled.clear()
+        try:
+            await asyncio.wait_for(self._settled.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    def say(self, level: str, event: str, **fields: Any) -> None:
+        """Log a line and show it to operators."""
+        getattr(_log, level)(event, **fields)
+        self.logs.publish(LogRecord(self._wall_clock_ns(), level, event, fields))
+
+    def _waiting_for_fills(self) -> bool:
+        return any(working.order.limit_price is None for working in self.engine.orders.open_orders())
+
+    def _pass_on(self, outcome: Outcome) -> None:
+        gateway = self.gateway
+        if gateway is not None:
+            for order_id in outcome.cancels:
+                gateway.cancel(order_id)
+            for order in outcome.orders:
+                gateway.send(order)
+        for result in outcome.signals:
+            signal = result.signal
+            self.signal_counts[signal.strategy_id, signal.symbol, signal.direction] += 1
+            if result.check:
+                self.filtered_counts[result.check, result.code] += 1
+            guest = self.engine.roster.find(signal.strategy_id)
+            self.signals.publish(
+                SignalRecord(
+                    signal.timestamp_ns,
+                    signal.strategy_id,
+                    signal.symbol,
+                    signal.direction,
+                    signal.confidence,
+                    signal.size,
+                    result.disposition,
+                    result.check,
+                    result.reason,
+                    guest.spec.version if guest is not None else "",
+                )
+            )
+        for fault in outcome.faults:
+            self.say("error", fault.message, strategy_id=fault.strategy_id, kind=fault.kind, where=fault.where)
+        for notice in outcome.notices:
+            self.say("warning", notice)

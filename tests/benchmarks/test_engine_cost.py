@@ -1,0 +1,106 @@
+"""What the engine itself costs, with strategies that do next to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import cycle
+from typing import Any
+
+from sengine.domain.events import BookEvent
+from sengine.domain.market import MarketData, OrderBook, PriceLevel
+from sengine.domain.signal import Direction, Signal, StampedSignal
+from sengine.engine.aggregation import METHODS, VoteBook
+from sengine.engine.core import Engine
+from sengine.engine.guest import StrategySpec
+from sengine.engine.positions import PositionTracker
+from sengine.engine.risk import RiskPipeline
+from sengine.engine.risk_checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck, ProposedContribution
+from sengine.engine.simulated import SimulatedVenue
+from sengine.strategy import BaseStrategy, TickResult
+
+TICKS = 20_000
+LONG = Signal(symbol="BTCUSDT", direction="LONG", confidence=0.7, size=1.0)
+SHORT = Signal(symbol="BTCUSDT", direction="SHORT", confidence=0.7, size=1.0)
+
+
+class Quiet(BaseStrategy):
+    def on_tick(self, data: MarketData) -> TickResult:
+        return None
+
+
+class Flipper(BaseStrategy):
+    """A signal, and with it an order and a fill, on every tick."""
+
+    def on_tick(self, data: MarketData) -> TickResult:
+        return LONG if self.position <= 0 else SHORT
+
+
+def _engine(strategy: type[BaseStrategy]) -> Engine:
+    checks = [ConfidenceCheck(0.6), PositionLimitCheck(10.0), DrawdownCheck(0.2)]
+    engine = Engine(
+        VoteBook("weighted_average", 5_000_000_000), RiskPipeline(checks), PositionTracker(1e9), SimulatedVenue()
+    )
+    engine.roster.load(StrategySpec("one", lambda: strategy("one")))
+    return engine
+
+
+def _books() -> list[BookEvent]:
+    return [
+        BookEvent("BTCUSDT", time_ns, OrderBook((PriceLevel(60000.0, 1.0),), (PriceLevel(60000.1, 1.0),)))
+        for time_ns in range(TICKS)
+    ]
+
+
+def _per_tick_us(benchmark: Any, strategy: type[BaseStrategy]) -> float:
+    books = _books()
+
+    def run(engine: Engine) -> None:
+        process = engine.process
+        for book in books:
+            process(book)
+
+    benchmark.pedantic(run, setup=lambda: ((_engine(strategy),), {}), rounds=15, warmup_rounds=2)
+    engine = _engine(strategy)
+    run(engine)
+    assert engine.ticks == TICKS
+    assert engine.orders_sent == (TICKS if strategy is Flipper else 0)
+    return float(benchmark.stats.stats.median) / TICKS * 1e6
+
+
+def test_a_tick_without_a_signal(benchmark: Any, figure: Callable[..., None]) -> None:
+    figure("engine, tick with no signal", _per_tick_us(benchmark, Quiet), "us", at_most=2.0)
+
+
+def test_a_tick_with_a_signal_an_order_and_a_fill(benchmark: Any, figure: Callable[..., None]) -> None:
+    figure(
+        "engine, tick with signal, vote, 3 checks, order and fill", _per_tick_us(benchmark, Flipper), "us", at_most=10.0
+    )
+
+
+def _vote(author: str, direction: Direction, confidence: float) -> StampedSignal:
+    return StampedSignal(1, author, "BTCUSDT", direction, confidence, 1.0, 1)
+
+
+def test_aggregating_three_votes(benchmark: Any, figure: Callable[..., None]) -> None:
+    slowest = 0.0
+    votes = [
+        _vote("a", Direction.LONG, 0.8), _vote("b", Direction.LONG, 0.7), _vote("c", Direction.SHORT, 0.5),
+    ]  # fmt: skip
+    books = []
+    for method in METHODS:
+        book = VoteBook(method, 5_000_000_000)
+        for vote in votes:
+            book.cast(vote)
+        books.append(book)
+    turn = cycle(books)
+    benchmark(lambda: next(turn).decide("BTCUSDT", 2))
+    slowest = float(benchmark.stats.stats.median) * 1e6
+    figure("aggregation of 3 votes, mean of the 4 methods", slowest, "us", at_most=3.0)
+
+
+def test_one_risk_check(benchmark: Any, figure: Callable[..., None]) -> None:
+    view = PositionTracker(100_000.0)
+    proposal = ProposedContribution(_vote("a", Direction.LONG, 0.8), 1.0, 0.8, 0.0)
+    turn = cycle([check.review for check in (ConfidenceCheck(0.6), PositionLimitCheck(10.0), DrawdownCheck(0.2))])
+    benchmark(lambda: next(turn)(proposal, view))
+    figure("one risk check, mean of the 3", float(benchmark.stats.stats.median) * 1e6, "us", at_most=1.0)
