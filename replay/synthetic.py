@@ -38,7 +38,7 @@ _ANCHOR_PULL: Final = 0.02
 def generate_quotes(ticks: int | None, symbols: Sequence[str], seed: int) -> Iterator[BookEvent]:
     """``ticks`` quotes (``None``: without end) of ``symbols`` in order of time, in constant memory.
 
-    Each symbol trends and reverts to a mean by turns, at a hundred quotes a second on average. Raises ``DataError`` when
+    Each symbol trends and reverts to a mean by turns, with a hundred quotes a second on average. Raises ``DataError`` when
     ``ticks`` is below 1 or a symbol is no name.
     """
     return starmap(_event, quote_rows(ticks, symbols, seed))
