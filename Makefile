@@ -15,7 +15,7 @@ comma := ,
 space := $(empty) $(empty)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lint type imports coverage format lock clean
+.PHONY: help demo test check bench lint type imports coverage format protos lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,8 +30,9 @@ test: $(STAMP) ## Run the tests, without the benchmarks
 
 check: lint type imports coverage ## Run all that CI runs: lint, types, import layers, tests with held coverage
 
-bench: $(STAMP) ## Run the benchmarks
-	$(BIN)/python -m pytest tests/benchmarks
+bench: $(STAMP) ## Run the benchmarks and put their figures into docs/benchmarks.md
+	$(BIN)/python -m pytest -q tests/benchmarks/$(ONLY)
+	$(BIN)/python tests/benchmarks/table.py
 
 lint: $(STAMP) ## Check style and formatting
 	$(BIN)/ruff check
@@ -51,6 +52,10 @@ coverage: $(STAMP) ## Run the tests and hold aggregation and risk at 100 % cover
 format: $(STAMP) ## Format the code and apply safe fixes
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+protos: $(STAMP) ## Generate the code of sengine/proto/*.proto anew; it is committed
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. sengine/proto/*.proto
+	$(BIN)/python -m grpc_tools.protoc -I. --grpc_python_out=. $$(grep -l '^service ' sengine/proto/*.proto)
 
 # Pins move only where pyproject.toml asks for it; LOCK_FLAGS=--upgrade moves them all.
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \

@@ -8,25 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
-from typing import Final, NamedTuple
+from math import inf
+from typing import Final
 
 import polars as pl
 
 from replay.formats import Kind, Layout
 from replay.rows import BadRowError, clean_side, clean_symbol
+from replay.runs import Run
 from sengine.clock import epoch_to_ns, epoch_unit_ns, parse_timestamp_ns
-from sengine.domain.events import BarEvent, BookEvent, MarketEvent, TradeEvent
+from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
 
 _MAX_NS: Final = 2**63 - 1
-
-
-class Run(NamedTuple):
-    """The events of consecutive rows."""
-
-    events: Iterator[MarketEvent]
-    rows_left: Iterator[int]
-    """Its ``operator.length_hint`` is how many of the rows have not been taken from ``events`` yet."""
 
 
 def run_of(table: pl.DataFrame, layout: Layout, *, known_ns: bool = False) -> Run | None:
@@ -54,8 +48,20 @@ def run_of(table: pl.DataFrame, layout: Layout, *, known_ns: bool = False) -> Ru
     elif layout.kind is Kind.BARS:
         events = map(BarEvent, symbols, rows_left, map(OHLCV, *bodies), *sequences)
     else:
-        events = map(BookEvent, symbols, rows_left, map(OrderBook, *bodies), *sequences)
+        kind = SoundBookEvent if _all_sound([columns[name] for name in layout.numbers], layout) else BookEvent
+        events = map(kind, symbols, rows_left, map(OrderBook, *bodies), *sequences)
     return Run(events, rows_left)
+
+
+def _all_sound(numbers: list[pl.Series], layout: Layout) -> bool:
+    """Whether every one of these quotes is a book that the engine would take: finite, positive, not crossed."""
+    if layout.kind is not Kind.QUOTES:
+        return False
+    bid, bid_quantity, ask, ask_quantity = numbers
+    sound = (bid > 0.0) & (bid < ask) & (ask < inf)
+    for quantity in (bid_quantity, ask_quantity):
+        sound &= (quantity >= 0.0) & (quantity < inf)
+    return bool(sound.all())
 
 
 def _times_ns(column: pl.Series, known_ns: bool) -> list[int]:

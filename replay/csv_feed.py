@@ -9,19 +9,15 @@ from operator import length_hint
 from pathlib import Path
 from typing import Final
 
-import polars as pl
-
-from replay.columns import Run, run_of
 from replay.files import BLOCK_BYTES, MAX_LINE_BYTES, LineBlock, LineFile
-from replay.formats import Kind, Layout, recognise
+from replay.formats import Layout, recognise
+from replay.plain_quotes import COLUMNS, plain_quotes
 from replay.rows import BadRowError, OnReject, Reason, RejectedRow, RowParser
+from replay.runs import Run
 from sengine.domain.events import MarketEvent
 
 # Around a bad row this many lines are parsed one by one; the halves of a block that are clean stay fast.
 _SLOW_LINES: Final = 256
-
-# polars unpacks a buffer that begins like a gzip, zstd or zlib stream; in the middle of a text that is a broken row.
-_LOOKS_PACKED: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"x\x01", b"x^", b"x\x9c", b"x\xda")
 
 
 class CsvFeed:
@@ -50,7 +46,7 @@ class CsvFeed:
             self._file.close()
             raise
         self._parser = RowParser(self.layout)
-        self._timestamp_at = self.layout.positions[0]
+        self._is_plain = self.layout.names == COLUMNS and self.layout.width == len(COLUMNS)
         self._last_line = 1
         self._rows_left: Iterator[int] = iter(())
 
@@ -96,35 +92,16 @@ class CsvFeed:
             yield self._slow_run(block)
 
     def _fast_run(self, block: LineBlock) -> Run | None:
-        text = block.text
-        if b'"' in text or text.startswith(_LOOKS_PACKED):
+        if self._is_plain:
+            run = plain_quotes(block.text, block.lines)
+            if run is not None:
+                return run
+        if b'"' in block.text:
             return None
-        try:
-            table = pl.read_csv(text, has_header=False, schema=self._schema(text), quote_char=None)
-        except pl.exceptions.PolarsError:
-            return None
-        if table.height != block.lines:
-            return None
-        table = table.select(self.layout.names)
-        # A row cut short looks like one with empty levels at the end; only its commas tell.
-        if (
-            self.layout.kind is Kind.DEPTH
-            and any(column.null_count() for column in table.get_columns())
-            and text.count(b",") != block.lines * (self.layout.width - 1)
-        ):
-            return None
-        return run_of(table, self.layout)
+        # Imported when first needed: plain quotes do not, and it takes longer than reading 500,000 of them.
+        from replay.csv_table import table_run
 
-    def _schema(self, text: bytes) -> dict[str, type[pl.DataType]]:
-        """Types by column. The first row tells whether timestamps are whole numbers or text."""
-        first_row = text[: text.index(b"\n")].split(b",", self._timestamp_at + 1)
-        whole = len(first_row) > self._timestamp_at and first_row[self._timestamp_at].strip().isdigit()
-        types: dict[str, type[pl.DataType]] = dict.fromkeys(self.layout.numbers, pl.Float64)
-        types |= {"timestamp": pl.Int64 if whole else pl.String, "seq": pl.Int64}
-        names = dict(zip(self.layout.positions, self.layout.names, strict=True))
-        # Columns that nobody asked for are parsed too, as text: leaving them out would hide a row with too many cells.
-        columns = (names.get(at, f"column {at}") for at in range(self.layout.width))
-        return {name: types.get(name, pl.String) for name in columns}
+        return table_run(block, self.layout)
 
     def _slow_run(self, block: LineBlock) -> Iterator[MarketEvent]:
         self._rows_left = iter(())

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from replay.csv_feed import CsvFeed
-from replay.files import open_binary
-from replay.parquet_feed import MAGIC, ParquetFeed
+from replay.files import PARQUET_MAGIC, open_binary
 from replay.rows import OnReject
 from sengine.domain.events import MarketEvent
 
@@ -42,16 +41,23 @@ class Feed(Protocol):
         ...
 
 
-def open_feed(path: str | Path, on_reject: OnReject) -> CsvFeed | ParquetFeed:
+def open_feed(path: str | Path, on_reject: OnReject) -> Feed:
     """The feed of a file: Parquet told from its first bytes (or its suffix), all else is CSV.
 
     Raises ``DataError`` when the file cannot be market data; see the feeds.
     """
     name = str(path)
+    if not _is_parquet(name):
+        return CsvFeed(name, on_reject)
+    from replay.parquet_feed import ParquetFeed
+
+    return ParquetFeed(name, on_reject)
+
+
+def _is_parquet(name: str) -> bool:
     if name.lower().endswith(_PARQUET_SUFFIXES):
-        return ParquetFeed(name, on_reject)
-    if isfile(name):  # a pipe cannot be looked into: the bytes would be gone for the feed
-        with open_binary(name) as file:
-            if file.read(len(MAGIC)) == MAGIC:
-                return ParquetFeed(name, on_reject)
-    return CsvFeed(name, on_reject)
+        return True
+    if not isfile(name):  # a pipe cannot be looked into: the bytes would be gone for the feed
+        return False
+    with open_binary(name) as file:
+        return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC

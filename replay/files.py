@@ -11,9 +11,10 @@ from typing import Final, NamedTuple
 from replay.decompress import DamageError, decompressed, foreign_format
 from sengine.errors import DataError
 
-BLOCK_BYTES: Final = 4 << 20
+BLOCK_BYTES: Final = 1 << 16
 MAX_LINE_BYTES: Final = 1 << 20
 
+PARQUET_MAGIC: Final = b"PAR1"
 _BOM: Final = b"\xef\xbb\xbf"
 
 

@@ -12,13 +12,12 @@ import msgspec
 import polars as pl
 
 from replay.columns import run_of
-from replay.files import open_binary
+from replay.files import PARQUET_MAGIC, open_binary
 from replay.formats import Layout, recognise
 from replay.rows import BadRowError, OnReject, RejectedRow, RowParser
 from sengine.domain.events import MarketEvent
 from sengine.errors import DataError
 
-MAGIC: Final = b"PAR1"
 BATCH_ROWS: Final = 65_536
 
 # Around a bad row this many rows are looked at one by one; the rest of a batch stays fast.
@@ -152,10 +151,10 @@ class ParquetFeed:
 
 def _checked_size(path: str) -> int:
     with open_binary(path) as file:
-        start = file.read(len(MAGIC))
+        start = file.read(len(PARQUET_MAGIC))
         size_bytes = file.seek(0, 2)
     if not start:
         raise DataError(f"{path} is empty; expected Parquet data")
-    if start != MAGIC:
+    if start != PARQUET_MAGIC:
         raise DataError(f"{path} is named like Parquet, but its content is not; rename it or write it again")
     return size_bytes

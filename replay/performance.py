@@ -8,11 +8,10 @@ Sharpe and Sortino are W. F. Sharpe's (1994) and F. A. Sortino's ratio as ``empy
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite, sqrt
+from itertools import pairwise
+from math import fsum, isfinite, nan, sqrt
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from sengine.clock import NS_PER_S
 
@@ -41,33 +40,43 @@ class Performance(msgspec.Struct, frozen=True):
     return_interval_s: float
 
 
-def returns_of(equity: NDArray[np.float64]) -> NDArray[np.float64]:
+def returns_of(equity: Sequence[float]) -> list[float]:
     """Simple returns from one sample to the next; those from an equity of zero or less are not defined and left out."""
-    before, after = equity[:-1], equity[1:]
-    usable = before > 0.0
-    return np.asarray(after[usable] / before[usable] - 1.0)
+    return [after / before - 1.0 for before, after in pairwise(equity) if before > 0.0]
 
 
-def sharpe_ratio(returns: NDArray[np.float64], periods_per_year: float) -> float | None:
+def sharpe_ratio(returns: Sequence[float], periods_per_year: float) -> float | None:
     """mean(r) / std(r, ddof=1) * sqrt(periods per year)."""
-    if returns.size < 2:
+    count = len(returns)
+    if count < 2:
         return None
-    return _annualised(float(np.mean(returns)), float(np.std(returns, ddof=1)), periods_per_year)
+    mean = _mean(returns)
+    variance = _mean([(each - mean) * (each - mean) for each in returns]) * count / (count - 1)
+    return _annualised(mean, sqrt(variance), periods_per_year)
 
 
-def sortino_ratio(returns: NDArray[np.float64], periods_per_year: float) -> float | None:
+def sortino_ratio(returns: Sequence[float], periods_per_year: float) -> float | None:
     """mean(r) / sqrt(mean(min(r, 0)^2)) * sqrt(periods per year)."""
-    if returns.size < 2:
+    if len(returns) < 2:
         return None
-    downside = sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)))
-    return _annualised(float(np.mean(returns)), downside, periods_per_year)
+    downside = sqrt(_mean([each * each if each < 0.0 else 0.0 for each in returns]))
+    return _annualised(_mean(returns), downside, periods_per_year)
 
 
 def _annualised(mean: float, deviation: float, periods_per_year: float) -> float | None:
-    if deviation == 0.0:
+    # Prices near the largest float leave infinite money; the ratios over it are then not defined.
+    if deviation == 0.0 or not isfinite(deviation):
         return None
     ratio = mean / deviation * sqrt(periods_per_year)
     return ratio if isfinite(ratio) else None
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean; NaN where prices near the largest float have made the sum infinite."""
+    try:
+        return fsum(values) / len(values)
+    except (OverflowError, ValueError):
+        return nan
 
 
 class TradeTally:
@@ -114,25 +123,28 @@ def measure(
     tally: TradeTally,
 ) -> Performance:
     """All figures of a run from its sampled curve and its totals."""
+    equity = [initial_capital + value for value in pnl]
+    returns = returns_of(equity)
     periods = _YEAR_NS / interval_ns
-    # Prices near the largest float leave infinite money; the ratios over it are then not defined.
-    with np.errstate(over="ignore", invalid="ignore"):
-        equity = initial_capital + np.asarray(pnl, dtype=np.float64)
-        gross = np.asarray(gross_notional, dtype=np.float64)
-        returns = returns_of(equity)
-        solvent = equity > 0.0
-        return Performance(
-            total_pnl=total_pnl,
-            total_return=total_pnl / initial_capital,
-            sharpe=sharpe_ratio(returns, periods),
-            sortino=sortino_ratio(returns, periods),
-            max_drawdown=max_drawdown,
-            win_rate=tally.win_rate,
-            profit_factor=tally.profit_factor,
-            trades=tally.trades,
-            turnover=tally.notional / initial_capital,
-            commission=tally.commission,
-            exposure=float(np.mean(gross[solvent] / equity[solvent])) if solvent.any() else 0.0,
-            time_in_market=float(np.mean(gross > 0.0)) if gross.size else 0.0,
-            return_interval_s=interval_ns / NS_PER_S,
-        )
+    equity = [initial_capital + each for each in pnl]
+    returns = returns_of(equity)
+    shares = [gross / level for gross, level in zip(gross_notional, equity, strict=True) if level > 0.0]
+    return Performance(
+        total_pnl=total_pnl,
+        total_return=total_pnl / initial_capital,
+        sharpe=sharpe_ratio(returns, periods),
+        sortino=sortino_ratio(returns, periods),
+        max_drawdown=max_drawdown,
+        win_rate=tally.win_rate,
+        profit_factor=tally.profit_factor,
+        trades=tally.trades,
+        turnover=tally.notional / initial_capital,
+        commission=tally.commission,
+        exposure=_mean(shares),
+        time_in_market=_mean([float(gross > 0.0) for gross in gross_notional]),
+        return_interval_s=interval_ns / NS_PER_S,
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

@@ -64,7 +64,7 @@ class CsvWriter:
     """Rows of an output file, ``None`` as an empty cell. Raises what ``OutputFile.write`` raises."""
 
     def __init__(self, file: OutputFile, columns: Iterable[str]) -> None:
-        self._writer = csv.writer(file)
+        self._writer = csv.writer(file, lineterminator="\n")
         self.row(columns)
 
     def row(self, values: Iterable[Any]) -> None:

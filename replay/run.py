@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from os.path import exists, isfile, realpath
 from pathlib import Path
 
 import msgspec
@@ -18,15 +19,17 @@ from replay.recorders import (
     FILL_COLUMNS,
     SIGNAL_COLUMNS,
     CsvWriter,
+    OutputFile,
     write_equity,
     write_fills,
     write_signals,
 )
+from replay.report import report_json
 from replay.rows import RejectedRow
 from replay.session import Observer, ReplaySession, RunResult
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies, select_strategies
 from sengine.config import Config
-from sengine.errors import DataError, SengineError
+from sengine.errors import ConfigError, DataError, SengineError
 
 # Rows that nobody trades are no fault of the file, so --strict lets them be.
 _NOT_A_FAULT = "no_strategy_wants_symbol"
@@ -37,20 +40,28 @@ class ReplayOptions(msgspec.Struct, frozen=True):
 
     files: Sequence[Path]
     strategies: Sequence[str] = ()
+    config_file: Path | None = None
+    """Where the configuration came from, for what is said about it."""
     strict: bool = False
+    json_file: Path | None = None
     signals_csv: Path | None = None
     fills_csv: Path | None = None
     equity_csv: Path | None = None
 
 
 def run_replay(config: Config, options: ReplayOptions, progress_console: Console | None = None) -> RunResult:
-    """Run one replay to its end.
+    """Run one replay to its end. A progress bar is drawn when ``progress_console`` is a terminal.
 
-    Raises ``DataError`` for unusable files (and, with ``strict``, at the first bad row) and ``SengineError`` when no
-    strategy could be loaded. A progress bar is drawn when ``progress_console`` is a terminal.
+    Raises ``DataError`` for files that cannot be read or written (and, with ``strict``, at the first bad row),
+    ``ConfigError`` for strategies and parameters that are no good, and ``SengineError`` when no strategy could be
+    loaded or writing failed on the way.
     """
     plugins = catalog(config)
     strategies = select_strategies(config, options.strategies, plugins)
+    if not any(strategy.enabled for strategy in strategies):
+        raise ConfigError(["no strategy is enabled in the configuration; enable one, or name one with --strategy"])
+    _check_outputs(options)
+    capital = config.account.initial_capital
     rejected_rows: Counter[str] = Counter()
 
     def on_bad_row(row: RejectedRow) -> None:
@@ -65,40 +76,64 @@ def run_replay(config: Config, options: ReplayOptions, progress_console: Console
             stack.callback(feeds[-1].close)
         feed = merge_feeds(feeds)
         engine = build_engine(config, build_venue(config))
-        failed = load_strategies(engine, strategies, plugins)
+        failed = load_strategies(engine, strategies, plugins, str(options.config_file or ""))
         if not any(True for _ in engine.roster):
-            reasons = "\n".join(f"strategy {one.strategy_id}: {one.reason}" for one in failed)
-            raise SengineError(reasons or "no strategy is enabled in the configuration; name one with --strategy")
+            raise SengineError("\n".join(f"strategy {one.strategy_id}: {one.reason}" for one in failed))
+        observers = _observers(stack, options)
+        equity_csv = _csv(stack, options.equity_csv, EQUITY_COLUMNS)
+        json_file = stack.enter_context(OutputFile(options.json_file)) if options.json_file is not None else None
         session = ReplaySession(
             engine,
-            observers=_observers(stack, options),
+            observers=observers,
             on_chunk=stack.enter_context(_progress(feed, progress_console)),
             on_rejected=_strict_check(feed) if options.strict else None,
         )
-        equity_csv = _opened(stack, options.equity_csv, EQUITY_COLUMNS)
         result = session.run(feed)
+        result = msgspec.structs.replace(
+            result,
+            rejected=dict(sorted((Counter(result.rejected) + rejected_rows).items())),
+            failed_strategies=tuple((one.strategy_id, one.reason) for one in failed),
+        )
         if equity_csv is not None:
-            write_equity(equity_csv, result.curve, config.account.initial_capital)
-    return msgspec.structs.replace(
-        result,
-        rejected=dict(sorted((Counter(result.rejected) + rejected_rows).items())),
-        failed_strategies=tuple((one.strategy_id, one.reason) for one in failed),
-    )
+            write_equity(equity_csv, result.curve, capital)
+        if json_file is not None:
+            json_file.write(report_json(result, capital))
+    return result
+
+
+def _check_outputs(options: ReplayOptions) -> None:
+    """Raises ``DataError`` where writing one file would destroy another. Devices and pipes may be given twice."""
+    inputs = {realpath(path) for path in options.files}
+    written_by: dict[str, str] = {}
+    for option, path in (
+        ("--json", options.json_file),
+        ("--signals", options.signals_csv),
+        ("--fills", options.fills_csv),
+        ("--equity", options.equity_csv),
+    ):
+        if path is None or (exists(path) and not isfile(path)):
+            continue
+        place = realpath(path)
+        if place in inputs:
+            raise DataError(f"{option} {path}: this run reads that file; name another")
+        if place in written_by:
+            raise DataError(f"{option} {path}: {written_by[place]} writes that file; name another")
+        written_by[place] = option
 
 
 def _observers(stack: ExitStack, options: ReplayOptions) -> Sequence[Observer]:
     observers: list[Observer] = []
-    signals_csv = _opened(stack, options.signals_csv, SIGNAL_COLUMNS)
+    signals_csv = _csv(stack, options.signals_csv, SIGNAL_COLUMNS)
     if signals_csv is not None:
         observers.append(lambda outcome: write_signals(signals_csv, outcome))
-    fills_csv = _opened(stack, options.fills_csv, FILL_COLUMNS)
+    fills_csv = _csv(stack, options.fills_csv, FILL_COLUMNS)
     if fills_csv is not None:
         observers.append(lambda outcome: write_fills(fills_csv, outcome))
     return observers
 
 
-def _opened(stack: ExitStack, path: Path | None, columns: Sequence[str]) -> CsvWriter | None:
-    return stack.enter_context(CsvWriter(path, columns)) if path is not None else None
+def _csv(stack: ExitStack, path: Path | None, columns: Sequence[str]) -> CsvWriter | None:
+    return CsvWriter(stack.enter_context(OutputFile(path)), columns) if path is not None else None
 
 
 def _strict_check(feed: Feed) -> Callable[[str], None]:
@@ -117,7 +152,7 @@ def _progress(feed: Feed, console: Console | None) -> Iterator[Callable[[int], N
         return
     columns = (BarColumn(), TextColumn("{task.percentage:>3.0f}%  {task.fields[ticks]:,} ticks"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("replay", total=None, ticks=0)
+        task = progress.add_task("replay", total=None if feed.fraction_done() is None else 1.0, ticks=0)
 
         def update(ticks: int) -> None:
             done = feed.fraction_done()

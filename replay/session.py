@@ -81,8 +81,6 @@ class ReplaySession:
         self._fills = 0
         self._faults: list[StrategyFault] = []
         self._pauses: list[str] = []
-        self._peak = 0.0
-        self._max_drawdown = 0.0
         self._first_ns = 0
         # Kept by hand: the roster is empty once the strategies are shut down.
         self._fault_counts: Counter[str] = Counter()
@@ -93,11 +91,15 @@ class ReplaySession:
         What the events or an observer raise ends the run and comes out here; the strategies are shut down then, too.
         """
         started_s = perf_counter()
-        # What exists now lives as long as the run; the collector need not look at it again.
+        # What exists now lives as long as the run, and blocks of rows come and go by the thousand: the collector looks
+        # for what strategies leave behind between chunks, and not in the middle of ticks.
         gc.freeze()
+        was_enabled = gc.isenabled()
+        gc.disable()
         try:
             stream = iter(events)
             while self._run_chunk(stream):
+                gc.collect(1)
                 if self._on_chunk is not None:
                     self._on_chunk(self.engine.ticks)
         except BaseException:
@@ -105,42 +107,42 @@ class ReplaySession:
             raise
         finally:
             gc.unfreeze()
+            if was_enabled:
+                gc.enable()
         return self._finish(perf_counter() - started_s)
 
     def _run_chunk(self, stream: Iterator[MarketEvent]) -> bool:
         """Process the next chunk; whether there was any event left."""
-        engine, process, total = self.engine, self.engine.process, self.engine.positions.total
-        capital, curve = engine.positions.initial_capital, self.curve
-        next_sample_ns, peak, worst = curve.next_ns, self._peak, self._max_drawdown
-        pnl = total.realized + total.unrealized
-        gross = 0.0
+        process = self.engine.process
+        next_sample_ns = self.curve.next_ns
         event = None
         for event in islice(stream, _CHUNK):
-            is_sample_due = event.timestamp_ns >= next_sample_ns
-            if is_sample_due:
-                # A sample is the state before the event that comes after its moment.
-                gross = engine.positions.gross_notional()
-            outcome = process(event)
+            if event.timestamp_ns >= next_sample_ns:
+                outcome = self._process_and_sample(event)
+                next_sample_ns = self.curve.next_ns
+            else:
+                outcome = process(event)
             if outcome is not NOTHING:
-                if outcome.rejected:
-                    if self._on_rejected is not None:
-                        self._on_rejected(outcome.rejected)
-                    continue
-                for observe in self._observers:
-                    observe(outcome)
-            if is_sample_due:
-                if not curve.pnl:
-                    self._first_ns = event.timestamp_ns
-                next_sample_ns = curve.advance(event.timestamp_ns, pnl, gross)
-            if total.open_holdings or outcome is not NOTHING:
-                # The tracker's own peak also sees the middle of an event, when half of the positions are marked.
-                pnl = total.realized + total.unrealized
-                if pnl > peak:
-                    peak = pnl
-                elif pnl < peak:
-                    worst = max(worst, (peak - pnl) / (capital + peak))
-        self._peak, self._max_drawdown = peak, worst
+                self._take(outcome)
         return event is not None
+
+    def _process_and_sample(self, event: MarketEvent) -> Outcome:
+        """Process the first event after a sample's moment; the sample is the state before it."""
+        positions = self.engine.positions
+        pnl, gross = positions.total.equity, positions.gross_notional()
+        outcome = self.engine.process(event)
+        if not outcome.rejected:
+            if not self.curve.pnl:
+                self._first_ns = event.timestamp_ns
+            self.curve.advance(event.timestamp_ns, pnl, gross)
+        return outcome
+
+    def _take(self, outcome: Outcome) -> None:
+        if not outcome.rejected:
+            for observe in self._observers:
+                observe(outcome)
+        elif self._on_rejected is not None:
+            self._on_rejected(outcome.rejected)
 
     def _tally_fills(self, outcome: Outcome) -> None:
         self._fills += len(outcome.fills)
@@ -177,7 +179,7 @@ class ReplaySession:
             performance=measure(
                 positions.initial_capital,
                 total.equity,
-                self._max_drawdown,
+                total.max_drawdown,
                 self.curve.pnl,
                 self.curve.gross_notional,
                 self.curve.interval_ns,

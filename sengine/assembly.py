@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 
 from sengine.clock import NS_PER_MS
 from sengine.config import Config
-from sengine.config.schema import ConfidenceFilter, PositionLimitFilter, Filter, StrategyConfig
+from sengine.config.schema import ConfidenceFilter, Filter, PositionLimitFilter, StrategyConfig
 from sengine.domain.market import DataKind
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
@@ -23,6 +24,9 @@ from sengine.errors import ConfigError, PluginError
 from sengine.plugins.catalog import Catalog
 from sengine.plugins.loader import LoadedPlugin, load_plugin
 from sengine.resources import resource_path
+
+_ROUTES = ("vote", "direct")
+_KINDS = ", ".join(DataKind)
 
 
 class FailedStrategy(msgspec.Struct, frozen=True):
@@ -59,60 +63,95 @@ def catalog(config: Config) -> Catalog:
 
 
 def load_strategies(
-    engine: Engine, strategies: Iterable[StrategyConfig], plugins: Catalog
+    engine: Engine, strategies: Iterable[StrategyConfig], plugins: Catalog, source: str = ""
 ) -> Sequence[FailedStrategy]:
-    """Load every enabled strategy into the engine. Those that fail are returned with the reason."""
-    failed = []
+    """Load every enabled strategy into the engine. Those whose file is no good are returned with the reason.
+
+    Raises ``ConfigError`` with the mistakes in all their parameters, each after ``source``, the configuration's file:
+    what was configured wrong does not start.
+    """
+    failed: list[FailedStrategy] = []
+    mistakes: list[str] = []
     for strategy in strategies:
         if not strategy.enabled:
             continue
         try:
             engine.roster.load(strategy_spec(strategy, load_plugin(plugins.find(strategy.plugin_name))))
-        except (PluginError, ConfigError) as error:
+        except ConfigError as error:
+            mistakes.extend(error.mistakes)
+        except PluginError as error:
             failed.append(FailedStrategy(strategy.id, str(error)))
+    if mistakes:
+        raise ConfigError([f"{source}: {mistake}" if source else mistake for mistake in mistakes])
     return failed
 
 
 def check_strategies(config: Config, plugins: Catalog) -> Sequence[str]:
-    """One sentence for each enabled strategy whose file or parameters would not load."""
-    mistakes = []
+    """One sentence for each mistake that would keep an enabled strategy from starting."""
+    mistakes: list[str] = []
     for strategy in config.strategies:
-        if strategy.enabled:
-            try:
-                spec = strategy_spec(strategy, load_plugin(plugins.find(strategy.plugin_name)))
-                spec.create()
-            except (PluginError, ConfigError) as error:
-                mistakes.extend(str(error).splitlines())
+        if not strategy.enabled:
+            continue
+        try:
+            strategy_spec(strategy, load_plugin(plugins.find(strategy.plugin_name))).create()
+        except ConfigError as error:
+            mistakes.extend(error.mistakes)
+        except PluginError as error:
+            mistakes.append(f"strategies.{strategy.id}: {error}")
     return mistakes
 
 
 def select_strategies(config: Config, wanted: Sequence[str], plugins: Catalog) -> Sequence[StrategyConfig]:
     """The configured strategies with the ``wanted`` ids, enabled; a name that is no id is taken as a plugin to run with
-    its defaults on every symbol. Raises ``ConfigError`` when it is neither. Nothing wanted means all configured."""
+    its defaults on every symbol. Nothing wanted means all configured.
+
+    Raises ``ConfigError`` when a name is neither, or when two of them would run under one id.
+    """
     if not wanted:
         return config.strategies
     configured = {strategy.id: strategy for strategy in config.strategies}
-    selected, mistakes = [], []
+    selected: dict[str, StrategyConfig] = {}
+    mistakes = []
     for name in dict.fromkeys(wanted):
-        if name in configured:
-            selected.append(msgspec.structs.replace(configured[name], enabled=True))
-            continue
         try:
-            path = plugins.find(name)
+            strategy = configured.get(name) or _with_defaults(plugins.find(name))
         except PluginError as error:
             known = ", ".join(configured) or "none"
-            mistakes.append(f'--strategy {name}: expected an id of the configuration ({known}) or a plugin; {error}')
-        else:
-            selected.append(StrategyConfig(id=path.stem.split(".", 1)[0], plugin=str(path)))
+            mistakes.append(f"--strategy {name}: expected an id of the configuration ({known}) or a plugin; {error}")
+            continue
+        if strategy.id in selected:
+            mistakes.append(
+                f'--strategy {name}: its id would be "{strategy.id}", which another --strategy has; run one of them'
+            )
+        selected[strategy.id] = msgspec.structs.replace(strategy, enabled=True)
     if mistakes:
         raise ConfigError(mistakes)
-    return selected
+    return list(selected.values())
+
+
+def _with_defaults(path: Path) -> StrategyConfig:
+    """A strategy file on every symbol with its own defaults; its id is its name, as far as ids allow."""
+    stem = path.stem.split(".", 1)[0]
+    return StrategyConfig(id=re.sub("[^A-Za-z0-9_-]", "_", stem)[:64], plugin=str(path))
 
 
 def strategy_spec(strategy: StrategyConfig, plugin: LoadedPlugin) -> StrategySpec:
-    """What the engine needs of a configured strategy and its loaded file."""
+    """What the engine needs of a configured strategy and its loaded file.
+
+    Raises ``PluginError`` where the strategy's class asks for a route or for events that there are not.
+    """
     place = f"strategies.{strategy.id}.config"
     kind = plugin.strategy_type
+    route = strategy.route or kind.route
+    if route not in _ROUTES:
+        raise PluginError(f"{plugin.path}: route: expected vote or direct, got {route!r}")
+    asked_for = strategy.data or kind.market_data
+    try:
+        kinds = tuple(DataKind(name) for name in asked_for)
+    except (TypeError, ValueError):
+        kinds = ()
+    if not kinds:
+        raise PluginError(f'{plugin.path}: market_data: expected some of {_KINDS}, as in ("book",), got {asked_for!r}')
 
     def create() -> Any:
         return plugin.create(strategy.id, dict(strategy.config), place)
@@ -121,9 +160,9 @@ def strategy_spec(strategy: StrategyConfig, plugin: LoadedPlugin) -> StrategySpe
         strategy.id,
         create,
         tuple(strategy.symbols),
-        strategy.route or kind.route,
+        route,
         strategy.default_size,
-        tuple(DataKind(name) for name in (strategy.data or kind.market_data)),
+        kinds,
         strategy.config,
         lambda config: plugin.prepare(config, place),
         str(plugin.path),

@@ -38,11 +38,11 @@ class Momentum(BaseStrategy):
     def on_tick(self, data: MarketData) -> Signal | None:
         mids = self.mids
         mids.append(data.mid)
-        surplus = len(mids) - self.long_window
-        if surplus:
-            if surplus < 0:
+        if len(mids) <= self.long_window:
+            if len(mids) < self.long_window:
                 return None
-            del mids[:surplus]
+        else:
+            del mids[: -self.long_window]
         # fsum is exact, so a flat market gives equal means and no phantom crossover.
         short_mean = fsum(mids[-self.short_window :]) / self.short_window
         long_mean = fsum(mids) / self.long_window

@@ -6,27 +6,36 @@ Exit codes: 0 done, 1 the run failed, 2 bad usage or bad input, 130 interrupted.
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from sengine import __version__
+from sengine.cli import control
+from sengine.cli.broker import broker
 from sengine.cli.config import config_app
+from sengine.cli.console import escape_unprintable, settle_output
+from sengine.cli.paper import paper
+from sengine.cli.publish import publish, simulate
 from sengine.cli.replay import replay
 from sengine.cli.sample import sample
 from sengine.cli.strategies import strategies_app
-from sengine.errors import ConfigError, DataError, SengineError
+from sengine.errors import ConfigError, DataError, PluginError, SengineError
 
 app = typer.Typer(
     name="sengine",
-    help="A trading strategy engine operated from a terminal.",
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(paper)
 app.command()(replay)
 app.command()(sample)
+app.command()(broker)
+app.command()(publish)
+app.command(hidden=True)(simulate)
+control.register(app)
 app.add_typer(config_app, name="config")
 app.add_typer(strategies_app, name="strategies")
 
@@ -43,27 +52,33 @@ def _root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    """A trading strategy engine operated from a terminal.
+
+    Exit codes: 0 done, 1 the run failed, 2 bad usage or bad input.
+
+    Try it:
+
+        sengine sample market.csv
+        sengine replay market.csv
+    """
 
 
 def run() -> None:
     """Run the command that was asked for; what sengine raises on purpose becomes a sentence and an exit code."""
+    escape_unprintable()
     try:
-        app()
-    except (ConfigError, DataError) as error:
-        _fail(error, 2)
+        app(prog_name="sengine")
+    except (ConfigError, DataError, PluginError) as error:
+        _fail(str(error), 2)
     except SengineError as error:
-        _fail(error, 1)
-    except KeyboardInterrupt:
-        typer.echo("sengine: interrupted", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of a pipe (`| head`) has gone; there is nobody left to tell.
-        sys.stderr.close()
-        sys.exit(1)
+        _fail(str(error), 1)
+    except OSError as error:
+        # Commands say which of their files failed; what is left is mostly standard output on a full disk.
+        settle_output()
+        _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
 
 
-def _fail(error: SengineError, code: int) -> None:
-    for line in str(error).splitlines():
+def _fail(message: str, code: int) -> NoReturn:
+    for line in message.splitlines():
         typer.echo(f"sengine: {line}", err=True)
     sys.exit(code)

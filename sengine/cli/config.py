@@ -7,19 +7,21 @@ from typing import Annotated
 
 import typer
 
-config_app = typer.Typer(help="Check configurations.", no_args_is_help=True)
+config_app = typer.Typer(help="Check configurations, and list their keys.", no_args_is_help=True)
 
 
 @config_app.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="Configuration file (YAML).")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Configuration (YAML).")],
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one key; may be repeated.")
     ] = None,
 ) -> None:
-    """Check a configuration file: keys, values, strategies and their parameters. Lists every mistake at once.
+    """Check a configuration: its keys, values, strategies and their parameters.
 
-    Example: `sengine config check configs/sengine.yaml`
+    Every mistake is listed, with its place and what was expected there.
+
+    Example: sengine config check configs/sengine.yaml
     """
     from sengine.assembly import catalog, check_strategies
     from sengine.config import load_config
@@ -35,14 +37,12 @@ def check(
 
 @config_app.command()
 def keys() -> None:
-    """List every key with what it takes, its default and its meaning."""
-    from rich.console import Console
-    from rich.table import Table
+    """List every key with what it takes, its default and its meaning.
 
+    Example: sengine config keys | grep execution
+    """
+    from sengine.cli.console import open_console
+    from sengine.cli.fields import print_fields
     from sengine.config import Config, describe
 
-    table = Table("key", "takes", "default", "meaning", box=None, pad_edge=False)
-    for field in describe(Config):
-        default = "required" if field.default is None else field.default
-        table.add_row(field.name, field.expected, default, field.doc)
-    Console().print(table)
+    print_fields(open_console(), describe(Config))

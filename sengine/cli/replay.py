@@ -9,10 +9,13 @@ import typer
 
 
 def replay(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV (plain, .gz, .zst) or Parquet.")],
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration (YAML).")] = None,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", show_default=False, help="CSV (plain, .gz, .zst) or Parquet.")
+    ],
+    config: Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration (YAML).")] = None,
     strategy: Annotated[
-        list[str] | None, typer.Option("--strategy", metavar="ID", help="Run only this one; may be repeated.")
+        list[str] | None,
+        typer.Option("--strategy", metavar="ID", help="Run only this one, or a strategy file; may be repeated."),
     ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one key; may be repeated.")
@@ -23,37 +26,46 @@ def replay(
     signals: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write every signal.")] = None,
     fills: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write every fill.")] = None,
     equity: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write the equity curve.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad row.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad row and name its line.")] = False,
 ) -> None:
     """Replay market data through the engine and report what the strategies earned.
 
-    The kind of data (quotes, depth, trades, bars) is told from the columns; several files are merged by time. Without
-    `-c`, momentum runs on every symbol.
+    The kind of data (quotes, depth, trades, bars) is told from the columns, and
+    several files are merged by time. Without -c, momentum runs on every symbol.
 
-    Examples: `sengine replay quotes.csv.gz` and
-    `sengine replay quotes.csv trades.csv --strategy rsi --set execution.commission_bps=1 --json result.json`
+    Examples:
+
+        sengine replay quotes.csv.gz
+        sengine replay quotes.csv trades.csv --strategy rsi --json result.json
+        sengine replay quotes.csv -c mine.yaml --set execution.commission_bps=1
     """
-    import orjson
-    from rich.console import Console
+    import sys
+    from contextlib import nullcontext, redirect_stdout
 
-    from replay.report import report_of
+    from replay.report import report_json
     from replay.run import ReplayOptions, run_replay
     from replay.summary import print_summary
+    from sengine.cli.console import open_console
     from sengine.config import load_config
-    from sengine.errors import DataError
     from sengine.resources import resource_path
 
     settings = load_config(config or resource_path("configs", "replay.yaml"), overrides=overrides or ())
-    options = ReplayOptions(files, strategy or (), strict, signals, fills, equity)
-    result = run_replay(settings, options, Console(stderr=True))
+    only_json = json_file == "-"
+    options = ReplayOptions(
+        files=files,
+        strategies=strategy or (),
+        config_file=config,
+        strict=strict,
+        json_file=Path(json_file) if json_file is not None and not only_json else None,
+        signals_csv=signals,
+        fills_csv=fills,
+        equity_csv=equity,
+    )
+    # What a strategy prints must not end up inside the JSON.
+    with redirect_stdout(sys.stderr) if only_json else nullcontext():
+        result = run_replay(settings, options, open_console(stderr=True))
     capital = settings.account.initial_capital
-    if json_file is not None:
-        text = orjson.dumps(report_of(result, capital), option=orjson.OPT_INDENT_2).decode()
-        if json_file == "-":
-            typer.echo(text)
-            return
-        try:
-            Path(json_file).write_text(text + "\n", "utf-8")
-        except OSError as error:
-            raise DataError(f"{json_file}: cannot be written: {error.strerror}") from error
-    print_summary(Console(), result, capital)
+    if only_json:
+        typer.echo(report_json(result, capital), nl=False)
+    else:
+        print_summary(open_console(), result, capital)

@@ -9,16 +9,19 @@ import typer
 
 
 def sample(
-    file: Annotated[Path, typer.Argument(help="File to write; .csv, .csv.gz, .csv.zst or .parquet by its suffix.")],
-    ticks: Annotated[int, typer.Option(help="Quotes to generate.")] = 100_000,
-    symbols: Annotated[str, typer.Option(help="Comma-separated symbols.")] = "BTCUSDT",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="File to write: .csv, .csv.gz, .csv.zst or .parquet, by its suffix.")
+    ],
+    ticks: Annotated[int, typer.Option(metavar="N", help="Quotes to generate.")] = 100_000,
+    symbols: Annotated[str, typer.Option(metavar="A,B", help="Symbols, separated by commas.")] = "BTCUSDT",
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same bytes.")] = 1,
 ) -> None:
-    """Generate a deterministic market of quotes.
+    """Generate a market of quotes, the same ones each time.
 
-    Example: `sengine sample market.csv --ticks 200000 --symbols BTCUSDT,ETHUSDT --seed 7`
+    Example: sengine sample market.csv --ticks 200000 --symbols BTCUSDT,ETHUSDT
     """
     from replay.sample import write_sample
 
-    write_sample(file, ticks, [symbol.strip() for symbol in symbols.split(",")], seed)
-    typer.echo(f"wrote {ticks} quotes of {symbols} to {file}")
+    names = [symbol.strip() for symbol in symbols.split(",")]
+    write_sample(file, ticks, names, seed)
+    typer.echo(f"wrote {ticks:,} quotes of {', '.join(names)} to {file}")

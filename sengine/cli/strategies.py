@@ -10,84 +10,103 @@ import typer
 strategies_app = typer.Typer(help="List, show and write strategies.", no_args_is_help=True)
 
 DirectoryOption = Annotated[
-    Path, typer.Option("--directory", "-d", help="Your strategy folder; the packaged examples are always found too.")
+    Path,
+    typer.Option(
+        "--directory", "-d", metavar="DIR", help="Your strategy folder; the packaged examples are always found too."
+    ),
 ]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Strategy, as in plugin:, or path of its file.")]
 _DEFAULT_DIRECTORY = Path("strategies")
 
 
 @strategies_app.command("list")
 def list_strategies(directory: DirectoryOption = _DEFAULT_DIRECTORY) -> None:
-    """List the strategies that can be run, with version and description."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    """List the strategies that can be run, with version and description.
 
+    Example: sengine strategies list
+    """
+    from rich.text import Text
+
+    from sengine.cli.console import open_console
     from sengine.errors import PluginError
     from sengine.plugins.catalog import Catalog
     from sengine.plugins.loader import load_plugin
     from sengine.resources import resource_path
 
-    table = Table("strategy", "version", "description", "file", box=None, pad_edge=False)
-    for name, path in Catalog([directory, resource_path("strategies")]).files().items():
-        try:
-            loaded = load_plugin(path)
-            table.add_row(name, loaded.version, escape(loaded.plugin.description), escape(str(path)))
-        except PluginError as error:
-            table.add_row(name, "[red]broken[/red]", escape(str(error)), escape(str(path)))
-    Console().print(table)
+    console = open_console()
+    files = Catalog([directory, resource_path("strategies")]).files()
+    name_width = max(map(len, files), default=0)
+    for folder in dict.fromkeys(path.parent for path in files.values()):
+        console.print(Text(f"in {folder}", "dim"), soft_wrap=True)
+        for name, path in files.items():
+            if path.parent != folder:
+                continue
+            try:
+                loaded = load_plugin(path)
+                about = Text.assemble((str(loaded.plugin.version), "dim"), f"  {loaded.plugin.description}")
+            except PluginError as error:
+                about = Text(f"broken: {error}", "red")
+            about.rstrip()
+            console.print(Text(f"  {name:<{name_width}}  ").append_text(about), soft_wrap=True)
 
 
 @strategies_app.command()
-def show(
-    name: Annotated[str, typer.Argument(help="Strategy name, as in `plugin:`, or a file.")],
-    directory: DirectoryOption = _DEFAULT_DIRECTORY,
-) -> None:
+def show(name: NameArgument, directory: DirectoryOption = _DEFAULT_DIRECTORY) -> None:
     """Show one strategy: what it does and the parameters it takes.
 
-    Example: `sengine strategies show momentum`
+    Example: sengine strategies show momentum
     """
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from rich.text import Text
 
+    from sengine.assembly import strategy_spec
+    from sengine.cli.console import open_console
+    from sengine.cli.fields import print_fields
     from sengine.config import describe
+    from sengine.config.schema import StrategyConfig
     from sengine.plugins.catalog import Catalog
     from sengine.plugins.loader import load_plugin
     from sengine.resources import resource_path
 
     loaded = load_plugin(Catalog([directory, resource_path("strategies")]).find(name))
-    console = Console()
-    console.print(f"[bold]{escape(loaded.plugin.name)}[/bold] {escape(loaded.version)}")
-    if loaded.plugin.description:
-        console.print(escape(loaded.plugin.description))
-    console.print(f"{escape(str(loaded.path))}\n", soft_wrap=True)
-    if loaded.doc:
-        console.print(escape(loaded.doc), end="\n\n")
-    kind = loaded.strategy_type
-    instances = "one instance per symbol" if kind.one_instance_per_symbol else "one instance for all symbols"
-    console.print(f"route {kind.route}; called for {', '.join(kind.market_data)} events; {instances}\n")
-    if kind.parameters is None:
+    spec = strategy_spec(StrategyConfig(id="shown", plugin=name), loaded)
+    parameters = loaded.strategy_type.parameters
+    instances = "one instance per symbol" if spec.one_instance_per_symbol else "one instance for all symbols"
+    paragraphs = [
+        Text.assemble((loaded.plugin.name, "bold"), f" {loaded.version}"),
+        Text(loaded.plugin.description),
+        Text(str(loaded.path), "dim"),
+        Text(f"\n{loaded.doc}" if loaded.doc else ""),
+        Text(f"\nroute {spec.route}; called for {', '.join(spec.kinds)} events; {instances}\n"),
+    ]
+    console = open_console()
+    for text in paragraphs:
+        if text.plain:
+            console.print(text, soft_wrap=True)
+    if parameters is None:
         console.print("It declares no typed parameters: its config: is handed to initialize() as written.")
-        return
-    table = Table("parameter", "takes", "default", "meaning", box=None, pad_edge=False)
-    for field in describe(kind.parameters):
-        default = "required" if field.default is None else field.default
-        table.add_row(field.name, escape(field.expected), escape(default), escape(field.doc))
-    console.print(table)
+    else:
+        print_fields(console, describe(parameters))
 
 
 @strategies_app.command()
 def new(
-    name: Annotated[str, typer.Argument(help="Name of the strategy: letters, digits and underscores.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits and underscores.")],
     directory: DirectoryOption = _DEFAULT_DIRECTORY,
 ) -> None:
     """Write a documented, runnable strategy and a test for it.
 
-    Example: `sengine strategies new dip_buyer`, then `sengine replay market.csv --strategy dip_buyer`
+    Files that exist are never overwritten.
+
+    Example:
+
+        sengine strategies new dip_buyer
+        sengine replay market.csv --strategy dip_buyer
     """
     from sengine.plugins.template import write_template
 
     strategy, test = write_template(name, directory)
+    # A replay finds the default folder by itself; any other file is named by a path with a slash in it.
+    known_as = name if directory == _DEFAULT_DIRECTORY else strategy.resolve()
     typer.echo(f"wrote {strategy} and {test}")
-    typer.echo(f"try it:  sengine replay FILE.csv --strategy {name}")
+    typer.echo(f"try it:  sengine replay FILE.csv --strategy {known_as}")
     typer.echo(f"test it: python -m pytest {test}")

@@ -24,6 +24,10 @@ class BookEvent(msgspec.Struct, frozen=True, gc=False):
     received_ns: int = 0
 
 
+class SoundBookEvent(BookEvent, frozen=True, gc=False):
+    """A book event whose book was found sound, column by column, by the feed that read it."""
+
+
 class TradeEvent(msgspec.Struct, frozen=True, gc=False):
     """A trade in the market; ``side`` is the taker's."""
 

@@ -23,10 +23,11 @@ from sengine.domain.events import (
     ReloadParameters,
     ResumeStrategy,
     Shutdown,
+    SoundBookEvent,
     TradeEvent,
     UnloadStrategy,
 )
-from sengine.domain.market import DataKind, MarketData
+from sengine.domain.market import DataKind, MarketData, OrderBook
 from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
 from sengine.domain.signal import Disposition, Signal, StampedSignal
 from sengine.engine.aggregation import VoteBook
@@ -69,6 +70,8 @@ class Engine:
         self.roster = Roster(max_errors, reset_after_ns, on_leave=votes.withdraw)
         self.markets: dict[str, Market] = {}
         self.tick_latency = LatencyHistogram()
+        self._record_tick = self.tick_latency.record
+        self._book_routes = self.roster.routes[DataKind.BOOK]
         self.now_ns = 0
         self.ticks = 0
         self.rejected: Counter[str] = Counter()
@@ -85,6 +88,7 @@ class Engine:
         self._signal_sequence = 0
         self._until_fold = _FOLD_EVERY
         self._handlers: dict[type, Callable[[Any], Outcome]] = {
+            SoundBookEvent: self._on_sound_book,
             BookEvent: self._on_book,
             TradeEvent: self._on_trade,
             BarEvent: self._on_bar,
@@ -131,42 +135,58 @@ class Engine:
     # Market data: semantics section 2.
 
     def _on_book(self, event: BookEvent) -> Outcome:
+        fault = book_fault(event.book)
+        return self._on_sound_book(event) if fault is None else self._reject(fault)
+
+    def _on_sound_book(self, event: BookEvent) -> Outcome:
         started_ns = self._stopwatch_ns()
-        market = self.markets.get(event.symbol) or self._new_market(event.symbol)
-        book = event.book
-        fault = book_fault(book)
-        if fault is not None or event.timestamp_ns < market.last_ns or event.sequence != -1 or not market.routed:
-            fault = self._admit(event, market, fault)
+        symbol, now_ns, book = event.symbol, event.timestamp_ns, event.book
+        market = self.markets.get(symbol) or self._new_market(symbol)
+        routes = self._book_routes.get(symbol)
+        if not routes or now_ns < market.last_ns or event.sequence != -1:
+            fault = self._admit(event, market)
             if fault is not None:
                 return self._reject(fault)
-        market.last_ns = self.now_ns = event.timestamp_ns
-        market.take_book(book)
-        return self._advance(event, market, DataKind.BOOK, True, started_ns)
+            routes = self.roster.routes_for(DataKind.BOOK, symbol)
+        market.last_ns = self.now_ns = now_ns
+        market.book = book
+        market.has_book = True
+        mid = (book.bids[0].price + book.asks[0].price) / 2
+        if mid != market.mid:
+            # Most quotes move quantities only; what is held is then worth what it was.
+            market.mid = mid
+            if symbol in self.positions.open:
+                self.positions.mark(symbol, mid)
+        return self._advance(event, market, DataKind.BOOK, routes, book, started_ns)
 
     def _on_trade(self, event: TradeEvent) -> Outcome:
         started_ns = self._stopwatch_ns()
         market = self.markets.get(event.symbol) or self._new_market(event.symbol)
-        fault = self._admit(event, market, trade_fault(event))
+        fault = trade_fault(event) or self._admit(event, market)
         if fault is not None:
             return self._reject(fault)
         market.last_ns = self.now_ns = event.timestamp_ns
         market.take_trade(event)
-        return self._advance(event, market, DataKind.TRADE, False, started_ns)
+        routes = self.roster.routes_for(DataKind.TRADE, event.symbol)
+        return self._advance(event, market, DataKind.TRADE, routes, None, started_ns)
 
     def _on_bar(self, event: BarEvent) -> Outcome:
         started_ns = self._stopwatch_ns()
         market = self.markets.get(event.symbol) or self._new_market(event.symbol)
-        fault = self._admit(event, market, bar_fault(event))
+        fault = bar_fault(event) or self._admit(event, market)
         if fault is not None:
             return self._reject(fault)
         market.last_ns = self.now_ns = event.timestamp_ns
         market.take_bar(event)
-        return self._advance(event, market, DataKind.BAR, not market.has_book, started_ns)
+        new_touch = None
+        if not market.has_book:
+            new_touch = market.touch
+            self.positions.mark(event.symbol, market.mid)
+        routes = self.roster.routes_for(DataKind.BAR, event.symbol)
+        return self._advance(event, market, DataKind.BAR, routes, new_touch, started_ns)
 
-    def _admit(self, event: MarketEvent, market: Market, fault: str | None) -> str | None:
-        """The reason why this event must be dropped, if any. A gap is counted, and drops nothing."""
-        if fault is not None:
-            return fault
+    def _admit(self, event: MarketEvent, market: Market) -> str | None:
+        """The reason why a sound event must be dropped, if any. A gap is counted, and drops nothing."""
         if event.timestamp_ns < market.last_ns:
             return "time_backwards"
         if not market.routed:
@@ -184,61 +204,65 @@ class Engine:
         return Outcome(rejected=reason)
 
     def _advance(
-        self, event: MarketEvent, market: Market, kind: DataKind, is_new_price: bool, started_ns: int
+        self,
+        event: MarketEvent,
+        market: Market,
+        kind: DataKind,
+        routes: Sequence[Route],
+        new_touch: OrderBook | None,
+        started_ns: int,
     ) -> Outcome:
-        """Steps 3 to 10 of an admitted event."""
+        """Steps 3 to 10 of an admitted event. ``new_touch`` is what resting simulated orders are matched against,
+        ``None`` when the event brought no new price."""
+        stopwatch_ns = self._stopwatch_ns
+        now_ns = event.timestamp_ns
         self.ticks += 1
-        symbol, now_ns = market.symbol, event.timestamp_ns
         outcome = NOTHING
-        if is_new_price:
-            if symbol in self.positions.open:
-                self.positions.mark(symbol, market.mid)
-            if self._venue is not None and symbol in self._venue.waiting and market.touch is not None:
-                reports = self._venue.on_book(symbol, market.touch, now_ns)
-                if reports:
-                    outcome = Outcome()
-                    self._take_reports(reports, outcome)
-        routes = self.roster.routes.get((kind, symbol))
-        if routes is None:
-            routes = self.roster.build_routes(kind, symbol)
+        if new_touch is not None and self._venue is not None and market.symbol in self._venue.waiting:
+            outcome = Outcome()
+            self._take_reports(self._venue.on_book(market.symbol, new_touch, now_ns), outcome)
+        direct: list[StampedSignal] = []
+        voting: list[StampedSignal] = []
+        done_ns = started_ns
         if routes:
-            data = MarketData(symbol, now_ns, market.book, market.recent_trades, market.bar, kind)
-            outcome = self._call_strategies(routes, data, outcome)
-        self.tick_latency.record(self._stopwatch_ns() - started_ns)
+            data = MarketData(market.symbol, now_ns, market.book, market.recent_trades, market.bar, kind)
+            done_ns = stopwatch_ns()
+            for guest, on_tick in routes:
+                guest.ticks += 1
+                called_ns = done_ns
+                try:
+                    result = on_tick(data)
+                except (Exception, SystemExit) as error:
+                    if outcome is NOTHING:
+                        outcome = Outcome()
+                    self._fault(guest, "exception", error, now_ns, outcome)
+                    result = None
+                done_ns = stopwatch_ns()
+                guest.record_on_tick(done_ns - called_ns)
+                if result is not None:
+                    if outcome is NOTHING:
+                        outcome = Outcome()
+                    self._collect(guest, result, data, direct if guest.is_direct else voting, outcome)
+                    done_ns = stopwatch_ns()
+        if direct or voting:
+            self._settle(direct, voting, now_ns, outcome)
+            done_ns = stopwatch_ns()
+        self._record_tick(done_ns - started_ns)
         self._until_fold -= 1
         if not self._until_fold:
             self.fold_latencies()
         return outcome
 
-    def _call_strategies(self, routes: Sequence[Route], data: MarketData, outcome: Outcome) -> Outcome:
-        stopwatch_ns = self._stopwatch_ns
-        direct: list[StampedSignal] = []
-        voting: list[StampedSignal] = []
-        for guest, on_tick in routes:
-            guest.ticks += 1
-            called_ns = stopwatch_ns()
-            try:
-                result = on_tick(data)
-            except (Exception, SystemExit) as error:
-                guest.on_tick_latency.record(stopwatch_ns() - called_ns)
-                if outcome is NOTHING:
-                    outcome = Outcome()
-                self._fault(guest, "exception", error, data.timestamp_ns, outcome)
-                continue
-            guest.on_tick_latency.record(stopwatch_ns() - called_ns)
-            if result is not None:
-                if outcome is NOTHING:
-                    outcome = Outcome()
-                self._collect(guest, result, data, direct if guest.is_direct else voting, outcome)
-        if direct or voting:
-            self._outcome = outcome
-            results = self._desk.settle(direct, voting, data.timestamp_ns)
-            for settled in results:
-                self.dispositions[settled.disposition] += 1
-                if settled.check:
-                    self.filtered_by[settled.check] += 1
-            outcome.signals.extend(results)
-        return outcome
+    def _settle(
+        self, direct: Sequence[StampedSignal], voting: Sequence[StampedSignal], now_ns: int, outcome: Outcome
+    ) -> None:
+        self._outcome = outcome
+        results = self._desk.settle(direct, voting, now_ns)
+        for settled in results:
+            self.dispositions[settled.disposition] += 1
+            if settled.check:
+                self.filtered_by[settled.check] += 1
+        outcome.signals.extend(results)
 
     def _collect(
         self, guest: Guest, result: object, data: MarketData, fresh: list[StampedSignal], outcome: Outcome

@@ -71,6 +71,7 @@ class Guest:
         self.lifecycle = Lifecycle(spec.strategy_id)
         self.instances: dict[str, BaseStrategy] = {}
         self.on_tick_latency = LatencyHistogram()
+        self.record_on_tick = self.on_tick_latency.record
         self.ticks = 0
         self.signals = 0
         self.last_signal_ns = 0

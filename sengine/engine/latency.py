@@ -6,17 +6,20 @@ doubling, so a percentile read back is within 3.2% of the sample it stands for. 
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Final
 
-import numpy as np
-
 SUB_BUCKETS: Final = 32
+_SUB_BITS: Final = SUB_BUCKETS.bit_length() - 1
 _OCTAVES: Final = 48  # 2**48 ns is three days
+_LARGEST_NS: Final = 2**_OCTAVES - 1
 
 # The plan's Prometheus buckets for on_tick, in microseconds.
 PLAN_BUCKETS_US: Final = (10, 50, 100, 250, 500, 1000, 2000, 5000)
-_PLAN_EDGES_NS: Final = np.array(PLAN_BUCKETS_US, dtype=np.int64) * 1000
+_PLAN_EDGES_NS: Final = tuple(edge_us * 1000 for edge_us in PLAN_BUCKETS_US)
 
 
 class LatencyHistogram:
@@ -27,46 +30,45 @@ class LatencyHistogram:
     def __init__(self) -> None:
         self._pending: list[int] = []
         self.record: Callable[[int], None] = self._pending.append
-        self._counts = np.zeros(_OCTAVES * SUB_BUCKETS, dtype=np.int64)
-        self._plan_counts = np.zeros(len(PLAN_BUCKETS_US) + 1, dtype=np.int64)
+        self._counts = [0] * (_OCTAVES * SUB_BUCKETS)
+        self._plan_counts = [0] * (len(PLAN_BUCKETS_US) + 1)
         self.count = 0
         self.sum_ns = 0
         self.max_ns = 0
 
     def fold(self) -> None:
         """Move the pending samples into the buckets."""
-        if not self._pending:
+        pending = self._pending
+        if not pending:
             return
-        samples = np.array(self._pending, dtype=np.int64)
-        self._pending.clear()
-        mantissa, exponent = np.frexp(np.maximum(samples, 1))
-        index = (exponent - 1) * SUB_BUCKETS + ((mantissa * 2 - 1) * SUB_BUCKETS).astype(np.int64)
-        self._counts += np.bincount(np.minimum(index, self._counts.size - 1), minlength=self._counts.size)
-        bucket = np.searchsorted(_PLAN_EDGES_NS, samples, side="left")
-        self._plan_counts += np.bincount(bucket, minlength=self._plan_counts.size)
-        self.count += int(samples.size)
-        self.sum_ns += int(samples.sum())
-        self.max_ns = max(self.max_ns, int(samples.max()))
+        self.count += len(pending)
+        self.sum_ns += sum(pending)
+        self.max_ns = max(self.max_ns, max(pending))
+        # Counting equal samples runs in C; only the few distinct ones are looked at one by one.
+        for sample_ns, count in Counter(pending).items():
+            self._counts[_bucket(sample_ns)] += count
+            self._plan_counts[bisect_left(_PLAN_EDGES_NS, sample_ns)] += count
+        pending.clear()
 
     def percentile_ns(self, quantile: float) -> float:
         """Nanoseconds below which ``quantile`` (0 to 1) of the samples lie; 0.0 when there are none."""
         self.fold()
-        if self.count == 0:
-            return 0.0
-        rank = max(1, int(np.ceil(quantile * self.count)))
-        octave, sub = divmod(int(np.searchsorted(np.cumsum(self._counts), rank)), SUB_BUCKETS)
-        middle = float(2**octave) * (1 + (sub + 0.5) / SUB_BUCKETS)
-        return float(min(middle, self.max_ns))
+        rank = max(1.0, quantile * self.count)
+        for bucket, below in enumerate(accumulate(self._counts)):
+            if below >= rank:
+                octave, sub = divmod(bucket, SUB_BUCKETS)
+                return min(2**octave * (1 + (sub + 0.5) / SUB_BUCKETS), float(self.max_ns))
+        return float(self.max_ns)
 
     def plan_buckets(self) -> list[int]:
         """Cumulative counts at ``PLAN_BUCKETS_US`` and, last, of all samples: a Prometheus histogram."""
         self.fold()
-        return [int(count) for count in np.cumsum(self._plan_counts)]
+        return list(accumulate(self._plan_counts))
 
     def octave_counts(self) -> list[int]:
         """Counts per doubling, from 1 ns up: what a terminal has room to draw."""
         self.fold()
-        return [int(count) for count in self._counts.reshape(_OCTAVES, SUB_BUCKETS).sum(axis=1)]
+        return [sum(self._counts[start : start + SUB_BUCKETS]) for start in range(0, len(self._counts), SUB_BUCKETS)]
 
     def summary_us(self) -> dict[str, float]:
         """``p50``, ``p99`` and ``max`` in microseconds."""
@@ -75,3 +77,11 @@ class LatencyHistogram:
             "p99": self.percentile_ns(0.99) / 1000,
             "max": self.max_ns / 1000,
         }
+
+
+def _bucket(sample_ns: int) -> int:
+    """The doubling that a sample lies in, and which of its equal parts."""
+    sample_ns = min(max(sample_ns, 1), _LARGEST_NS)
+    octave = sample_ns.bit_length() - 1
+    part = (sample_ns << _SUB_BITS >> octave) - SUB_BUCKETS
+    return octave * SUB_BUCKETS + part

@@ -75,6 +75,7 @@ class Market:
 
     __slots__ = (
         "_bar_start_ns",
+        "_bar_touch",
         "_trades",
         "_trades_view",
         "bar",
@@ -85,7 +86,6 @@ class Market:
         "routed",
         "sequences",
         "symbol",
-        "touch",
     )
 
     def __init__(self, symbol: str) -> None:
@@ -95,8 +95,7 @@ class Market:
         self.last_ns = -(2**63)
         self.book = EMPTY_BOOK
         self.has_book = False
-        self.touch: OrderBook | None = None
-        """What simulated orders meet: the book, or for a symbol that only has bars, their close."""
+        self._bar_touch: OrderBook | None = None
         self.mid = 0.0
         self.bar: OHLCV | None = None
         self._bar_start_ns = 0
@@ -111,10 +110,10 @@ class Market:
             self._trades_view = tuple(self._trades)
         return self._trades_view
 
-    def take_book(self, book: OrderBook) -> None:
-        self.book = self.touch = book
-        self.has_book = True
-        self.mid = (book.bids[0].price + book.asks[0].price) / 2
+    @property
+    def touch(self) -> OrderBook | None:
+        """What simulated orders meet: the book, or for a symbol that only has bars, their close."""
+        return self.book if self.has_book else self._bar_touch
 
     def take_trade(self, event: TradeEvent) -> None:
         """Add a trade to the recent ones and to the current one-minute bar."""
@@ -136,7 +135,7 @@ class Market:
         self._bar_start_ns = event.timestamp_ns // BAR_NS * BAR_NS
         if not self.has_book:
             close = PriceLevel(event.bar.close, event.bar.volume)
-            self.touch = OrderBook((close,), (close,))
+            self._bar_touch = OrderBook((close,), (close,))
             self.mid = event.bar.close
 
     def missed(self, kind: type, sequence: int) -> int:

@@ -7,29 +7,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import fsum
-from typing import Final
 
 from sengine.domain.order import Fill
 from sengine.domain.position import Position
 
 
 class Account:
-    """Running P&L of one strategy, or of all together: realized, unrealized, and the peak of their sum."""
+    """Running P&L of one strategy, or of all together: realized, unrealized, the peak of their sum, and the largest
+    drawdown, (peak - equity) / (capital + peak), at any moment so far."""
 
-    __slots__ = ("open_holdings", "peak", "realized", "unrealized")
+    __slots__ = ("capital", "max_drawdown", "open_holdings", "peak", "realized", "unrealized")
 
-    def __init__(self) -> None:
+    def __init__(self, capital: float) -> None:
+        self.capital = capital
         self.realized = 0.0
         self.unrealized = 0.0
         self.peak = 0.0
+        self.max_drawdown = 0.0
         self.open_holdings = 0
 
     @property
     def equity(self) -> float:
         return self.realized + self.unrealized
 
-
-_NO_FILLS: Final = Account()
+    def revalue(self, worth: float, change: float, is_open: bool) -> None:
+        """Holdings gained ``change``; the last of them is now worth ``worth`` and open or not."""
+        # Where it is the only one, or nothing is open, the sum is known exactly and rounding cannot pile up.
+        if self.open_holdings > is_open:
+            worth = self.unrealized + change
+        self.unrealized = unrealized = worth
+        equity = self.realized + unrealized
+        if equity >= self.peak:
+            self.peak = equity
+        else:
+            drawdown = (self.peak - equity) / (self.capital + self.peak)
+            if drawdown > self.max_drawdown:
+                self.max_drawdown = drawdown
 
 
 class _Holding:
@@ -48,7 +61,8 @@ class PositionTracker:
 
     def __init__(self, initial_capital: float) -> None:
         self.initial_capital = initial_capital
-        self.total = Account()
+        self.total = Account(initial_capital)
+        self._no_fills = Account(initial_capital)
         self._accounts: dict[str, Account] = {}
         self._holdings: dict[tuple[str, str], _Holding] = {}
         self.open: dict[str, list[_Holding]] = {}
@@ -62,7 +76,6 @@ class PositionTracker:
         was_open = position.quantity != 0.0
         realized_before = position.realized_pnl
         gross = position.apply(share.signed_quantity, share.price, share.commission)
-        position.mark_price = mark_price
         change = position.realized_pnl - realized_before
         account.realized += change
         total.realized += change
@@ -79,30 +92,33 @@ class PositionTracker:
                     del self.open[share.symbol]
             account.open_holdings += step
             total.open_holdings += step
-        self._revalue(holding)
+        worth, worth_change = self._revalue(holding, mark_price, is_open)
+        total.revalue(worth, worth_change, is_open)
         return gross
 
     def mark(self, symbol: str, price: float) -> None:
         """Mark all open positions on ``symbol`` at ``price``."""
-        for holding in self.open.get(symbol, ()):
-            holding.position.mark_price = price
-            self._revalue(holding)
+        holdings = self.open.get(symbol)
+        if holdings:
+            worth = total_change = 0.0
+            for holding in holdings:
+                worth, change = self._revalue(holding, price, True)
+                total_change += change
+            # Once for all: between two holdings of one symbol there is no moment at which only one has moved.
+            self.total.revalue(worth, total_change, True)
 
-    def _revalue(self, holding: _Holding) -> None:
-        """Bring unrealized P&L and peaks up to date after a new mark, average or quantity."""
+    def _revalue(self, holding: _Holding, price: float, is_open: bool) -> tuple[float, float]:
+        """Mark one holding; what it is worth now and by how much that changed."""
         position = holding.position
-        unrealized = (position.mark_price - position.average_price) * position.quantity
-        change = unrealized - holding.counted
-        holding.counted = unrealized
-        for account in (holding.account, self.total):
-            # With a single holding (or none) the sum is known exactly, and rounding cannot pile up.
-            account.unrealized = level = unrealized if account.open_holdings <= 1 else account.unrealized + change
-            level += account.realized
-            if level > account.peak:
-                account.peak = level
+        position.mark_price = price
+        worth = (price - position.average_price) * position.quantity
+        change = worth - holding.counted
+        holding.counted = worth
+        holding.account.revalue(worth, change, is_open)
+        return worth, change
 
     def _new_holding(self, share: Fill) -> _Holding:
-        account = self._accounts.setdefault(share.strategy_id, Account())
+        account = self._accounts.setdefault(share.strategy_id, Account(self.initial_capital))
         holding = _Holding(Position(share.strategy_id, share.symbol), account)
         self._holdings[share.strategy_id, share.symbol] = holding
         return holding
@@ -122,7 +138,7 @@ class PositionTracker:
 
     def equity_of(self, strategy_id: str) -> Account:
         """P&L of a strategy, read only; all zeros before its first fill."""
-        return self._accounts.get(strategy_id, _NO_FILLS)
+        return self._accounts.get(strategy_id, self._no_fills)
 
     def positions(self) -> Iterable[Position]:
         """Every position ever held, flat ones included, in the order of their first fill. Read only."""

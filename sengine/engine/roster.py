@@ -26,8 +26,8 @@ class Roster:
 
     def __init__(self, max_errors: int, reset_after_ns: int, on_leave: Callable[[str], None]) -> None:
         self._guests: dict[str, Guest] = {}
-        self.routes: dict[tuple[DataKind, str], Sequence[Route]] = {}
-        """Who is called for which kind on which symbol; emptied when that changes, filled by ``build_routes``."""
+        self.routes: dict[DataKind, dict[str, Sequence[Route]]] = {kind: {} for kind in DataKind}
+        """Who is called, by kind and symbol; emptied in place when that changes, filled by ``routes_for``."""
         self._max_errors = max_errors
         self._reset_after_ns = reset_after_ns
         self._on_leave = on_leave
@@ -57,7 +57,7 @@ class Roster:
         if activate:
             guest.lifecycle.to(State.ACTIVE)
         self._guests[spec.strategy_id] = guest
-        self.routes.clear()
+        self._forget_routes()
         return guest
 
     def pause(self, strategy_id: str, reason: str) -> None:
@@ -72,7 +72,7 @@ class Roster:
         guest.lifecycle.to(State.ACTIVE)
         guest.pause_reason = ""
         guest.forgive()
-        self.routes.clear()
+        self._forget_routes()
 
     def unload(self, strategy_id: str, now_ns: int) -> list[StrategyFault]:
         """Call ``shutdown`` and forget the strategy. Returns what ``shutdown`` raised, as faults."""
@@ -115,15 +115,21 @@ class Roster:
         """Whether any strategy, active or not, is subscribed to the symbol."""
         return any(guest.wants(symbol) for guest in self._guests.values())
 
-    def build_routes(self, kind: DataKind, symbol: str) -> Sequence[Route]:
+    def routes_for(self, kind: DataKind, symbol: str) -> Sequence[Route]:
         """Who is called for this kind of event on this symbol, in the order of the configuration."""
-        routes = self.routes[kind, symbol] = [
-            (guest, guest.instance_for(symbol).on_tick)
-            for guest in self._guests.values()
-            if guest.is_active and guest.wants(symbol) and kind in guest.spec.kinds
-        ]
+        routes = self.routes[kind].get(symbol)
+        if routes is None:
+            routes = self.routes[kind][symbol] = [
+                (guest, guest.instance_for(symbol).on_tick)
+                for guest in self._guests.values()
+                if guest.is_active and guest.wants(symbol) and kind in guest.spec.kinds
+            ]
         return routes
 
+    def _forget_routes(self) -> None:
+        for routes in self.routes.values():
+            routes.clear()
+
     def _left(self, strategy_id: str) -> None:
-        self.routes.clear()
+        self._forget_routes()
         self._on_leave(strategy_id)

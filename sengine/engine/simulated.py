@@ -50,7 +50,8 @@ class SimulatedVenue:
     ) -> None:
         self._latency_ns = latency_ns
         self._commission_rate = commission_bps / _BPS
-        self._slippage = slippage_bps / _BPS
+        self._buy_factor = 1 + slippage_bps / _BPS
+        self._sell_factor = 1 - slippage_bps / _BPS
         self._walks = depth == "walk"
         self.waiting: dict[str, list[_Resting]] = {}
         """Orders at the venue by symbol; a symbol without any is not in it."""
@@ -107,7 +108,7 @@ class SimulatedVenue:
         for level in levels if self._walks else levels[:1]:
             price = level.price
             if limit is None:
-                price *= 1 + self._slippage if buying else 1 - self._slippage
+                price *= self._buy_factor if buying else self._sell_factor
             elif price > limit if buying else price < limit:
                 break
             elif not arriving:

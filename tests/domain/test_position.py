@@ -13,9 +13,7 @@ from sengine.domain.position import Position
 # (signed thousandths, price in cents, commission in cents): decimals, as in the market.
 Trade = tuple[int, int, int]
 trades = st.lists(
-    st.tuples(
-        st.integers(-50_000, 50_000).filter(bool), st.integers(1, 10_000_000), st.integers(-100, 10_000)
-    ),
+    st.tuples(st.integers(-50_000, 50_000).filter(bool), st.integers(1, 10_000_000), st.integers(-100, 10_000)),
     min_size=1,
     max_size=30,
 )

@@ -39,9 +39,7 @@ def book(bid: float = 99.0, ask: float = 101.0) -> OrderBook:
     return ladder([(bid, 1.0)], [(ask, 1.0)])
 
 
-def quote(
-    at_s: float, bid: float = 99.0, ask: float = 101.0, symbol: str = SYMBOL, *, sequence: int = -1
-) -> BookEvent:
+def quote(at_s: float, bid: float = 99.0, ask: float = 101.0, symbol: str = SYMBOL, *, sequence: int = -1) -> BookEvent:
     return BookEvent(symbol, ns(at_s), book(bid, ask), sequence)
 
 
@@ -160,7 +158,7 @@ class _Acting(BaseStrategy):
         actor.calls.append((actor.strategy_id, "on_tick"))
         answer = actor.answers.popleft() if actor.answers else None
         if isinstance(answer, BaseException):
-            raise answer
+            raise type(answer)(*answer.args)
         return answer(data) if callable(answer) else answer
 
     def on_fill(self, fill: Fill) -> None:
@@ -183,6 +181,7 @@ def engine_with(
     capital: float = 100_000.0,
     max_errors: int = 10,
     reset_after_s: float = 60.0,
+    order_prefix: str = "",
 ) -> Engine:
     """An engine with these strategies. Without a venue, orders stay in flight until the test fills them."""
     engine = Engine(
@@ -192,6 +191,7 @@ def engine_with(
         venue,
         max_errors=max_errors,
         reset_after_ns=ns(reset_after_s),
+        order_prefix=order_prefix,
     )
     for actor in actors:
         engine.roster.load(actor.spec)

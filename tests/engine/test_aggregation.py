@@ -126,7 +126,9 @@ def test_tenths_that_are_summed_in_another_order_still_tie() -> None:
         ([("CLOSE", 0.5), ("CLOSE", 1.0)], CLOSE),
     ],
 )
-def test_weighted_average_takes_a_side_beyond_three_tenths(ballot: list[tuple[str, float]], expected: Direction) -> None:
+def test_weighted_average_takes_a_side_beyond_three_tenths(
+    ballot: list[tuple[str, float]], expected: Direction
+) -> None:
     assert weighted_average(cast(*ballot)).direction is expected
 
 

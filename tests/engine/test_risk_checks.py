@@ -71,13 +71,16 @@ def test_confidence_refuses_what_reduces_too() -> None:
     assert ConfidenceCheck(0.6).review(proposed(-1.0, 5.0, 0.1), View()) is not None
 
 
-@pytest.mark.parametrize(("position", "quantity"), [(0.0, 10.0), (9.0, 1.0), (-9.0, -1.0), (-10.0, 20.0), (10.0, -20.0)])
+@pytest.mark.parametrize(
+    ("position", "quantity"), [(0.0, 10.0), (9.0, 1.0), (-9.0, -1.0), (-10.0, 20.0), (10.0, -20.0)]
+)
 def test_a_position_up_to_the_limit_passes(position: float, quantity: float) -> None:
     assert PositionLimitCheck(10.0).review(proposed(quantity, position), View()) is None
 
 
 @pytest.mark.parametrize(
-    ("position", "quantity"), [(0.0, 10.5), (10.0, 1.0), (-10.0, -1.0), (5.0, -16.0), (nan, 1.0), (0.0, nan), (0.0, inf)]
+    ("position", "quantity"),
+    [(0.0, 10.5), (10.0, 1.0), (-10.0, -1.0), (5.0, -16.0), (nan, 1.0), (0.0, nan), (0.0, inf)],
 )
 def test_a_position_beyond_the_limit_is_refused(position: float, quantity: float) -> None:
     refusal = PositionLimitCheck(10.0).review(proposed(quantity, position), View())

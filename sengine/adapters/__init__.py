@@ -1,0 +1,1 @@
+"""What touches the world: NATS, gRPC, HTTP, child processes and files. Nothing in here decides anything."""

@@ -1,0 +1,179 @@
+"""The control API's listener: a Unix socket that only its owner can open, or TCP with a token and TLS."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from sengine.adapters.control_address import Address, default_address, parse_address
+from sengine.adapters.control_service import ControlService, EngineContext
+from sengine.adapters.private_socket import PrivateSocket
+from sengine.config.schema import ApiConfig
+from sengine.errors import ConfigError, SengineError
+from sengine.live import LiveEngine
+from sengine.proto import engine_pb2, engine_pb2_grpc
+
+__all__ = ["ControlServer", "EngineContext"]
+
+SERVICE: Final = engine_pb2.DESCRIPTOR.services_by_name["EngineControl"].full_name
+MOST_CALLS: Final = 64
+_BOUNDS: Final = (
+    ("grpc.max_receive_message_length", 256 * 1024),
+    ("grpc.max_send_message_length", 16 * 1024 * 1024),
+    ("grpc.max_metadata_size", 8 * 1024),
+    ("grpc.absolute_max_metadata_size", 8 * 1024),
+    ("grpc.max_concurrent_streams", MOST_CALLS),
+    # Two engines on one port would answer in turns.
+    ("grpc.so_reuseport", 0),
+)
+_log = structlog.get_logger("sengine.control")
+
+
+class ControlServer:
+    """``await start()`` listens and returns the address, ``await stop()`` ends every call and frees it.
+
+    Raises ``ConfigError`` before listening when the configuration is not safe to listen with, ``SengineError`` when the
+    address is taken.
+    """
+
+    def __init__(self, live: LiveEngine, context: EngineContext, api: ApiConfig, data_directory: str | Path) -> None:
+        self._address = parse_address(api.listen, "api.listen") if api.listen else default_address(data_directory)
+        self._has_own_directory = not api.listen
+        self._token = api.token
+        self._credentials = _credentials(api)
+        if self._address.socket is None and not api.token:
+            raise ConfigError(
+                [
+                    f"api.token: {self._address} is reachable over the network, so a token is required; "
+                    "set api.token: ${SENGINE_API_TOKEN}, or leave api.listen empty for a private socket"
+                ]
+            )
+        self._service = ControlService(live, context, lambda: self.address)
+        self._socket: PrivateSocket | None = None
+        self._server: grpc.aio.Server | None = None
+        self._health: health.aio.HealthServicer | None = None
+
+    @property
+    def address(self) -> str:
+        """``unix:/path`` or ``host:port``, with the real port once it listens."""
+        return str(self._address)
+
+    async def start(self) -> str:
+        interceptors = [TokenGuard(self._token)] if self._token else []
+        server = grpc.aio.server(interceptors=interceptors, options=_BOUNDS, maximum_concurrent_rpcs=MOST_CALLS)
+        engine_pb2_grpc.add_EngineControlServicer_to_server(self._service, server)
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        self._bind(server)
+        await server.start()
+        self._server = server
+        for name in (health.OVERALL_HEALTH, SERVICE):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        if not self._address.is_loopback and self._credentials is None:
+            _log.warning("the API is reachable without TLS: its token can be read on the way", at=self.address)
+        return self.address
+
+    async def stop(self, grace_s: float = 0.5) -> None:
+        """Calls under way get ``grace_s`` to end; streams are cut then."""
+        if self._server is not None:
+            assert self._health is not None
+            await self._health.enter_graceful_shutdown()
+            await self._server.stop(grace_s)
+            self._server = None
+        if self._socket is not None:
+            self._socket.release()
+            self._socket = None
+
+    def _bind(self, server: grpc.aio.Server) -> None:
+        if self._address.socket is not None:
+            self._socket = PrivateSocket(self._address.socket, own_directory=self._has_own_directory)
+            try:
+                with self._socket.creating():
+                    server.add_insecure_port(self.address)
+            except RuntimeError as error:
+                self._socket.release()
+                self._socket = None
+                raise SengineError(f"cannot listen on {self.address}: {_reason(error)}") from error
+            return
+        try:
+            if self._credentials is not None:
+                port = server.add_secure_port(self.address, self._credentials)
+            else:
+                port = server.add_insecure_port(self.address)
+        except RuntimeError as error:
+            raise SengineError(
+                f"cannot listen on {self.address}: {_reason(error)}; set api.listen to a free address of this machine"
+            ) from error
+        self._address = Address(None, self._address.host, port)
+
+
+class TokenGuard(grpc.aio.ServerInterceptor):
+    """Lets only calls through that carry ``authorization: Bearer TOKEN``; compared in constant time."""
+
+    def __init__(self, token: str) -> None:
+        self._expected = f"Bearer {token}".encode()
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        given: str | bytes = b""
+        for name, value in handler_call_details.invocation_metadata:
+            if name == "authorization":
+                given = value
+        handler = await continuation(handler_call_details)
+        if handler is None or hmac.compare_digest(given.encode() if isinstance(given, str) else given, self._expected):
+            return handler
+        return _refusing(handler)
+
+
+def _refusing(handler: Any) -> grpc.RpcMethodHandler[Any, Any]:
+    """A handler of the same shape that refuses before it reads anything."""
+
+    async def refuse(_: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        await context.abort(
+            grpc.StatusCode.UNAUTHENTICATED, "expected the metadata `authorization: Bearer TOKEN` with the API's token"
+        )
+
+    kind: Any = {
+        (False, False): grpc.unary_unary_rpc_method_handler,
+        (False, True): grpc.unary_stream_rpc_method_handler,
+        (True, False): grpc.stream_unary_rpc_method_handler,
+        (True, True): grpc.stream_stream_rpc_method_handler,
+    }[bool(handler.request_streaming), bool(handler.response_streaming)]
+    refusing: grpc.RpcMethodHandler[Any, Any] = kind(refuse)
+    return refusing
+
+
+def _credentials(api: ApiConfig) -> grpc.ServerCredentials | None:
+    """TLS from the configuration, ``None`` without. Raises ``ConfigError``."""
+    if not (api.tls_cert or api.tls_key or api.tls_ca):
+        return None
+    if not (api.tls_cert and api.tls_key):
+        missing = "api.tls_cert" if not api.tls_cert else "api.tls_key"
+        raise ConfigError([f"{missing}: TLS needs api.tls_cert and api.tls_key, and this one is missing"])
+    if not api.listen or api.listen.startswith("unix:"):
+        raise ConfigError(["api.tls_cert: TLS is for host:port; set api.listen, or remove the api.tls_* keys"])
+    cert, key = _read(api.tls_cert, "api.tls_cert"), _read(api.tls_key, "api.tls_key")
+    authority = _read(api.tls_ca, "api.tls_ca") if api.tls_ca else None
+    return grpc.ssl_server_credentials([(key, cert)], authority, require_client_auth=authority is not None)
+
+
+def _read(file: str, place: str) -> bytes:
+    try:
+        return Path(file).expanduser().read_bytes()
+    except OSError as error:
+        raise ConfigError([f'{place}: cannot read "{file}": {error.strerror}']) from error
+
+
+def _reason(error: RuntimeError) -> str:
+    return str(error).removesuffix(".")

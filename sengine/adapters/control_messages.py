@@ -1,0 +1,377 @@
+"""The engine's state as the control API's messages.
+
+What grows with the number of strategies and positions is made in short pieces, because it runs on the tick loop: a
+snapshot of a large engine can be a few ticks older at its beginning than at its end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from time import time_ns
+from typing import Any, Final
+
+import orjson
+
+from sengine import __version__
+from sengine.adapters.facts import FeedFigures, GatewayFigures, ServiceFacts
+from sengine.adapters.loop_share import LoopShare
+from sengine.config.schema import ConfidenceFilter, Filter, PositionLimitFilter
+from sengine.domain.position import Position
+from sengine.engine.core import Engine
+from sengine.engine.guest import Guest
+from sengine.engine.latency import LatencyHistogram
+from sengine.engine.markets import Market
+from sengine.engine.orders import WorkingOrder
+from sengine.engine.snapshot import strategy_state
+from sengine.live import LiveEngine, LogRecord, SignalRecord
+from sengine.proto import engine_pb2 as pb
+
+# The texts of a stream's messages are bounded, whatever a strategy or a service put into them.
+LONGEST_TEXT: Final = 16_384
+NO_STATE: Final = "none"
+
+
+async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) -> pb.Snapshot:
+    """Everything there is to show."""
+    engine, share = live.engine, LoopShare()
+    held, exposure = _quantities(engine), _Worst()
+    strategies = [strategy_message(engine, facts, guest, held) async for guest in share.over(list(engine.roster))]
+    positions = []
+    async for position in share.over(list(engine.positions.positions())):
+        in_flight = engine.orders.in_flight(position.strategy_id, position.symbol)
+        exposure.see(abs(position.quantity + in_flight), position)
+        if position.quantity or position.realized_pnl or in_flight:
+            positions.append(_position(position, in_flight))
+    orders = [_order(working) async for working in share.over(list(engine.orders.open_orders()))]
+    symbols = [symbol_message(market) async for market in share.over(list(engine.markets.values()))]
+    reasons = facts.not_ready_because(live)
+    total = engine.positions.total
+    now_ns = time_ns()
+    return pb.Snapshot(
+        service=pb.ServiceInfo(
+            name=facts.name,
+            version=__version__,
+            pid=os.getpid(),
+            started_ns=facts.started_ns,
+            uptime_s=(now_ns - facts.started_ns) / 1e9,
+            address=address,
+            listeners=facts.listeners,
+        ),
+        time_ns=now_ns,
+        now_ns=engine.now_ns,
+        is_ready=not reasons,
+        not_ready_because=reasons,
+        kill_reason=_text(engine.kill_reason),
+        ticks=engine.ticks,
+        strategies=strategies,
+        failed=failed_messages(facts),
+        positions=positions,
+        orders=orders,
+        symbols=symbols,
+        risk=_risk(live, facts, exposure),
+        initial_capital=engine.positions.initial_capital,
+        realized_pnl=total.realized,
+        unrealized_pnl=total.unrealized,
+        peak_pnl=total.peak,
+        signals=engine.signals_generated,
+        dispositions=_named(engine.dispositions),
+        orders_sent=engine.orders_sent,
+        order_updates=_named(live.order_updates),
+        rejected=engine.rejected,
+        gaps=engine.gaps,
+        anomalies=engine.anomalies,
+        tick=latency_message(engine.tick_latency),
+        feed=_feed(facts.feed),
+        gateway=_gateway(facts.gateway),
+    )
+
+
+async def strategies_message(live: LiveEngine, facts: ServiceFacts) -> pb.ListStrategiesResponse:
+    engine, share = live.engine, LoopShare()
+    held = _quantities(engine)
+    return pb.ListStrategiesResponse(
+        strategies=[strategy_message(engine, facts, guest, held) async for guest in share.over(list(engine.roster))],
+        failed=failed_messages(facts),
+    )
+
+
+def strategy_message(engine: Engine, facts: ServiceFacts, guest: Guest, held: Mapping[str, float]) -> pb.StrategyState:
+    """``held`` is the quantity of each strategy, summed over its symbols."""
+    account = engine.positions.equity_of(guest.strategy_id)
+    fault = guest.last_fault
+    return pb.StrategyState(
+        strategy_id=guest.strategy_id,
+        state=guest.lifecycle.state,
+        is_active=guest.is_active,
+        pause_reason=_text(guest.pause_reason),
+        version=guest.spec.version,
+        source=guest.spec.source,
+        route=guest.spec.route,
+        symbols=guest.spec.symbols,
+        data=guest.spec.kinds,
+        ticks=guest.ticks,
+        signals=guest.signals,
+        last_signal_ns=guest.last_signal_ns,
+        errors=sum(guest.errors.values()),
+        errors_by_type=guest.errors,
+        last_error=_text(fault.message) if fault is not None else "",
+        last_error_where=fault.where if fault is not None else "",
+        last_error_ns=fault.timestamp_ns if fault is not None else 0,
+        last_reload_ns=facts.reloads.last_ns.get(guest.strategy_id, 0),
+        position=held.get(guest.strategy_id, 0.0),
+        realized_pnl=account.realized,
+        unrealized_pnl=account.unrealized,
+        peak_pnl=account.peak,
+        on_tick=latency_message(guest.on_tick_latency),
+    )
+
+
+def strategy_detail(live: LiveEngine, facts: ServiceFacts, guest: Guest) -> pb.StrategyDetail:
+    """One strategy in full. This calls the strategy's ``get_state``; when that fails, the failure is shown instead."""
+    engine, name = live.engine, guest.strategy_id
+    return pb.StrategyDetail(
+        state=strategy_message(engine, facts, guest, _quantities(engine)),
+        config_json=json_text(guest.config),
+        own_state_json=json_text(strategy_state(engine, guest).metadata),
+        last_traceback=_text(guest.last_fault.traceback) if guest.last_fault is not None else "",
+        positions=[position_message(engine, each) for each in engine.positions.positions() if each.strategy_id == name],
+        signals=[signal_message(record) for record in live.signals.history if record.strategy_id == name],
+    )
+
+
+def failed_messages(facts: ServiceFacts) -> list[pb.FailedStrategy]:
+    return [pb.FailedStrategy(strategy_id=name, reason=_text(reason)) for name, reason in facts.failed]
+
+
+async def positions_message(live: LiveEngine, strategy_id: str, include_flat: bool) -> pb.GetPositionsResponse:
+    """Raises ``EngineError`` for a strategy that is neither loaded nor has ever held anything."""
+    engine = live.engine
+    wanted = [
+        each
+        for each in engine.positions.positions()
+        if strategy_id in ("", each.strategy_id) and (include_flat or each.quantity)
+    ]
+    if strategy_id and not wanted and not any(each.strategy_id == strategy_id for each in engine.positions.positions()):
+        engine.roster.get(strategy_id)
+    account = engine.positions.equity_of(strategy_id) if strategy_id else engine.positions.total
+    return pb.GetPositionsResponse(
+        positions=[position_message(engine, each) async for each in LoopShare().over(wanted)],
+        realized_pnl=account.realized,
+        unrealized_pnl=account.unrealized,
+    )
+
+
+def position_message(engine: Engine, position: Position) -> pb.Position:
+    return _position(position, engine.orders.in_flight(position.strategy_id, position.symbol))
+
+
+def _position(position: Position, in_flight: float) -> pb.Position:
+    return pb.Position(
+        strategy_id=position.strategy_id,
+        symbol=position.symbol,
+        quantity=position.quantity,
+        in_flight=in_flight,
+        average_price=position.average_price,
+        mark_price=position.mark_price,
+        realized_pnl=position.realized_pnl,
+        unrealized_pnl=position.unrealized_pnl,
+        commission=position.commission,
+    )
+
+
+def symbol_message(market: Market) -> pb.SymbolState:
+    if not market.has_book:
+        return pb.SymbolState(symbol=market.symbol, mid=market.mid, last_ns=max(market.last_ns, 0))
+    bid, ask = market.book.bids[0], market.book.asks[0]
+    return pb.SymbolState(
+        symbol=market.symbol,
+        bid=bid.price,
+        ask=ask.price,
+        bid_quantity=bid.quantity,
+        ask_quantity=ask.quantity,
+        mid=market.mid,
+        last_ns=max(market.last_ns, 0),
+    )
+
+
+def market_message(market: Market) -> pb.MarketDetail:
+    bar = market.bar
+    return pb.MarketDetail(
+        state=symbol_message(market),
+        bids=[pb.PriceLevel(price=level.price, quantity=level.quantity) for level in market.book.bids],
+        asks=[pb.PriceLevel(price=level.price, quantity=level.quantity) for level in market.book.asks],
+        trades=[
+            pb.Trade(timestamp_ns=each.timestamp_ns, price=each.price, quantity=each.quantity, side=each.side)
+            for each in market.recent_trades
+        ],
+        bar=None
+        if bar is None
+        else pb.Bar(open=bar.open, high=bar.high, low=bar.low, close=bar.close, volume=bar.volume),
+    )
+
+
+def signal_message(record: SignalRecord) -> pb.Signal:
+    return pb.Signal(
+        timestamp_ns=record.timestamp_ns,
+        strategy_id=record.strategy_id,
+        symbol=record.symbol,
+        direction=record.direction,
+        confidence=record.confidence,
+        size=record.size,
+        disposition=record.disposition,
+        check=record.check,
+        reason=_text(record.reason),
+        version=record.version,
+    )
+
+
+def log_message(record: LogRecord) -> pb.LogLine:
+    return pb.LogLine(
+        time_ns=record.time_ns,
+        level=record.level,
+        event=_text(record.event),
+        fields_json=json_text(record.fields),
+    )
+
+
+def latency_message(histogram: LatencyHistogram) -> pb.Latency:
+    counts = histogram.octave_counts()
+    while counts and not counts[-1]:
+        counts.pop()
+    if not counts:
+        return pb.Latency()
+    return pb.Latency(
+        count=histogram.count,
+        p50_us=histogram.percentile_ns(0.50) / 1000,
+        p99_us=histogram.percentile_ns(0.99) / 1000,
+        max_us=histogram.max_ns / 1000,
+        octave_counts=counts,
+    )
+
+
+def json_text(value: Any) -> str:
+    """JSON of anything; what JSON does not have is shown as Python writes it."""
+    try:
+        text = orjson.dumps(value, default=repr, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS).decode()
+    except (TypeError, ValueError):
+        text = orjson.dumps({"value": repr(value)[:1000]}).decode()
+    return text if len(text) <= LONGEST_TEXT else orjson.dumps({"cut": text[:1000]}).decode()
+
+
+def _text(text: str) -> str:
+    """Bounded, and always encodable: an exception's message can hold anything."""
+    if len(text) > LONGEST_TEXT:
+        text = text[: LONGEST_TEXT // 2] + "\n...\n" + text[-LONGEST_TEXT // 2 :]
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _quantities(engine: Engine) -> dict[str, float]:
+    held: dict[str, float] = {}
+    for position in engine.positions.positions():
+        held[position.strategy_id] = held.get(position.strategy_id, 0.0) + position.quantity
+    return held
+
+
+def _order(working: WorkingOrder) -> pb.OpenOrder:
+    order = working.order
+    return pb.OpenOrder(
+        order_id=order.order_id,
+        symbol=order.symbol,
+        side=order.side,
+        quantity=order.quantity,
+        filled=working.filled,
+        limit_price=order.limit_price,
+        timestamp_ns=order.timestamp_ns,
+        strategy_ids=[part.strategy_id for part in order.contributions],
+    )
+
+
+class _Worst:
+    """The largest exposure of any strategy to any symbol."""
+
+    def __init__(self) -> None:
+        self.figure = 0.0
+        self.position: Position | None = None
+
+    def see(self, figure: float, position: Position) -> None:
+        if figure > self.figure:
+            self.figure, self.position = figure, position
+
+
+def _risk(live: LiveEngine, facts: ServiceFacts, exposure: _Worst) -> list[pb.RiskCheck]:
+    """The configured checks in their order, then those that refused without being configured (the kill switch)."""
+    reasons: dict[str, dict[str, int]] = {}
+    for (check, code), count in live.filtered_counts.items():
+        reasons.setdefault(check, {})[code] = count
+    checks = []
+    for item in facts.risk.filters:
+        message = _limit(item, live.engine, exposure)
+        refused = reasons.pop(message.name, {})
+        message.refusals = sum(refused.values())
+        message.refusals_by_reason.update(refused)
+        message.bypassed = message.name in facts.risk.bypass
+        checks.append(message)
+    checks.extend(
+        pb.RiskCheck(name=name, refusals=sum(refused.values()), refusals_by_reason=refused)
+        for name, refused in reasons.items()
+    )
+    return checks
+
+
+def _limit(item: Filter, engine: Engine, exposure: _Worst) -> pb.RiskCheck:
+    """The check with its limit, and how much of it is used at most."""
+    if isinstance(item, ConfidenceFilter):
+        return pb.RiskCheck(name="confidence", limit_name="min_confidence", limit=item.min_confidence)
+    if isinstance(item, PositionLimitFilter):
+        message = pb.RiskCheck(name="position_limit", limit_name="max_position", limit=item.max_position)
+        if exposure.position is not None:
+            message.used = exposure.figure
+            message.used_by = f"{exposure.position.strategy_id} {exposure.position.symbol}"
+        return message
+    message = pb.RiskCheck(name="drawdown", limit_name="max_drawdown", limit=item.max_drawdown)
+    capital = engine.positions.initial_capital
+    for guest in engine.roster:
+        account = engine.positions.equity_of(guest.strategy_id)
+        drawdown = (account.peak - account.equity) / (capital + account.peak)
+        if not message.used_by or drawdown > message.used:
+            message.used, message.used_by = drawdown, guest.strategy_id
+    return message
+
+
+def _feed(feed: FeedFigures | None) -> pb.FeedHealth:
+    if feed is None:
+        return pb.FeedHealth(state=NO_STATE)
+    return pb.FeedHealth(
+        state=feed.state,
+        messages=feed.messages,
+        decoded=feed.decoded,
+        malformed=dict(feed.malformed),
+        oversized=feed.oversized,
+        dropped=feed.dropped,
+        conflated=feed.conflated,
+        reconnects=feed.reconnects,
+        pending=feed.pending,
+        lag=latency_message(feed.lag),
+    )
+
+
+def _gateway(gateway: GatewayFigures | None) -> pb.GatewayHealth:
+    if gateway is None:
+        return pb.GatewayHealth(state=NO_STATE)
+    return pb.GatewayHealth(
+        state=gateway.state,
+        sent=gateway.sent,
+        accepted=gateway.accepted,
+        rejected=gateway.rejected,
+        unknown=gateway.unknown,
+        retried=gateway.retried,
+        dropped=gateway.dropped,
+        queue_depth=gateway.queue_depth,
+        ack=latency_message(gateway.ack),
+        tick_to_order=latency_message(gateway.tick_to_order),
+    )
+
+
+def _named(counts: Mapping[Any, int]) -> dict[str, int]:
+    return {str(name): count for name, count in counts.items()}

@@ -1,0 +1,261 @@
+"""What each call of the control API does. Commands are events that the engine takes like any other."""
+
+# ruff: noqa: N802 -- the methods bear the names of the .proto.
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+from time import time_ns
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
+
+import grpc
+import orjson
+import structlog
+
+from sengine.adapters import control_messages as messages
+from sengine.adapters.control_streams import StreamLimit, batches
+from sengine.adapters.facts import ServiceFacts
+from sengine.domain.events import KillSwitch, PauseStrategy, Rearm, ReloadParameters, ResumeStrategy, UnloadStrategy
+from sengine.errors import ConfigError, EngineError, LifecycleError, PluginError, SengineError
+from sengine.live import HISTORY, LiveEngine, LogRecord, SignalRecord
+from sengine.proto import engine_pb2 as pb
+from sengine.proto.engine_pb2_grpc import EngineControlServicer
+
+LEAST_INTERVAL_MS: Final = 100
+DEFAULT_INTERVAL_MS: Final = 500
+_SNAPSHOT_FRESH_S: Final = 0.05
+
+_log = structlog.get_logger("sengine.control")
+_CODES: Final = (
+    (LifecycleError, grpc.StatusCode.FAILED_PRECONDITION),
+    (EngineError, grpc.StatusCode.NOT_FOUND),
+    (ConfigError, grpc.StatusCode.INVALID_ARGUMENT),
+    (PluginError, grpc.StatusCode.INVALID_ARGUMENT),
+    (SengineError, grpc.StatusCode.FAILED_PRECONDITION),
+)
+Call: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+class EngineContext(Protocol):
+    """What the service does for the API beyond the engine itself. Each may raise any ``SengineError``."""
+
+    facts: ServiceFacts
+
+    async def reload(self, strategy_id: str) -> str:
+        """Read a strategy's configuration and file again and put them into force. Returns what was done, a sentence.
+        Records the reload in ``facts.reloads``, failed or not."""
+
+    async def load(self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any]) -> str:
+        """Load a strategy by name or path; empty ``symbols`` are all. Returns what was done, a sentence."""
+
+    def shutdown(self) -> None:
+        """Begin to stop the whole service, as SIGTERM does; returns at once."""
+
+
+def answering(
+    method: Callable[[ControlService, Q, Call], Awaitable[A]],
+) -> Callable[[ControlService, Q, Call], Awaitable[A]]:
+    """What sengine raises on purpose becomes a status code with its sentence."""
+
+    @functools.wraps(method)
+    async def answer(self: ControlService, request: Q, context: Call) -> A:
+        try:
+            return await method(self, request, context)
+        except SengineError as error:
+            code = next(code for kind, code in _CODES if isinstance(error, kind))
+            await context.abort(code, _sentence(str(error)))
+        raise AssertionError("abort raises")
+
+    return answer
+
+
+class ControlService(EngineControlServicer):
+    """The servicer. Every method runs on the engine's loop, so none of them may take long."""
+
+    def __init__(self, live: LiveEngine, context: EngineContext, address: Callable[[], str]) -> None:
+        self._live = live
+        self._context = context
+        self._address = address
+        self._streams = StreamLimit()
+        self._making = asyncio.Lock()
+        self._last_snapshot: tuple[float, pb.Snapshot] | None = None
+
+    @property
+    def _facts(self) -> ServiceFacts:
+        return self._context.facts
+
+    # Questions.
+
+    @answering
+    async def ListStrategies(self, request: pb.ListStrategiesRequest, context: Call) -> pb.ListStrategiesResponse:
+        return await messages.strategies_message(self._live, self._facts)
+
+    @answering
+    async def GetStrategyState(self, request: pb.GetStrategyStateRequest, context: Call) -> pb.StrategyDetail:
+        guest = self._live.engine.roster.get(request.strategy_id)
+        return messages.strategy_detail(self._live, self._facts, guest)
+
+    @answering
+    async def GetPositions(self, request: pb.GetPositionsRequest, context: Call) -> pb.GetPositionsResponse:
+        return await messages.positions_message(self._live, request.strategy_id, request.include_flat)
+
+    @answering
+    async def GetMarket(self, request: pb.GetMarketRequest, context: Call) -> pb.MarketDetail:
+        markets = self._live.engine.markets
+        market = markets.get(request.symbol)
+        if market is None:
+            known = ", ".join(list(markets)[:20]) or "none has arrived yet"
+            raise EngineError(f'there is no market data of "{request.symbol}"; symbols: {known}')
+        return messages.market_message(market)
+
+    @answering
+    async def GetSnapshot(self, request: pb.GetSnapshotRequest, context: Call) -> pb.Snapshot:
+        return await messages.snapshot_message(self._live, self._facts, self._address())
+
+    # Commands.
+
+    @answering
+    async def Pause(self, request: pb.PauseRequest, context: Call) -> pb.CommandReply:
+        reason = request.reason or "operator"
+        self._live.take(PauseStrategy(request.strategy_id, reason))
+        return self._done(f"strategy {request.strategy_id} is paused: {reason}")
+
+    @answering
+    async def Resume(self, request: pb.ResumeRequest, context: Call) -> pb.CommandReply:
+        self._live.take(ResumeStrategy(request.strategy_id))
+        return self._done(f"strategy {request.strategy_id} is active")
+
+    @answering
+    async def Reload(self, request: pb.ReloadRequest, context: Call) -> pb.ReloadReply:
+        name = request.strategy_id
+        guest = self._live.engine.roster.get(name)
+        if not request.HasField("config_json"):
+            if request.validate_only:
+                raise ConfigError(["validate_only checks config_json, and there is none"])
+            message = await self._context.reload(name)
+            self._live.say("info", message, by="operator")
+            guest = self._live.engine.roster.get(name)
+            return pb.ReloadReply(message=message, config_json=messages.json_text(guest.config))
+        config = _json_object(request.config_json)
+        if request.validate_only:
+            prepared = guest.spec.prepare(config)[1]
+            return pb.ReloadReply(message="these parameters are valid", config_json=messages.json_text(prepared))
+        outcome = self._live.take(ReloadParameters(name, config))
+        self._facts.reloads.record(name, not outcome.faults, time_ns())
+        if outcome.faults:
+            raise ConfigError([f"{outcome.faults[0].message}; strategy {name} keeps its old parameters"])
+        message = f"strategy {name} has new parameters"
+        self._live.say("info", message, by="operator")
+        return pb.ReloadReply(message=message, config_json=messages.json_text(guest.config))
+
+    @answering
+    async def Load(self, request: pb.LoadRequest, context: Call) -> pb.CommandReply:
+        if not request.plugin or not request.strategy_id:
+            raise ConfigError(["Load needs plugin (a strategy's name or path) and strategy_id"])
+        config = _json_object(request.config_json) if request.config_json else {}
+        return self._done(await self._context.load(request.plugin, request.strategy_id, tuple(request.symbols), config))
+
+    @answering
+    async def Unload(self, request: pb.UnloadRequest, context: Call) -> pb.CommandReply:
+        outcome = self._live.take(UnloadStrategy(request.strategy_id))
+        failed = f", but its shutdown() failed: {outcome.faults[0].message}" if outcome.faults else ""
+        return self._done(f"strategy {request.strategy_id} is unloaded{failed}; its positions stay on the books")
+
+    @answering
+    async def KillSwitch(self, request: pb.KillSwitchRequest, context: Call) -> pb.CommandReply:
+        reason = request.reason or "operator"
+        cancels = len(self._live.take(KillSwitch(reason)).cancels)
+        return self._done(
+            f"kill switch pulled: {reason}; no orders go out, {cancels} open orders are being cancelled", cancels
+        )
+
+    @answering
+    async def Rearm(self, request: pb.RearmRequest, context: Call) -> pb.CommandReply:
+        if not self._live.engine.kill_reason:
+            raise LifecycleError("the kill switch is not pulled; there is nothing to re-arm")
+        self._live.take(Rearm())
+        return self._done("re-armed; orders may go out again")
+
+    @answering
+    async def Shutdown(self, request: pb.ShutdownRequest, context: Call) -> pb.CommandReply:
+        reply = self._done("the engine is stopping")
+        self._context.shutdown()
+        return reply
+
+    # Streams. They write instead of yielding: a generator that is cancelled while suspended is closed late.
+
+    async def StreamSnapshots(self, request: pb.StreamSnapshotsRequest, context: Call) -> None:
+        interval_ms = request.interval_ms or DEFAULT_INTERVAL_MS
+        if interval_ms < LEAST_INTERVAL_MS:
+            await context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f"interval_ms: expected {LEAST_INTERVAL_MS} or more, got {interval_ms}",
+            )
+        async with self._streams.entered(context):
+            while True:
+                await context.write(await self._fresh_snapshot())
+                await asyncio.sleep(interval_ms / 1000)
+
+    async def StreamSignals(self, request: pb.StreamSignalsRequest, context: Call) -> None:
+        def wanted(record: SignalRecord) -> bool:
+            return request.strategy_id in ("", record.strategy_id) and request.disposition in ("", record.disposition)
+
+        async with (
+            self._streams.entered(context),
+            aclosing(batches(self._live.signals, _history(request), wanted)) as signals,
+        ):
+            async for records, dropped in signals:
+                await context.write(
+                    pb.SignalBatch(signals=[messages.signal_message(record) for record in records], dropped=dropped)
+                )
+
+    async def StreamLog(self, request: pb.StreamLogRequest, context: Call) -> None:
+        async with (
+            self._streams.entered(context),
+            aclosing(batches(self._live.logs, _history(request), _every)) as lines,
+        ):
+            async for records, dropped in lines:
+                await context.write(
+                    pb.LogBatch(lines=[messages.log_message(record) for record in records], dropped=dropped)
+                )
+
+    async def _fresh_snapshot(self) -> pb.Snapshot:
+        """Several screens share one: making it is what costs the tick loop."""
+        clock = asyncio.get_running_loop().time
+        async with self._making:
+            if self._last_snapshot is None or clock() - self._last_snapshot[0] > _SNAPSHOT_FRESH_S:
+                message = await messages.snapshot_message(self._live, self._facts, self._address())
+                self._last_snapshot = clock(), message
+            return self._last_snapshot[1]
+
+    def _done(self, message: str, orders_to_cancel: int = 0) -> pb.CommandReply:
+        self._live.say("info", message, by="operator")
+        return pb.CommandReply(message=message, orders_to_cancel=orders_to_cancel)
+
+
+def _every(_: LogRecord) -> bool:
+    return True
+
+
+def _history(request: pb.StreamSignalsRequest | pb.StreamLogRequest) -> int:
+    return min(max(request.history, 0), HISTORY) if request.HasField("history") else HISTORY
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise ConfigError([f"config_json: expected a JSON object: {error}"]) from None
+    if not isinstance(value, dict):
+        raise ConfigError([f"config_json: expected a JSON object, got {type(value).__name__}"])
+    return value
+
+
+def _sentence(text: str) -> str:
+    """Status details travel in a header, which is bounded."""
+    return text if len(text) <= 3000 else text[:3000] + "..."

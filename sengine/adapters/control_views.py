@@ -1,0 +1,308 @@
+"""What clients of the control API see: plain immutable values, read from its messages. It imports no engine code.
+
+The fields are those of ``sengine/proto/engine.proto``, where each is explained. JSON texts are decoded: ``config_json``
+of a message is ``config`` here. What may be absent is ``None``.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+V = TypeVar("V")
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all views."""
+
+
+class LatencyView(View, frozen=True):
+    count: int
+    p50_us: float
+    p99_us: float
+    max_us: float
+    octave_counts: tuple[int, ...]
+
+
+class StrategyView(View, frozen=True):
+    strategy_id: str
+    state: str
+    is_active: bool
+    pause_reason: str
+    version: str
+    source: str
+    route: str
+    symbols: tuple[str, ...]
+    data: tuple[str, ...]
+    ticks: int
+    signals: int
+    last_signal_ns: int
+    errors: int
+    errors_by_type: dict[str, int]
+    last_error: str
+    last_error_where: str
+    last_error_ns: int
+    last_reload_ns: int
+    position: float
+    realized_pnl: float
+    unrealized_pnl: float
+    peak_pnl: float
+    on_tick: LatencyView
+
+
+class FailedStrategyView(View, frozen=True):
+    strategy_id: str
+    reason: str
+
+
+class StrategiesView(View, frozen=True):
+    strategies: tuple[StrategyView, ...]
+    failed: tuple[FailedStrategyView, ...]
+
+
+class PositionView(View, frozen=True):
+    strategy_id: str
+    symbol: str
+    quantity: float
+    in_flight: float
+    average_price: float
+    mark_price: float
+    realized_pnl: float
+    unrealized_pnl: float
+    commission: float
+
+
+class PositionsView(View, frozen=True):
+    positions: tuple[PositionView, ...]
+    realized_pnl: float
+    unrealized_pnl: float
+
+
+class SignalView(View, frozen=True):
+    timestamp_ns: int
+    strategy_id: str
+    symbol: str
+    direction: str
+    confidence: float
+    size: float
+    disposition: str
+    check: str
+    reason: str
+    version: str
+
+
+class SignalsView(View, frozen=True):
+    """A batch of the signal stream; ``dropped`` counts all that this stream has missed so far."""
+
+    signals: tuple[SignalView, ...]
+    dropped: int
+
+
+class LogLineView(View, frozen=True):
+    time_ns: int
+    level: str
+    event: str
+    fields: dict[str, Any]
+
+
+class LogView(View, frozen=True):
+    """A batch of the log stream; ``dropped`` counts all that this stream has missed so far."""
+
+    lines: tuple[LogLineView, ...]
+    dropped: int
+
+
+class StrategyDetailView(View, frozen=True):
+    state: StrategyView
+    config: dict[str, Any]
+    own_state: dict[str, Any]
+    last_traceback: str
+    positions: tuple[PositionView, ...]
+    signals: tuple[SignalView, ...]
+
+
+class OpenOrderView(View, frozen=True):
+    order_id: str
+    symbol: str
+    side: str
+    quantity: float
+    filled: float
+    limit_price: float | None
+    timestamp_ns: int
+    strategy_ids: tuple[str, ...]
+
+
+class SymbolView(View, frozen=True):
+    symbol: str
+    bid: float
+    ask: float
+    bid_quantity: float
+    ask_quantity: float
+    mid: float
+    last_ns: int
+
+
+class LevelView(View, frozen=True):
+    price: float
+    quantity: float
+
+
+class TradeView(View, frozen=True):
+    timestamp_ns: int
+    price: float
+    quantity: float
+    side: str
+
+
+class BarView(View, frozen=True):
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class MarketView(View, frozen=True):
+    state: SymbolView
+    bids: tuple[LevelView, ...]
+    asks: tuple[LevelView, ...]
+    trades: tuple[TradeView, ...]
+    bar: BarView | None
+
+
+class RiskCheckView(View, frozen=True):
+    name: str
+    limit_name: str
+    limit: float | None
+    used: float | None
+    used_by: str
+    refusals: int
+    refusals_by_reason: dict[str, int]
+    bypassed: bool
+
+
+class FeedView(View, frozen=True):
+    state: str
+    messages: int
+    decoded: int
+    malformed: dict[str, int]
+    oversized: int
+    dropped: int
+    conflated: int
+    reconnects: int
+    pending: int
+    lag: LatencyView
+
+
+class GatewayView(View, frozen=True):
+    state: str
+    sent: int
+    accepted: int
+    rejected: int
+    unknown: int
+    retried: int
+    dropped: int
+    queue_depth: int
+    ack: LatencyView
+    tick_to_order: LatencyView
+
+
+class ServiceView(View, frozen=True):
+    name: str
+    version: str
+    pid: int
+    started_ns: int
+    uptime_s: float
+    address: str
+    listeners: dict[str, str]
+
+
+class SnapshotView(View, frozen=True):
+    service: ServiceView
+    time_ns: int
+    now_ns: int
+    is_ready: bool
+    not_ready_because: tuple[str, ...]
+    kill_reason: str
+    ticks: int
+    strategies: tuple[StrategyView, ...]
+    failed: tuple[FailedStrategyView, ...]
+    positions: tuple[PositionView, ...]
+    orders: tuple[OpenOrderView, ...]
+    symbols: tuple[SymbolView, ...]
+    risk: tuple[RiskCheckView, ...]
+    initial_capital: float
+    realized_pnl: float
+    unrealized_pnl: float
+    peak_pnl: float
+    signals: int
+    dispositions: dict[str, int]
+    orders_sent: int
+    order_updates: dict[str, int]
+    rejected: dict[str, int]
+    gaps: dict[str, int]
+    anomalies: dict[str, int]
+    tick: LatencyView
+    feed: FeedView
+    gateway: GatewayView
+
+
+class ReplyView(View, frozen=True):
+    """What a command did, as a sentence, and how many orders' cancellation it asked for."""
+
+    message: str
+    orders_to_cancel: int
+
+
+class ReloadView(View, frozen=True):
+    """What a reload did, and the parameters in force (of a validation: those that would be)."""
+
+    message: str
+    config: dict[str, Any]
+
+
+_readers: dict[type, Callable[[Any], Any]] = {}
+
+
+def read(view: type[V], message: Any) -> V:
+    """The view of a message of the API."""
+    return _reader(view)(message)  # type: ignore[no-any-return]
+
+
+def _reader(view: type) -> Callable[[Any], Any]:
+    """Made once for each type; screens read ten snapshots a second."""
+    found = _readers.get(view)
+    if found is None:
+        fields = [(name, _field(name, hint)) for name, hint in get_type_hints(view).items()]
+
+        def found(message: Any) -> Any:
+            return view(**{name: get(message) for name, get in fields})
+
+        _readers[view] = found
+    return found
+
+
+def _field(name: str, hint: Any) -> Callable[[Any], Any]:
+    get = attrgetter(name)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        present = _field(name, arguments[0])
+        return lambda message: present(message) if message.HasField(name) else None
+    if origin is tuple:
+        if isinstance(arguments[0], type) and issubclass(arguments[0], View):
+            each = _reader(arguments[0])
+            return lambda message: tuple([each(item) for item in get(message)])
+        return lambda message: tuple(get(message))
+    if origin is dict:
+        if arguments[1] is Any:
+            text = attrgetter(f"{name}_json")
+            return lambda message: msgspec.json.decode(text(message) or "{}")
+        return lambda message: dict(get(message))
+    if isinstance(hint, type) and issubclass(hint, View):
+        inner = _reader(hint)
+        return lambda message: inner(get(message))
+    return get

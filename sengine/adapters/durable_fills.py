@@ -1,0 +1,70 @@
+"""Fills through a durable JetStream consumer: acknowledged once they are applied, and so never lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
+
+from sengine.adapters.complaints import Complaints
+
+STREAM: Final = "SENGINE_FILLS"
+_DEDUPLICATE_S: Final = 120.0
+_MAX_MESSAGES: Final = 1_000_000
+_PULL_S: Final = 5.0
+_AGAIN_S: Final = 0.25
+
+
+async def pull_fills(
+    connection: Client,
+    subject: str,
+    durable: str,
+    apply: Callable[[bytes, bytes], bool],
+    on_ready: Callable[[], None],
+    complain: Complaints,
+) -> None:
+    """Pull fills one by one until cancelled; ``apply`` gets subject and payload and says whether it was a fill.
+
+    The stream and the consumer are made where they are missing; from ``on_ready`` on, no fill that is published gets
+    lost. What was not a fill is not delivered again.
+    """
+    while True:
+        try:
+            subscription = await _subscribe(connection.jetstream(), subject, durable)
+            on_ready()
+            while True:
+                try:
+                    (message,) = await subscription.fetch(1, timeout=_PULL_S)
+                except nats.errors.TimeoutError:
+                    continue
+                if apply(message.subject.encode(), message.data):
+                    await message.ack()
+                else:
+                    await message.term()
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            complain("durable_fills", f"fills through JetStream: {error or type(error).__name__}; trying again")
+            await asyncio.sleep(_AGAIN_S)
+
+
+async def _subscribe(jetstream: JetStreamContext, subject: str, durable: str) -> JetStreamContext.PullSubscription:
+    try:
+        stream = await jetstream.find_stream_name_by_subject(subject)
+    except nats.js.errors.NotFoundError:
+        stream = STREAM
+        await jetstream.add_stream(
+            StreamConfig(
+                name=stream, subjects=[subject], duplicate_window=_DEDUPLICATE_S, max_msgs=_MAX_MESSAGES, num_replicas=1
+            )
+        )
+    return await jetstream.pull_subscribe(
+        subject,
+        durable=durable,
+        stream=stream,
+        config=ConsumerConfig(ack_policy=AckPolicy.EXPLICIT, deliver_policy=DeliverPolicy.ALL, max_ack_pending=1000),
+    )

@@ -1,0 +1,480 @@
+"""The gateway: orders out to an execution service over gRPC, and what it says of them back into the engine.
+
+What is known of an order decides what may be done with it:
+
+- never written: it certainly did not leave. It may still be sent, and is rejected here when it gets too old.
+- written, no answer: it may be in the market. The same id is sent again after a broken connection (the service executes
+  an id once) while it is young; past its deadline its outcome is unknown, and it stays in flight.
+- answered: never sent again.
+
+A cancellation does no harm twice and does not age, so it is sent until it is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from time import perf_counter_ns
+from typing import Any, Final, Protocol
+
+import grpc
+import grpc.aio
+
+from sengine.clock import NS_PER_MS
+from sengine.config.schema import ExecutionConfig
+from sengine.domain.events import Event
+from sengine.domain.order import Order, OrderStatus, OrderUpdate, Side
+from sengine.engine.core import Engine
+from sengine.engine.latency import LatencyHistogram
+from sengine.proto import execution_pb2 as pb
+from sengine.proto.execution_pb2_grpc import OrderExecutionStub
+
+FIRST_BACKOFF_S: Final = 0.05
+LONGEST_BACKOFF_S: Final = 2.0
+UNANSWERED_KEPT: Final = 10_000
+"""Written orders that are remembered until their answer comes; also the most cancellations that may be open."""
+_FOLD_EVERY: Final = 4096
+
+# A report is a few hundred bytes; pings find a peer that is gone without a word.
+CHANNEL_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", 64 * 1024),
+    ("grpc.max_send_message_length", 64 * 1024),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.initial_reconnect_backoff_ms", int(FIRST_BACKOFF_S * 1000)),
+    ("grpc.min_reconnect_backoff_ms", int(FIRST_BACKOFF_S * 1000)),
+    ("grpc.max_reconnect_backoff_ms", int(LONGEST_BACKOFF_S * 1000)),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),
+)
+
+_STATUS: Final = {
+    pb.ORDER_STATUS_ACCEPTED: OrderStatus.ACCEPTED,
+    pb.ORDER_STATUS_REJECTED: OrderStatus.REJECTED,
+    pb.ORDER_STATUS_CANCELLED: OrderStatus.CANCELLED,
+    # The fills come over the broker; of the order itself this says that the service has it.
+    pb.ORDER_STATUS_FILLED: OrderStatus.ACCEPTED,
+}
+
+
+class Hub(Protocol):
+    """What the gateway needs of ``sengine.live.LiveEngine``."""
+
+    engine: Engine
+
+    def take(self, event: Event) -> Any: ...
+
+    def say(self, level: str, event: str, **fields: Any) -> None: ...
+
+
+class GatewayStats:
+    """Counters of the gateway, read when they are scraped."""
+
+    __slots__ = (
+        "accepted",
+        "ack",
+        "cancels",
+        "dropped",
+        "late",
+        "malformed",
+        "queue_depth",
+        "reconnects",
+        "rejected",
+        "retried",
+        "sent",
+        "state",
+        "tick_to_order",
+        "unknown",
+    )
+
+    def __init__(self) -> None:
+        self.state = "disconnected"
+        """``disconnected``, ``connected`` or ``reconnecting``."""
+        self.queue_depth = 0
+        self.sent = 0
+        """Orders written to the service; one that is written again counts once."""
+        self.accepted = 0
+        self.rejected = 0
+        """By the service and by the gateway itself."""
+        self.unknown = 0
+        """Orders whose outcome was not known in time."""
+        self.late = 0
+        """Of those, the ones that were answered after all."""
+        self.retried = 0
+        self.dropped = 0
+        """Orders refused because the queue was full; they count as rejected too."""
+        self.cancels = 0
+        self.malformed = 0
+        """Reports that made no sense."""
+        self.reconnects = 0
+        self.ack = LatencyHistogram()
+        """From writing an order until its answer, in ns."""
+        self.tick_to_order = LatencyHistogram()
+        """From ``send`` until gRPC has taken the order, in ns."""
+
+
+class _Outgoing:
+    """An order on its way out. Moments are of the monotonic clock."""
+
+    __slots__ = ("created_ns", "is_overdue", "order", "written_ns")
+
+    def __init__(self, order: Order, created_ns: int) -> None:
+        self.order = order
+        self.created_ns = created_ns
+        self.written_ns = 0
+        self.is_overdue = False
+
+
+class ExecutionGateway:
+    """Sends orders to ``target`` (``host:port`` or ``unix:/path``) on one bidirectional stream.
+
+    ``send`` and ``cancel`` put into bounded queues and return at once; outcomes reach the engine as ``OrderUpdate``
+    through ``live.take``. Call ``start`` on the loop that everything runs on, and ``stop`` before it ends.
+    """
+
+    def __init__(self, target: str, execution: ExecutionConfig, live: Hub, stats: GatewayStats) -> None:
+        self.target = target
+        self.stats = stats
+        self._live = live
+        self._deadline_ns = int(execution.deadline_ms * NS_PER_MS)
+        self._retry_for_ns = int(execution.retry_for_ms * NS_PER_MS)
+        self._queue_limit = execution.queue_limit
+        shortest_ms = min(execution.deadline_ms, execution.retry_for_ms or execution.deadline_ms)
+        self._check_every_s = min(0.05, max(0.005, shortest_ms / 20_000))
+        self._queue: OrderedDict[str, _Outgoing] = OrderedDict()
+        """Never written, oldest first."""
+        self._again: deque[_Outgoing] = deque()
+        """Written on a connection that broke; also in ``_unanswered``."""
+        self._unanswered: OrderedDict[str, _Outgoing] = OrderedDict()
+        """Written, oldest first."""
+        self._cancels: OrderedDict[str, int] = OrderedDict()
+        """Cancellations without an answer: order id to the event time of the wish."""
+        self._cancelling: OrderedDict[str, int] = OrderedDict()
+        """Cancellations that the service has taken on but not finished."""
+        self._cancels_due: deque[str] = deque()
+        self._wake = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._is_stopping = False
+        self._heard = False
+        """Whether this connection has brought a report yet: only then the next backoff is short again."""
+        self._checker: asyncio.TimerHandle | None = None
+        self._until_fold = _FOLD_EVERY
+        self._loop: asyncio.AbstractEventLoop
+        self._task: asyncio.Task[None] | None = None
+
+    # The engine's side.
+
+    def send(self, order: Order) -> None:
+        """Queue an order. Raises ``TypeError`` for anything that is not an approved ``Order``."""
+        if not isinstance(order, Order):
+            raise TypeError(
+                f"expected an Order, which only the risk checks' approval makes, got {type(order).__name__}; not sent"
+            )
+        if self._is_stopping:
+            self._refuse(order, "the engine is stopping; the order was not sent")
+        elif len(self._queue) >= self._queue_limit:
+            self.stats.dropped += 1
+            self._refuse(order, f"{self._queue_limit} orders wait to be sent already; this one was not sent")
+        else:
+            self._queue[order.order_id] = _Outgoing(order, perf_counter_ns())
+            self.stats.queue_depth = len(self._queue)
+            self._wake.set()
+            self._watch()
+
+    def cancel(self, order_id: str) -> None:
+        """Ask for an order's cancellation; one that has not left yet is taken back right here."""
+        waiting = self._queue.pop(order_id, None)
+        if waiting is not None:
+            self.stats.queue_depth = len(self._queue)
+            self._tell_soon(waiting.order, OrderStatus.CANCELLED, "cancelled before it was sent")
+        elif order_id in self._cancels or order_id in self._cancelling:
+            return
+        elif len(self._cancels) >= UNANSWERED_KEPT:
+            self._live.say("error", "too many cancellations wait for an answer; one was dropped", order_id=order_id)
+        else:
+            self._cancels[order_id] = self._live.engine.now_ns
+            self._cancels_due.append(order_id)
+            self._wake.set()
+
+    async def start(self) -> None:
+        """Begin to connect; orders may be sent from now on."""
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.create_task(self._serve(), name="execution gateway")
+
+    async def stop(self, timeout_s: float = 2.0) -> None:
+        """Take no more orders, let what is queued out and be answered for at most ``timeout_s``, and disconnect.
+
+        What never left by then is rejected, what has no answer is unknown.
+        """
+        self._is_stopping = True
+        if self._task is None:
+            return
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._queue or self._again or self._cancels or self._answers_are_due():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            self._live.say("warning", "stopped before the execution service answered everything", target=self.target)
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+        if self._checker is not None:
+            self._checker.cancel()
+        for outgoing in self._queue.values():
+            self._refuse(outgoing.order, "the engine stopped before the order was sent")
+        self._queue.clear()
+        for outgoing in self._unanswered.values():
+            self._overdue(outgoing, "the engine stopped before the answer came")
+        self._unanswered.clear()
+        self.stats.queue_depth = 0
+        self.stats.state = "disconnected"
+        # What was told soon is told now, while there still is somebody to tell.
+        await asyncio.sleep(0)
+
+    def _answers_are_due(self) -> bool:
+        return any(not outgoing.is_overdue for outgoing in self._unanswered.values())
+
+    # The connection.
+
+    async def _serve(self) -> None:
+        """Connect, and connect again whenever the connection is lost."""
+        backoff_s = FIRST_BACKOFF_S
+        async with grpc.aio.insecure_channel(self.target, options=CHANNEL_OPTIONS) as channel:
+            stub = OrderExecutionStub(channel)
+            self.stats.state = "reconnecting"
+            while True:
+                await _until_ready(channel)
+                self._heard = False
+                reason = await self._converse(stub.Orders())
+                if self._heard:
+                    backoff_s = FIRST_BACKOFF_S
+                self.stats.state = "reconnecting"
+                self.stats.reconnects += 1
+                self._live.say("warning", "connection to the execution service lost", target=self.target, reason=reason)
+                await asyncio.sleep(backoff_s)
+                backoff_s = min(LONGEST_BACKOFF_S, backoff_s * 2)
+
+    async def _converse(self, call: Any) -> str:
+        """Write and read until the call ends; why it ended."""
+        self.stats.state = "connected"
+        self._live.say("info", "connected to the execution service", target=self.target)
+        self._after_reconnect()
+        reader = asyncio.create_task(self._read(call), name="execution reader")
+        writer = asyncio.create_task(self._write(call), name="execution writer")
+        try:
+            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            writer.cancel()
+            call.cancel()
+            _, from_reader = await asyncio.gather(writer, reader, return_exceptions=True)
+        if isinstance(from_reader, grpc.aio.AioRpcError):
+            return f"{from_reader.code().name}: {from_reader.details()}"
+        if isinstance(from_reader, Exception):
+            return f"{type(from_reader).__name__}: {from_reader}"
+        return "the service ended the stream"
+
+    async def _read(self, call: Any) -> None:
+        while (report := await call.read()) is not grpc.aio.EOF:
+            self._heard = True
+            self._take(report)
+
+    async def _write(self, call: Any) -> None:
+        stats = self.stats
+        while True:
+            # What was sent before comes before its cancellation, and a cancellation before new orders.
+            if self._again:
+                again = self._again.popleft()
+                if again.order.order_id in self._unanswered:
+                    stats.retried += 1
+                    await call.write(_submit(again.order))
+            elif self._cancels_due:
+                order_id = self._cancels_due.popleft()
+                if order_id in self._cancels:
+                    stats.cancels += 1
+                    await call.write(_cancel(order_id, self._cancels[order_id]))
+            elif self._queue:
+                order_id, outgoing = self._queue.popitem(last=False)
+                stats.queue_depth = len(self._queue)
+                stats.sent += 1
+                # From here on it may have left, whatever becomes of the connection.
+                outgoing.written_ns = perf_counter_ns()
+                self._remember(outgoing)
+                await call.write(_submit(outgoing.order))
+                stats.tick_to_order.record(perf_counter_ns() - outgoing.created_ns)
+                self._fold()
+            else:
+                self._changed.set()
+                self._wake.clear()
+                await self._wake.wait()
+
+    def _remember(self, outgoing: _Outgoing) -> None:
+        self._unanswered[outgoing.order.order_id] = outgoing
+        if len(self._unanswered) > UNANSWERED_KEPT:
+            _, oldest = self._unanswered.popitem(last=False)
+            self._overdue(oldest, "too many orders wait for an answer")
+
+    def _after_reconnect(self) -> None:
+        """Sort what the last connection left unanswered: young orders go again, old ones are unknown."""
+        self._again.clear()
+        now_ns = perf_counter_ns()
+        for order_id, outgoing in list(self._unanswered.items()):
+            if now_ns - outgoing.created_ns < self._retry_for_ns:
+                self._again.append(outgoing)
+            else:
+                del self._unanswered[order_id]
+                self._overdue(outgoing, "the connection broke before the answer came, and it is too old to send again")
+        # How an unfinished cancellation ended may have been said to nobody, so it is asked again.
+        self._cancels.update(self._cancelling)
+        self._cancelling.clear()
+        self._cancels_due = deque(self._cancels)
+        self._wake.set()
+
+    # What comes back.
+
+    def _take(self, report: pb.OrderReport) -> None:
+        order_id = report.client_order_id
+        status: OrderStatus | None = _STATUS.get(report.status)
+        if not order_id or status is None:
+            self.stats.malformed += 1
+            self._live.say(
+                "warning", "the execution service sent a report without an order or status", order_id=order_id
+            )
+            return
+        outgoing = self._unanswered.get(order_id)
+        cause = report.cause
+        if cause == pb.REPORT_CAUSE_UNSPECIFIED:
+            if outgoing is not None:
+                cause = pb.REPORT_CAUSE_SUBMIT
+            elif order_id in self._cancels:
+                cause = pb.REPORT_CAUSE_CANCEL
+        timestamp_ns = report.timestamp_ns or self._live.engine.now_ns
+        reason = report.reason[:500]
+        if cause == pb.REPORT_CAUSE_CANCEL:
+            asked_ns = self._cancels.pop(order_id, None)
+            if status is OrderStatus.REJECTED:
+                status = OrderStatus.UNKNOWN
+                reason = f"the execution service refused to cancel it: {reason or 'it gave no reason'}"
+            elif status is OrderStatus.ACCEPTED:
+                # On its way, or too late because all is filled: nothing new about the order itself.
+                if report.status == pb.ORDER_STATUS_ACCEPTED and asked_ns is not None:
+                    self._take_on(order_id, asked_ns)
+                status = None
+        else:
+            if outgoing is not None:
+                self._answered(outgoing, status)
+            elif report.status == pb.ORDER_STATUS_FILLED:
+                status = None
+        if report.status != pb.ORDER_STATUS_ACCEPTED:
+            self._cancels.pop(order_id, None)
+            self._cancelling.pop(order_id, None)
+        if status is not None:
+            self._live.take(OrderUpdate(order_id, status, timestamp_ns, reason))
+        self._changed.set()
+
+    def _take_on(self, order_id: str, asked_ns: int) -> None:
+        self._cancelling[order_id] = asked_ns
+        if len(self._cancelling) > UNANSWERED_KEPT:
+            self._cancelling.popitem(last=False)
+
+    def _answered(self, outgoing: _Outgoing, status: OrderStatus) -> None:
+        stats = self.stats
+        del self._unanswered[outgoing.order.order_id]
+        stats.ack.record(perf_counter_ns() - outgoing.written_ns)
+        if outgoing.is_overdue:
+            stats.late += 1
+        if status is OrderStatus.REJECTED:
+            stats.rejected += 1
+        else:
+            stats.accepted += 1
+
+    # Age.
+
+    def _watch(self) -> None:
+        """Look at ages regularly while anything can get too old."""
+        if self._checker is None:
+            self._checker = self._loop.call_later(self._check_every_s, self._check_ages)
+
+    def _check_ages(self) -> None:
+        self._checker = None
+        now_ns = perf_counter_ns()
+        connected = self.stats.state == "connected"
+        # On a working connection an order in the queue is about to be written; it gets a deadline's time for that.
+        longest_ns = max(self._retry_for_ns, self._deadline_ns) if connected else self._retry_for_ns
+        while self._queue:
+            outgoing = next(iter(self._queue.values()))
+            if now_ns - outgoing.created_ns < longest_ns:
+                break
+            del self._queue[outgoing.order.order_id]
+            self._refuse(
+                outgoing.order,
+                f"it could not be sent to {self.target} for {longest_ns / NS_PER_MS:g} ms and certainly did not leave",
+            )
+        self.stats.queue_depth = len(self._queue)
+        waits = bool(self._queue)
+        for outgoing in self._unanswered.values():
+            if outgoing.is_overdue:
+                continue
+            if now_ns - outgoing.written_ns < self._deadline_ns:
+                waits = True
+                break
+            self._overdue(outgoing, f"no answer from {self.target} within {self._deadline_ns / NS_PER_MS:g} ms")
+        if waits:
+            self._watch()
+        self._changed.set()
+
+    def _overdue(self, outgoing: _Outgoing, reason: str) -> None:
+        if not outgoing.is_overdue:
+            outgoing.is_overdue = True
+            self.stats.unknown += 1
+            self._tell_soon(outgoing.order, OrderStatus.UNKNOWN, reason)
+
+    def _refuse(self, order: Order, reason: str) -> None:
+        self.stats.rejected += 1
+        self._tell_soon(order, OrderStatus.REJECTED, reason)
+
+    def _tell_soon(self, order: Order, status: OrderStatus, reason: str) -> None:
+        """Not at once: ``send`` and ``cancel`` are called while the engine passes on an outcome."""
+        at_ns = max(order.timestamp_ns, self._live.engine.now_ns)
+        self._loop.call_soon(self._live.take, OrderUpdate(order.order_id, status, at_ns, reason))
+
+    def _fold(self) -> None:
+        """Keep the histograms' pending samples few also when nobody scrapes."""
+        self._until_fold -= 1
+        if not self._until_fold:
+            self._until_fold = _FOLD_EVERY
+            self.stats.ack.fold()
+            self.stats.tick_to_order.fold()
+
+
+async def _until_ready(channel: grpc.aio.Channel) -> None:
+    """Wait until the channel is connected. A wait that is cancelled is ended by closing the channel: gRPC would
+    otherwise report its end to this loop at any later time, also after the loop is closed."""
+    ready = asyncio.ensure_future(channel.channel_ready())
+    try:
+        await asyncio.shield(ready)
+    except asyncio.CancelledError:
+        await channel.close()
+        await asyncio.wait((ready,), timeout=1.0)
+        ready.cancel()
+        await asyncio.gather(ready, return_exceptions=True)
+        raise
+
+
+def _submit(order: Order) -> pb.OrderCommand:
+    limit = order.limit_price
+    return pb.OrderCommand(
+        submit=pb.OrderRequest(
+            client_order_id=order.order_id,
+            symbol=order.symbol,
+            side=pb.SIDE_BUY if order.side is Side.BUY else pb.SIDE_SELL,
+            type=pb.ORDER_TYPE_MARKET if limit is None else pb.ORDER_TYPE_LIMIT,
+            quantity=order.quantity,
+            limit_price=0.0 if limit is None else limit,
+            timestamp_ns=order.timestamp_ns,
+        )
+    )
+
+
+def _cancel(order_id: str, timestamp_ns: int) -> pb.OrderCommand:
+    return pb.OrderCommand(cancel=pb.CancelRequest(client_order_id=order_id, timestamp_ns=timestamp_ns))

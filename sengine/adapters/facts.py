@@ -1,0 +1,113 @@
+"""What the running service knows about itself and shows through the API, HTTP and metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from time import time_ns
+from typing import Protocol
+
+from sengine.config.schema import RiskConfig
+from sengine.engine.latency import LatencyHistogram
+from sengine.live import LiveEngine
+
+CONNECTED = "connected"
+
+
+class FeedFigures(Protocol):
+    """What the market data feed counts; its ``state`` is ``connected``, ``reconnecting`` or ``disconnected``."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def messages(self) -> int: ...
+    @property
+    def decoded(self) -> int: ...
+    @property
+    def malformed(self) -> Mapping[str, int]: ...
+    @property
+    def oversized(self) -> int: ...
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def conflated(self) -> int: ...
+    @property
+    def reconnects(self) -> int: ...
+    @property
+    def pending(self) -> int: ...
+    @property
+    def lag(self) -> LatencyHistogram: ...
+
+
+class GatewayFigures(Protocol):
+    """What the order gateway counts."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def sent(self) -> int: ...
+    @property
+    def accepted(self) -> int: ...
+    @property
+    def rejected(self) -> int: ...
+    @property
+    def unknown(self) -> int: ...
+    @property
+    def retried(self) -> int: ...
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def queue_depth(self) -> int: ...
+    @property
+    def ack(self) -> LatencyHistogram: ...
+    @property
+    def tick_to_order(self) -> LatencyHistogram: ...
+
+
+class Reloads:
+    """Hot reloads so far. Whoever carries one out records it, once."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, bool]] = Counter()
+        """By (strategy, success)."""
+        self.last_ns: dict[str, int] = {}
+        """When each strategy was last reloaded with success, wall clock."""
+
+    def record(self, strategy_id: str, success: bool, at_ns: int) -> None:
+        self.counts[strategy_id, success] += 1
+        if success:
+            self.last_ns[strategy_id] = at_ns
+
+
+@dataclass(slots=True)
+class ServiceFacts:
+    """The service's own state. The service writes it, everything else reads it.
+
+    ``failed`` holds (strategy id, reason) of configured strategies that could not be loaded; ``listeners`` is the name
+    and address of everything that listens. Without a ``feed`` (as when a file is replayed) the broker is not asked for.
+    """
+
+    name: str
+    risk: RiskConfig = field(default_factory=RiskConfig)
+    feed: FeedFigures | None = None
+    gateway: GatewayFigures | None = None
+    reloads: Reloads = field(default_factory=Reloads)
+    failed: Sequence[tuple[str, str]] = ()
+    listeners: dict[str, str] = field(default_factory=dict)
+    strategies_are_loaded: bool = False
+    started_ns: int = field(default_factory=time_ns)
+
+    def not_ready_because(self, live: LiveEngine) -> list[str]:
+        """Why the engine cannot trade yet, one sentence each; empty when it is ready."""
+        engine = live.engine
+        if engine.is_shut_down:
+            return ["the engine is shutting down"]
+        reasons = []
+        if not self.strategies_are_loaded:
+            reasons.append("strategies are still being loaded")
+        elif next(iter(engine.roster), None) is None:
+            reasons.append("no strategy is loaded")
+        if self.feed is not None and self.feed.state != CONNECTED:
+            reasons.append(f"the broker is not connected: {self.feed.state}")
+        return reasons

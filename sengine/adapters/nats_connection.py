@@ -1,0 +1,46 @@
+"""A NATS connection that hands over messages in the order in which they arrive, whatever is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nats.aio.client import Client
+
+OnMessage = Callable[[bytes, bytes, bytes | None], None]
+"""Takes subject, payload and raw headers; must not raise, and must not take long."""
+
+
+class OrderedConnection(Client):
+    """``nats.aio.client.Client`` gives each subscription its own queue and task. Then the books and the trades of one
+    read are processed one kind after the other, and not in their order; and a subject or header that is not valid text
+    ends the reading for good. So the messages of ``listen`` are taken out where the parser has them, as bytes.
+
+    This overrides a private method of nats-py, which ``tests/adapters/test_nats_feed.py`` holds to what it needs.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._listeners: dict[int, OnMessage] = {}
+
+    async def listen(self, subject: str, on_message: OnMessage) -> None:
+        """Subscribe; ``on_message`` is called for each message at once, across subscriptions in order of arrival."""
+        subscription = await self.subscribe(subject)
+        self._listeners[subscription._id] = on_message
+
+    def listen_no_more(self) -> None:
+        """Ignore what still arrives for the listeners."""
+        self._listeners = dict.fromkeys(self._listeners, _ignore)
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
+        on_message = self._listeners.get(sid)
+        if on_message is not None:
+            on_message(subject, data, headers)
+            return
+        try:
+            await super()._process_msg(sid, subject, reply, data, headers)
+        except (ValueError, LookupError) as error:
+            await self._error_cb(error)
+
+
+def _ignore(_subject: bytes, _payload: bytes, _headers: bytes | None) -> None:
+    pass

@@ -1,0 +1,368 @@
+"""Market data and fills from NATS into the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Mapping
+from time import perf_counter_ns, time_ns
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import nats.errors
+
+from sengine.adapters.complaints import Complaints
+from sengine.adapters.durable_fills import pull_fills
+from sengine.adapters.feed_stats import FeedStats
+from sengine.adapters.inbox import Arrival, Inbox, Kind
+from sengine.adapters.nats_connection import OrderedConnection
+from sengine.adapters.nats_options import connect_options
+from sengine.adapters.wire import BadMessageError, Decoder
+from sengine.clock import NS_PER_MS, NS_PER_S
+from sengine.config.schema import NatsConfig
+from sengine.engine.outcome import Outcome
+from sengine.errors import ConfigError
+from sengine.live import LiveEngine
+
+# How long a backlog may keep the loop to itself before others get their turn.
+_TURN_NS: Final = 2 * NS_PER_MS
+_FOLD_EVERY: Final = 4096
+_MAX_LAG_NS: Final = 3600 * NS_PER_S
+_MAX_SUBJECT_BYTES: Final = 256
+_MAX_HEADER_BYTES: Final = 4096
+_FIRST_WAIT_S: Final = 0.05
+_LONGEST_WAIT_S: Final = 2.0
+_PING_S: Final = 10
+_CLOSE_S: Final = 2.0
+_CONTENT_TYPE: Final = re.compile(rb"\ncontent-type[ \t]*:[ \t]*([^\r\n]{0,64})", re.IGNORECASE)
+_SCHEMES: Final = ("nats", "tls", "ws", "wss")
+
+
+class NatsFeed:
+    """Subscribes to the topics of the configuration and calls ``live.take`` for what arrives.
+
+    Market data is taken in the order of arrival across all subjects; fills are taken at once, before market data that
+    waits. With ``lockstep``, the next tick waits until the market orders of the last one are filled.
+    """
+
+    def __init__(
+        self,
+        config: NatsConfig,
+        url: str,
+        live: LiveEngine,
+        stats: FeedStats | None = None,
+        *,
+        lockstep: bool = False,
+        lockstep_timeout_s: float = 5.0,
+    ) -> None:
+        self._config = config
+        self._servers = [server.strip() for server in url.split(",")]
+        self._live = live
+        self.stats = stats or FeedStats()
+        self._lockstep = lockstep
+        self._lockstep_timeout_s = lockstep_timeout_s
+        self._inbox = Inbox(config.pending_limit, conflate=config.overload == "conflate")
+        self._decoder = Decoder(config.topics, config.max_message_bytes)
+        self._decode = (self._decoder.decode_book, self._decoder.decode_trade, self._decoder.decode_bar)
+        self._max_bytes = config.max_message_bytes
+        self._complain = Complaints(live.say)
+        self._folded_at = 0
+        self._turn_is_due = False
+        self._arrived = asyncio.Event()
+        self._connected = asyncio.Event()
+        self._closed = asyncio.Event()
+        self._connection: OrderedConnection | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._fills_task: asyncio.Task[None] | None = None
+        self._ever_connected = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def connection(self) -> OrderedConnection | None:
+        """The connection, for those who publish too; ``None`` before there is one. It is replaced if it ever closes."""
+        return self._connection
+
+    async def start(self) -> None:
+        """Begin to connect, and keep connected, in the background; an absent broker is waited for.
+
+        Raises ``ConfigError`` when the address or the means to log in cannot be right.
+        """
+        options = connect_options(self._config)
+        for server in self._servers:
+            _check_url(server)
+        self._loop = asyncio.get_running_loop()
+        self.stats.pending_messages = lambda: self._inbox.waiting
+        self.stats.state = "reconnecting"
+        self._tasks.append(asyncio.create_task(self._keep_connected(options), name="nats-feed"))
+        if self._lockstep:
+            self._tasks.append(asyncio.create_task(self._process_in_lockstep(), name="nats-feed-lockstep"))
+
+    async def connected(self, timeout_s: float | None = None) -> bool:
+        """Wait until the feed is subscribed; whether that happened in time."""
+        try:
+            await asyncio.wait_for(self._connected.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def stop(self) -> None:
+        """Take nothing more and disconnect. What waits is thrown away, and counted as dropped."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.listen_no_more()
+        tasks = [*self._tasks, *([self._fills_task] if self._fills_task is not None else [])]
+        self._tasks.clear()
+        self._fills_task = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if connection is not None:
+            await _close(connection)
+        while self._inbox.take() is not None:
+            self.stats.dropped += 1
+        self.stats.state = "disconnected"
+        self._connected.clear()
+
+    # Arrival: called by the parser for every message.
+
+    def _book_arrived(self, subject: bytes, payload: bytes, headers: bytes | None) -> None:
+        self._arrive(Kind.BOOK, subject, payload, headers)
+
+    def _trade_arrived(self, subject: bytes, payload: bytes, headers: bytes | None) -> None:
+        self._arrive(Kind.TRADE, subject, payload, headers)
+
+    def _bar_arrived(self, subject: bytes, payload: bytes, headers: bytes | None) -> None:
+        self._arrive(Kind.BAR, subject, payload, headers)
+
+    def _arrive(self, kind: Kind, subject: bytes, payload: bytes, headers: bytes | None) -> None:
+        self.stats.messages += 1
+        if len(payload) > self._max_bytes or len(subject) > _MAX_SUBJECT_BYTES or headers is not None:
+            headers = self._bounded(subject, payload, headers)
+            if headers == b"":
+                return
+        if not self._inbox.put(Arrival(kind, subject, payload, headers, time_ns())):
+            self.stats.dropped += 1
+            self._complain("dropped", "market data is dropped: the queue is full", limit=self._config.pending_limit)
+        elif not self._turn_is_due:
+            self._turn_is_due = True
+            if self._lockstep:
+                self._arrived.set()
+            else:
+                assert self._loop is not None
+                self._loop.call_soon(self._take_turn)
+
+    def _bounded(self, subject: bytes, payload: bytes, headers: bytes | None) -> bytes | None:
+        """The content type, ``None`` where there is none; empty when the message is refused for its size."""
+        header_bytes = len(headers) if headers is not None else 0
+        if len(payload) <= self._max_bytes and len(subject) <= _MAX_SUBJECT_BYTES and header_bytes <= _MAX_HEADER_BYTES:
+            found = _CONTENT_TYPE.search(headers) if headers is not None else None
+            return found[1].strip() or None if found is not None else None
+        self.stats.oversized += 1
+        self._complain(
+            "oversized",
+            "a message is too large",
+            subject=_shown(subject),
+            payload_bytes=len(payload),
+            header_bytes=header_bytes,
+            limit=self._max_bytes,
+        )
+        return b""
+
+    def _fill_arrived(self, subject: bytes, payload: bytes, _headers: bytes | None) -> None:
+        self.take_fill(subject, payload)
+
+    def take_fill(self, subject: bytes, payload: bytes) -> bool:
+        """Apply a fill now; whether it was one."""
+        self.stats.messages += 1
+        try:
+            fill = self._decoder.decode_fill(payload)
+        except BadMessageError as error:
+            self._refuse(error.reason, error.detail, subject)
+            return False
+        self.stats.decoded += 1
+        self.stats.fills += 1
+        self._live.take(fill)
+        return True
+
+    # Processing.
+
+    def _take_turn(self) -> None:
+        end_ns = perf_counter_ns() + _TURN_NS
+        take, process = self._inbox.take, self._process
+        try:
+            while (arrival := take()) is not None:
+                process(arrival)
+                if perf_counter_ns() >= end_ns:
+                    break
+        finally:
+            self._turn_is_due = self._inbox.waiting > 0
+            if self._turn_is_due and self._loop is not None:
+                self._loop.call_soon(self._take_turn)
+        self._tidy()
+
+    async def _process_in_lockstep(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            self._turn_is_due = False
+            end_ns = perf_counter_ns() + _TURN_NS
+            while (arrival := self._inbox.take()) is not None:
+                outcome = self._process(arrival)
+                if outcome is not None and outcome.orders and not await self._live.settled(self._lockstep_timeout_s):
+                    self.stats.lockstep_timeouts += 1
+                    self._complain(
+                        "lockstep", "lockstep: an order was not filled in time; the market goes on without it"
+                    )
+                if perf_counter_ns() >= end_ns:
+                    await asyncio.sleep(0)
+                    end_ns = perf_counter_ns() + _TURN_NS
+            self._tidy()
+
+    def _process(self, arrival: Arrival) -> Outcome | None:
+        headers: Mapping[str, str] | None = None
+        try:
+            if arrival.headers is not None:
+                headers = {"Content-Type": arrival.headers.decode("ascii", "replace")}
+            event = self._decode[arrival.kind](arrival.subject.decode(), arrival.payload, headers, arrival.received_ns)
+        except BadMessageError as error:
+            self._refuse(error.reason, error.detail, arrival.subject)
+            return None
+        except UnicodeDecodeError:
+            self._refuse("bad_subject", "subject: expected UTF-8 text", arrival.subject)
+            return None
+        stats = self.stats
+        stats.decoded += 1
+        lag_ns = arrival.received_ns - event.timestamp_ns
+        if 0 <= lag_ns < _MAX_LAG_NS:
+            stats.lag.record(lag_ns)
+        return self._live.take(event)
+
+    def _tidy(self) -> None:
+        stats = self.stats
+        stats.conflated = self._inbox.conflated
+        if stats.decoded - self._folded_at >= _FOLD_EVERY:
+            self._folded_at = stats.decoded
+            stats.lag.fold()
+
+    def _refuse(self, reason: str, detail: str, subject: bytes) -> None:
+        self.stats.malformed[reason] += 1
+        self._complain(reason, "a message cannot be read", reason=reason, detail=detail, subject=_shown(subject))
+
+    # The connection.
+
+    async def _keep_connected(self, options: dict[str, Any]) -> None:
+        """Connect and stay so. nats-py reconnects by itself; should it ever give up, a new connection is made."""
+        wait_s = _FIRST_WAIT_S
+        while True:
+            self._closed.clear()
+            connection = self._connection = OrderedConnection()
+            try:
+                await self._connect(connection, options)
+                wait_s = _FIRST_WAIT_S
+                await self._closed.wait()
+            except (nats.errors.Error, OSError, ValueError) as error:
+                self._trouble(error)
+            self._lost()
+            await _close(connection)
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+    async def _connect(self, connection: OrderedConnection, options: dict[str, Any]) -> None:
+        async def on_error(error: Exception) -> None:
+            if isinstance(error, nats.errors.SlowConsumerError):
+                self.stats.dropped += 1
+            self._trouble(error)
+            if not connection.is_connected:
+                wait_s = connection.options["reconnect_time_wait"]
+                connection.options["reconnect_time_wait"] = min(2 * wait_s, _LONGEST_WAIT_S)
+
+        async def on_disconnect() -> None:
+            if self._connection is connection:
+                self._lost()
+
+        async def on_reconnect() -> None:
+            connection.options["reconnect_time_wait"] = _FIRST_WAIT_S
+            self._subscribed(connection)
+
+        async def on_close() -> None:
+            self._closed.set()
+
+        await connection.connect(
+            servers=self._servers,
+            name="sengine-feed",
+            error_cb=on_error,
+            disconnected_cb=on_disconnect,
+            reconnected_cb=on_reconnect,
+            closed_cb=on_close,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=_FIRST_WAIT_S,  # type: ignore[arg-type]  # any number of seconds
+            ping_interval=_PING_S,
+            **options,
+        )
+        connection.options["reconnect_time_wait"] = _FIRST_WAIT_S
+        topics = self._config.topics
+        await connection.listen(topics.market_data, self._book_arrived)
+        await connection.listen(topics.trades, self._trade_arrived)
+        await connection.listen(topics.bars, self._bar_arrived)
+        if not self._config.fills.durable:
+            await connection.listen(topics.fills, self._fill_arrived)
+        await connection.flush()
+        self._subscribed(connection)
+
+    def _subscribed(self, connection: OrderedConnection) -> None:
+        if self._ever_connected:
+            self.stats.reconnects += 1
+        self._ever_connected = True
+        durable = self._config.fills.durable
+        if not durable:
+            self._ready()
+            return
+        # A pull that was under way is lost with the connection: begin again.
+        if self._fills_task is not None:
+            self._fills_task.cancel()
+        self._fills_task = asyncio.create_task(
+            pull_fills(connection, self._config.topics.fills, durable, self.take_fill, self._ready, self._complain),
+            name="nats-feed-fills",
+        )
+
+    def _ready(self) -> None:
+        if self._connection is None or self.stats.state == "connected":
+            return
+        self.stats.state = "connected"
+        self._connected.set()
+        url = self._connection.connected_url
+        self._live.say("info", "connected to NATS", server=url.netloc.rpartition("@")[2] if url is not None else "")
+
+    def _lost(self) -> None:
+        if self.stats.state == "connected":
+            self._live.say("warning", "the connection to NATS is lost; reconnecting")
+        self.stats.state = "reconnecting"
+        self._connected.clear()
+
+    def _trouble(self, error: Exception) -> None:
+        self._complain(
+            type(error).__name__,
+            "NATS: " + (str(error) or type(error).__name__),
+            servers=", ".join(server.rpartition("@")[2] for server in self._servers),
+        )
+
+
+async def _close(connection: OrderedConnection) -> None:
+    with contextlib.suppress(TimeoutError, OSError, nats.errors.Error):
+        await asyncio.wait_for(connection.close(), _CLOSE_S)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in _SCHEMES and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sound = False
+    if not sound:
+        shown = url.rpartition("@")[2]
+        raise ConfigError([f'nats.url: expected "embedded" or an address like nats://127.0.0.1:4222, got "{shown}"'])
+
+
+def _shown(subject: bytes) -> str:
+    return ascii(subject[:60].decode("utf-8", "replace"))[1:-1]

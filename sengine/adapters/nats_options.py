@@ -1,0 +1,66 @@
+"""How to log in to a NATS server: from the configuration to the options of ``nats.connect``."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+from sengine.config.schema import NatsConfig
+from sengine.errors import ConfigError
+
+
+def connect_options(config: NatsConfig) -> dict[str, Any]:
+    """Keyword arguments of ``nats.connect`` for user and password, token, nkey, credentials file and TLS.
+
+    Raises ``ConfigError`` with every mistake: a file that cannot be read, half of a pair, two ways to log in.
+    """
+    mistakes: list[str] = []
+    for key in ("nkey_seed_file", "credentials_file", "tls_ca", "tls_cert", "tls_key"):
+        if path := getattr(config, key):
+            mistakes += _unreadable(f"nats.{key}", path)
+    if config.password and not config.user:
+        mistakes.append('nats.user: expected the user of nats.password, found nothing; add "user" or drop "password"')
+    if bool(config.tls_cert) != bool(config.tls_key):
+        missing, given = ("tls_key", "tls_cert") if config.tls_cert else ("tls_cert", "tls_key")
+        mistakes.append(f"nats.{missing}: expected the other half of nats.{given}, found nothing; give both or neither")
+    ways = [key for key in ("user", "token", "nkey_seed_file", "credentials_file") if getattr(config, key)]
+    if len(ways) > 1:
+        mistakes.append(f"nats: expected one way to log in, found {' and '.join(ways)}; keep one of them")
+    if mistakes:
+        raise ConfigError(mistakes)
+    options: dict[str, Any] = {}
+    if config.user:
+        options.update(user=config.user, password=config.password)
+    if config.token:
+        options["token"] = config.token
+    if config.nkey_seed_file:
+        options["nkeys_seed"] = config.nkey_seed_file
+    if config.credentials_file:
+        options["user_credentials"] = config.credentials_file
+    if config.tls_ca or config.tls_cert:
+        options["tls"] = _tls(config)
+    return options
+
+
+def _unreadable(key: str, path: str) -> list[str]:
+    try:
+        with open(path, "rb") as file:
+            if file.read(1):
+                return []
+        problem = "the file is empty"
+    except OSError as error:
+        problem = error.strerror or str(error)
+    return [f'{key}: expected a file that can be read, found "{path}": {problem}; correct the path or remove the key']
+
+
+def _tls(config: NatsConfig) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=config.tls_ca or None)
+        if config.tls_cert:
+            context.load_cert_chain(Path(config.tls_cert), Path(config.tls_key))
+    except ssl.SSLError as error:
+        raise ConfigError(
+            [f"nats.tls_ca, tls_cert, tls_key: expected PEM files that belong together: {error.reason or error}"]
+        ) from None
+    return context

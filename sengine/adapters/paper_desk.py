@@ -1,0 +1,278 @@
+"""The order desk of the paper execution service: who asked for what, what was answered, and how it went on.
+
+An order id is executed once. Its first answer is remembered, and with a journal it outlives the process.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import Final, TypeAlias
+
+import msgspec
+
+from sengine.adapters.paper_journal import FillLine, NewsLine, OrderLine, PaperJournal
+from sengine.adapters.paper_venue import EventTimeVenue
+from sengine.domain.events import BarEvent, BookEvent
+from sengine.domain.order import Contribution, Fill, Order, ProposedOrder, Side
+from sengine.domain.position import FLAT_BELOW
+from sengine.engine.simulated import VenueReport
+from sengine.proto import execution_pb2 as pb
+
+MAX_ID_CHARS: Final = 128
+MAX_SYMBOL_CHARS: Final = 64
+ORDERS_KEPT: Final = 100_000
+"""Ended orders whose answers are remembered."""
+MAX_OPEN_ORDERS: Final = 10_000
+
+Listener: TypeAlias = Callable[[pb.OrderReport], None]
+
+
+class OrderRecord(msgspec.Struct):
+    """An order the service has answered. ``answer`` never changes, ``news`` is what is true now."""
+
+    answer: pb.OrderReply
+    news: pb.OrderReply
+    quantity: float = 0.0
+    filled: float = 0.0
+    fills: int = 0
+    restored_fills: int = 0
+    """Fills from before a restart; the venue counts anew from 1."""
+    listener: Listener | None = None
+
+
+class PaperDesk:
+    """Takes orders and market data, gives answers at once, and passes fills and later news on.
+
+    ``on_fill`` gets every fill. News of an order goes to the listener that sent or cancelled it last.
+    """
+
+    def __init__(
+        self,
+        venue: EventTimeVenue,
+        on_fill: Callable[[Fill], None],
+        journal: PaperJournal | None = None,
+        orders_kept: int = ORDERS_KEPT,
+        max_open_orders: int = MAX_OPEN_ORDERS,
+    ) -> None:
+        self.venue = venue
+        self._on_fill = on_fill
+        self._journal = journal
+        self._records: dict[str, OrderRecord] = {}
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._orders_kept = orders_kept
+        self._max_open_orders = max_open_orders
+        self.orders = 0
+        self.repeated = 0
+        self.rejected = 0
+        self.fills = 0
+        self.is_full: Callable[[], bool] = lambda: False
+        """Whether fills can no longer be kept for publishing; then no order is taken."""
+
+    # Commands.
+
+    def submit(self, request: pb.OrderRequest, listener: Listener | None = None) -> pb.OrderReply:
+        """Take an order; an id that was seen before gets its first answer again, and then what became of it."""
+        order_id = request.client_order_id
+        known = self._records.get(order_id)
+        if known is not None:
+            self.repeated += 1
+            if listener is not None:
+                listener(report_of(known.answer, pb.REPORT_CAUSE_SUBMIT, 0.0))
+                if known.news.status != known.answer.status:
+                    listener(report_of(known.news, pb.REPORT_CAUSE_MARKET, known.filled))
+                elif known.news.status == pb.ORDER_STATUS_ACCEPTED:
+                    known.listener = listener
+            return known.answer
+        now_ns = self.venue.newest_ns(request.symbol)
+        self.orders += 1
+        reason = order_fault(request)
+        if not reason and self.venue.open_orders >= self._max_open_orders:
+            reason = f"{self._max_open_orders} orders are open already"
+        if not reason and self.is_full():
+            reason = "its fills could not be published: the broker is away and too many wait already"
+        if not request.timestamp_ns:
+            request.timestamp_ns = now_ns
+        reply = pb.OrderReply(
+            client_order_id=order_id[:MAX_ID_CHARS],
+            status=pb.ORDER_STATUS_REJECTED if reason else pb.ORDER_STATUS_ACCEPTED,
+            reason=reason,
+            timestamp_ns=max(now_ns, request.timestamp_ns),
+        )
+        record = OrderRecord(reply, reply, request.quantity, listener=listener)
+        # An unusable id is not worth remembering.
+        if 0 < len(order_id) <= MAX_ID_CHARS:
+            self._records[order_id] = record
+            if self._journal is not None:
+                self._journal.append(OrderLine(request.SerializeToString(), reply.SerializeToString()))
+        if listener is not None:
+            listener(report_of(reply, pb.REPORT_CAUSE_SUBMIT, 0.0))
+        if not reason:
+            self._take(self.venue.submit(_order(request, request.quantity)))
+            return reply
+        self.rejected += 1
+        if order_id in self._records:
+            self._end(order_id)
+        return reply
+
+    def cancel(self, request: pb.CancelRequest, listener: Listener | None = None) -> pb.OrderReply:
+        """Take an order out of the market; what is true of it afterwards."""
+        order_id = request.client_order_id
+        record = self._records.get(order_id)
+        if record is None:
+            reply = pb.OrderReply(
+                client_order_id=order_id[:MAX_ID_CHARS],
+                status=pb.ORDER_STATUS_REJECTED,
+                reason=f'there is no order "{order_id[:MAX_ID_CHARS]}"',
+            )
+        else:
+            if record.news.status == pb.ORDER_STATUS_ACCEPTED:
+                owner, record.listener = record.listener, None  # who asks gets the answer, and not twice
+                self._take(self.venue.cancel(order_id, request.timestamp_ns or record.answer.timestamp_ns))
+                if record.news.status == pb.ORDER_STATUS_ACCEPTED:
+                    record.listener = listener or owner
+                elif owner is not listener:
+                    _tell(owner, record)
+            reply = record.news
+        if listener is not None:
+            listener(report_of(reply, pb.REPORT_CAUSE_CANCEL, 0.0 if record is None else record.filled))
+        return reply
+
+    # Market data.
+
+    def on_book(self, event: BookEvent) -> None:
+        self._take(self.venue.on_book(event))
+
+    def on_bar(self, event: BarEvent) -> None:
+        self._take(self.venue.on_bar(event))
+
+    # After a restart.
+
+    def restore(self, lines: Sequence[OrderLine | FillLine | NewsLine]) -> Sequence[Fill]:
+        """Take up what a journal holds; the fills that it does not know to be published."""
+        requests: dict[str, pb.OrderRequest] = {}
+        unpublished: OrderedDict[str, Fill] = OrderedDict()
+        for line in lines:
+            if isinstance(line, OrderLine):
+                request = pb.OrderRequest.FromString(line.request)
+                reply = pb.OrderReply.FromString(line.reply)
+                requests[request.client_order_id] = request
+                self._records[request.client_order_id] = OrderRecord(reply, reply, request.quantity)
+            elif isinstance(line, FillLine):
+                unpublished[line.fill.fill_id] = line.fill
+                record = self._records.get(line.fill.order_id)
+                if record is not None:
+                    self._count(record, line.fill)
+                    record.restored_fills = record.fills
+            elif line.published:
+                unpublished.pop(line.published, None)
+            elif line.reply:
+                news = pb.OrderReply.FromString(line.reply)
+                if news.client_order_id in self._records:
+                    self._records[news.client_order_id].news = news
+        for order_id, record in list(self._records.items()):
+            if record.news.status != pb.ORDER_STATUS_ACCEPTED:
+                self._end(order_id)
+            else:
+                self._take(self.venue.submit(_order(requests[order_id], record.quantity - record.filled)))
+        return list(unpublished.values())
+
+    # What the venue says.
+
+    def _take(self, reports: Sequence[VenueReport]) -> None:
+        for report in reports:
+            record = self._records[report.order_id]
+            if isinstance(report, Fill):
+                if record.restored_fills:
+                    number = record.fills + 1
+                    report = msgspec.structs.replace(report, fill_id=f"{report.order_id}-{number}")
+                self._count(record, report)
+                self.fills += 1
+                if self._journal is not None:
+                    self._journal.append(FillLine(report))
+                self._on_fill(report)
+                if record.news.status == pb.ORDER_STATUS_FILLED:
+                    _tell(record.listener, record)
+                    self._end(report.order_id)
+            else:
+                record.news = pb.OrderReply(
+                    client_order_id=report.order_id,
+                    status=pb.ORDER_STATUS_CANCELLED,
+                    reason=report.reason,
+                    timestamp_ns=report.timestamp_ns,
+                )
+                if self._journal is not None:
+                    self._journal.append(NewsLine(record.news.SerializeToString()))
+                _tell(record.listener, record)
+                self._end(report.order_id)
+
+    def _count(self, record: OrderRecord, fill: Fill) -> None:
+        record.fills += 1
+        record.filled += fill.quantity
+        if record.quantity - record.filled <= FLAT_BELOW * record.quantity:
+            record.news = pb.OrderReply(
+                client_order_id=fill.order_id, status=pb.ORDER_STATUS_FILLED, timestamp_ns=fill.timestamp_ns
+            )
+
+    def _end(self, order_id: str) -> None:
+        self._records[order_id].listener = None
+        self._ended[order_id] = None
+        if len(self._ended) > self._orders_kept:
+            oldest, _ = self._ended.popitem(last=False)
+            del self._records[oldest]
+
+
+def order_fault(request: pb.OrderRequest) -> str:
+    """Why an order cannot be taken, in a sentence; empty when it can."""
+    if not 0 < len(request.client_order_id) <= MAX_ID_CHARS:
+        return f"client_order_id: expected 1 to {MAX_ID_CHARS} characters, got {len(request.client_order_id)}"
+    if not 0 < len(request.symbol) <= MAX_SYMBOL_CHARS:
+        return f"symbol: expected 1 to {MAX_SYMBOL_CHARS} characters, got {len(request.symbol)}"
+    if request.side not in (pb.SIDE_BUY, pb.SIDE_SELL):
+        return f"side: expected SIDE_BUY or SIDE_SELL, got {request.side}"
+    if not (isfinite(request.quantity) and request.quantity > 0):
+        return f"quantity: expected a finite number above 0, got {request.quantity}"
+    if request.type == pb.ORDER_TYPE_LIMIT:
+        if not (isfinite(request.limit_price) and request.limit_price > 0):
+            return f"limit_price: expected a finite number above 0 for a limit order, got {request.limit_price}"
+    elif request.type != pb.ORDER_TYPE_MARKET:
+        return f"type: expected ORDER_TYPE_MARKET or ORDER_TYPE_LIMIT, got {request.type}"
+    elif request.limit_price:
+        return f"limit_price: expected none for a market order, got {request.limit_price}"
+    if request.timestamp_ns < 0:
+        return f"timestamp_ns: expected 0 or nanoseconds since 1970, got {request.timestamp_ns}"
+    return ""
+
+
+def report_of(reply: pb.OrderReply, cause: pb.ReportCause, filled: float) -> pb.OrderReport:
+    """A reply as it goes over the Orders stream."""
+    return pb.OrderReport(
+        client_order_id=reply.client_order_id,
+        status=reply.status,
+        reason=reply.reason,
+        timestamp_ns=reply.timestamp_ns,
+        cause=cause,
+        filled_quantity=filled,
+    )
+
+
+def _tell(listener: Listener | None, record: OrderRecord) -> None:
+    if listener is not None:
+        listener(report_of(record.news, pb.REPORT_CAUSE_MARKET, record.filled))
+
+
+def _order(request: pb.OrderRequest, quantity: float) -> Order:
+    """The venue's type. Whose contributions it holds is the sender's business."""
+    buying = request.side == pb.SIDE_BUY
+    return Order.approved(
+        ProposedOrder(
+            request.symbol,
+            Side.BUY if buying else Side.SELL,
+            quantity,
+            request.timestamp_ns,
+            (Contribution("", quantity if buying else -quantity, 0),),
+            request.limit_price if request.type == pb.ORDER_TYPE_LIMIT else None,
+        ),
+        request.client_order_id,
+    )

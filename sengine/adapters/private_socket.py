@@ -1,0 +1,103 @@
+"""A Unix socket path that one process owns: a lock beside it says who, and dies with its owner."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sengine.errors import ConfigError, SengineError
+
+# The kernel's sun_path, its closing zero left out.
+_LONGEST_PATH = 107 if sys.platform == "linux" else 103
+
+
+class PrivateSocket:
+    """Claims ``path`` so that nobody else can listen on it or, with ``own_directory``, even look at it.
+
+    Raises ``SengineError`` when another engine holds it, ``ConfigError`` when the path cannot be used. A socket that a
+    dead engine left behind is removed.
+    """
+
+    def __init__(self, path: Path, *, own_directory: bool) -> None:
+        self.path = path
+        if len(os.fsencode(path)) > _LONGEST_PATH:
+            raise ConfigError(
+                [f"{path}: a socket's path may have {_LONGEST_PATH} bytes; set api.listen to a shorter unix:/path"]
+            )
+        try:
+            _prepare_directory(path.parent, own_directory)
+            self._lock = self._take_lock()
+        except OSError as error:
+            raise ConfigError(
+                [f"{path}: no place for the API's socket: {error.strerror}; set api.listen or service.data_directory"]
+            ) from error
+        try:
+            self._remove_stale()
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    @contextmanager
+    def creating(self) -> Iterator[None]:
+        """Bind within: the socket is its owner's from the first moment, not only after a chmod."""
+        before = os.umask(0o177)
+        try:
+            yield
+        finally:
+            os.umask(before)
+
+    def release(self) -> None:
+        """Remove the socket and let others have the path."""
+        self.path.unlink(missing_ok=True)
+        os.close(self._lock)
+
+    def _take_lock(self) -> int:
+        """The lock file stays when its owner goes, since removing it would let two processes hold two locks."""
+        lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(lock)
+            raise SengineError(_taken(self.path, pid)) from None
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        return lock
+
+    def _remove_stale(self) -> None:
+        try:
+            mode = self.path.lstat().st_mode
+        except FileNotFoundError:
+            return
+        if not stat.S_ISSOCK(mode):
+            raise ConfigError([f"{self.path}: is in the way of the API's socket and is no socket; move it away"])
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self.path))
+            except OSError:
+                self.path.unlink(missing_ok=True)
+                return
+            # It answers without holding the lock: the lock file was deleted under it.
+            raise SengineError(_taken(self.path, "unknown"))
+
+
+def _taken(path: Path, pid: str) -> str:
+    return (
+        f"another engine (pid {pid}) answers on unix:{path}; stop it with `sengine stop`, "
+        "or give this one its own service.data_directory"
+    )
+
+
+def _prepare_directory(directory: Path, own: bool) -> None:
+    """Make it, for its owner alone; the engine's own one that exists already is closed to others as well."""
+    if not directory.is_dir():
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
+    elif own and stat.S_IMODE(directory.stat().st_mode) & 0o077:
+        directory.chmod(0o700)

@@ -1,0 +1,234 @@
+"""``sengine status|pause|resume|reload|kill|rearm|stop``: the engine's control API from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from sengine.adapters.control_client import ControlClient
+    from sengine.adapters.control_views import ReplyView
+
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the strategy.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="The engine's configuration, which says where it answers.")
+]
+AddressOption = Annotated[
+    str, typer.Option("--address", metavar="ADDRESS", help="unix:/path or host:port of the engine.")
+]
+TokenOption = Annotated[
+    str, typer.Option("--token", envvar="SENGINE_API_TOKEN", show_envvar=True, help="Token, when the engine wants one.")
+]
+CaOption = Annotated[Path | None, typer.Option("--tls-ca", help="Who signed the engine's certificate; turns TLS on.")]
+CertOption = Annotated[Path | None, typer.Option("--tls-cert", help="This client's certificate, for mutual TLS.")]
+KeyOption = Annotated[Path | None, typer.Option("--tls-key", help="Private key of --tls-cert.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+R = TypeVar("R")
+
+
+def status(
+    config: ConfigOption = None,
+    address: AddressOption = "",
+    token: TokenOption = "",
+    tls_ca: CaOption = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a running engine: strategies, positions, orders, P&L, risk and health.
+
+    Example: `sengine status`, or `sengine status --json | jq .realized_pnl`
+    """
+
+    async def ask(client: ControlClient) -> Any:
+        return await client.snapshot()
+
+    view = _run(ask, config, address, token, tls_ca, tls_cert, tls_key)
+    if as_json:
+        _print_json(view)
+        return
+    from sengine.cli.console import open_console
+    from sengine.cli.status import print_status
+
+    print_status(open_console(), view)
+
+
+def pause(
+    strategy_id: IdArgument,
+    reason: Annotated[str, typer.Option(help="Why; shown wherever the strategy is.")] = "",
+    config: ConfigOption = None,
+    address: AddressOption = "",
+    token: TokenOption = "",
+    tls_ca: CaOption = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pause a strategy: it is no longer called for ticks, and keeps its positions."""
+
+    async def ask(client: ControlClient) -> Any:
+        return await client.pause(strategy_id, reason)
+
+    _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+
+
+def resume(
+    strategy_id: IdArgument,
+    config: ConfigOption = None,
+    address: AddressOption = "",
+    token: TokenOption = "",
+    tls_ca: CaOption = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a paused strategy trade again."""
+
+    async def ask(client: ControlClient) -> Any:
+        return await client.resume(strategy_id)
+
+    _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+
+
+def reload(
+    strategy_id: IdArgument,
+    config: ConfigOption = None,
+    address: AddressOption = "",
+    token: TokenOption = "",
+    tls_ca: CaOption = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a strategy's configuration and file again. A failure leaves the old ones in force."""
+
+    async def ask(client: ControlClient) -> Any:
+        return await client.reload(strategy_id)
+
+    _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+
+
+def kill(
+    reason: Annotated[str, typer.Option(help="Why; shown until the engine is re-armed.")] = "",
+    config: ConfigOption = None,
+    address: AddressOption = "",
+    token: TokenOption = "",
+    tls_ca: CaOption = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pull the kill switch: no orders go out and open ones are cancelled, until `sengine rearm`. Positions stay."""
+
+    async def ask(client: ControlClient) -> Any:
+        return await client.kill(reason)
+
+    _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+
+
+def rearm(
+    config: ConfigOption = None,
+    address: AddressOption = "",
+    token: TokenOption = "",
+    tls_ca: CaOption = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let orders out again after `sengine kill`."""
+
+    async def ask(client: ControlClient) -> Any:
+        return await client.rearm()
+
+    _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+
+
+def stop(
+    wait_s: Annotated[float, typer.Option("--wait", metavar="SECONDS", help="How long to wait for its end.")] = 10.0,
+    config: ConfigOption = None,
+    address: AddressOption = "",
+    token: TokenOption = "",
+    tls_ca: CaOption = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Stop a running engine as SIGTERM does, and wait until it no longer answers."""
+
+    async def ask(client: ControlClient) -> Any:
+        return await _stop(client, wait_s)
+
+    _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the program."""
+    for command in (status, pause, resume, reload, kill, rearm, stop):
+        app.command()(command)
+
+
+async def _stop(client: ControlClient, wait_s: float) -> ReplyView:
+    """An open stream ends when the engine does; that is how its end is seen."""
+    import asyncio
+    from contextlib import aclosing
+
+    import msgspec
+
+    from sengine.errors import SengineError
+
+    async with aclosing(client.snapshots(1000)) as stream:
+        await anext(stream)
+        reply = await client.shutdown()
+        try:
+            async with asyncio.timeout(wait_s):
+                async for _ in stream:
+                    pass
+        except TimeoutError:
+            raise SengineError(
+                f"the engine on {client.address} was told to stop and still answers after {wait_s:g} s"
+            ) from None
+        except SengineError:
+            pass
+    return msgspec.structs.replace(reply, message="the engine has stopped")
+
+
+def _run(
+    ask: Callable[[ControlClient], Awaitable[R]],
+    config: Path | None,
+    address: str,
+    token: str,
+    tls_ca: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+) -> R:
+    import asyncio
+
+    from sengine.adapters.control_client import ControlClient
+    from sengine.config import load_config
+
+    settings = load_config(config)
+
+    async def conversation() -> R:
+        tls = {"tls_ca": tls_ca, "tls_cert": tls_cert, "tls_key": tls_key}
+        async with ControlClient.of_config(settings, address, token, **tls) as client:
+            return await ask(client)
+
+    return asyncio.run(conversation())
+
+
+def _report(reply: Any, as_json: bool) -> None:
+    if as_json:
+        _print_json(reply)
+    else:
+        typer.echo(reply.message)
+
+
+def _print_json(view: Any) -> None:
+    import msgspec
+    import orjson
+
+    typer.echo(orjson.dumps(msgspec.to_builtins(view), option=orjson.OPT_INDENT_2).decode())

@@ -1,0 +1,219 @@
+"""``sengine publish`` and the demo's market: events onto NATS, at their own pace or another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+    from replay.rows import RejectedRow
+    from sengine.domain.events import MarketEvent
+
+_URL = "nats://127.0.0.1:4222"
+
+
+def publish(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV (plain, .gz, .zst) or Parquet.")],
+    url: Annotated[str, typer.Option(help="NATS server.")] = _URL,
+    speed: Annotated[str, typer.Option(help="1x is the pace of the file, 10x ten times that; max is at once.")] = "1x",
+    die_with_parent: Annotated[bool, typer.Option("--die-with-parent", hidden=True)] = False,
+) -> None:
+    """Publish files of market data on NATS, for a live engine to trade on.
+
+    Several files are merged by time. Each symbol is numbered, so that a
+    subscriber sees what it missed.
+
+    Examples:
+
+        sengine publish quotes.csv.gz
+        sengine publish quotes.csv trades.csv --speed 10x --url nats://127.0.0.1:4222
+    """
+    import uvloop
+
+    from replay.feed import open_feed
+    from replay.merge import merge_feeds
+    from sengine.adapters.children import watch_parent
+
+    pace = _pace(speed)
+    rejected = [0]
+
+    def on_reject(row: RejectedRow) -> None:
+        rejected[0] += 1
+        if rejected[0] <= 5:
+            typer.echo(f"sengine: {row}", err=True)
+
+    feeds = [open_feed(file, on_reject) for file in files]
+    if die_with_parent:
+        watch_parent()
+    try:
+        published = uvloop.run(_publish(merge_feeds(feeds), url, pace))
+    finally:
+        for feed in feeds:
+            feed.close()
+    bad = f"; {rejected[0]} bad rows left out" if rejected[0] else ""
+    typer.echo(f"published {published} events to {_without_password(url)}{bad}")
+
+
+def simulate(
+    url: Annotated[str, typer.Option(help="NATS server.")] = _URL,
+    rate: Annotated[float, typer.Option(min=0.1, max=1_000_000, help="Ticks per second.")] = 100.0,
+    symbols: Annotated[str, typer.Option(help="Comma-separated symbols.")] = "BTCUSDT,ETHUSDT",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same prices.")] = 1,
+    seconds: Annotated[float | None, typer.Option(min=0.0, help="Stop after this long; without it, never.")] = None,
+    die_with_parent: Annotated[bool, typer.Option("--die-with-parent", hidden=True)] = False,
+) -> None:
+    """Publish a generated market at a steady rate, stamped with the time at which it is sent."""
+    import uvloop
+
+    from replay.synthetic import generate_quotes
+    from sengine.adapters.children import watch_parent
+
+    names = [symbol.strip() for symbol in symbols.split(",")]
+    quotes = generate_quotes(None, names, seed)
+    if die_with_parent:
+        watch_parent()
+    published = uvloop.run(_simulate(quotes, url, rate, seconds))
+    typer.echo(f"published {published} quotes of {', '.join(names)} to {_without_password(url)}")
+
+
+async def _publish(events: Iterable[MarketEvent], url: str, pace: float) -> int:
+    """Publish events at ``pace`` times their own speed; 0.0 is as fast as it goes."""
+    import asyncio
+    from time import monotonic_ns
+
+    from sengine.adapters.publisher import Publisher
+    from sengine.clock import NS_PER_S
+
+    async with _connected(url) as connection:
+        publisher = Publisher(connection)
+        progress = _Progress()
+        began_ns = monotonic_ns()
+        first_ns: int | None = None
+        for event in events:
+            if pace:
+                if first_ns is None:
+                    first_ns = event.timestamp_ns
+                due_ns = began_ns + int((event.timestamp_ns - first_ns) / pace)
+                while (ahead_ns := due_ns - monotonic_ns()) > 0:
+                    progress.show(publisher.published)
+                    await asyncio.sleep(min(ahead_ns / NS_PER_S, 0.5))
+            await publisher.publish(event)
+            if not publisher.published % 1000:
+                # Let the connection send, and wait for it where it is behind.
+                await publisher.flush()
+                progress.show(publisher.published)
+        await publisher.flush()
+        progress.clear()
+        return publisher.published
+
+
+async def _simulate(quotes: Iterator[MarketEvent], url: str, rate: float, seconds: float | None) -> int:
+    """Publish as many quotes as the time that has passed asks for, every ten milliseconds or, if slower, one by one."""
+    import asyncio
+    import signal
+    from itertools import islice
+    from time import monotonic, time_ns
+
+    import msgspec
+
+    from sengine.adapters.publisher import Publisher
+
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    async with _connected(url) as connection:
+        publisher = Publisher(connection)
+        began, skipped = monotonic(), 0
+        while not asked.is_set() and (seconds is None or monotonic() - began < seconds):
+            due = int((monotonic() - began) * rate) - skipped - publisher.published
+            if due > rate and connection.is_connected:  # we were held up: go on from here, do not catch up in one burst
+                skipped += due
+                due = 0
+            if connection.is_connected:
+                for quote in islice(quotes, due):
+                    await publisher.publish(msgspec.structs.replace(quote, timestamp_ns=time_ns()))
+            else:  # what is not sent now is old when it can be
+                skipped += due
+            await asyncio.sleep(max(0.01, min(0.1, 1 / rate)))
+        if connection.is_connected:
+            await publisher.flush()
+        return publisher.published
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[Client]:
+    """A connection that survives the server's restart; the first one must succeed within seconds."""
+    import nats
+    import nats.errors
+
+    from sengine.errors import EngineError
+
+    async def ignore(_error: Exception) -> None:
+        """nats-py reports what it then repairs; what it cannot repair is raised where it matters."""
+
+    shown = _without_password(url)
+    try:
+        connection = await nats.connect(
+            url,
+            name="sengine-publish",
+            error_cb=ignore,
+            connect_timeout=3,
+            reconnect_time_wait=1,
+            max_reconnect_attempts=3,
+        )
+    except (OSError, TimeoutError, nats.errors.Error) as error:
+        raise EngineError(
+            f"no NATS server answers at {shown}: {error or type(error).__name__}; start one with sengine broker"
+        ) from None
+    connection.options["max_reconnect_attempts"] = -1
+    try:
+        yield connection
+    except nats.errors.Error as error:
+        raise EngineError(f"publishing to {shown} failed: {error}; is the server still up?") from None
+    finally:
+        await connection.close()
+
+
+class _Progress:
+    """One line on a terminal, rewritten twice a second; nothing elsewhere."""
+
+    def __init__(self) -> None:
+        import sys
+
+        self._terminal = sys.stderr.isatty()
+        self._next = 0.0
+
+    def show(self, published: int) -> None:
+        from time import monotonic
+
+        if self._terminal and monotonic() >= self._next:
+            self._next = monotonic() + 0.5
+            typer.echo(f"\r{published} events", nl=False, err=True)
+
+    def clear(self) -> None:
+        if self._terminal and self._next:
+            typer.echo("\r\033[K", nl=False, err=True)
+
+
+def _pace(speed: str) -> float:
+    """How many times the file's own speed; 0.0 is without a pace. Raises ``typer.BadParameter``."""
+    if speed == "max":
+        return 0.0
+    try:
+        pace = float(speed.removesuffix("x"))
+    except ValueError:
+        pace = 0.0
+    if not 0.0 < pace < 1e9:
+        raise typer.BadParameter(f"expected a factor like 1x or 10x, or max, got {speed}", param_hint="--speed")
+    return pace
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.rpartition("://")
+    return scheme + separator + rest.rpartition("@")[2]

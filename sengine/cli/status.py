@@ -1,0 +1,150 @@
+"""A snapshot of a running engine as tables for a person at a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sengine.adapters.control_views import SnapshotView
+from sengine.clock import format_timestamp
+
+_STATE_COLOURS = {"ACTIVE": "green", "PAUSED": "yellow", "RELOAD_PENDING": "cyan"}
+
+
+def print_status(console: Console, view: SnapshotView) -> None:
+    """What trades, what it earns, and whether it is healthy."""
+    _print_head(console, view)
+    _print_strategies(console, view)
+    _print_positions(console, view)
+    _print_orders(console, view)
+    _print_health(console, view)
+
+
+def _print_head(console: Console, view: SnapshotView) -> None:
+    service = view.service
+    ready = "[green]ready[/green]" if view.is_ready else "[yellow]not ready[/yellow]"
+    console.print(
+        f"[bold]{escape(service.name)}[/bold] {service.version}, pid {service.pid}, up {_span(service.uptime_s)}, "
+        f"{ready}, on {escape(service.address)}",
+        soft_wrap=True,
+    )
+    for reason in view.not_ready_because:
+        console.print(f"  [yellow]{escape(reason)}[/yellow]")
+    if view.kill_reason:
+        console.print(
+            f"[bold red]KILL SWITCH PULLED[/bold red]: {escape(view.kill_reason)}; `sengine rearm` lets orders out"
+        )
+    console.print(
+        f"P&L [bold]{_money(view.realized_pnl + view.unrealized_pnl)}[/bold] "
+        f"(realized {_money(view.realized_pnl)}, unrealized {_money(view.unrealized_pnl)}); "
+        f"{view.ticks} ticks, {view.signals} signals, {view.orders_sent} orders"
+    )
+    if view.now_ns:
+        console.print(f"last market data {format_timestamp(view.now_ns)}")
+
+
+def _print_strategies(console: Console, view: SnapshotView) -> None:
+    table = _table("strategy", "state", "version", "ticks", "signals", "errors", "position", "realized", "unrealized")
+    for each in view.strategies:
+        colour = _STATE_COLOURS.get(each.state, "red")
+        table.add_row(
+            escape(each.strategy_id),
+            f"[{colour}]{each.state}[/{colour}]",
+            escape(each.version),
+            str(each.ticks),
+            str(each.signals),
+            str(each.errors),
+            f"{each.position:g}",
+            _money(each.realized_pnl),
+            _money(each.unrealized_pnl),
+        )
+    console.print()
+    console.print(table)
+    for each in view.strategies:
+        if each.pause_reason:
+            console.print(f"  {escape(each.strategy_id)} is paused: {escape(each.pause_reason)}")
+        if each.last_error:
+            console.print(f"  {escape(each.strategy_id)}: {escape(each.last_error)} ({escape(each.last_error_where)})")
+    for failed in view.failed:
+        console.print(f"  [red]{escape(failed.strategy_id)} was not loaded[/red]: {escape(failed.reason)}")
+
+
+def _print_positions(console: Console, view: SnapshotView) -> None:
+    held = [each for each in view.positions if each.quantity or each.in_flight]
+    if not held:
+        console.print("\nno open positions")
+        return
+    table = _table("position of", "symbol", "quantity", "in flight", "average", "mark", "realized", "unrealized")
+    for each in held:
+        table.add_row(
+            escape(each.strategy_id),
+            escape(each.symbol),
+            f"{each.quantity:g}",
+            f"{each.in_flight:g}",
+            f"{each.average_price:g}",
+            f"{each.mark_price:g}",
+            _money(each.realized_pnl),
+            _money(each.unrealized_pnl),
+        )
+    console.print()
+    console.print(table)
+
+
+def _print_orders(console: Console, view: SnapshotView) -> None:
+    if not view.orders:
+        return
+    table = _table("open order", "symbol", "side", "quantity", "filled", "limit", "of")
+    for each in view.orders:
+        limit = "market" if each.limit_price is None else f"{each.limit_price:g}"
+        owners = ", ".join(each.strategy_ids)
+        table.add_row(
+            escape(each.order_id),
+            escape(each.symbol),
+            each.side,
+            f"{each.quantity:g}",
+            f"{each.filled:g}",
+            limit,
+            escape(owners),
+        )
+    console.print()
+    console.print(table)
+
+
+def _print_health(console: Console, view: SnapshotView) -> None:
+    feed, gateway = view.feed, view.gateway
+    console.print(
+        f"\nfeed {feed.state}: {feed.messages} messages, {sum(feed.malformed.values()) + feed.oversized} refused, "
+        f"{feed.dropped} dropped, {feed.conflated} conflated, {feed.pending} waiting, {feed.reconnects} reconnects"
+    )
+    console.print(
+        f"execution {gateway.state}: {gateway.sent} sent, {gateway.accepted} accepted, {gateway.rejected} rejected, "
+        f"{gateway.unknown} unknown, {gateway.queue_depth} waiting"
+    )
+    if view.tick.count:
+        console.print(
+            f"tick p50 {view.tick.p50_us:.1f} us, p99 {view.tick.p99_us:.1f} us, max {view.tick.max_us:.0f} us"
+        )
+    for check in view.risk:
+        limit = f"{check.limit_name} {check.limit:g}" if check.limit is not None else ""
+        used = f", used {check.used:g} by {check.used_by}" if check.used else ""
+        bypassed = ", [red]BYPASSED[/red]" if check.bypassed else ""
+        console.print(f"risk {escape(check.name)}: {limit}{escape(used)}{bypassed}; {check.refusals} refused")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for place, column in enumerate(columns):
+        is_text = place == 0 or column in ("state", "version", "symbol", "side", "of")
+        table.add_column(column, justify="left" if is_text else "right")
+    return table
+
+
+def _money(amount: float) -> str:
+    return f"{amount:+,.2f}" if round(amount, 2) else "0.00"
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,1 @@
+"""Protocol buffers: the .proto files and the code that ``make protos`` generates from them."""

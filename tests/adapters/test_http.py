@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from sengine.adapters.facts import ServiceFacts
+from sengine.adapters.http import HttpServer
+from sengine.domain.events import Shutdown
+from sengine.errors import SengineError
+from sengine.live import LiveEngine
+from tests.adapters.served_engine import Stats, live_engine
+from tests.engine.conftest import Actor, long, quote, short
+
+
+@asynccontextmanager
+async def site(
+    live: LiveEngine, facts: ServiceFacts | None = None, **rest: Any
+) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
+    facts = facts or ServiceFacts("test-engine", strategies_are_loaded=True)
+    server = HttpServer(live, facts, **rest)
+    url = await server.start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield session, url
+    finally:
+        await server.stop()
+
+
+async def get(session: aiohttp.ClientSession, url: str, **rest: Any) -> tuple[int, Any]:
+    async with session.get(url, **rest) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_it_listens_on_loopback_by_default() -> None:
+    async with site(live_engine()) as (_, url):
+        assert url.startswith("http://127.0.0.1:")
+        assert not url.endswith(":0")
+
+
+async def test_health_is_ok_as_soon_as_the_loop_runs() -> None:
+    async with site(live_engine(), ServiceFacts("test-engine")) as (session, url):
+        status, body = await get(session, f"{url}/health")
+    assert status == 200
+    assert body["status"] == "ok"
+    assert body["service"] == "test-engine"
+    assert body["uptime_s"] >= 0
+
+
+async def test_ready_says_what_is_missing_until_nothing_is() -> None:
+    live = live_engine()
+    stats = Stats()
+    facts = ServiceFacts("test-engine", feed=stats)
+    async with site(live, facts) as (session, url):
+        stats.state = "reconnecting"
+        assert await get(session, f"{url}/ready") == (
+            503,
+            {
+                "status": "not ready",
+                "reasons": ["strategies are still being loaded", "the broker is not connected: reconnecting"],
+            },
+        )
+        facts.strategies_are_loaded, stats.state = True, "connected"
+        assert (await get(session, f"{url}/ready"))[1]["reasons"] == ["no strategy is loaded"]
+        live.engine.roster.load(Actor("a").spec)
+        assert await get(session, f"{url}/ready") == (200, {"status": "ready", "reasons": []})
+        live.take(Shutdown())
+        assert (await get(session, f"{url}/ready"))[0] == 503
+
+
+async def test_signals_come_newest_first_and_filtered() -> None:
+    live = live_engine(Actor("a", long(0.8), short(0.1), short(0.2)), Actor("b", short(0.3)))
+    for second in range(3):
+        live.take(quote(float(second)))
+    async with site(live) as (session, url):
+        every = (await get(session, f"{url}/api/signals"))[1]["signals"]
+        assert [(each["strategy_id"], each["confidence"]) for each in every] == [
+            ("a", 0.2),
+            ("a", 0.1),
+            ("b", 0.3),
+            ("a", 0.8),
+        ]
+        query = {"limit": "1", "strategy": "a", "disposition": "filtered"}
+        (one,) = (await get(session, f"{url}/api/signals", params=query))[1]["signals"]
+        assert one["check"] == "confidence"
+        assert (await get(session, f"{url}/api/signals?strategy=nobody"))[1] == {"signals": []}
+
+
+async def test_strategies_and_positions_are_pages() -> None:
+    live = live_engine(Actor("a", long()), Actor("b"))
+    live.take(quote(1.0))
+    async with site(live) as (session, url):
+        body = (await get(session, f"{url}/api/strategies"))[1]
+        assert [(each["strategy_id"], each["state"]) for each in body["strategies"]] == [
+            ("a", "ACTIVE"),
+            ("b", "ACTIVE"),
+        ]
+        body = (await get(session, f"{url}/api/positions"))[1]
+        assert [(each["symbol"], each["quantity"]) for each in body["positions"]] == [("BTC", 1.0)]
+        assert body["unrealized_pnl"] == -1.0
+        assert (await get(session, f"{url}/api/positions?strategy=b"))[1]["positions"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/api/signals?limit=0", 'limit: expected an integer from 1 to 1000, got "0"'),
+        ("/api/signals?limit=1001", "limit: expected"),
+        ("/api/signals?limit=ten", "limit: expected"),
+        ("/api/signals?limit=%C2%B2", "limit: expected"),
+        ("/api/signals?limit=" + "9" * 1000, "limit: expected"),
+        ("/api/signals?limit=1&limit=2", "limit: expected once"),
+        ("/api/signals?disposition=lost", "disposition: expected one of passed, overruled, filtered, no_change"),
+        ("/api/signals?colour=red", 'no query parameter "colour"; expected limit, strategy, disposition'),
+        ("/api/strategies?limit=1", "this page takes none"),
+        ("/api/positions?strategy=nobody", 'strategy: there is no strategy "nobody"'),
+    ],
+)
+async def test_a_bad_query_is_400_with_a_sentence(path: str, sentence: str) -> None:
+    async with site(live_engine(Actor("a"))) as (session, url):
+        status, body = await get(session, url + path)
+    assert status == 400
+    assert sentence in body["error"]
+
+
+async def test_unknown_pages_are_404_and_name_the_known_ones() -> None:
+    async with site(live_engine()) as (session, url):
+        status, body = await get(session, f"{url}/api/orders")
+    assert status == 404
+    assert "/api/positions" in body["error"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+async def test_it_is_read_only(method: str) -> None:
+    async with site(live_engine()) as (session, url):
+        for path in ("/health", "/api/positions", "/nowhere"):
+            async with session.request(method, url + path) as answer:
+                assert answer.status == 405
+                assert answer.headers["Allow"] == "GET, HEAD"
+
+
+async def test_head_answers_like_get_without_a_body() -> None:
+    async with site(live_engine()) as (session, url), session.head(f"{url}/health") as answer:
+        assert answer.status == 200
+        assert await answer.read() == b""
+
+
+async def test_large_headers_lines_and_bodies_are_refused() -> None:
+    async with site(live_engine()) as (session, url):
+        assert (await get_status(session, url, headers={"X-Flood": "x" * 10_000})) == 400
+        assert (await get_status(session, f"{url}?{'x' * 10_000}")) == 400
+        many = {f"X-Flood-{number}": "x" for number in range(200)}
+        assert (await get_status(session, url, headers=many)) == 400
+        async with session.post(url, data=b"x" * 1_000_000) as answer:
+            assert answer.status == 405
+
+
+async def get_status(session: aiohttp.ClientSession, url: str, **rest: Any) -> int:
+    async with session.get(url, **rest) as answer:
+        return answer.status
+
+
+async def test_a_page_of_another_name_cannot_read_a_loopback_address() -> None:
+    async with site(live_engine()) as (session, url):
+        assert await get_status(session, f"{url}/api/positions", headers={"Host": "evil.example:9092"}) == 403
+        for host in ("localhost:9092", "127.0.0.1", "[::1]:9092"):
+            assert await get_status(session, f"{url}/api/positions", headers={"Host": host}) == 200
+
+
+async def test_metrics_can_be_left_out() -> None:
+    async with site(live_engine(), metrics=False) as (session, url):
+        assert await get_status(session, f"{url}/metrics") == 404
+
+
+async def test_a_taken_port_says_so() -> None:
+    async with site(live_engine()) as (_, url):
+        second = HttpServer(live_engine(), ServiceFacts("x"), port=int(url.rpartition(":")[2]))
+        with pytest.raises(SengineError, match=f"cannot listen on {url}: .*service.port"):
+            await second.start()
+
+
+async def test_a_stopped_server_no_longer_answers() -> None:
+    server = HttpServer(live_engine(), ServiceFacts("x"))
+    url = await server.start()
+    await server.stop()
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await asyncio.wait_for(get_status(session, f"{url}/health"), 5)

@@ -1,0 +1,119 @@
+"""The commands as processes of their own, against a served engine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import orjson
+import pytest
+
+from sengine.adapters.control import ControlServer
+from sengine.config.schema import ApiConfig
+from tests.adapters.served_engine import (
+    Service,
+    live_engine,
+    one_loop,  # noqa: F401
+    served,
+    within,
+)
+from tests.engine.conftest import Actor, long, quote
+
+
+async def sengine(*arguments: object, token: str = "") -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of one command."""
+    environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1", "SENGINE_API_TOKEN": token}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "sengine",
+        *map(str, arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment,
+    )
+    out, err = await within(30, process.communicate())
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def test_status_shows_what_trades_what_it_earns_and_its_health(tmp_path: Path) -> None:
+    live = live_engine(Actor("alpha", long(), ValueError("broken")), Actor("beta"))
+    async with served(live, tmp_path) as (client, _):
+        live.take(quote(1.0))
+        live.take(quote(2.0, 109.0, 111.0))
+        await client.pause("beta", "lunch")
+        await client.kill("fat finger")
+        config = tmp_path / "config.yaml"
+        config.write_text(f"service: {{data_directory: {tmp_path}}}\n")
+        (code, out, err), (_, text, _) = await asyncio.gather(
+            sengine("status", "-c", config), sengine("status", "--json", "--address", client.address)
+        )
+    assert (code, err) == (0, "")
+    for part in ("test-engine", "ready", "KILL SWITCH PULLED: fat finger", "+9.00", "alpha", "PAUSED", "lunch", "BTC"):
+        assert part in out
+    assert "ValueError: broken" in out
+    assert "max_position 10, used 1 by alpha BTC" in out
+    view = orjson.loads(text)
+    assert view["kill_reason"] == "fat finger"
+    assert view["positions"][0]["quantity"] == 1.0
+
+
+async def test_commands_do_what_they_say_and_refusals_exit_with_1(tmp_path: Path) -> None:
+    live = live_engine(Actor("a"))
+    async with served(live, tmp_path) as (client, _):
+
+        def run(*arguments: object) -> Awaitable[tuple[int, str, str]]:
+            return sengine(*arguments, "--address", client.address)
+
+        assert await run("pause", "a", "--reason", "lunch") == (0, "strategy a is paused: lunch\n", "")
+        again, unknown = await asyncio.gather(run("pause", "a"), run("reload", "nobody"))
+        assert again[0] == 1
+        assert again[2].startswith("sengine: strategy a is PAUSED and cannot become PAUSED")
+        assert unknown == (1, "", 'sengine: there is no strategy "nobody"; loaded: a\n')
+        resumed, killed = await asyncio.gather(run("resume", "a"), run("kill", "--reason", "test", "--json"))
+        assert resumed[1] == "strategy a is active\n"
+        assert orjson.loads(killed[1])["message"].startswith("kill switch pulled: test")
+        assert live.engine.kill_reason == "test"
+        rearmed, reloaded = await asyncio.gather(run("rearm"), run("reload", "a", "--json"))
+        assert rearmed[0] == 0
+        assert live.engine.kill_reason == ""
+        assert orjson.loads(reloaded[1])["message"] == "strategy a was read again"
+
+
+async def test_stop_waits_until_the_engine_no_longer_answers(tmp_path: Path) -> None:
+    live = live_engine()
+    service = Service(live)
+    server = ControlServer(live, service, ApiConfig(), tmp_path)
+    stopping = asyncio.create_task(stop_when_asked(service, server.stop))
+    address = await server.start()
+    assert await sengine("stop", "--address", address) == (0, "the engine has stopped\n", "")
+    await within(5, stopping)
+    code, _, err = await sengine("stop", "--address", address)
+    assert (code, err) == (1, f"sengine: no engine answers on {address}; start one with `sengine run`\n")
+
+
+async def stop_when_asked(service: Service, stop: Callable[[], Awaitable[None]]) -> None:
+    await service.was_stopped.wait()
+    await stop()
+
+
+async def test_the_token_comes_from_the_environment_or_the_option(tmp_path: Path) -> None:
+    api = ApiConfig(listen="127.0.0.1:0", token="s3cret")
+    async with served(live_engine(), tmp_path, api, "s3cret") as (client, _):
+        results = await asyncio.gather(
+            sengine("status", "--address", client.address),
+            sengine("status", "--address", client.address, token="s3cret"),
+            sengine("status", "--address", client.address, "--token", "s3cret"),
+        )
+    assert [code for code, _, _ in results] == [1, 0, 0]
+    assert "wants a token, and it is missing; give --token or set SENGINE_API_TOKEN" in results[0][2]
+
+
+@pytest.mark.parametrize("address", ["nonsense", "localhost:99999"])
+async def test_a_bad_address_is_bad_usage(address: str) -> None:
+    code, _, err = await sengine("status", "--address", address)
+    assert code == 2
+    assert err == f'sengine: --address: expected unix:/path or host:port, got "{address}"\n'

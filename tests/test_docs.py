@@ -1,0 +1,246 @@
+"""The documentation is true: what README.md and docs/*.md show is run, and what they name exists.
+
+Fenced blocks, by what stands behind the fence:
+
+- ``console``: lines with ``$ `` are commands, run in order in one folder for each page; lines below a command are its
+  output, in full, where ``...`` stands for anything. Times and speeds may differ. ``console exit=2`` expects that code.
+- ``python NAME``, ``yaml NAME``, ``csv NAME``: the file NAME of that folder. ``python`` alone is executed.
+- ``diff NAME``: a change to that file.
+- ``bash``: not run, because it installs; its make targets and sengine commands must exist.
+
+``UPDATE_DOCS=1 pytest tests/test_docs.py`` writes outputs that have changed, and the table of keys, into the pages.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from msgspec import inspect
+from typer.main import get_command
+
+from sengine.__main__ import main
+from sengine.cli import app
+from sengine.config import Config, describe
+from sengine.config.overrides import environment_keys
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+CONFIGURATION = CHECKOUT / "docs" / "configuration.md"
+PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+UPDATING = os.environ.get("UPDATE_DOCS") == "1"
+
+FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+KEYS_TABLE = re.compile(
+    r"(?<=<!-- keys: written by UPDATE_DOCS=1 pytest tests/test_docs.py -->\n).*(?=<!-- end of keys)", re.S
+)
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+class Block(NamedTuple):
+    language: str
+    about: str
+    text: str
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    for match in FENCE.finditer(page.read_text("utf-8")):
+        yield Block(match[1], match[2].strip(), match[3])
+
+
+def prose(page: Path) -> str:
+    return FENCE.sub("", page.read_text("utf-8"))
+
+
+def inline_code(page: Path) -> list[str]:
+    return [match[1] for match in INLINE.finditer(prose(page))]
+
+
+def commands_in(console: str) -> Iterator[tuple[str, str]]:
+    """Each command of a console block with the output shown below it."""
+    assert console.startswith("$ "), f"a console block begins with a command, not with {console[:40]!r}"
+    for part in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
+        command, _, output = part.partition("\n")
+        yield command, output
+
+
+def run(command: str, folder: Path) -> tuple[int, str]:
+    """Exit code and output of a command. sengine runs in this process, which saves half a second each."""
+    words = shlex.split(command)
+    variables = dict(word.split("=", 1) for word in words if re.match(r"[A-Z_]+=", word))
+    words = words[len(variables) :]
+    if words[0] != "sengine":
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        # pytest without plugins starts in a third of the time.
+        environment = {**os.environ, "PATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return done.returncode, done.stdout + done.stderr
+    out = StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(out):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", words)
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        try:
+            main()
+        except SystemExit as end:
+            return int(end.code or 0), out.getvalue()
+    return 0, out.getvalue()
+
+
+def steady(output: str) -> str:
+    """The output without what differs from run to run: how long things took, and the columns that its width moves."""
+    lines = []
+    in_latencies = False
+    for line in output.splitlines():
+        in_latencies = bool(line.strip()) and (in_latencies or line.startswith("latency, us"))
+        text = re.sub(r"\d[\d,.]* (ticks/s|s$)", r"N \1", line.rstrip())
+        text = re.sub(r"in \d+\.\d+s", "in N s", text)
+        lines.append(" ".join(re.sub(r"\d[\d,.]*", "N", text).split()) if in_latencies else text)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def is_shown(shown: str, output: str) -> bool:
+    pattern = ""
+    for line in steady(shown).splitlines():
+        escaped = re.escape(line).replace(re.escape("..."), "[^\n]*")
+        pattern += r"(?:[^\n]*\n)*?" if line == "..." else f"{escaped}\n"
+    return re.fullmatch(pattern, steady(output)) is not None
+
+
+def apply_diff(diff: str, file: Path) -> None:
+    before = "".join(line[1:] for line in diff.splitlines(keepends=True) if line[0] in " -")
+    after = "".join(line[1:] for line in diff.splitlines(keepends=True) if line[0] in " +")
+    text = file.read_text("utf-8")
+    assert text.count(before) == 1, f"{file.name} does not hold the lines that the diff changes:\n{before}"
+    file.write_text(text.replace(before, after), "utf-8")
+
+
+@every_page
+def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in [name for name in os.environ if name.startswith(("SENGINE_", "PYTEST_ADD", "FORCE_COLOR"))]:
+        monkeypatch.delenv(name)
+    for block in blocks(page):
+        if block.language == "console":
+            for command, shown in commands_in(block.text):
+                exit_code, output = run(command, tmp_path)
+                output = output.replace(str(tmp_path), "/home/you")
+                assert exit_code == int(block.about.removeprefix("exit=") or 0), f"$ {command}\n{output}"
+                if shown and not is_shown(shown, output):
+                    if not UPDATING or "..." in shown:
+                        pytest.fail(f"$ {command}\nshown:\n{shown}\nprinted (UPDATE_DOCS=1 writes it):\n{output}")
+                    output = re.sub(r"[ \t]+$", "", output, flags=re.MULTILINE).rstrip("\n") + "\n"
+                    text = page.read_text("utf-8")
+                    page.write_text(text.replace(f"$ {command}\n{shown}", f"$ {command}\n{output}"), "utf-8")
+        elif block.language == "diff":
+            apply_diff(block.text, tmp_path / block.about)
+        elif block.about:
+            file = tmp_path / block.about
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block.text, "utf-8")
+        elif block.language == "python":
+            exec(compile(block.text, f"{page.name} example", "exec"), {"__name__": "example"})
+    for code in inline_code(page):
+        if re.fullmatch(r"(sengine|replay|tui|strategies|configs|tests|docs|build)/[\w./-]*", code):
+            assert (CHECKOUT / code).exists() or (tmp_path / code).exists(), f"{page.name} names {code}"
+
+
+@every_page
+def test_every_command_and_option_that_a_page_names_exists(page: Path) -> None:
+    root = get_command(app)
+    named = inline_code(page) + [
+        line.split("#")[0].strip()
+        for block in blocks(page)
+        if block.language == "bash"
+        for line in block.text.splitlines()
+    ]
+    known_options = set(options_of(root))
+    targets = set(re.findall(r"^([a-z]+):", (CHECKOUT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for code in named:
+        words = code.split()
+        if words[:1] == ["make"]:
+            assert set(words[1:]) <= targets, f"{page.name} names {code}"
+        elif words[:1] == ["sengine"]:
+            check_command(root, words[1:], f"{page.name} names {code}")
+        elif re.match(r"--?[a-z]", code) and code != "-h":
+            assert words[0] in known_options, f"{page.name} names {code}"
+
+
+def check_command(command: Any, words: list[str], place: str) -> None:
+    for word in words:
+        if word.startswith("-") and word != "-":
+            assert word in {"-h", *(option for each in command.params for option in each.opts)}, place
+        elif hasattr(command, "commands"):
+            assert word in command.commands, place
+            command = command.commands[word]
+
+
+def options_of(command: Any) -> Iterator[str]:
+    for parameter in command.params:
+        yield from parameter.opts
+    for child in getattr(command, "commands", {}).values():
+        yield from options_of(child)
+
+
+@every_page
+def test_every_configuration_key_that_a_page_names_exists(page: Path) -> None:
+    keys = {re.sub(r"\[\w*\]", "", field.name) for field in describe(Config)}
+    keys |= {key.rsplit(".", depth)[0] for key in keys for depth in range(1, key.count(".") + 1)}
+    sections = {key.split(".")[0] for key in keys}
+    variables = environment_keys(inspect.type_info(Config))
+    for code in inline_code(page):
+        key = re.sub(r"\[\w*\]", "", re.split(r"[:= ]", code)[0])
+        if "." in key and key.split(".")[0] in sections and not key.endswith((".py", ".md", ".yaml")):
+            free = re.sub(r"^strategies\.\w+(\.config)?(\.|$).*", r"strategies\1", key)
+            assert key in keys or free in keys, f"{page.name} names the key {code}"
+        if re.fullmatch(r"SENGINE_[A-Z_]*[A-Z]", code):
+            assert code in variables, f"{page.name} names the variable {code}"
+
+
+def test_the_configuration_page_lists_every_key_with_what_it_takes_and_its_default() -> None:
+    rows = ["| key | takes | default | meaning |", "|---|---|---|---|"]
+    for field in describe(Config):
+        default = "required" if field.default is None else f"`{field.default}`"
+        rows.append(f"| `{field.name}` | {field.expected} | {default} | {field.doc} |")
+    table = "\n".join(rows) + "\n"
+    text = CONFIGURATION.read_text("utf-8")
+    if UPDATING:
+        CONFIGURATION.write_text(KEYS_TABLE.sub(lambda _: table, text), "utf-8")
+    else:
+        found = KEYS_TABLE.search(text)
+        assert found is not None
+        assert found[0] == table
+
+
+@every_page
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    for target in LINK.findall(prose(page)):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), f"{page.name} links to {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", prose(file), re.MULTILINE)
+            slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor in slugs, f"{page.name} links to {target}"
