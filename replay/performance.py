@@ -64,15 +64,16 @@ def sortino_ratio(returns: Sequence[float], periods_per_year: float) -> float | 
 
 
 def _annualised(mean: float, deviation: float, periods_per_year: float) -> float | None:
-    # Prices near the largest float leave infinite money; the ratios over it are then not defined.
-    if deviation == 0.0 or not isfinite(deviation):
+    if deviation == 0.0:
         return None
     ratio = mean / deviation * sqrt(periods_per_year)
     return ratio if isfinite(ratio) else None
 
 
 def _mean(values: Sequence[float]) -> float:
-    """The mean; NaN where prices near the largest float have made the sum infinite."""
+    """The mean, 0.0 of nothing; NaN where prices near the largest float have made the sum infinite."""
+    if not values:
+        return 0.0
     try:
         return fsum(values) / len(values)
     except (OverflowError, ValueError):
@@ -126,8 +127,6 @@ def measure(
     equity = [initial_capital + value for value in pnl]
     returns = returns_of(equity)
     periods = _YEAR_NS / interval_ns
-    equity = [initial_capital + each for each in pnl]
-    returns = returns_of(equity)
     shares = [gross / level for gross, level in zip(gross_notional, equity, strict=True) if level > 0.0]
     return Performance(
         total_pnl=total_pnl,
@@ -144,7 +143,3 @@ def measure(
         time_in_market=_mean([float(gross > 0.0) for gross in gross_notional]),
         return_interval_s=interval_ns / NS_PER_S,
     )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0

@@ -5,30 +5,3 @@ the gateway. Operators come in through the control server, monitoring through HT
 """
 
 from __future__ import annotations
-
-import asyncio
-import gc
-import os
-import signal
-import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
-from pathlib import Path
-from typing import Any
-
-import msgspec
-
-from sengine.adapters.broker import EmbeddedBroker
-from sengine.adapters.children import Child, spawn
-from sengine.adapters.control import ControlServer
-from sengine.adapters.execution import ExecutionGateway
-from sengine.adapters.http import HttpServer
-from sengine.adapters.nats_feed import NatsFeed
-from sengine.assembly import build_engine, build_venue, catalog, load_strategies, strategy_spec
-from sengine.config import Config, load_config
-from sengine.domain.events import ReloadParameters, Shutdown, UnloadStrategy
-from sengine.engine.roster import LoadStrategy
-from sengine.errors import ConfigError, PluginError, SengineError
-from sengine.live import LiveEngine
-from sengine.plugins.loader import load_plugin
-

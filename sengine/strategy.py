@@ -26,6 +26,7 @@ import msgspec
 
 from sengine.domain.market import OHLCV, DataKind, MarketData, OrderBook, PriceLevel, Trade
 from sengine.domain.order import Fill
+from sengine.domain.position import FLAT_BELOW
 from sengine.domain.signal import Direction, Signal
 
 __all__ = [
@@ -94,6 +95,9 @@ class BaseStrategy(ABC):
             self.position += fill.quantity
         else:
             self.position -= fill.quantity
+        # What closing leaves of 0.1 + 0.2 - 0.3 is rounding, here as in the engine's books.
+        if abs(self.position) <= FLAT_BELOW * fill.quantity:
+            self.position = 0.0
 
     def get_state(self) -> dict[str, Any]:
         """What an operator should see of this strategy; JSON types only."""

@@ -12,7 +12,9 @@ plugin = Plugin("market_maker", "1.0.0", "Two-sided quotes around mid with inven
 
 
 class Parameters(msgspec.Struct, frozen=True):
-    spread: Annotated[float, msgspec.Meta(gt=0, lt=1, description="distance between the quotes, as a part of mid")] = 0.001
+    spread: Annotated[float, msgspec.Meta(gt=0, lt=1, description="distance between the quotes, as a part of mid")] = (
+        0.001
+    )
     target_size: Annotated[float, msgspec.Meta(gt=0, description="quantity of each quote")] = 1.0
     max_position: Annotated[float, msgspec.Meta(gt=0, description="largest |position| that a quote may lead to")] = 5.0
 

@@ -47,14 +47,10 @@ class Rsi(BaseStrategy):
         self.rsi = rsi = relative_strength_index(mids)
         if rsi < params.oversold and self.position <= 0:
             confidence = min(1.0, (params.oversold - rsi) / params.oversold)
-            return Signal(
-                symbol=data.symbol, direction="LONG", confidence=confidence, size=1.0, metadata={"rsi": rsi}
-            )
+            return Signal(symbol=data.symbol, direction="LONG", confidence=confidence, size=1.0, metadata={"rsi": rsi})
         if rsi > params.overbought and self.position >= 0:
             confidence = min(1.0, (rsi - params.overbought) / (100 - params.overbought))
-            return Signal(
-                symbol=data.symbol, direction="SHORT", confidence=confidence, size=1.0, metadata={"rsi": rsi}
-            )
+            return Signal(symbol=data.symbol, direction="SHORT", confidence=confidence, size=1.0, metadata={"rsi": rsi})
         return None
 
     def get_state(self) -> dict[str, Any]:

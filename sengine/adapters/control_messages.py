@@ -14,9 +14,9 @@ from typing import Any, Final
 import orjson
 
 from sengine import __version__
+from sengine.adapters.control_risk import WorstExposure, risk_messages
 from sengine.adapters.facts import FeedFigures, GatewayFigures, ServiceFacts
 from sengine.adapters.loop_share import LoopShare
-from sengine.config.schema import ConfidenceFilter, Filter, PositionLimitFilter
 from sengine.domain.position import Position
 from sengine.engine.core import Engine
 from sengine.engine.guest import Guest
@@ -35,7 +35,7 @@ NO_STATE: Final = "none"
 async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) -> pb.Snapshot:
     """Everything there is to show."""
     engine, share = live.engine, LoopShare()
-    held, exposure = _quantities(engine), _Worst()
+    held, exposure = _quantities(engine), WorstExposure()
     strategies = [strategy_message(engine, facts, guest, held) async for guest in share.over(list(engine.roster))]
     positions = []
     async for position in share.over(list(engine.positions.positions())):
@@ -69,7 +69,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
         positions=positions,
         orders=orders,
         symbols=symbols,
-        risk=_risk(live, facts, exposure),
+        risk=risk_messages(live, facts, exposure),
         initial_capital=engine.positions.initial_capital,
         realized_pnl=total.realized,
         unrealized_pnl=total.unrealized,
@@ -285,58 +285,6 @@ def _order(working: WorkingOrder) -> pb.OpenOrder:
         timestamp_ns=order.timestamp_ns,
         strategy_ids=[part.strategy_id for part in order.contributions],
     )
-
-
-class _Worst:
-    """The largest exposure of any strategy to any symbol."""
-
-    def __init__(self) -> None:
-        self.figure = 0.0
-        self.position: Position | None = None
-
-    def see(self, figure: float, position: Position) -> None:
-        if figure > self.figure:
-            self.figure, self.position = figure, position
-
-
-def _risk(live: LiveEngine, facts: ServiceFacts, exposure: _Worst) -> list[pb.RiskCheck]:
-    """The configured checks in their order, then those that refused without being configured (the kill switch)."""
-    reasons: dict[str, dict[str, int]] = {}
-    for (check, code), count in live.filtered_counts.items():
-        reasons.setdefault(check, {})[code] = count
-    checks = []
-    for item in facts.risk.filters:
-        message = _limit(item, live.engine, exposure)
-        refused = reasons.pop(message.name, {})
-        message.refusals = sum(refused.values())
-        message.refusals_by_reason.update(refused)
-        message.bypassed = message.name in facts.risk.bypass
-        checks.append(message)
-    checks.extend(
-        pb.RiskCheck(name=name, refusals=sum(refused.values()), refusals_by_reason=refused)
-        for name, refused in reasons.items()
-    )
-    return checks
-
-
-def _limit(item: Filter, engine: Engine, exposure: _Worst) -> pb.RiskCheck:
-    """The check with its limit, and how much of it is used at most."""
-    if isinstance(item, ConfidenceFilter):
-        return pb.RiskCheck(name="confidence", limit_name="min_confidence", limit=item.min_confidence)
-    if isinstance(item, PositionLimitFilter):
-        message = pb.RiskCheck(name="position_limit", limit_name="max_position", limit=item.max_position)
-        if exposure.position is not None:
-            message.used = exposure.figure
-            message.used_by = f"{exposure.position.strategy_id} {exposure.position.symbol}"
-        return message
-    message = pb.RiskCheck(name="drawdown", limit_name="max_drawdown", limit=item.max_drawdown)
-    capital = engine.positions.initial_capital
-    for guest in engine.roster:
-        account = engine.positions.equity_of(guest.strategy_id)
-        drawdown = (account.peak - account.equity) / (capital + account.peak)
-        if not message.used_by or drawdown > message.used:
-            message.used, message.used_by = drawdown, guest.strategy_id
-    return message
 
 
 def _feed(feed: FeedFigures | None) -> pb.FeedHealth:

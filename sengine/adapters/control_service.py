@@ -169,9 +169,11 @@ class ControlService(EngineControlServicer):
     @answering
     async def KillSwitch(self, request: pb.KillSwitchRequest, context: Call) -> pb.CommandReply:
         reason = request.reason or "operator"
+        # The engine itself says so in the log, here and below.
         cancels = len(self._live.take(KillSwitch(reason)).cancels)
-        return self._done(
-            f"kill switch pulled: {reason}; no orders go out, {cancels} open orders are being cancelled", cancels
+        return pb.CommandReply(
+            message=f"kill switch pulled: {reason}; no orders go out, {cancels} open orders are being cancelled",
+            orders_to_cancel=cancels,
         )
 
     @answering
@@ -179,7 +181,7 @@ class ControlService(EngineControlServicer):
         if not self._live.engine.kill_reason:
             raise LifecycleError("the kill switch is not pulled; there is nothing to re-arm")
         self._live.take(Rearm())
-        return self._done("re-armed; orders may go out again")
+        return pb.CommandReply(message="re-armed; orders may go out again")
 
     @answering
     async def Shutdown(self, request: pb.ShutdownRequest, context: Call) -> pb.CommandReply:
@@ -233,9 +235,9 @@ class ControlService(EngineControlServicer):
                 self._last_snapshot = clock(), message
             return self._last_snapshot[1]
 
-    def _done(self, message: str, orders_to_cancel: int = 0) -> pb.CommandReply:
+    def _done(self, message: str) -> pb.CommandReply:
         self._live.say("info", message, by="operator")
-        return pb.CommandReply(message=message, orders_to_cancel=orders_to_cancel)
+        return pb.CommandReply(message=message)
 
 
 def _every(_: LogRecord) -> bool:

@@ -42,5 +42,15 @@ class OrderedConnection(Client):
             await self._error_cb(error)
 
 
+async def until_sent(connection: Client, timeout_s: int = 10) -> None:
+    """Wait until the server has seen all that was published and subscribed to so far.
+
+    ``Client.flush`` alone does not: its PING overtakes what nats-py still holds back. That is on its way by the time
+    the PONG arrives, so the second PING comes behind it. Raises ``nats.errors.Error``.
+    """
+    await connection.flush(timeout_s)
+    await connection.flush(timeout_s)
+
+
 def _ignore(_subject: bytes, _payload: bytes, _headers: bytes | None) -> None:
     pass

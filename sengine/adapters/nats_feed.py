@@ -16,7 +16,7 @@ from sengine.adapters.complaints import Complaints
 from sengine.adapters.durable_fills import pull_fills
 from sengine.adapters.feed_stats import FeedStats
 from sengine.adapters.inbox import Arrival, Inbox, Kind
-from sengine.adapters.nats_connection import OrderedConnection
+from sengine.adapters.nats_connection import OrderedConnection, until_sent
 from sengine.adapters.nats_options import connect_options
 from sengine.adapters.wire import BadMessageError, Decoder
 from sengine.clock import NS_PER_MS, NS_PER_S
@@ -307,7 +307,7 @@ class NatsFeed:
         await connection.listen(topics.bars, self._bar_arrived)
         if not self._config.fills.durable:
             await connection.listen(topics.fills, self._fill_arrived)
-        await connection.flush()
+        await until_sent(connection)
         self._subscribed(connection)
 
     def _subscribed(self, connection: OrderedConnection) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from nats.aio.client import Client
 
+from sengine.adapters.nats_connection import until_sent
 from sengine.adapters.wire import encode_bar, encode_book, encode_fill, encode_trade
 from sengine.config.schema import TopicsConfig
 from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
@@ -55,7 +56,7 @@ class Publisher:
 
     async def flush(self, timeout_s: int = 10) -> None:
         """Wait until the server has everything."""
-        await self._connection.flush(timeout_s)
+        await until_sent(self._connection, timeout_s)
 
 
 def subject_token(symbol: str) -> str:

@@ -37,9 +37,9 @@ class ServiceConfig(Section, frozen=True):
     name: Annotated[Name, Meta(description="Name of this engine in logs and metrics.")] = "strategy-engine"
     port: Annotated[Port, Meta(description="TCP port of the service.")] = 9092
     metrics_port: Annotated[Port, Meta(description="TCP port of health checks and metrics.")] = 9092
-    data_directory: Annotated[Name, Meta(description="Directory for the socket, the broker's files and the records.")] = (
-        "./data"
-    )
+    data_directory: Annotated[
+        Name, Meta(description="Directory for the socket, the broker's files and the records.")
+    ] = "./data"
 
 
 class TopicsConfig(Section, frozen=True):
@@ -62,9 +62,9 @@ class NatsFillsConfig(Section, frozen=True):
 class NatsConfig(Section, frozen=True):
     """``nats``: the message broker that market data and fills come from."""
 
-    url: Annotated[
-        Name, Meta(description="Address of the NATS server; embedded starts one beside the engine.")
-    ] = "embedded"
+    url: Annotated[Name, Meta(description="Address of the NATS server; embedded starts one beside the engine.")] = (
+        "embedded"
+    )
     topics: TopicsConfig = field(default_factory=TopicsConfig)
     fills: NatsFillsConfig = field(default_factory=NatsFillsConfig)
     user: Annotated[str, Meta(description="User name.")] = ""
@@ -239,7 +239,9 @@ class ExecutionConfig(Section, frozen=True):
     retry_for_ms: Annotated[
         NotNegative, Meta(description="After a broken connection, an order is sent again only while younger than this.")
     ] = 2000.0
-    queue_limit: Annotated[int, Meta(ge=1, description="Orders that may wait to be sent; beyond it they are rejected.")] = 1000
+    queue_limit: Annotated[
+        int, Meta(ge=1, description="Orders that may wait to be sent; beyond it they are rejected.")
+    ] = 1000
     lockstep: Annotated[
         bool, Meta(description="Wait for each market order's fills before the next tick: live results equal replay's.")
     ] = False
@@ -258,7 +260,9 @@ class ApiConfig(Section, frozen=True):
 
     listen: Annotated[
         str,
-        Meta(description="unix:/path or host:port; empty is a socket in service.data_directory that only its owner can open."),
+        Meta(
+            description="unix:/path or host:port; empty is a socket in service.data_directory that only its owner can open."
+        ),
     ] = ""
     token: Annotated[str, Meta(description="Required for host:port; better given as ${VAR}.")] = ""
     tls_cert: Annotated[str, Meta(description="Server certificate file; with tls_key it turns TLS on.")] = ""

@@ -32,7 +32,7 @@ from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
 from sengine.domain.signal import Disposition, Signal, StampedSignal
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.decisions import DecisionDesk
-from sengine.engine.guest import Guest, InvalidSignal
+from sengine.engine.guest import Guest
 from sengine.engine.latency import LatencyHistogram
 from sengine.engine.lifecycle import State
 from sengine.engine.markets import Market, bar_fault, book_fault, trade_fault
@@ -80,6 +80,7 @@ class Engine:
         self.dispositions: Counter[Disposition] = Counter()
         self.filtered_by: Counter[str] = Counter()
         self.is_shut_down = False
+        self._votes = votes
         self._desk = DecisionDesk(votes, risk, positions, self.orders, self._send, self._cancel, order_prefix)
         self._outcome = Outcome()
         """What the event at hand has led to so far; only looked at while it settles."""
@@ -136,7 +137,7 @@ class Engine:
 
     def _on_book(self, event: BookEvent) -> Outcome:
         fault = book_fault(event.book)
-        return self._on_sound_book(event) if fault is None else self._reject(fault)
+        return self._on_sound_book(event) if fault is None else self._drop(event, fault)
 
     def _on_sound_book(self, event: BookEvent) -> Outcome:
         started_ns = self._stopwatch_ns()
@@ -162,7 +163,10 @@ class Engine:
     def _on_trade(self, event: TradeEvent) -> Outcome:
         started_ns = self._stopwatch_ns()
         market = self.markets.get(event.symbol) or self._new_market(event.symbol)
-        fault = trade_fault(event) or self._admit(event, market)
+        fault = trade_fault(event)
+        if fault is not None:
+            return self._drop(event, fault)
+        fault = self._admit(event, market)
         if fault is not None:
             return self._reject(fault)
         market.last_ns = self.now_ns = event.timestamp_ns
@@ -173,7 +177,10 @@ class Engine:
     def _on_bar(self, event: BarEvent) -> Outcome:
         started_ns = self._stopwatch_ns()
         market = self.markets.get(event.symbol) or self._new_market(event.symbol)
-        fault = bar_fault(event) or self._admit(event, market)
+        fault = bar_fault(event)
+        if fault is not None:
+            return self._drop(event, fault)
+        fault = self._admit(event, market)
         if fault is not None:
             return self._reject(fault)
         market.last_ns = self.now_ns = event.timestamp_ns
@@ -187,17 +194,27 @@ class Engine:
 
     def _admit(self, event: MarketEvent, market: Market) -> str | None:
         """The reason why a sound event must be dropped, if any. A gap is counted, and drops nothing."""
+        if event.sequence != -1:
+            self._count_gap(event, market)
         if event.timestamp_ns < market.last_ns:
             return "time_backwards"
         if not market.routed:
             market.routed = self.roster.wants(market.symbol)
             if not market.routed:
                 return "no_strategy_wants_symbol"
-        if event.sequence != -1:
-            missed = market.missed(type(event), event.sequence)
-            if missed:
-                self.gaps["out_of_order" if missed < 0 else "missing"] += abs(missed)
         return None
+
+    def _count_gap(self, event: MarketEvent, market: Market) -> None:
+        missed = market.missed(type(event), event.sequence)
+        if missed:
+            self.gaps["out_of_order" if missed < 0 else "missing"] += abs(missed)
+
+    def _drop(self, event: MarketEvent, reason: str) -> Outcome:
+        """Reject an unsound event. It did arrive, so its sequence number is not missing."""
+        market = self.markets.get(event.symbol)
+        if market is not None and event.sequence != -1:
+            self._count_gap(event, market)
+        return self._reject(reason)
 
     def _reject(self, reason: str) -> Outcome:
         self.rejected[reason] += 1
@@ -224,6 +241,8 @@ class Engine:
         direct: list[StampedSignal] = []
         voting: list[StampedSignal] = []
         done_ns = started_ns
+        if self.roster.unstarted:
+            outcome = self._report_unstarted(now_ns, outcome)
         if routes:
             data = MarketData(market.symbol, now_ns, market.book, market.recent_trades, market.bar, kind)
             done_ns = stopwatch_ns()
@@ -253,6 +272,17 @@ class Engine:
             self.fold_latencies()
         return outcome
 
+    def _report_unstarted(self, now_ns: int, outcome: Outcome) -> Outcome:
+        """Pause the strategies whose constructor failed for a new symbol."""
+        if outcome is NOTHING:
+            outcome = Outcome()
+        for guest, error in self.roster.take_unstarted():
+            self._fault(guest, "exception", error, now_ns, outcome)
+            if guest.is_active:
+                self.roster.pause(guest.strategy_id, f"could not start for a new symbol: {error}")
+                outcome.notices.append(f"strategy {guest.strategy_id} paused: {guest.pause_reason}")
+        return outcome
+
     def _settle(
         self, direct: Sequence[StampedSignal], voting: Sequence[StampedSignal], now_ns: int, outcome: Outcome
     ) -> None:
@@ -263,6 +293,11 @@ class Engine:
             if settled.check:
                 self.filtered_by[settled.check] += 1
         outcome.signals.extend(results)
+        for fault in outcome.faults:
+            # One that was paused in this very event has cast its vote after it left.
+            guest = self.roster.find(fault.strategy_id)
+            if guest is None or not guest.is_active:
+                self._votes.withdraw(fault.strategy_id)
 
     def _collect(
         self, guest: Guest, result: object, data: MarketData, fresh: list[StampedSignal], outcome: Outcome
@@ -272,7 +307,8 @@ class Engine:
         for signal in signals:
             try:
                 stamped = guest.stamp(signal, data, self._signal_sequence + 1)
-            except InvalidSignal as error:
+            # Reading what strategy code made can raise anything: arrays for numbers, numbers beyond any float.
+            except (Exception, SystemExit) as error:
                 kind = "invalid_signal" if isinstance(signal, Signal) else "bad_return"
                 self._fault(guest, kind, error, data.timestamp_ns, outcome)
                 continue
@@ -304,6 +340,8 @@ class Engine:
             self._take_reports(self._venue.submit(order, touch, self.now_ns), outcome)
 
     def _cancel(self, order_id: str) -> None:
+        if not self.orders.ask_to_cancel(order_id):
+            return
         self._outcome.cancels.append(order_id)
         if self._venue is not None:
             self._take_reports(self._venue.cancel(order_id, self.now_ns), self._outcome)

@@ -13,7 +13,6 @@ from sengine.engine.positions import PositionTracker
 from sengine.engine.risk import RiskPipeline
 from sengine.engine.risk_checks import ProposedContribution, Refusal
 
-
 # Members of an Enum are looked up through a descriptor; on the signal's way that shows.
 _LONG: Final = Direction.LONG
 _SHORT: Final = Direction.SHORT
@@ -99,9 +98,7 @@ class DecisionDesk:
             self._order(symbol, [each for each in accepted if each[1].quantity > 0.0], now_ns, results)
             self._order(symbol, [each for each in accepted if each[1].quantity < 0.0], now_ns, results)
 
-    def _order(
-        self, symbol: str, accepted: Sequence[_Accepted], now_ns: int, results: list[SignalResult]
-    ) -> None:
+    def _order(self, symbol: str, accepted: Sequence[_Accepted], now_ns: int, results: list[SignalResult]) -> None:
         """Sum contributions of one side into one market order."""
         if not accepted:
             return

@@ -81,12 +81,14 @@ class Guest:
         self._reset_after_ns = reset_after_ns
         self._fault_times_ns: deque[int] = deque(maxlen=max_errors)
         self._spare: BaseStrategy | None = None
+        self._reloaded: tuple[Any, dict[str, Any]] | None = None
 
     def load(self) -> None:
         """UNLOADED to INITIALIZED. Raises what making the first instance raises; the guest is then UNLOADED again."""
         self.lifecycle.to(State.LOADING)
         try:
             self._spare = self.spec.create()
+            self.config = self.spec.prepare(dict(self.spec.config))[1]
         except BaseException:
             self.lifecycle.to(State.UNLOADED)
             raise
@@ -104,8 +106,16 @@ class Guest:
         key = symbol if self.spec.one_instance_per_symbol else ANY_SYMBOL
         instance = self.instances.get(key)
         if instance is None:
-            instance, self._spare = self._spare or self.spec.create(), None
+            instance, self._spare = self._spare or self._new_instance(), None
             self.instances[key] = instance
+        return instance
+
+    def _new_instance(self) -> BaseStrategy:
+        """One more instance, with the parameters in force now."""
+        instance = self.spec.create()
+        if self._reloaded is not None:
+            instance.params = self._reloaded[0]
+            instance.hot_reload(self._reloaded[1])
         return instance
 
     def all_instances(self) -> Sequence[BaseStrategy]:
@@ -169,13 +179,14 @@ class Guest:
                 instance.hot_reload(self.config)
             raise
         self.config = prepared[1]
+        self._reloaded = prepared
 
     def fault(self, kind: str, error: BaseException, timestamp_ns: int) -> StrategyFault:
         """Count an error against this strategy and say where in its file it was."""
         fault = StrategyFault(
             self.strategy_id,
             kind,
-            str(error) if isinstance(error, InvalidSignal) else f"{type(error).__name__}: {error}",
+            describe_error(error),
             self._where(error),
             timestamp_ns,
             "".join(traceback.format_exception(error)),
@@ -202,6 +213,15 @@ class Guest:
             if frame.filename == self.spec.source:
                 return f"{frame.filename}:{frame.lineno}"
         return self.spec.source
+
+
+def describe_error(error: BaseException) -> str:
+    """The error's type and message; the message alone where the engine itself wrote it."""
+    try:
+        text = str(error)
+    except Exception:
+        text = "its message cannot be shown"
+    return text if isinstance(error, InvalidSignal) else f"{type(error).__name__}: {text}"
 
 
 def _number(name: str, value: object) -> float:

@@ -125,9 +125,7 @@ class Market:
             self._bar_start_ns = start_ns
             self.bar = OHLCV(price, price, price, price, event.quantity)
         else:
-            self.bar = OHLCV(
-                bar.open, max(bar.high, price), min(bar.low, price), price, bar.volume + event.quantity
-            )
+            self.bar = OHLCV(bar.open, max(bar.high, price), min(bar.low, price), price, bar.volume + event.quantity)
 
     def take_bar(self, event: BarEvent) -> None:
         """Make a published bar the current one. A symbol without a book is priced at its close."""

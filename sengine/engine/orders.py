@@ -24,6 +24,8 @@ class WorkingOrder(msgspec.Struct):
     order: Order
     filled: float = 0.0
     fills: int = 0
+    is_cancelling: bool = False
+    """Its cancellation was asked for; it may still fill until that is confirmed."""
 
     @property
     def remaining(self) -> float:
@@ -100,6 +102,14 @@ class OrderTracker:
             for part in working.order.contributions:
                 self._by_owner[part.strategy_id, working.order.symbol].pop(order_id, None)
         return working
+
+    def ask_to_cancel(self, order_id: str) -> bool:
+        """Whether the cancellation of this order has to be asked for: it is open, and nobody has asked yet."""
+        working = self._open.get(order_id)
+        if working is None or working.is_cancelling:
+            return False
+        working.is_cancelling = True
+        return True
 
     def open_orders(self) -> Iterable[WorkingOrder]:
         """All orders in flight, oldest first."""

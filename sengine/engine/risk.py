@@ -27,7 +27,9 @@ class RiskPipeline:
         self._contribution_checks = [
             (check.name, check.review) for check in contribution_checks if check.name not in self.bypass
         ]
-        self._order_checks = [(check.name, check.review_order) for check in order_checks if check.name not in self.bypass]
+        self._order_checks = [
+            (check.name, check.review_order) for check in order_checks if check.name not in self.bypass
+        ]
 
     def review(self, proposal: ProposedContribution, view: RiskView) -> Refusal | None:
         """The first refusal of a contribution, or ``None`` when all checks let it pass."""

@@ -77,7 +77,7 @@ class ConfidenceCheck:
     def __init__(self, min_confidence: float) -> None:
         self.min_confidence = min_confidence
 
-    def review(self, proposal: ProposedContribution, view: RiskView) -> Refusal | None:  # noqa: ARG002
+    def review(self, proposal: ProposedContribution, view: RiskView) -> Refusal | None:
         if proposal.confidence >= self.min_confidence:
             return None
         return Refusal(
@@ -95,7 +95,7 @@ class PositionLimitCheck:
     def __init__(self, max_position: float) -> None:
         self.max_position = max_position
 
-    def review(self, proposal: ProposedContribution, view: RiskView) -> Refusal | None:  # noqa: ARG002
+    def review(self, proposal: ProposedContribution, view: RiskView) -> Refusal | None:
         after = proposal.position + proposal.quantity
         if abs(after) <= self.max_position or proposal.reduces:
             return None

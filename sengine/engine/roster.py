@@ -28,6 +28,7 @@ class Roster:
         self._guests: dict[str, Guest] = {}
         self.routes: dict[DataKind, dict[str, Sequence[Route]]] = {kind: {} for kind in DataKind}
         """Who is called, by kind and symbol; emptied in place when that changes, filled by ``routes_for``."""
+        self.unstarted: list[tuple[Guest, BaseException]] = []
         self._max_errors = max_errors
         self._reset_after_ns = reset_after_ns
         self._on_leave = on_leave
@@ -120,11 +121,25 @@ class Roster:
         routes = self.routes[kind].get(symbol)
         if routes is None:
             routes = self.routes[kind][symbol] = [
-                (guest, guest.instance_for(symbol).on_tick)
+                (guest, on_tick)
                 for guest in self._guests.values()
                 if guest.is_active and guest.wants(symbol) and kind in guest.spec.kinds
+                if (on_tick := self._started(guest, symbol)) is not None
             ]
         return routes
+
+    def _started(self, guest: Guest, symbol: str) -> Callable[[MarketData], object] | None:
+        """``on_tick`` of the instance for ``symbol``; where making it fails, that is noted and there is none."""
+        try:
+            return guest.instance_for(symbol).on_tick
+        except (Exception, SystemExit) as error:
+            self.unstarted.append((guest, error))
+            return None
+
+    def take_unstarted(self) -> Sequence[tuple[Guest, BaseException]]:
+        """Strategies that could not be made for a new symbol since the last call, and why."""
+        unstarted, self.unstarted = self.unstarted, []
+        return unstarted
 
     def _forget_routes(self) -> None:
         for routes in self.routes.values():

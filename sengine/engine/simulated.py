@@ -76,7 +76,8 @@ class SimulatedVenue:
         if resting is None:
             return ()
         if self._latency_ns:
-            resting.cancel_ns = now_ns + self._latency_ns
+            if resting.cancel_ns is None:
+                resting.cancel_ns = now_ns + self._latency_ns
             return ()
         return (self._cancelled(resting, now_ns),)
 

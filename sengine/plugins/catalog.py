@@ -24,7 +24,11 @@ class Catalog:
             if not folder.is_dir():
                 continue
             for path in sorted(folder.iterdir()):
-                if path.suffix == ".py" and not path.name.startswith(("_", ".", "test_")) and path.name != "conftest.py":
+                if (
+                    path.suffix == ".py"
+                    and not path.name.startswith(("_", ".", "test_"))
+                    and path.name != "conftest.py"
+                ):
                     found.setdefault(path.stem, path)
         return found
 

@@ -17,11 +17,13 @@ def write_template(name: str, directory: Path) -> tuple[Path, Path]:
     """
     if not name.isidentifier() or keyword.iskeyword(name) or not name.isascii():
         raise DataError(f'expected a strategy name of letters, digits and underscores, got "{name}"')
+    if name.startswith(("_", "test_")) or name == "conftest":
+        raise DataError(f'"{name}.py" would be left out as a private file or a test; choose another name')
     strategy, test = directory / f"{name}.py", directory / f"test_{name}.py"
     for path in (strategy, test):
         if path.exists():
             raise DataError(f"{path} exists already; remove it or choose another name")
-    words = {"name": name, "class_name": "".join(part.capitalize() for part in name.split("_")) or "Strategy"}
+    words = {"name": name, "class_name": "".join(part.capitalize() for part in name.split("_")) + "Strategy"}
     templates = resource_path("configs", "templates")
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -18,10 +18,10 @@ MS = 1_000_000
 
 
 @pytest.fixture(scope="session", autouse=True)
-async def one_loop() -> AsyncIterator[None]:
+async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
     """Keep one event loop for all async tests from here on, as the program has one: gRPC reports what it finishes late
     to the loop it began on, and a test would fail for that loop being closed."""
-    yield
+    yield  # noqa: PT022 -- the loop lives as long as a fixture on it is open
 
 
 class RecordingHub:

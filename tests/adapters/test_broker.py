@@ -100,7 +100,7 @@ async def test_behind_a_guard_it_works_the_same(tmp_path: Path) -> None:
         assert await round_trip(broker.url) == b"and back"
     finally:
         await broker.stop()
-    with pytest.raises(OSError, match="refused|Connect call failed"):
+    with pytest.raises(OSError, match=r"Connect call failed"):
         await asyncio.open_connection("127.0.0.1", broker.port)
 
 

@@ -187,7 +187,9 @@ async def test_reflection_lists_the_services(tmp_path: Path) -> None:
     ):
         stub = reflection_pb2_grpc.ServerReflectionStub(channel)
         request = reflection_pb2.ServerReflectionRequest(list_services="")
-        answer = await anext(aiter(stub.ServerReflectionInfo(iter([request]))))
+        call = stub.ServerReflectionInfo(iter([request]))
+        answer = await anext(aiter(call))
+        call.cancel()
         names = {service.name for service in answer.list_services_response.service}
     assert names == {
         "sengine.engine.v1.EngineControl",

@@ -217,14 +217,6 @@ async def test_stopping_says_what_is_not_known(gateways: Gateways, hub: Recordin
 
 
 @pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
-    server = EmbeddedBroker(tmp_path / "nats")
-    await server.start()
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
 async def client(broker: EmbeddedBroker, hub: RecordingHub) -> AsyncIterator[nats.NATS]:
     """A connection whose fills go to the hub."""
     connection = await nats.connect(broker.url)

@@ -290,14 +290,6 @@ def test_journal_that_is_something_else_is_refused_with_its_line(tmp_path: Path)
 
 
 @pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
-    server = EmbeddedBroker(tmp_path / "nats")
-    await server.start()
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
 async def client(broker: EmbeddedBroker) -> AsyncIterator[Client]:
     connection = await nats.connect(broker.url, reconnect_time_wait=0.05, max_reconnect_attempts=-1)
     yield connection

@@ -25,7 +25,13 @@ def figure(_figures: dict[str, Any], request: pytest.FixtureRequest) -> Callable
     """``figure(name, value, unit, at_most=...)`` or ``at_least=...`` records a row and fails when the target is missed."""
 
     def record(
-        name: str, value: float, unit: str, *, at_most: float | None = None, at_least: float | None = None, note: str = ""
+        name: str,
+        value: float,
+        unit: str,
+        *,
+        at_most: float | None = None,
+        at_least: float | None = None,
+        note: str = "",
     ) -> None:
         bound = f"<= {at_most:g}" if at_most is not None else f">= {at_least:g}" if at_least is not None else ""
         file = Path(request.node.fspath).name

@@ -1,4 +1,4 @@
-"""Runs ``sengine`` in this process, each test in a folder of its own; a real process is for what only a process shows."""
+"""Runs ``sengine`` in this process, each test in a folder of its own; a real process is for what only that shows."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import orjson
-import pytest
 
 from sengine.adapters.control import ControlServer
 from sengine.config.schema import ApiConfig
@@ -112,8 +111,6 @@ async def test_the_token_comes_from_the_environment_or_the_option(tmp_path: Path
     assert "wants a token, and it is missing; give --token or set SENGINE_API_TOKEN" in results[0][2]
 
 
-@pytest.mark.parametrize("address", ["nonsense", "localhost:99999"])
-async def test_a_bad_address_is_bad_usage(address: str) -> None:
-    code, _, err = await sengine("status", "--address", address)
-    assert code == 2
-    assert err == f'sengine: --address: expected unix:/path or host:port, got "{address}"\n'
+async def test_a_bad_address_is_bad_usage() -> None:
+    code, _, err = await sengine("status", "--address", "nonsense")
+    assert (code, err) == (2, 'sengine: --address: expected unix:/path or host:port, got "nonsense"\n')

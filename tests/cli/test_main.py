@@ -69,7 +69,9 @@ def test_the_help_of_a_command_shows_an_example_that_fits_the_terminal(run: Run,
     ran = run(*command, flag)
     assert (ran.code, ran.err) == (0, "")
     assert "Example" in ran.out
-    (example, *_) = [line for line in ran.out.splitlines() if f" sengine {' '.join(command)}" in line and "Us" not in line]
+    (example, *_) = [
+        line for line in ran.out.splitlines() if f" sengine {' '.join(command)}" in line and "Us" not in line
+    ]
     assert "[" not in example
     assert max(map(len, ran.out.splitlines())) <= 80
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sengine.domain.signal import Direction, StampedSignal
@@ -33,18 +33,21 @@ def cast(*ballot: tuple[str, float]) -> list[StampedSignal]:
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+@settings(max_examples=40)
 @given(data=st.data(), votes=ballots)
 def test_the_order_of_votes_never_matters(method, data: st.DataObject, votes: list[StampedSignal]) -> None:
     assert method(data.draw(st.permutations(votes))) == method(votes)
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+@settings(max_examples=40)
 @given(votes=ballots)
 def test_confidence_is_from_0_to_1(method, votes: list[StampedSignal]) -> None:
     assert 0.0 <= method(votes).confidence <= 1.0
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+@settings(max_examples=40)
 @given(votes=ballots)
 def test_a_decision_has_a_direction_that_the_method_can_reach(method, votes: list[StampedSignal]) -> None:
     reachable = {each.direction for each in votes} | {NONE}

@@ -114,14 +114,12 @@ def test_nonsense_is_an_error_of_the_strategy_and_goes_no_further(answer: object
         pytest.param(UnspeakableError(), id="exception that cannot be shown"),
     ],
 )
-@pytest.mark.xfail(strict=True, reason="the engine raises what reading the strategy's answer raises")
 def test_no_answer_of_a_strategy_makes_the_engine_raise(answer: object) -> None:
     engine = engine_with(Actor("a", answer))
     (fault,) = engine.process(quote(1)).faults
     assert fault.strategy_id == "a"
 
 
-@pytest.mark.xfail(strict=True, reason="an instance is made while routes are built, outside of the guarded call")
 def test_a_constructor_that_fails_for_the_second_symbol_is_contained() -> None:
     actor = Actor("a")
     spec, made = actor.spec, []
@@ -203,9 +201,6 @@ def test_a_strategy_that_pauses_itself_by_errors_loses_its_vote() -> None:
     assert endings(engine.process(quote(3))) == [("other", Disposition.PASSED)]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a signal beside the error that pauses its strategy is cast after the withdrawal"
-)
 def test_a_paused_strategy_has_no_vote_even_if_it_signalled_in_the_event_that_paused_it() -> None:
     votes = VoteBook("weighted_average", ns(5))
     engine = engine_with(Actor("a", [long(), "nonsense"]), votes=votes, max_errors=1)

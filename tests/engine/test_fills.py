@@ -6,7 +6,7 @@ import pytest
 
 from sengine.domain.events import PauseStrategy, UnloadStrategy
 from sengine.domain.order import OrderStatus, OrderUpdate
-from tests.engine.conftest import Actor, close, engine_with, fill, long, ns, quote, simulated_engine
+from tests.engine.conftest import Actor, close, engine_with, fill, long, ns, quote, short, simulated_engine
 
 
 def in_flight_engine(*actors: Actor):
@@ -50,6 +50,15 @@ def test_all_shares_are_booked_before_the_first_strategy_hears_of_its_own() -> N
     first.on_fill = lambda share: seen.append(engine.positions.quantity("b", "BTC"))
     engine.process(fill("1", 2.0))
     assert seen == [1.0]
+
+
+def test_a_strategy_is_flat_when_its_books_are() -> None:
+    actor = Actor("a", long(size=0.1), long(size=0.2), short(size=0.3))
+    engine = simulated_engine(actor)
+    for at_s in (1, 2, 3):
+        engine.process(quote(at_s))
+    assert engine.positions.quantity("a", "BTC") == 0.0
+    assert actor.instances[0].position == 0.0
 
 
 def test_a_fill_tells_what_it_realized_before_commission() -> None:

@@ -24,13 +24,6 @@ happenings = st.lists(
 )
 ONE_OF_TWO_IS_CLOSED = [("a", "BTC", 1, 100, 0), ("a", "ETH", 1, 10, 0), ("BTC", 70), ("a", "ETH", -1, 30, 0)]
 CANCEL_OUT = [("a", "BTC", 1, 100, 0), ("b", "BTC", -1, 100, 0), ("BTC", 150)]
-forgets_the_rest = pytest.mark.xfail(
-    strict=True, reason="a position that closes sets its account's unrealized P&L to 0 while another one is open"
-)
-forgets_all = pytest.mark.xfail(
-    strict=True,
-    reason="marking a symbol that nobody holds sets the total's unrealized P&L to 0 when one position is open",
-)
 
 
 def bought(tracker: PositionTracker, quantity: float, price: float, name: str = "a", symbol: str = "BTC") -> None:
@@ -89,7 +82,6 @@ def test_the_sum_of_all_positions_is_the_cash_flows_plus_what_is_held(sequence: 
         assert position.quantity == exact.held[position.strategy_id, position.symbol]
 
 
-@forgets_the_rest
 @example(ONE_OF_TWO_IS_CLOSED)
 @given(happenings)
 def test_the_account_of_a_strategy_is_the_sum_of_its_positions(sequence: list[tuple]) -> None:
@@ -99,7 +91,6 @@ def test_the_account_of_a_strategy_is_the_sum_of_its_positions(sequence: list[tu
     assert tracker.total.equity == pytest.approx(float(exact.equity("ab")), rel=1e-9, abs=1e-4)
 
 
-@forgets_the_rest
 @example(ONE_OF_TWO_IS_CLOSED)
 @given(happenings)
 def test_the_peak_of_a_strategy_is_the_running_maximum_of_its_equity(sequence: list[tuple]) -> None:
@@ -108,7 +99,6 @@ def test_the_peak_of_a_strategy_is_the_running_maximum_of_its_equity(sequence: l
         assert tracker.equity_of(name).peak == pytest.approx(float(exact.peaks[name]), rel=1e-9, abs=1e-4)
 
 
-@forgets_the_rest
 @example(ONE_OF_TWO_IS_CLOSED)
 @example(CANCEL_OUT)
 @given(happenings)
@@ -117,7 +107,6 @@ def test_the_peak_of_all_together_is_the_running_maximum_of_their_equity(sequenc
     assert tracker.total.peak == pytest.approx(float(exact.peaks["total"]), rel=1e-9, abs=1e-4)
 
 
-@forgets_the_rest
 def test_closing_one_of_two_positions_keeps_the_unrealized_pnl_of_the_other() -> None:
     tracker = PositionTracker(100_000.0)
     bought(tracker, 1.0, 100.0, symbol="BTC")
@@ -128,7 +117,6 @@ def test_closing_one_of_two_positions_keeps_the_unrealized_pnl_of_the_other() ->
     assert tracker.total.unrealized == -30.0
 
 
-@forgets_all
 def test_marking_a_symbol_that_nobody_holds_changes_nothing() -> None:
     tracker = PositionTracker(100_000.0)
     bought(tracker, 1.0, 100.0, symbol="BTC")

@@ -165,7 +165,7 @@ def run(setting: Setting, events: list[tuple[MarketEvent, tuple]]) -> Run:
     return result
 
 
-@settings(max_examples=75)
+@settings(max_examples=60)
 @given(settings_of_an_engine, happenings)
 def test_counts_books_and_orders_agree_whatever_happens(setting: Setting, happened: list[tuple]) -> None:
     events = events_of(happened)

@@ -119,9 +119,6 @@ def test_a_reload_ends_in_the_state_that_it_began_in(paused: bool) -> None:
     assert engine.roster.get("a").lifecycle.state is before
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the way back hands hot_reload the configuration as written, without its defaults"
-)
 def test_a_failure_goes_back_to_defaults_that_were_never_written_down() -> None:
     engine, maker = running({})
     (fault,) = engine.process(ReloadParameters("a", {"high": -1})).faults
@@ -129,7 +126,6 @@ def test_a_failure_goes_back_to_defaults_that_were_never_written_down() -> None:
     assert in_force(maker) == [(5, 5)]
 
 
-@pytest.mark.xfail(strict=True, reason="an instance made after a reload is configured as before it")
 def test_a_symbol_that_comes_after_a_reload_runs_with_the_new_parameters() -> None:
     engine, maker = running({"high": 3})
     engine.process(ReloadParameters("a", {"high": 9}))

@@ -9,6 +9,7 @@ from sengine.domain.signal import Disposition
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.lifecycle import State
 from sengine.engine.outcome import NOTHING
+from sengine.engine.roster import LoadStrategy
 from sengine.errors import EngineError, LifecycleError
 from tests.engine.conftest import Actor, endings, engine_with, long, ns, quote, short, simulated_engine
 
@@ -63,6 +64,17 @@ def test_a_strategy_loaded_between_two_events_is_called_for_the_next() -> None:
     engine.process(quote(2))
     assert engine.process(quote(2, symbol="ETH")).rejected == ""
     assert [data.symbol for data in late.seen] == ["BTC", "ETH"]
+
+
+def test_loading_is_a_command_in_the_stream_of_events() -> None:
+    actor = Actor("late")
+    engine = engine_with()
+    assert engine.process(quote(1)).rejected == "no_strategy_wants_symbol"
+    assert engine.process(LoadStrategy(actor.spec)) is NOTHING
+    assert engine.process(quote(2)).rejected == ""
+    assert (state_of(engine, "late"), len(actor.seen)) == (State.ACTIVE, 1)
+    with pytest.raises(LifecycleError, match="already loaded"):
+        engine.process(LoadStrategy(actor.spec))
 
 
 def test_a_taken_id_is_refused_and_the_strategy_there_stays() -> None:

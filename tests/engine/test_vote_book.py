@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sengine.domain.signal import Direction
@@ -75,6 +75,7 @@ def test_a_strategy_that_leaves_takes_its_votes_on_all_symbols_along() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
+@settings(max_examples=40)
 @given(
     cast=st.lists(
         st.tuples(

@@ -132,6 +132,21 @@ def test_the_position_limit_counts_what_is_in_flight() -> None:
     assert endings(engine.process(quote(2))) == [("a", FILTERED)]
 
 
+def test_the_position_limit_is_for_each_strategy_and_symbol() -> None:
+    engine = engine_with(
+        Actor("a", *[long(size=6.0)] * 2), Actor("b", long(size=6.0)), checks=[PositionLimitCheck(10.0)]
+    )
+    assert endings(engine.process(quote(1, symbol="BTC"))) == [("a", PASSED), ("b", PASSED)]
+    assert endings(engine.process(quote(1, symbol="ETH"))) == [("a", PASSED)]
+
+
+def test_the_drawdown_of_one_strategy_does_not_stop_another() -> None:
+    loser, other = Actor("loser", long(size=10.0), long()), Actor("other", None, long())
+    engine = simulated_engine(loser, other, checks=[DrawdownCheck(0.2)], capital=1_000.0)
+    engine.process(quote(1, 99.0, 101.0))
+    assert endings(engine.process(quote(2, 74.0, 76.0))) == [("loser", FILTERED), ("other", PASSED)]
+
+
 def test_the_drawdown_check_stops_a_strategy_that_lost_too_much_and_lets_it_reduce() -> None:
     actor = Actor("a", long(size=10.0), None, long(), close())
     engine = simulated_engine(actor, checks=[DrawdownCheck(0.2)], capital=1_000.0)

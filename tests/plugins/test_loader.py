@@ -87,6 +87,11 @@ def test_a_file_that_cannot_be_read_is_a_plugin_error(tmp_path: Path) -> None:
     assert "cannot be read" in refusal(tmp_path)
 
 
+def test_a_file_of_another_kind_is_refused(write) -> None:
+    path = write("hello", "notes.txt")
+    assert refusal(path) == f"{path}: is not a Python file"
+
+
 def test_a_failed_import_leaves_no_module_behind(write) -> None:
     before = set(sys.modules)
     refusal(write("import no_such_module_at_all\n"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sengine.errors import SengineError
@@ -57,6 +57,7 @@ def test_the_defaults_are_five_and_twenty() -> None:
 # fsum(window) / n rounds twice, so that only windows whose ratio is a power of two are sure to agree on a flat
 # market: 5 and 20 do, 3 and 7 do not. The formula is what binds (semantics, section 8).
 @pytest.mark.parametrize("windows", [(5, 20), (3, 12), (7, 14), (10, 20)])
+@settings(max_examples=30)
 @given(st.floats(0.01, 1e6))
 def test_a_flat_market_gives_no_phantom_crossover(windows: tuple[int, int], mid: float) -> None:
     short_window, long_window = windows
