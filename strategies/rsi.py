@@ -6,6 +6,7 @@ Wilder's index). No loss at all gives 100.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import fsum
 from typing import Annotated, Any
 
@@ -60,7 +61,7 @@ class Rsi(BaseStrategy):
 def relative_strength_index(mids: list[float]) -> float:
     """RSI, 0 to 100, over all differences of ``mids``."""
     period = len(mids) - 1
-    changes = [after - before for before, after in zip(mids, mids[1:], strict=False)]
+    changes = [after - before for before, after in pairwise(mids)]
     mean_gain = fsum(change for change in changes if change > 0) / period
     mean_loss = fsum(-change for change in changes if change < 0) / period
     if mean_loss == 0:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
+from typing import Final
 
+import nats.errors
 from nats.aio.client import Client
+
+_CLOSE_S: Final = 2.0
 
 OnMessage = Callable[[bytes, bytes, bytes | None], None]
 """Takes subject, payload and raw headers; must not raise, and must not take long."""
@@ -30,6 +36,11 @@ class OrderedConnection(Client):
     def listen_no_more(self) -> None:
         """Ignore what still arrives for the listeners."""
         self._listeners = dict.fromkeys(self._listeners, _ignore)
+
+    async def close_soon(self) -> None:
+        """Close, and do not wait long for a server that does not answer."""
+        with contextlib.suppress(TimeoutError, OSError, nats.errors.Error):
+            await asyncio.wait_for(self.close(), _CLOSE_S)
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         on_message = self._listeners.get(sid)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Mapping
 from time import perf_counter_ns, time_ns
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import nats.errors
 
@@ -17,12 +15,11 @@ from sengine.adapters.durable_fills import pull_fills
 from sengine.adapters.feed_stats import FeedStats
 from sengine.adapters.inbox import Arrival, Inbox, Kind
 from sengine.adapters.nats_connection import OrderedConnection, until_sent
-from sengine.adapters.nats_options import connect_options
+from sengine.adapters.nats_options import connect_options, server_urls, without_login
 from sengine.adapters.wire import BadMessageError, Decoder
 from sengine.clock import NS_PER_MS, NS_PER_S
 from sengine.config.schema import NatsConfig
 from sengine.engine.outcome import Outcome
-from sengine.errors import ConfigError
 from sengine.live import LiveEngine
 
 # How long a backlog may keep the loop to itself before others get their turn.
@@ -34,9 +31,7 @@ _MAX_HEADER_BYTES: Final = 4096
 _FIRST_WAIT_S: Final = 0.05
 _LONGEST_WAIT_S: Final = 2.0
 _PING_S: Final = 10
-_CLOSE_S: Final = 2.0
 _CONTENT_TYPE: Final = re.compile(rb"\ncontent-type[ \t]*:[ \t]*([^\r\n]{0,64})", re.IGNORECASE)
-_SCHEMES: Final = ("nats", "tls", "ws", "wss")
 
 
 class NatsFeed:
@@ -44,6 +39,8 @@ class NatsFeed:
 
     Market data is taken in the order of arrival across all subjects; fills are taken at once, before market data that
     waits. With ``lockstep``, the next tick waits until the market orders of the last one are filled.
+
+    ``url`` is one address or several with commas between them. Raises ``ConfigError`` when it cannot be one.
     """
 
     def __init__(
@@ -57,7 +54,7 @@ class NatsFeed:
         lockstep_timeout_s: float = 5.0,
     ) -> None:
         self._config = config
-        self._servers = [server.strip() for server in url.split(",")]
+        self._servers = server_urls(url)
         self._live = live
         self.stats = stats or FeedStats()
         self._lockstep = lockstep
@@ -86,11 +83,9 @@ class NatsFeed:
     async def start(self) -> None:
         """Begin to connect, and keep connected, in the background; an absent broker is waited for.
 
-        Raises ``ConfigError`` when the address or the means to log in cannot be right.
+        Raises ``ConfigError`` when the means to log in cannot be right.
         """
         options = connect_options(self._config)
-        for server in self._servers:
-            _check_url(server)
         self._loop = asyncio.get_running_loop()
         self.stats.pending_messages = lambda: self._inbox.waiting
         self.stats.state = "reconnecting"
@@ -118,7 +113,7 @@ class NatsFeed:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if connection is not None:
-            await _close(connection)
+            await connection.close_soon()
         while self._inbox.take() is not None:
             self.stats.dropped += 1
         self.stats.state = "disconnected"
@@ -264,7 +259,7 @@ class NatsFeed:
             except (nats.errors.Error, OSError, ValueError) as error:
                 self._trouble(error)
             self._lost()
-            await _close(connection)
+            await connection.close_soon()
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
@@ -331,8 +326,8 @@ class NatsFeed:
             return
         self.stats.state = "connected"
         self._connected.set()
-        url = self._connection.connected_url
-        self._live.say("info", "connected to NATS", server=url.netloc.rpartition("@")[2] if url is not None else "")
+        server = self._connection.connected_url
+        self._live.say("info", "connected to NATS", server=without_login(server.netloc) if server is not None else "")
 
     def _lost(self) -> None:
         if self.stats.state == "connected":
@@ -344,24 +339,8 @@ class NatsFeed:
         self._complain(
             type(error).__name__,
             "NATS: " + (str(error) or type(error).__name__),
-            servers=", ".join(server.rpartition("@")[2] for server in self._servers),
+            servers=", ".join(without_login(server) for server in self._servers),
         )
-
-
-async def _close(connection: OrderedConnection) -> None:
-    with contextlib.suppress(TimeoutError, OSError, nats.errors.Error):
-        await asyncio.wait_for(connection.close(), _CLOSE_S)
-
-
-def _check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in _SCHEMES and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        sound = False
-    if not sound:
-        shown = url.rpartition("@")[2]
-        raise ConfigError([f'nats.url: expected "embedded" or an address like nats://127.0.0.1:4222, got "{shown}"'])
 
 
 def _shown(subject: bytes) -> str:

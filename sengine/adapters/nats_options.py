@@ -4,10 +4,40 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from sengine.config.schema import NatsConfig
 from sengine.errors import ConfigError
+
+_SCHEMES: Final = ("nats", "tls", "ws", "wss")
+
+
+def server_urls(url: str) -> list[str]:
+    """The addresses in ``nats.url``, which may be several with commas between them. Raises ``ConfigError``."""
+    servers = [server.strip() for server in url.split(",")]
+    mistakes = [
+        f'nats.url: expected "embedded" or an address like nats://127.0.0.1:4222, got "{without_login(server)}"'
+        for server in servers
+        if not _is_address(server)
+    ]
+    if mistakes:
+        raise ConfigError(mistakes)
+    return servers
+
+
+def without_login(url: str) -> str:
+    """An address as it may be shown: without user, password and token."""
+    scheme, separator, rest = url.rpartition("://")
+    return scheme + separator + rest.rpartition("@")[2]
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in _SCHEMES and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
 
 
 def connect_options(config: NatsConfig) -> dict[str, Any]:

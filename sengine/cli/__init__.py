@@ -15,9 +15,11 @@ from sengine.cli import control
 from sengine.cli.broker import broker
 from sengine.cli.config import config_app
 from sengine.cli.console import escape_unprintable, settle_output
+from sengine.cli.demo import demo
 from sengine.cli.paper import paper
 from sengine.cli.publish import publish, simulate
 from sengine.cli.replay import replay
+from sengine.cli.run import run as run_engine
 from sengine.cli.sample import sample
 from sengine.cli.strategies import strategies_app
 from sengine.errors import ConfigError, DataError, PluginError, SengineError
@@ -29,6 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(demo)
+app.command("run")(run_engine)
 app.command()(paper)
 app.command()(replay)
 app.command()(sample)

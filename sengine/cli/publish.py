@@ -39,6 +39,7 @@ def publish(
     from replay.feed import open_feed
     from replay.merge import merge_feeds
     from sengine.adapters.children import watch_parent
+    from sengine.adapters.nats_options import without_login
 
     pace = _pace(speed)
     rejected = [0]
@@ -57,7 +58,7 @@ def publish(
         for feed in feeds:
             feed.close()
     bad = f"; {rejected[0]} bad rows left out" if rejected[0] else ""
-    typer.echo(f"published {published} events to {_without_password(url)}{bad}")
+    typer.echo(f"published {published} events to {without_login(url)}{bad}")
 
 
 def simulate(
@@ -73,13 +74,14 @@ def simulate(
 
     from replay.synthetic import generate_quotes
     from sengine.adapters.children import watch_parent
+    from sengine.adapters.nats_options import without_login
 
     names = [symbol.strip() for symbol in symbols.split(",")]
     quotes = generate_quotes(None, names, seed)
     if die_with_parent:
         watch_parent()
     published = uvloop.run(_simulate(quotes, url, rate, seconds))
-    typer.echo(f"published {published} quotes of {', '.join(names)} to {_without_password(url)}")
+    typer.echo(f"published {published} quotes of {', '.join(names)} to {without_login(url)}")
 
 
 async def _publish(events: Iterable[MarketEvent], url: str, pace: float) -> int:
@@ -152,15 +154,16 @@ async def _connected(url: str) -> AsyncIterator[Client]:
     import nats
     import nats.errors
 
+    from sengine.adapters.nats_options import server_urls, without_login
     from sengine.errors import EngineError
 
     async def ignore(_error: Exception) -> None:
         """nats-py reports what it then repairs; what it cannot repair is raised where it matters."""
 
-    shown = _without_password(url)
+    shown = without_login(url)
     try:
         connection = await nats.connect(
-            url,
+            server_urls(url),
             name="sengine-publish",
             error_cb=ignore,
             connect_timeout=3,
@@ -212,8 +215,3 @@ def _pace(speed: str) -> float:
     if not 0.0 < pace < 1e9:
         raise typer.BadParameter(f"expected a factor like 1x or 10x, or max, got {speed}", param_hint="--speed")
     return pace
-
-
-def _without_password(url: str) -> str:
-    scheme, separator, rest = url.rpartition("://")
-    return scheme + separator + rest.rpartition("@")[2]

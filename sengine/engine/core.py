@@ -32,18 +32,20 @@ from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
 from sengine.domain.signal import Disposition, Signal, StampedSignal
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.decisions import DecisionDesk
-from sengine.engine.guest import Guest
+from sengine.engine.guest import Guest, describe_error
 from sengine.engine.latency import LatencyHistogram
 from sengine.engine.lifecycle import State
 from sengine.engine.markets import Market, bar_fault, book_fault, trade_fault
-from sengine.engine.orders import OrderTracker
+from sengine.engine.orders import OrderTracker, fill_fault
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.positions import PositionTracker
 from sengine.engine.risk import RiskPipeline
 from sengine.engine.roster import LoadStrategy, Roster, Route
 from sengine.engine.simulated import SimulatedVenue, VenueReport
 
-_FOLD_EVERY = 4096  # ticks between two bulk updates of the latency histograms
+# Each latency histogram is brought up to date every 1,024 of its samples; strategies take turns, so that the work
+# never falls on one tick.
+_FOLD_MASK = 1023
 
 
 class Engine:
@@ -87,7 +89,6 @@ class Engine:
         self._venue = venue
         self._stopwatch_ns = stopwatch_ns
         self._signal_sequence = 0
-        self._until_fold = _FOLD_EVERY
         self._handlers: dict[type, Callable[[Any], Outcome]] = {
             SoundBookEvent: self._on_sound_book,
             BookEvent: self._on_book,
@@ -128,7 +129,6 @@ class Engine:
 
     def fold_latencies(self) -> None:
         """Bring all latency histograms up to date."""
-        self._until_fold = _FOLD_EVERY
         self.tick_latency.fold()
         for guest in self.roster:
             guest.on_tick_latency.fold()
@@ -247,7 +247,9 @@ class Engine:
             data = MarketData(market.symbol, now_ns, market.book, market.recent_trades, market.bar, kind)
             done_ns = stopwatch_ns()
             for guest, on_tick in routes:
-                guest.ticks += 1
+                guest.ticks = ticks = guest.ticks + 1
+                if not (ticks + guest.fold_phase) & _FOLD_MASK:
+                    guest.on_tick_latency.fold()
                 called_ns = done_ns
                 try:
                     result = on_tick(data)
@@ -267,9 +269,8 @@ class Engine:
             self._settle(direct, voting, now_ns, outcome)
             done_ns = stopwatch_ns()
         self._record_tick(done_ns - started_ns)
-        self._until_fold -= 1
-        if not self._until_fold:
-            self.fold_latencies()
+        if not self.ticks & _FOLD_MASK:
+            self.tick_latency.fold()
         return outcome
 
     def _report_unstarted(self, now_ns: int, outcome: Outcome) -> Outcome:
@@ -279,7 +280,7 @@ class Engine:
         for guest, error in self.roster.take_unstarted():
             self._fault(guest, "exception", error, now_ns, outcome)
             if guest.is_active:
-                self.roster.pause(guest.strategy_id, f"could not start for a new symbol: {error}")
+                self.roster.pause(guest.strategy_id, f"could not start for a new symbol: {describe_error(error)}")
                 outcome.notices.append(f"strategy {guest.strategy_id} paused: {guest.pause_reason}")
         return outcome
 
@@ -303,8 +304,7 @@ class Engine:
         self, guest: Guest, result: object, data: MarketData, fresh: list[StampedSignal], outcome: Outcome
     ) -> None:
         """Stamp what a strategy returned: one signal, or a list or tuple of them."""
-        signals = result if isinstance(result, list | tuple) else (result,)
-        for signal in signals:
+        for signal in self._each(guest, result, data, outcome):
             try:
                 stamped = guest.stamp(signal, data, self._signal_sequence + 1)
             # Reading what strategy code made can raise anything: arrays for numbers, numbers beyond any float.
@@ -316,6 +316,15 @@ class Engine:
             guest.signals += 1
             guest.last_signal_ns = data.timestamp_ns
             fresh.append(stamped)
+
+    def _each(self, guest: Guest, result: object, data: MarketData, outcome: Outcome) -> Sequence[object]:
+        if not isinstance(result, list | tuple):
+            return (result,)
+        try:
+            return tuple(result)
+        except (Exception, SystemExit) as error:
+            self._fault(guest, "bad_return", error, data.timestamp_ns, outcome)
+            return ()
 
     def _fault(self, guest: Guest, kind: str, error: BaseException, now_ns: int, outcome: Outcome) -> None:
         was_active = guest.is_active
@@ -355,7 +364,11 @@ class Engine:
 
     def _on_fill(self, fill: Fill) -> Outcome:
         outcome = Outcome()
-        if self.orders.is_duplicate(fill):
+        fault = fill_fault(fill)
+        if fault is not None:
+            self.anomalies["bad_fill"] += 1
+            outcome.notices.append(f"fill {fill.fill_id} of order {fill.order_id} is not applied: {fault}")
+        elif self.orders.is_duplicate(fill):
             self.anomalies["duplicate_fill"] += 1
             outcome.notices.append(f"fill {fill.fill_id} of order {fill.order_id} came twice; counted once")
         else:
@@ -385,10 +398,10 @@ class Engine:
 
     def _on_order_update(self, update: OrderUpdate) -> Outcome:
         outcome = Outcome()
-        if self._apply_update(update):
-            outcome.notices.append(f"order {update.order_id} {update.status}: {update.reason}")
-        else:
+        if not self._apply_update(update):
             self.anomalies["unknown_order_update"] += 1
+        elif update.status in (OrderStatus.REJECTED, OrderStatus.UNKNOWN):
+            outcome.notices.append(f"order {update.order_id} {update.status}: {update.reason or 'no reason given'}")
         return outcome
 
     def _apply_update(self, update: OrderUpdate) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import fsum
 from typing import Final, TypeAlias
 
 from sengine.domain.order import Contribution, Order, ProposedOrder, Side
@@ -60,8 +61,7 @@ class DecisionDesk:
         results: list[SignalResult] = []
         if direct:
             sent_now: set[str] = set()
-            for signal in direct:
-                results.append(self._settle_direct(signal, now_ns, sent_now))
+            results.extend([self._settle_direct(signal, now_ns, sent_now) for signal in direct])
         if len(voting) == 1:
             self._votes.cast(voting[0])
             self._settle_votes(voting[0].symbol, voting, now_ns, results)
@@ -86,7 +86,7 @@ class DecisionDesk:
                 results.append(SignalResult(signal, _OVERRULED))
                 continue
             # What this strategy already adds in this event counts as if it were in flight.
-            pending = sum([part.quantity for _, part in accepted if part.strategy_id == signal.strategy_id])
+            pending = fsum([part.quantity for _, part in accepted if part.strategy_id == signal.strategy_id])
             verdict = self._contribution(signal, decision.confidence, pending)
             if isinstance(verdict, Contribution):
                 accepted.append((signal, verdict))
@@ -103,7 +103,7 @@ class DecisionDesk:
         if not accepted:
             return
         contributions = tuple([part for _, part in accepted])
-        quantity = sum([part.quantity for part in contributions])
+        quantity = fsum([part.quantity for part in contributions])
         side = _BUY if quantity > 0.0 else _SELL
         refusal = self._submit(ProposedOrder(symbol, side, abs(quantity), now_ns, contributions))
         for signal, _ in accepted:

@@ -56,7 +56,7 @@ class StrategyFault(msgspec.Struct, frozen=True):
     traceback: str = ""
 
 
-class InvalidSignal(Exception):
+class InvalidSignalError(Exception):
     """A strategy returned something that is not a valid signal; the message says what."""
 
 
@@ -72,6 +72,8 @@ class Guest:
         self.instances: dict[str, BaseStrategy] = {}
         self.on_tick_latency = LatencyHistogram()
         self.record_on_tick = self.on_tick_latency.record
+        self.fold_phase = 0
+        """Shifts the moment at which the latencies are folded, differently for each strategy."""
         self.ticks = 0
         self.signals = 0
         self.last_signal_ns = 0
@@ -124,30 +126,30 @@ class Guest:
     def stamp(self, signal: object, data: MarketData, sequence: int) -> StampedSignal:
         """Make a strategy's signal the engine's: author and event time set, everything checked.
 
-        Raises ``InvalidSignal`` with a sentence on what is wrong.
+        Raises ``InvalidSignalError`` with a sentence on what is wrong.
         """
         if not isinstance(signal, Signal):
-            raise InvalidSignal(f"on_tick must return Signal, several or None, got {type(signal).__name__}")
+            raise InvalidSignalError(f"on_tick must return Signal, several or None, got {type(signal).__name__}")
         try:
             direction = _DIRECTIONS[signal.direction]
         except (KeyError, TypeError):
-            raise InvalidSignal(f"direction must be LONG, SHORT or CLOSE, got {signal.direction!r}") from None
+            raise InvalidSignalError(f"direction must be LONG, SHORT or CLOSE, got {signal.direction!r}") from None
         symbol = signal.symbol or data.symbol
         if symbol != data.symbol and not (isinstance(symbol, str) and self.wants(symbol)):
-            raise InvalidSignal(f"symbol must be one that the strategy is subscribed to, got {symbol!r}")
+            raise InvalidSignalError(f"symbol must be one that the strategy is subscribed to, got {symbol!r}")
         confidence = signal.confidence if type(signal.confidence) is float else _number("confidence", signal.confidence)
         if not 0.0 <= confidence <= 1.0:
-            raise InvalidSignal(f"confidence must be from 0 to 1, got {signal.confidence!r}")
+            raise InvalidSignalError(f"confidence must be from 0 to 1, got {signal.confidence!r}")
         size = signal.size if type(signal.size) is float else _number("size", signal.size or 0.0)
         if not (size >= 0.0 and isfinite(size)):
-            raise InvalidSignal(f"size must be finite and >= 0, got {signal.size!r}")
+            raise InvalidSignalError(f"size must be finite and >= 0, got {signal.size!r}")
         limit_price = signal.limit_price
         if limit_price is not None:
             limit_price = _number("limit_price", limit_price)
             if not (limit_price > 0.0 and isfinite(limit_price)):
-                raise InvalidSignal(f"limit_price must be finite and > 0, got {signal.limit_price!r}")
+                raise InvalidSignalError(f"limit_price must be finite and > 0, got {signal.limit_price!r}")
             if self.spec.route != "direct":
-                raise InvalidSignal("limit_price needs route: direct, because votes are summed into market orders")
+                raise InvalidSignalError("limit_price needs route: direct, because votes are summed into market orders")
         return StampedSignal(
             sequence,
             self.strategy_id,
@@ -221,7 +223,7 @@ def describe_error(error: BaseException) -> str:
         text = str(error)
     except Exception:
         text = "its message cannot be shown"
-    return text if isinstance(error, InvalidSignal) else f"{type(error).__name__}: {text}"
+    return text if isinstance(error, InvalidSignalError) else f"{type(error).__name__}: {text}"
 
 
 def _number(name: str, value: object) -> float:
@@ -230,5 +232,5 @@ def _number(name: str, value: object) -> float:
             # NumPy scalars are numbers to their author.
             return float(value.item())  # type: ignore[attr-defined]
         except (AttributeError, TypeError, ValueError):
-            raise InvalidSignal(f"{name} must be a number, got {value!r}") from None
+            raise InvalidSignalError(f"{name} must be a number, got {value!r}") from None
     return float(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
 from math import inf, isfinite
 from typing import Final
 
@@ -29,9 +30,9 @@ def book_fault(book: OrderBook) -> str | None:
         fault = _level_fault(level)
         if fault is not None:
             return fault
-    if any(upper.price <= lower.price for upper, lower in zip(bids, bids[1:], strict=False)):
+    if any(upper.price <= lower.price for upper, lower in pairwise(bids)):
         return "bids_not_descending"
-    if any(lower.price >= upper.price for lower, upper in zip(asks, asks[1:], strict=False)):
+    if any(lower.price >= upper.price for lower, upper in pairwise(asks)):
         return "asks_not_ascending"
     return None if bids[0].price < asks[0].price else "crossed_book"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from math import fsum
+from math import fsum, isfinite
 from typing import Final
 
 import msgspec
@@ -16,6 +16,19 @@ from sengine.domain.position import FLAT_BELOW
 # and fill identities are remembered this long so that such fills are still attributed, and only once.
 CLOSED_ORDERS_KEPT: Final = 1_000
 FILL_IDS_KEPT: Final = 100_000
+
+
+def fill_fault(fill: Fill) -> str | None:
+    """Why a fill from outside cannot be booked, as a sentence; ``None`` when it can."""
+    if not (isfinite(fill.price) and fill.price > 0.0):
+        return f"expected a price above 0, got {fill.price!r}"
+    if not (isfinite(fill.quantity) and fill.quantity > 0.0):
+        return f"expected a quantity above 0, got {fill.quantity!r}"
+    if not isfinite(fill.commission):
+        return f"expected a finite commission, got {fill.commission!r}"
+    if fill.side not in ("buy", "sell"):
+        return f"expected side buy or sell, got {fill.side!r}"
+    return None
 
 
 class WorkingOrder(msgspec.Struct):
@@ -73,9 +86,9 @@ class OrderTracker:
 
     def shares(self, fill: Fill) -> list[Fill] | None:
         """Take ``fill`` off its order and split it pro rata among the contributors, the last taking the remainder
-        so that nothing is lost to rounding. ``None`` when no such order is known."""
+        so that nothing is lost to rounding. ``None`` when no such order, on that symbol and side, is known."""
         working = self._open.get(fill.order_id) or self._closed.get(fill.order_id)
-        if working is None:
+        if working is None or (fill.side, fill.symbol) != (working.order.side, working.order.symbol):
             return None
         working.filled += fill.quantity
         working.fills += 1

@@ -47,13 +47,13 @@ class RiskPipeline:
 def _first_refusal(
     checks: Sequence[tuple[str, Callable[[_Subject, RiskView], Refusal | None]]], subject: _Subject, view: RiskView
 ) -> Refusal | None:
-    name = ""
+    asked = ""
     try:
-        for name, review in checks:
+        for asked, review in checks:  # noqa: B007 - the one that raised is named below
             refusal = review(subject, view)
             if refusal is not None:
                 return refusal
     # A check that cannot answer has not said yes.
     except Exception as error:
-        return Refusal(name, "check_failed", f"the check itself failed: {type(error).__name__}: {error}")
+        return Refusal(asked, "check_failed", f"the check itself failed: {type(error).__name__}: {error}")
     return None

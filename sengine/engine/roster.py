@@ -28,6 +28,7 @@ class Roster:
         self._guests: dict[str, Guest] = {}
         self.routes: dict[DataKind, dict[str, Sequence[Route]]] = {kind: {} for kind in DataKind}
         """Who is called, by kind and symbol; emptied in place when that changes, filled by ``routes_for``."""
+        self._loaded = 0
         self.unstarted: list[tuple[Guest, BaseException]] = []
         self._max_errors = max_errors
         self._reset_after_ns = reset_after_ns
@@ -55,6 +56,8 @@ class Roster:
             raise LifecycleError(f'strategy "{spec.strategy_id}" is already loaded and {state}; unload it first')
         guest = Guest(spec, self._max_errors, self._reset_after_ns)
         guest.load()
+        self._loaded += 1
+        guest.fold_phase = 379 * self._loaded
         if activate:
             guest.lifecycle.to(State.ACTIVE)
         self._guests[spec.strategy_id] = guest

@@ -410,6 +410,6 @@ async def test_durable_fills_go_on_after_the_broker_was_killed(broker, start_fee
 async def test_a_wrong_address_or_login_is_refused_before_anything_starts(live, tmp_path: Path) -> None:
     for url in ("http://127.0.0.1", "127.0.0.1:4222", "nats://", "nats://127.0.0.1:x"):
         with pytest.raises(ConfigError, match=r"nats\.url"):
-            await NatsFeed(NatsConfig(), url, live).start()
+            NatsFeed(NatsConfig(), url, live)
     with pytest.raises(ConfigError, match=r"nats\.credentials_file.*none\.creds"):
         await NatsFeed(NatsConfig(credentials_file=str(tmp_path / "none.creds")), "nats://127.0.0.1", live).start()

@@ -139,6 +139,34 @@ def test_a_constructor_that_fails_for_the_second_symbol_is_contained() -> None:
     assert len(neighbour.seen) == 2
 
 
+def test_a_constructor_that_fails_without_words_is_contained() -> None:
+    actor = Actor("a")
+    spec, made = actor.spec, []
+
+    def create():
+        made.append(1)
+        if len(made) > 1:
+            raise UnspeakableError
+        return spec.create()
+
+    actor.spec = type(spec)("a", create)
+    engine = engine_with(actor)
+    engine.process(quote(1, symbol="BTC"))
+    assert [fault.strategy_id for fault in engine.process(quote(1, symbol="ETH")).faults] == ["a"]
+
+
+class BrokenList(list):
+    """A list that fails when it is looked into."""
+
+    def __iter__(self):
+        raise RuntimeError("nothing to see")
+
+
+def test_a_list_that_cannot_be_read_is_an_error_of_the_strategy() -> None:
+    (fault,) = engine_with(Actor("a", BrokenList([1]))).process(quote(1)).faults
+    assert fault.strategy_id == "a"
+
+
 def test_an_error_in_on_fill_is_counted_and_the_fill_is_booked() -> None:
     def fail(share: object) -> None:
         raise ValueError("unexpected fill")
