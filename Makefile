@@ -8,8 +8,6 @@ LOCK  := requirements/dev.txt
 # Held at 100 % of lines and branches: money depends on every path through these.
 FULLY_COVERED := sengine/engine/aggregation.py sengine/engine/risk.py sengine/engine/risk_checks.py
 
-DEMO := .demo/sample.csv
-
 empty :=
 comma := ,
 space := $(empty) $(empty)
@@ -20,10 +18,8 @@ space := $(empty) $(empty)
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(STAMP) ## Generate a sample market and replay it
-	@rm -rf $(dir $(DEMO)) && mkdir -p $(dir $(DEMO))
-	$(BIN)/sengine sample $(DEMO) --ticks 200000 --symbols BTCUSDT,ETHUSDT --seed 7
-	$(BIN)/sengine replay $(DEMO)
+demo: $(STAMP) ## Trade a generated market on paper for SECONDS (30); Ctrl-C stops it
+	$(BIN)/sengine demo --seconds $(or $(SECONDS),30)
 
 test: $(STAMP) ## Run the tests, without the benchmarks
 	$(BIN)/python -m pytest
@@ -69,7 +65,7 @@ lock: ## Pin requirements/*.txt anew from pyproject.toml (needs uv)
 	@! grep -nE 'https?://' requirements/*.txt || { echo 'The lines above name an address; a lock holds names, versions and hashes only.' >&2; exit 1; }
 
 clean: ## Remove .venv, caches and generated files
-	rm -rf $(VENV) dist .demo .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find sengine tui replay strategies tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The newest interpreter is not looked for, only one that is new enough; PYTHON=... names another.

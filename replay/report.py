@@ -57,6 +57,7 @@ def report_of(result: RunResult, initial_capital: float) -> dict[str, Any]:
         ],
         "pauses": list(result.pauses),
         "failed_strategies": [{"strategy_id": name, "reason": reason} for name, reason in result.failed_strategies],
+        "hints": list(result.hints),
         "digest": result.digest,
     }
 

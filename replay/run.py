@@ -29,6 +29,9 @@ from replay.rows import RejectedRow
 from replay.session import Observer, ReplaySession, RunResult
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies, select_strategies
 from sengine.config import Config
+from sengine.domain.market import DataKind
+from sengine.engine.core import Engine
+from sengine.engine.guest import Guest
 from sengine.errors import ConfigError, DataError, SengineError
 
 # Rows that nobody trades are no fault of the file, so --strict lets them be.
@@ -88,17 +91,34 @@ def run_replay(config: Config, options: ReplayOptions, progress_console: Console
             on_chunk=stack.enter_context(_progress(feed, progress_console)),
             on_rejected=_strict_check(feed) if options.strict else None,
         )
+        guests = tuple(engine.roster)  # it is empty after the run
         result = session.run(feed)
         result = msgspec.structs.replace(
             result,
             rejected=dict(sorted((Counter(result.rejected) + rejected_rows).items())),
             failed_strategies=tuple((one.strategy_id, one.reason) for one in failed),
+            hints=tuple(_never_called(guest, engine) for guest in guests if not guest.ticks) if result.ticks else (),
         )
         if equity_csv is not None:
             write_equity(equity_csv, result.curve, capital)
         if json_file is not None:
             json_file.write(report_json(result, capital))
     return result
+
+
+def _never_called(guest: Guest, engine: Engine) -> str:
+    """Why a strategy was not called once, and what to do about it."""
+    markets = [market for symbol, market in engine.markets.items() if guest.wants(symbol)]
+    if not markets:
+        return f"{guest.strategy_id} was never called: there was no market data of {', '.join(guest.spec.symbols)}"
+    had = [DataKind.BOOK] if any(market.has_book for market in markets) else []
+    had += [DataKind.TRADE] if any(market.recent_trades for market in markets) else []
+    had += [DataKind.BAR] if any(market.bar is not None and not market.recent_trades for market in markets) else []
+    fix = f"--set 'strategies.{guest.strategy_id}.data=[{', '.join(had)}]'"
+    return (
+        f"{guest.strategy_id} was never called: it is called for {' and '.join(guest.spec.kinds)} events, and its "
+        f"symbols had only {' and '.join(had)} events; try {fix}"
+    )
 
 
 def _check_outputs(options: ReplayOptions) -> None:

@@ -50,6 +50,8 @@ class RunResult(msgspec.Struct, frozen=True):
     elapsed_s: float
     digest: str
     failed_strategies: Sequence[tuple[str, str]] = ()
+    hints: Sequence[str] = ()
+    """Why strategies had nothing to do, one sentence each."""
 
     @property
     def ticks_per_second(self) -> float:
@@ -113,18 +115,19 @@ class ReplaySession:
 
     def _run_chunk(self, stream: Iterator[MarketEvent]) -> bool:
         """Process the next chunk; whether there was any event left."""
-        process = self.engine.process
-        next_sample_ns = self.curve.next_ns
-        event = None
-        for event in islice(stream, _CHUNK):
-            if event.timestamp_ns >= next_sample_ns:
+        process_until, curve = self.engine.process_until, self.curve
+        chunk = islice(stream, _CHUNK)
+        seen = self._events_seen()
+        while (step := process_until(chunk, curve.next_ns)) is not None:
+            event, outcome = step
+            if outcome is None:
                 outcome = self._process_and_sample(event)
-                next_sample_ns = self.curve.next_ns
-            else:
-                outcome = process(event)
             if outcome is not NOTHING:
                 self._take(outcome)
-        return event is not None
+        return self._events_seen() > seen
+
+    def _events_seen(self) -> int:
+        return self.engine.ticks + self.engine.rejected.total()
 
     def _process_and_sample(self, event: MarketEvent) -> Outcome:
         """Process the first event after a sample's moment; the sample is the state before it."""

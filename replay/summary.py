@@ -48,6 +48,9 @@ def summary_lines(result: RunResult, initial_capital: float, width: int, blocks:
         yield Text()
     yield from _latency(result)
     yield Text()
+    if result.hints:
+        yield from (Text(hint, "yellow") for hint in result.hints)
+        yield Text()
     troubles = _troubles(result)
     if troubles:
         yield from (Text(line, "red") for line in troubles)

@@ -22,10 +22,10 @@ START_NS: Final = 1_704_153_600_000_000_000
 QuoteRow: TypeAlias = tuple[int, str, float, float, float, float]
 """Timestamp in ns, symbol, bid price and quantity, ask price and quantity."""
 _MEAN_GAP_NS: Final = 10_000_000
-_MOVE_CHANCE: Final = 0.02
-_MOVE_AGAIN_CHANCE: Final = 0.6
-"""Chance that a quote moves the price, after one that did not and after one that did; the others change quantities only.
-That makes 5% in bursts: in captured BTCUSDT quotes it was 3% (perpetual) and 9% (spot)."""
+_MOVE_CHANCE: Final = 0.006
+_MOVE_AGAIN_CHANCE: Final = 0.8
+"""Chance that a quote moves the price, after one that did not and after one that did; the others change quantities
+only. That makes 3% of the quotes, in bursts, as in captured quotes of a BTCUSDT perpetual (spot: 9%)."""
 _PRICES: Final = {"BTCUSDT": (60_000, 10), "ETHUSDT": (2_500, 100)}
 """Known symbols' first price and ticks per unit of price."""
 _NOTIONAL: Final = 50_000
@@ -38,8 +38,8 @@ _ANCHOR_PULL: Final = 0.02
 def generate_quotes(ticks: int | None, symbols: Sequence[str], seed: int) -> Iterator[BookEvent]:
     """``ticks`` quotes (``None``: without end) of ``symbols`` in order of time, in constant memory.
 
-    Each symbol trends and reverts to a mean by turns, with a hundred quotes a second on average. Raises ``DataError`` when
-    ``ticks`` is below 1 or a symbol is no name.
+    Each symbol trends and reverts to a mean by turns, with a hundred quotes a second on average. Raises
+    ``DataError`` when ``ticks`` is below 1 or a symbol is no name.
     """
     return starmap(_event, quote_rows(ticks, symbols, seed))
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from sengine.clock import NS_PER_MS
-from sengine.config import Config
+from sengine.config import Config, load_config
 from sengine.config.schema import ConfidenceFilter, Filter, PositionLimitFilter, StrategyConfig
 from sengine.domain.market import DataKind
 from sengine.engine.aggregation import VoteBook
@@ -101,6 +101,23 @@ def check_strategies(config: Config, plugins: Catalog) -> Sequence[str]:
     return mistakes
 
 
+def load_run_config(path: Path | None, overrides: Sequence[str], wanted: Sequence[str]) -> Config:
+    """``load_config`` for a run of the ``wanted`` strategies (as of ``select_strategies``): those that are only named
+    are added to the configuration, so that overrides reach their parameters. Raises ``ConfigError``."""
+    other = [override for override in overrides if not override.lstrip().startswith(("strategies.", "strategies["))]
+    if not wanted or len(other) == len(overrides):
+        return load_config(path, overrides=overrides)
+    try:
+        config = load_config(path, overrides=other)
+        selected = select_strategies(config, wanted, catalog(config))
+    except ConfigError:
+        # With all overrides, so that all mistakes are said at once. What was only wanted wrong is said later.
+        return load_config(path, overrides=overrides)
+    ids = {strategy.id for strategy in config.strategies}
+    more = [{"id": strategy.id, "plugin": strategy.plugin} for strategy in selected if strategy.id not in ids]
+    return load_config(path, overrides=overrides, more_strategies=more)
+
+
 def select_strategies(config: Config, wanted: Sequence[str], plugins: Catalog) -> Sequence[StrategyConfig]:
     """The configured strategies with the ``wanted`` ids, enabled; a name that is no id is taken as a plugin to run with
     its defaults on every symbol. Nothing wanted means all configured.
@@ -115,6 +132,9 @@ def select_strategies(config: Config, wanted: Sequence[str], plugins: Catalog) -
     for name in dict.fromkeys(wanted):
         try:
             strategy = configured.get(name) or _with_defaults(plugins.find(name))
+            added = configured.get(strategy.id)
+            if added is not None and added.plugin == strategy.plugin:
+                strategy = added
         except PluginError as error:
             known = ", ".join(configured) or "none"
             mistakes.append(f"--strategy {name}: expected an id of the configuration ({known}) or a plugin; {error}")

@@ -7,9 +7,14 @@
     ├── DataError          a market data file cannot be read, or a row fails under --strict
     ├── PluginError        a strategy file cannot be found, imported or does not keep the contract
     ├── LifecycleError     a strategy was asked for a transition that its state does not allow
-    └── EngineError        the engine was asked for something it does not know
+    ├── EngineError        the engine was asked for something it does not know
+    ├── ResourceError      a file that ships with sengine is missing (sengine.resources)
+    ├── BrokerError        the embedded broker cannot be found or does not start (sengine.adapters.broker)
+    ├── UnreachableError   no engine answers the command line (sengine.adapters.control_client)
+    └── RefusedError       an engine answered the command line with a refusal (sengine.adapters.control_client)
 
-Each message is a sentence for the person at the terminal: the place, what was expected, what was found, what to do.
+Where the live service fails for another reason, it is a plain ``SengineError``. Each message is a sentence for the
+person at the terminal: the place, what was expected, what was found, what to do.
 """
 
 from __future__ import annotations

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from sengine.adapters.children import Child, spawn
 from sengine.errors import SengineError
+from sengine.keep_running import keep_running
 
-_START_S = 15.0
-_POLL_S = 0.02
-_FIRST_WAIT_S = 0.1
-_LONGEST_WAIT_S = 5.0
+_START_S: Final = 15.0
+_STOP_S: Final = 2.0
+_POLL_S: Final = 0.02
+# What a socket's path may have on every system; a longer one is put into a short private directory.
+_LONGEST_SOCKET_PATH: Final = 100
 
 
 class PaperChild:
@@ -27,63 +32,69 @@ class PaperChild:
         overrides: Sequence[str],
         say: Callable[..., None],
     ) -> None:
-        self._socket = (directory / "paper.sock").resolve()
-        self._address_file = directory / "paper.address"
-        self._journal = directory / "paper.journal"
-        self._say = say
-        # The broker's address may hold a password; a command line is for everybody to read.
+        self._directory = directory
+        self._config_file = config_file
+        # The broker's address may hold a password, and a command line is for everybody to read.
         self._environment = {"SENGINE_NATS_URL": nats_url}
-        self._arguments = ["paper", "--listen", f"unix:{self._socket}", "--journal", str(self._journal)]
-        self._arguments += ["--address-file", str(self._address_file)]
-        if config_file is not None:
-            self._arguments += ["--config", str(config_file)]
-        for override in overrides:
-            self._arguments += ["--set", override]
+        self._overrides = [override for override in overrides if override.partition("=")[0].strip() != "nats.url"]
+        self._say = say
+        self._short: tempfile.TemporaryDirectory[str] | None = None
+        self._socket = directory / "paper.sock"
         self._child: Child | None = None
         self._watcher: asyncio.Task[None] | None = None
 
-    async def start(self) -> str:
-        """Start it and wait until it serves; its address. Raises ``SengineError`` when it does not come up."""
-        self._journal.unlink(missing_ok=True)
-        await self._spawn()
-        self._watcher = asyncio.create_task(self._keep_running(), name="paper-child")
+    @property
+    def address(self) -> str:
         return f"unix:{self._socket}"
 
+    async def start(self) -> None:
+        """Start it and wait until it serves. Raises ``SengineError`` when it does not come up."""
+        if len(os.fsencode(self._socket)) > _LONGEST_SOCKET_PATH:
+            self._short = tempfile.TemporaryDirectory(prefix="sengine-")
+            self._socket = Path(self._short.name, "paper.sock")
+        # Order ids are each session's own, so what an earlier one asked for is nobody's any more.
+        self._journal().unlink(missing_ok=True)
+        await self._spawn()
+        self._watcher = asyncio.create_task(
+            keep_running("the paper execution service", self._ended, self._spawn, self._say), name="paper-child"
+        )
+
     async def stop(self) -> None:
+        """Stop it, also when it did not come up."""
         if self._watcher is not None:
             self._watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watcher
         if self._child is not None:
-            await self._child.stop()
+            await self._child.stop(_STOP_S)
+        if self._short is not None:
+            self._short.cleanup()
+
+    async def _ended(self) -> int:
+        assert self._child is not None
+        return await self._child.wait()
 
     async def _spawn(self) -> None:
-        import os
-
-        self._address_file.unlink(missing_ok=True)
+        announced = self._directory / "paper.address"
+        announced.unlink(missing_ok=True)
+        arguments = ["paper", "--listen", self.address, "--journal", str(self._journal())]
+        arguments += ["--address-file", str(announced)]
+        if self._config_file is not None:
+            arguments += ["--config", str(self._config_file)]
+        for override in self._overrides:
+            arguments += ["--set", override]
         child = self._child = await spawn(
-            *self._arguments, env=os.environ | self._environment, stdout=asyncio.subprocess.DEVNULL
+            *arguments, env=os.environ | self._environment, stdout=asyncio.subprocess.DEVNULL
         )
-        deadline = asyncio.get_running_loop().time() + _START_S
-        while not self._address_file.exists():
-            if child.returncode is not None or asyncio.get_running_loop().time() > deadline:
-                await child.stop()
+        deadline_s = asyncio.get_running_loop().time() + _START_S
+        while not announced.exists():
+            if child.returncode is not None or asyncio.get_running_loop().time() > deadline_s:
+                await child.stop(_STOP_S)
                 raise SengineError(
                     f"the paper execution service did not start (exit code {child.returncode}); see its messages above, "
                     "or set execution.target to simulated or to your own service"
                 )
             await asyncio.sleep(_POLL_S)
 
-    async def _keep_running(self) -> None:
-        wait_s = _FIRST_WAIT_S
-        while True:
-            assert self._child is not None
-            code = await self._child.wait()
-            self._say("error", "the paper execution service ended; starting it again", exit_code=code)
-            await asyncio.sleep(wait_s)
-            try:
-                await self._spawn()
-                wait_s = _FIRST_WAIT_S
-            except SengineError as error:
-                self._say("error", str(error))
-                wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+    def _journal(self) -> Path:
+        return self._directory / "paper.journal"

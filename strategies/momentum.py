@@ -36,13 +36,14 @@ class Momentum(BaseStrategy):
         self.long_window = self.params.long_window
 
     def on_tick(self, data: MarketData) -> Signal | None:
-        mids = self.mids
-        mids.append(data.mid)
-        if len(mids) <= self.long_window:
-            if len(mids) < self.long_window:
-                return None
-        else:
-            del mids[: -self.long_window]
+        book, mids = data.orderbook, self.mids
+        # data.mid, spelled out: this runs on every tick. Without a book it is the close of the bar.
+        mids.append((book.bids[0].price + book.asks[0].price) / 2 if book.bids else data.mid)
+        surplus = len(mids) - self.long_window
+        if surplus < 0:
+            return None
+        if surplus:
+            del mids[0:surplus]
         # fsum is exact, so a flat market gives equal means and no phantom crossover.
         short_mean = fsum(mids[-self.short_window :]) / self.short_window
         long_mean = fsum(mids) / self.long_window

@@ -10,6 +10,7 @@ from sengine.assembly import (
     build_venue,
     catalog,
     check_strategies,
+    load_run_config,
     load_strategies,
     select_strategies,
     strategy_spec,
@@ -272,6 +273,24 @@ def test_a_path_is_a_plugin_whose_id_is_made_of_its_name() -> None:
 def test_a_name_given_twice_runs_once() -> None:
     config = configured()
     assert [one.id for one in select_strategies(config, ["rsi", "rsi"], catalog(config))] == ["rsi"]
+
+
+def test_overrides_reach_a_strategy_that_is_only_named() -> None:
+    path = Path("mine.yaml")
+    path.write_text("strategies: [{id: t1, plugin: talker}]\n")
+    for name in ("rsi", "./strategies/other.py"):
+        Path("strategies/other.py").write_text(TALKER)
+        stem = Path(name).stem
+        config = load_run_config(path, [f"strategies.{stem}.config.period=5"], [name])
+        (strategy,) = select_strategies(config, [name], catalog(config))
+        assert (strategy.id, strategy.config, strategy.symbols) == (stem, {"period": 5}, ["*"])
+
+
+def test_overrides_of_strategies_that_are_nowhere_are_mistakes() -> None:
+    with pytest.raises(ConfigError, match="no item"):
+        load_run_config(None, ["strategies.rsi.config.period=5"], ["momentun"])
+    with pytest.raises(ConfigError, match=r"strategies\.rsi\.config\.period"):
+        load_run_config(None, ["strategies.rsi.config.period=5"], [])
 
 
 def test_names_that_are_nothing_or_clash_are_mistakes_together() -> None:

@@ -74,11 +74,13 @@ async def spawn(
 ) -> Child:
     """Start ``sengine ARGUMENTS... --die-with-parent``. Output goes where ours goes unless ``stdout`` and ``stderr``
     (as of ``subprocess``) say otherwise."""
+    # A process group of its own: Ctrl-C in the terminal is for us, and we end our children in order.
     process = await asyncio.create_subprocess_exec(
         *own_command(*arguments, DIE_WITH_PARENT),
         stdin=PIPE,
         stdout=stdout,
         stderr=stderr,
+        start_new_session=True,
         env=dict(env) if env is not None else None,
     )
     return Child(process)
@@ -87,7 +89,6 @@ async def spawn(
 async def spawn_program(command: Sequence[str], *, stdout: int | None = DEVNULL, stderr: int | None = DEVNULL) -> Child:
     """Start a program that is not ours. It is killed with this process where ``HAS_DEATH_SIGNAL``; elsewhere it is not,
     and wants one of our own commands as its parent."""
-    # A process group of its own: Ctrl-C in the terminal is for us, and we end our children in order.
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=DEVNULL,

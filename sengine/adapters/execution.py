@@ -20,12 +20,13 @@ from typing import Any, Final, Protocol
 import grpc
 import grpc.aio
 
+from sengine.adapters.execution_messages import STATUS, cancel_command, submit_command
+from sengine.adapters.gateway_stats import GatewayStats
 from sengine.clock import NS_PER_MS
 from sengine.config.schema import ExecutionConfig
 from sengine.domain.events import Event
-from sengine.domain.order import Order, OrderStatus, OrderUpdate, Side
+from sengine.domain.order import Order, OrderStatus, OrderUpdate
 from sengine.engine.core import Engine
-from sengine.engine.latency import LatencyHistogram
 from sengine.proto import execution_pb2 as pb
 from sengine.proto.execution_pb2_grpc import OrderExecutionStub
 
@@ -48,14 +49,6 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.enable_http_proxy", 0),
 )
 
-_STATUS: Final = {
-    pb.ORDER_STATUS_ACCEPTED: OrderStatus.ACCEPTED,
-    pb.ORDER_STATUS_REJECTED: OrderStatus.REJECTED,
-    pb.ORDER_STATUS_CANCELLED: OrderStatus.CANCELLED,
-    # The fills come over the broker; of the order itself this says that the service has it.
-    pb.ORDER_STATUS_FILLED: OrderStatus.ACCEPTED,
-}
-
 
 class Hub(Protocol):
     """What the gateway needs of ``sengine.live.LiveEngine``."""
@@ -65,52 +58,6 @@ class Hub(Protocol):
     def take(self, event: Event) -> Any: ...
 
     def say(self, level: str, event: str, **fields: Any) -> None: ...
-
-
-class GatewayStats:
-    """Counters of the gateway, read when they are scraped."""
-
-    __slots__ = (
-        "accepted",
-        "ack",
-        "cancels",
-        "dropped",
-        "late",
-        "malformed",
-        "queue_depth",
-        "reconnects",
-        "rejected",
-        "retried",
-        "sent",
-        "state",
-        "tick_to_order",
-        "unknown",
-    )
-
-    def __init__(self) -> None:
-        self.state = "disconnected"
-        """``disconnected``, ``connected`` or ``reconnecting``."""
-        self.queue_depth = 0
-        self.sent = 0
-        """Orders written to the service; one that is written again counts once."""
-        self.accepted = 0
-        self.rejected = 0
-        """By the service and by the gateway itself."""
-        self.unknown = 0
-        """Orders whose outcome was not known in time."""
-        self.late = 0
-        """Of those, the ones that were answered after all."""
-        self.retried = 0
-        self.dropped = 0
-        """Orders refused because the queue was full; they count as rejected too."""
-        self.cancels = 0
-        self.malformed = 0
-        """Reports that made no sense."""
-        self.reconnects = 0
-        self.ack = LatencyHistogram()
-        """From writing an order until its answer, in ns."""
-        self.tick_to_order = LatencyHistogram()
-        """From ``send`` until gRPC has taken the order, in ns."""
 
 
 class _Outgoing:
@@ -287,12 +234,12 @@ class ExecutionGateway:
                 again = self._again.popleft()
                 if again.order.order_id in self._unanswered:
                     stats.retried += 1
-                    await call.write(_submit(again.order))
+                    await call.write(submit_command(again.order))
             elif self._cancels_due:
                 order_id = self._cancels_due.popleft()
                 if order_id in self._cancels:
                     stats.cancels += 1
-                    await call.write(_cancel(order_id, self._cancels[order_id]))
+                    await call.write(cancel_command(order_id, self._cancels[order_id]))
             elif self._queue:
                 order_id, outgoing = self._queue.popitem(last=False)
                 stats.queue_depth = len(self._queue)
@@ -300,7 +247,7 @@ class ExecutionGateway:
                 # From here on it may have left, whatever becomes of the connection.
                 outgoing.written_ns = perf_counter_ns()
                 self._remember(outgoing)
-                await call.write(_submit(outgoing.order))
+                await call.write(submit_command(outgoing.order))
                 stats.tick_to_order.record(perf_counter_ns() - outgoing.created_ns)
                 self._fold()
             else:
@@ -334,7 +281,7 @@ class ExecutionGateway:
 
     def _take(self, report: pb.OrderReport) -> None:
         order_id = report.client_order_id
-        status: OrderStatus | None = _STATUS.get(report.status)
+        status: OrderStatus | None = STATUS.get(report.status)
         if not order_id or status is None:
             self.stats.malformed += 1
             self._live.say(
@@ -459,22 +406,3 @@ async def _until_ready(channel: grpc.aio.Channel) -> None:
         ready.cancel()
         await asyncio.gather(ready, return_exceptions=True)
         raise
-
-
-def _submit(order: Order) -> pb.OrderCommand:
-    limit = order.limit_price
-    return pb.OrderCommand(
-        submit=pb.OrderRequest(
-            client_order_id=order.order_id,
-            symbol=order.symbol,
-            side=pb.SIDE_BUY if order.side is Side.BUY else pb.SIDE_SELL,
-            type=pb.ORDER_TYPE_MARKET if limit is None else pb.ORDER_TYPE_LIMIT,
-            quantity=order.quantity,
-            limit_price=0.0 if limit is None else limit,
-            timestamp_ns=order.timestamp_ns,
-        )
-    )
-
-
-def _cancel(order_id: str, timestamp_ns: int) -> pb.OrderCommand:
-    return pb.OrderCommand(cancel=pb.CancelRequest(client_order_id=order_id, timestamp_ns=timestamp_ns))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -11,6 +12,7 @@ import nats.errors
 from nats.aio.client import Client
 
 _CLOSE_S: Final = 2.0
+_CONTENT_TYPE: Final = re.compile(rb"\ncontent-type[ \t]*:[ \t]*([^\r\n]{0,64})", re.IGNORECASE)
 
 OnMessage = Callable[[bytes, bytes, bytes | None], None]
 """Takes subject, payload and raw headers; must not raise, and must not take long."""
@@ -33,9 +35,11 @@ class OrderedConnection(Client):
         subscription = await self.subscribe(subject)
         self._listeners[subscription._id] = on_message
 
-    def listen_no_more(self) -> None:
-        """Ignore what still arrives for the listeners."""
-        self._listeners = dict.fromkeys(self._listeners, _ignore)
+    def listen_no_more(self, but_to: OnMessage | None = None) -> None:
+        """Ignore what still arrives for the listeners, except for ``but_to``."""
+        for subscription, on_message in self._listeners.items():
+            if on_message != but_to:
+                self._listeners[subscription] = _ignore
 
     async def close_soon(self) -> None:
         """Close, and do not wait long for a server that does not answer."""
@@ -61,6 +65,12 @@ async def until_sent(connection: Client, timeout_s: int = 10) -> None:
     """
     await connection.flush(timeout_s)
     await connection.flush(timeout_s)
+
+
+def content_type(headers: bytes | None) -> bytes | None:
+    """The Content-Type of raw headers, ``None`` where there is none."""
+    found = _CONTENT_TYPE.search(headers) if headers is not None else None
+    return found[1].strip() or None if found is not None else None
 
 
 def _ignore(_subject: bytes, _payload: bytes, _headers: bytes | None) -> None:

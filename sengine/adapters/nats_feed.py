@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from time import perf_counter_ns, time_ns
 from typing import Any, Final
@@ -14,7 +13,7 @@ from sengine.adapters.complaints import Complaints
 from sengine.adapters.durable_fills import pull_fills
 from sengine.adapters.feed_stats import FeedStats
 from sengine.adapters.inbox import Arrival, Inbox, Kind
-from sengine.adapters.nats_connection import OrderedConnection, until_sent
+from sengine.adapters.nats_connection import OrderedConnection, content_type, until_sent
 from sengine.adapters.nats_options import connect_options, server_urls, without_login
 from sengine.adapters.wire import BadMessageError, Decoder
 from sengine.clock import NS_PER_MS, NS_PER_S
@@ -31,7 +30,6 @@ _MAX_HEADER_BYTES: Final = 4096
 _FIRST_WAIT_S: Final = 0.05
 _LONGEST_WAIT_S: Final = 2.0
 _PING_S: Final = 10
-_CONTENT_TYPE: Final = re.compile(rb"\ncontent-type[ \t]*:[ \t]*([^\r\n]{0,64})", re.IGNORECASE)
 
 
 class NatsFeed:
@@ -101,6 +99,13 @@ class NatsFeed:
             return False
         return True
 
+    def stop_market_data(self) -> None:
+        """Take no more market data; what waits is thrown away, and counted as dropped. Fills still come."""
+        if self._connection is not None:
+            self._connection.listen_no_more(but_to=self._fill_arrived)
+        while self._inbox.take() is not None:
+            self.stats.dropped += 1
+
     async def stop(self) -> None:
         """Take nothing more and disconnect. What waits is thrown away, and counted as dropped."""
         connection, self._connection = self._connection, None
@@ -151,8 +156,7 @@ class NatsFeed:
         """The content type, ``None`` where there is none; empty when the message is refused for its size."""
         header_bytes = len(headers) if headers is not None else 0
         if len(payload) <= self._max_bytes and len(subject) <= _MAX_SUBJECT_BYTES and header_bytes <= _MAX_HEADER_BYTES:
-            found = _CONTENT_TYPE.search(headers) if headers is not None else None
-            return found[1].strip() or None if found is not None else None
+            return content_type(headers)
         self.stats.oversized += 1
         self._complain(
             "oversized",

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter, deque
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import grpc
 import grpc.aio
@@ -18,10 +19,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
-from nats.aio.client import Client
-from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 
-from sengine.adapters.nats_options import connect_options
+from sengine.adapters.nats_connection import OrderedConnection, content_type, until_sent
+from sengine.adapters.nats_options import connect_options, server_urls
 from sengine.adapters.paper_desk import PaperDesk
 from sengine.adapters.paper_fills import FillPublisher
 from sengine.adapters.paper_journal import NewsLine, PaperJournal
@@ -29,6 +30,7 @@ from sengine.adapters.paper_venue import EventTimeVenue
 from sengine.adapters.private_socket import PrivateSocket
 from sengine.adapters.wire import BadMessageError, Decoder
 from sengine.config.schema import Config
+from sengine.domain.events import BarEvent, BookEvent
 from sengine.errors import ConfigError
 from sengine.proto import execution_pb2 as pb
 from sengine.proto.execution_pb2_grpc import OrderExecutionServicer, add_OrderExecutionServicer_to_server
@@ -36,6 +38,7 @@ from sengine.proto.execution_pb2_grpc import OrderExecutionServicer, add_OrderEx
 REPORTS_KEPT: Final = 10_000
 """Reports that may wait for a client that does not read; with more, its stream is ended."""
 _NATS_START_S: Final = 2.0
+_RECONNECT_S: Final = 0.1
 _SERVICE: Final = pb.DESCRIPTOR.services_by_name["OrderExecution"].full_name
 
 _SERVER_OPTIONS: Final = (
@@ -51,6 +54,7 @@ _SERVER_OPTIONS: Final = (
 )
 
 _log = structlog.get_logger("sengine.paper")
+_Event = TypeVar("_Event", BookEvent, BarEvent)
 
 
 class _Session:
@@ -129,7 +133,7 @@ class PaperExecution:
 
     def __init__(self, config: Config, nats_url: str, listen: str = "127.0.0.1:0", journal: Path | None = None) -> None:
         self._config = config
-        self._nats_url = nats_url
+        self._servers = server_urls(nats_url)
         self._nats_options = connect_options(config.nats)
         self._listen = listen
         self._journal = PaperJournal(journal) if journal is not None else None
@@ -145,7 +149,7 @@ class PaperExecution:
         self._server: grpc.aio.Server | None = None
         self._health = health.HealthServicer()
         self._socket: PrivateSocket | None = None
-        self._connection: Client | None = None
+        self._connection: OrderedConnection | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._connected = asyncio.Event()
 
@@ -166,7 +170,7 @@ class PaperExecution:
         await self._set_health(serving=False)
         await server.start()
         self._tasks = [
-            asyncio.create_task(self._connect(), name="paper broker connection"),
+            asyncio.create_task(self._keep_connected(), name="paper broker connection"),
             asyncio.create_task(self.fills.run(), name="paper fills"),
         ]
         with contextlib.suppress(TimeoutError):
@@ -185,7 +189,7 @@ class PaperExecution:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._connection is not None:
-            await self._connection.close()
+            await self._connection.close_soon()
         if self._socket is not None:
             self._socket.release()
         if self._journal is not None:
@@ -211,11 +215,22 @@ class PaperExecution:
 
     # The broker.
 
-    async def _connect(self) -> None:
+    async def _keep_connected(self) -> None:
+        """Connect and stay so. nats-py reconnects by itself; should it ever give up, a new connection is made."""
+        while True:
+            closed = asyncio.Event()
+            connection = self._connection = OrderedConnection()
+            try:
+                await self._connect(connection, closed)
+                await closed.wait()
+            except (NatsError, OSError, ValueError) as error:
+                self._trouble(error)
+            await connection.close_soon()
+            await asyncio.sleep(_RECONNECT_S)
+
+    async def _connect(self, connection: OrderedConnection, closed: asyncio.Event) -> None:
         async def on_error(error: Exception) -> None:
-            self.nats_errors += 1
-            if self.nats_errors <= 3 or self.nats_errors % 100 == 0:
-                _log.warning("broker", error=str(error) or type(error).__name__, count=self.nats_errors)
+            self._trouble(error)
 
         async def on_disconnect() -> None:
             self.is_connected = False
@@ -225,50 +240,66 @@ class PaperExecution:
         async def on_reconnect() -> None:
             await self._has_connection(connection)
 
-        connection = self._connection = Client()
+        async def on_close() -> None:
+            closed.set()
+
         await connection.connect(
-            self._nats_url,
+            servers=self._servers,
             name="sengine-paper",
             error_cb=on_error,
             disconnected_cb=on_disconnect,
             reconnected_cb=on_reconnect,
+            closed_cb=on_close,
             max_reconnect_attempts=-1,
-            reconnect_time_wait=0.1,  # type: ignore[arg-type]
+            reconnect_time_wait=_RECONNECT_S,  # type: ignore[arg-type]  # any number of seconds
             **self._nats_options,
         )
-        topics, limit = self._config.nats.topics, self._config.nats.pending_limit
-        await connection.subscribe(topics.market_data, cb=self._on_book, pending_msgs_limit=limit)
-        await connection.subscribe(topics.bars, cb=self._on_bar, pending_msgs_limit=limit)
-        await connection.flush()
+        topics = self._config.nats.topics
+        await connection.listen(topics.market_data, self._book_arrived)
+        await connection.listen(topics.bars, self._bar_arrived)
+        await until_sent(connection)
         await self._has_connection(connection)
 
-    async def _has_connection(self, connection: Client) -> None:
+    async def _has_connection(self, connection: OrderedConnection) -> None:
         self.is_connected = True
         self.fills.connected(connection)
         self._connected.set()
         await self._set_health(serving=True)
         _log.info("connected to the broker")
 
-    async def _on_book(self, message: Msg) -> None:
-        try:
-            event = self._decoder.decode_book(message.subject, message.data, message.headers)
-        except BadMessageError as error:
-            self._bad(error)
-        else:
+    def _trouble(self, error: Exception) -> None:
+        self.nats_errors += 1
+        if self.nats_errors <= 3 or self.nats_errors % 100 == 0:
+            _log.warning("broker", error=str(error) or type(error).__name__, count=self.nats_errors)
+
+    def _book_arrived(self, subject: bytes, payload: bytes, headers: bytes | None) -> None:
+        event = self._decoded(self._decoder.decode_book, subject, payload, headers)
+        if event is not None:
             self.desk.on_book(event)
 
-    async def _on_bar(self, message: Msg) -> None:
-        try:
-            event = self._decoder.decode_bar(message.subject, message.data, message.headers)
-        except BadMessageError as error:
-            self._bad(error)
-        else:
+    def _bar_arrived(self, subject: bytes, payload: bytes, headers: bytes | None) -> None:
+        event = self._decoded(self._decoder.decode_bar, subject, payload, headers)
+        if event is not None:
             self.desk.on_bar(event)
 
-    def _bad(self, error: BadMessageError) -> None:
-        self.malformed[error.reason] += 1
-        if self.malformed[error.reason] == 1:
-            _log.warning("market data that cannot be read; more of this kind is only counted", reason=str(error))
+    def _decoded(
+        self, decode: Callable[..., _Event], subject: bytes, payload: bytes, headers: bytes | None
+    ) -> _Event | None:
+        kind = content_type(headers)
+        try:
+            return decode(
+                subject.decode(), payload, {"Content-Type": kind.decode("ascii", "replace")} if kind else None
+            )
+        except BadMessageError as error:
+            self._bad(error.reason, str(error))
+        except UnicodeDecodeError:
+            self._bad("bad_subject", "subject: expected UTF-8 text")
+        return None
+
+    def _bad(self, reason: str, sentence: str) -> None:
+        self.malformed[reason] += 1
+        if self.malformed[reason] == 1:
+            _log.warning("market data that cannot be read; more of this kind is only counted", reason=sentence)
 
     def _on_published(self, fill_id: str) -> None:
         if self._journal is not None:

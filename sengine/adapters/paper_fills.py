@@ -15,6 +15,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
+from sengine.adapters.nats_connection import until_sent
 from sengine.adapters.wire import encode_fill
 from sengine.domain.order import Fill
 
@@ -115,7 +116,7 @@ class FillPublisher:
                 acknowledgements = [task for _, task in self._unconfirmed if task is not None]
                 try:
                     if len(acknowledgements) < count and connection is not None:
-                        await connection.flush(_CONFIRM_S)
+                        await until_sent(connection, _CONFIRM_S)
                     await asyncio.gather(*acknowledgements)
                 except (NatsError, OSError) as error:
                     _log.warning("fills were not confirmed by the broker; publishing them again", error=str(error))

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    import asyncio
+
     from sengine.service import EngineService
+
+_SYMBOLS = "BTCUSDT,ETHUSDT,SOLUSDT"
 
 
 def demo(
@@ -33,32 +37,43 @@ def demo(
 
     import uvloop
 
+    from sengine.cli.publish import pace_of
     from sengine.config import load_config
     from sengine.logs import configure_logging
     from sengine.resources import resource_path
     from sengine.service import EngineService, config_reader
 
-    file = resource_path("configs", "demo.yaml")
-    if data is not None and not data.is_file():
+    pace_of(speed)
+    if data is None:
+        file = resource_path("configs", "demo.yaml")
+        arguments = ["simulate", "--rate", str(rate), "--symbols", _SYMBOLS]
+        market = "a generated market"
+    elif data.is_file():
+        file = resource_path("configs", "demo_data.yaml")
+        arguments = ["publish", str(data), "--speed", speed]
+        market = data.name
+    else:
         raise typer.BadParameter(f"{data} is not a file", param_hint="--data")
     with tempfile.TemporaryDirectory(prefix="sengine-demo-") as directory:
         settings_overrides = [f"service.data_directory={directory}", *(overrides or ())]
-        if data is not None:
-            # Whatever symbols the file has, one strategy trades them.
-            settings_overrides = [*settings_overrides]
         settings = load_config(file, overrides=settings_overrides)
         configure_logging(settings.logging.level, settings.logging.format)
 
         async def trade() -> None:
-            reader = config_reader(file, settings_overrides)
-            demo_market = _Market(rate, data, speed, seconds)
+            demo_market = _Market(arguments, market, seconds)
             service = EngineService(
-                settings, reader, config_file=file, overrides=settings_overrides, on_started=demo_market.begin
+                settings,
+                config_reader(file, settings_overrides),
+                config_file=file,
+                overrides=settings_overrides,
+                on_started=demo_market.begin,
             )
             try:
                 await service.run()
             finally:
                 await demo_market.end()
+            if demo_market.has_begun:
+                typer.echo(f"done: {_totals(service)}")
 
         uvloop.run(trade())
 
@@ -66,14 +81,15 @@ def demo(
 class _Market:
     """Publishes the demo's market in a child process and prints how it goes, once a second."""
 
-    def __init__(self, rate: float, data: Path | None, speed: str, seconds: float | None) -> None:
-        self._arguments = (
-            ["simulate", "--rate", str(rate), "--symbols", "BTCUSDT,ETHUSDT,SOLUSDT"]
-            if data is None
-            else ["publish", str(data), "--speed", speed]
-        )
+    def __init__(self, arguments: list[str], market: str, seconds: float | None) -> None:
+        self._arguments = arguments
+        self._market = market
         self._seconds = seconds
-        self._task: object = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        return self._task is not None
 
     def begin(self, service: EngineService) -> None:
         import asyncio
@@ -84,7 +100,7 @@ class _Market:
         import asyncio
         import contextlib
 
-        if isinstance(self._task, asyncio.Task):
+        if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
@@ -94,32 +110,56 @@ class _Market:
 
         from sengine.adapters.children import spawn
 
-        typer.echo("sengine demo: paper trading on a generated market; Ctrl-C stops it")
+        typer.echo(f"sengine demo: paper trading on {self._market}; Ctrl-C stops it")
         for name, address in service.facts.listeners.items():
             typer.echo(f"  {name:<12} {address}")
         child = await spawn(*self._arguments, "--url", service.broker_url, stdout=asyncio.subprocess.DEVNULL)
+        clock = asyncio.get_running_loop().time
+        end_s = clock() + self._seconds if self._seconds is not None else float("inf")
+        ended = asyncio.create_task(child.wait())
+        ticks, before_s = 0, clock()
         try:
-            began_s = asyncio.get_running_loop().time()
-            ticks = 0
-            while self._seconds is None or asyncio.get_running_loop().time() - began_s < self._seconds:
-                await asyncio.sleep(min(1.0, self._seconds or 1.0))
-                typer.echo(_summary_line(service, ticks))
-                ticks = service.live.engine.ticks
+            while not ended.done() and clock() < end_s:
+                await asyncio.wait((ended,), timeout=max(0.01, min(1.0, end_s - clock())))
+                now_s = clock()
+                per_s = (service.live.engine.ticks - ticks) / (now_s - before_s)
+                ticks, before_s = service.live.engine.ticks, now_s
+                typer.echo(f"{_time_of_day()}  {per_s:>7,.0f} ticks/s  {_totals(service)}")
+            if ended.done():
+                await self._until_quiet(service)
         finally:
+            ended.cancel()
             await child.stop()
             service.shutdown()
 
+    async def _until_quiet(self, service: EngineService) -> None:
+        """The file is published; what has arrived of it is processed before the end."""
+        import asyncio
 
-def _summary_line(service: EngineService, ticks_before: int) -> str:
-    """One line of what has happened so far."""
-    from time import strftime
+        engine = service.live.engine
+        for _ in range(100):
+            ticks = engine.ticks
+            await asyncio.sleep(0.1)
+            if ticks == engine.ticks:
+                return
+
+
+def _totals(service: EngineService) -> str:
+    """What has happened so far."""
+    from collections import Counter
 
     engine, total = service.live.engine, service.live.engine.positions.total
-    pnl = total.realized + total.unrealized
-    held = "  ".join(
-        f"{position.symbol} {position.quantity:+g}" for position in engine.positions.positions() if position.quantity
-    )
+    held: Counter[str] = Counter()
+    for position in engine.positions.positions():
+        held[position.symbol] += position.quantity  # type: ignore[assignment]  # counters add up floats as well
+    holdings = "  ".join(f"{symbol} {quantity:+.6g}" for symbol, quantity in sorted(held.items()) if quantity)
     return (
-        f"{strftime('%H:%M:%S')}  {engine.ticks - ticks_before:>6,} ticks/s  signals {engine.signals_generated:>6,}  "
-        f"orders {engine.orders_sent:>5,}  P&L {pnl:>+10,.2f}  {held}"
+        f"signals {engine.signals_generated:>6,}  orders {engine.orders_sent:>5,}  "
+        f"P&L {total.realized + total.unrealized:>+10,.2f}  {holdings}"
     )
+
+
+def _time_of_day() -> str:
+    from time import strftime
+
+    return strftime("%H:%M:%S")

@@ -37,10 +37,12 @@ def paper(
     from sengine.adapters.children import watch_parent
     from sengine.config import load_config
     from sengine.errors import ConfigError
+    from sengine.logs import configure_logging
 
     if die_with_parent:
         watch_parent()
     settings = load_config(config, overrides=overrides or ())
+    configure_logging(settings.logging.level, settings.logging.format)
     url = nats or settings.nats.url
     if url == "embedded":
         raise ConfigError(

@@ -41,7 +41,7 @@ def publish(
     from sengine.adapters.children import watch_parent
     from sengine.adapters.nats_options import without_login
 
-    pace = _pace(speed)
+    pace = pace_of(speed)
     rejected = [0]
 
     def on_reject(row: RejectedRow) -> None:
@@ -204,7 +204,7 @@ class _Progress:
             typer.echo("\r\033[K", nl=False, err=True)
 
 
-def _pace(speed: str) -> float:
+def pace_of(speed: str) -> float:
     """How many times the file's own speed; 0.0 is without a pace. Raises ``typer.BadParameter``."""
     if speed == "max":
         return 0.0

@@ -45,11 +45,11 @@ def replay(
     from replay.report import report_json
     from replay.run import ReplayOptions, run_replay
     from replay.summary import print_summary
+    from sengine.assembly import load_run_config
     from sengine.cli.console import open_console
-    from sengine.config import load_config
     from sengine.resources import resource_path
 
-    settings = load_config(config or resource_path("configs", "replay.yaml"), overrides=overrides or ())
+    settings = load_run_config(config or resource_path("configs", "replay.yaml"), overrides or (), strategy or ())
     only_json = json_file == "-"
     options = ReplayOptions(
         files=files,

@@ -37,9 +37,18 @@ def run(
     file = config or (own if own.is_file() else resource_path("configs", "sengine.yaml"))
     settings = load_config(file, overrides=overrides or ())
     configure_logging(settings.logging.level, settings.logging.format)
+    if not no_tui:
+        typer.echo("sengine: there are no screens yet; running as with --no-tui", err=True)
+
+    def on_started(service: EngineService) -> None:
+        # What listens is told in any case, also where the log leaves out what is no trouble.
+        if settings.logging.level not in ("debug", "info"):
+            for name, address in service.facts.listeners.items():
+                typer.echo(f"{name}: {address}")
 
     async def serve() -> None:
         reader = config_reader(file, overrides or ())
-        await EngineService(settings, reader, config_file=file, overrides=overrides or ()).run()
+        service = EngineService(settings, reader, config_file=file, overrides=overrides or (), on_started=on_started)
+        await service.run()
 
     uvloop.run(serve())

@@ -21,12 +21,17 @@ _DEFAULTS: Final = "configuration"
 
 
 def load_config(
-    path: Path | None, *, overrides: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    path: Path | None,
+    *,
+    overrides: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    more_strategies: Sequence[Mapping[str, Any]] = (),
 ) -> Config:
     """The configuration of a YAML file, of the defaults where ``path`` is ``None``.
 
-    Over the file come ``SENGINE_...`` variables of ``environment`` (the process's own where it is ``None``), and over
-    those the ``KEY=VALUE`` items of ``overrides``. Raises ``ConfigError`` with all mistakes, and nothing else.
+    ``more_strategies`` are added to those of the file. Over it all come ``SENGINE_...`` variables of ``environment``
+    (the process's own where it is ``None``), and over those the ``KEY=VALUE`` items of ``overrides``. Raises
+    ``ConfigError`` with all mistakes, and nothing else.
     """
     environment = os.environ if environment is None else environment
     source = _DEFAULTS if path is None else printable(str(path))
@@ -41,6 +46,9 @@ def load_config(
         except ConfigError as error:
             mistakes += error.mistakes
             readable = False
+    listed = tree.setdefault("strategies", []) if more_strategies else None
+    if isinstance(listed, list):
+        listed.extend(dict(strategy) for strategy in more_strategies)
     layers = Layers(tree, inspect.type_info(Config), complete=readable)
     layers.apply_environment(environment)
     layers.apply_overrides(overrides)

@@ -220,7 +220,10 @@ class MetricsConfig(Section, frozen=True):
 class AccountConfig(Section, frozen=True):
     """``account``: the money that returns and drawdowns are shares of."""
 
-    initial_capital: Annotated[Positive, Meta(description="Capital of each strategy, in quote currency.")] = 100_000.0
+    initial_capital: Annotated[
+        Positive,
+        Meta(description="The account's capital. The drawdown check takes it for each strategy's."),
+    ] = 100_000.0
 
 
 class ExecutionConfig(Section, frozen=True):
@@ -260,9 +263,7 @@ class ApiConfig(Section, frozen=True):
 
     listen: Annotated[
         str,
-        Meta(
-            description="unix:/path or host:port; empty is a socket in service.data_directory that only its owner can open."
-        ),
+        Meta(description="unix:/path or host:port; empty is a socket in service.data_directory, for its owner only."),
     ] = ""
     token: Annotated[str, Meta(description="Required for host:port; better given as ${VAR}.")] = ""
     tls_cert: Annotated[str, Meta(description="Server certificate file; with tls_key it turns TLS on.")] = ""

@@ -21,6 +21,9 @@ from sengine.engine.lifecycle import Lifecycle, State
 from sengine.strategy import BaseStrategy
 
 ANY_SYMBOL = "*"
+# Latency histograms are brought up to date every 1,024 of their samples; strategies take turns, so that the work never
+# falls on one tick.
+FOLD_MASK = 1023
 _DIRECTIONS = {
     text: direction
     for direction in (Direction.LONG, Direction.SHORT, Direction.CLOSE)
@@ -71,7 +74,7 @@ class Guest:
         self.lifecycle = Lifecycle(spec.strategy_id)
         self.instances: dict[str, BaseStrategy] = {}
         self.on_tick_latency = LatencyHistogram()
-        self.record_on_tick = self.on_tick_latency.record
+        self._record_on_tick = self.on_tick_latency.record
         self.fold_phase = 0
         """Shifts the moment at which the latencies are folded, differently for each strategy."""
         self.ticks = 0
@@ -119,6 +122,13 @@ class Guest:
             instance.params = self._reloaded[0]
             instance.hot_reload(self._reloaded[1])
         return instance
+
+    def took(self, duration_ns: int) -> None:
+        """Count a call of ``on_tick`` and how long it took."""
+        self.ticks = ticks = self.ticks + 1
+        self._record_on_tick(duration_ns)
+        if not (ticks + self.fold_phase) & FOLD_MASK:
+            self.on_tick_latency.fold()
 
     def all_instances(self) -> Sequence[BaseStrategy]:
         return tuple(self.instances.values()) or ((self._spare,) if self._spare is not None else ())
@@ -209,11 +219,15 @@ class Guest:
         self._fault_times_ns.clear()
 
     def _where(self, error: BaseException) -> str:
-        """The innermost line of the strategy's own file; for what never left the engine, the file alone."""
+        """The innermost line of the strategy's own file; for what never left the engine, where ``on_tick`` begins."""
         frames = traceback.extract_tb(error.__traceback__)
         for frame in reversed(frames):
             if frame.filename == self.spec.source:
                 return f"{frame.filename}:{frame.lineno}"
+        for instance in self.all_instances():
+            code = getattr(type(instance).on_tick, "__code__", None)
+            if code is not None and code.co_filename == self.spec.source:
+                return f"{code.co_filename}:{code.co_firstlineno}"
         return self.spec.source
 
 

@@ -57,7 +57,7 @@ class LatencyHistogram:
         for bucket, below in enumerate(accumulate(self._counts)):
             if below >= rank:
                 octave, sub = divmod(bucket, SUB_BUCKETS)
-                return min(2**octave * (1 + (sub + 0.5) / SUB_BUCKETS), float(self.max_ns))
+                return min(float(1 << octave) * (1 + (sub + 0.5) / SUB_BUCKETS), float(self.max_ns))
         return float(self.max_ns)
 
     def plan_buckets(self) -> list[int]:

@@ -78,12 +78,12 @@ class Market:
         "_bar_start_ns",
         "_bar_touch",
         "_trades",
-        "_trades_view",
         "bar",
         "book",
         "has_book",
         "last_ns",
         "mid",
+        "recent_trades",
         "routed",
         "sequences",
         "symbol",
@@ -101,15 +101,9 @@ class Market:
         self.bar: OHLCV | None = None
         self._bar_start_ns = 0
         self._trades: deque[Trade] = deque(maxlen=RECENT_TRADES)
-        self._trades_view: tuple[Trade, ...] | None = ()
+        self.recent_trades: Sequence[Trade] = ()
+        """The last trades, oldest first; one tuple for all ticks until the next trade."""
         self.sequences: dict[type, int] = {}
-
-    @property
-    def recent_trades(self) -> Sequence[Trade]:
-        """The last trades, oldest first. The same tuple until the next trade, so that ticks do not copy it."""
-        if self._trades_view is None:
-            self._trades_view = tuple(self._trades)
-        return self._trades_view
 
     @property
     def touch(self) -> OrderBook | None:
@@ -119,7 +113,7 @@ class Market:
     def take_trade(self, event: TradeEvent) -> None:
         """Add a trade to the recent ones and to the current one-minute bar."""
         self._trades.append(Trade(event.price, event.quantity, event.timestamp_ns, event.side))
-        self._trades_view = None
+        self.recent_trades = tuple(self._trades)
         start_ns = event.timestamp_ns // BAR_NS * BAR_NS
         bar, price = self.bar, event.price
         if bar is None or start_ns != self._bar_start_ns:

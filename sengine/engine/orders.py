@@ -124,6 +124,11 @@ class OrderTracker:
         working.is_cancelling = True
         return True
 
+    def is_cancelling(self, order_id: str) -> bool:
+        """Whether this open order's cancellation was asked for."""
+        working = self._open.get(order_id)
+        return working is not None and working.is_cancelling
+
     def open_orders(self) -> Iterable[WorkingOrder]:
         """All orders in flight, oldest first."""
         return self._open.values()

@@ -61,7 +61,7 @@ def load_plugin(path: Path) -> LoadedPlugin:
     """Import the strategy at ``path`` and check its contract.
 
     Raises ``PluginError`` saying the file, the line and what was expected: a syntax error, an exception on import,
-    no ``create_strategy``, or one that does not return a ``BaseStrategy``.
+    no ``create_strategy``, one that does not return a ``BaseStrategy``, or ``parameters`` that are no ``Struct``.
     """
     try:
         content = path.read_bytes()
@@ -78,6 +78,11 @@ def load_plugin(path: Path) -> LoadedPlugin:
     if not isinstance(strategy, BaseStrategy):
         raise PluginError(
             f"{path}: create_strategy() must return a sengine.strategy.BaseStrategy, got {type(strategy).__name__}"
+        )
+    declared: object = type(strategy).parameters
+    if declared is not None and not (isinstance(declared, type) and issubclass(declared, msgspec.Struct)):
+        raise PluginError(
+            f"{path}: parameters: expected a class derived from msgspec.Struct, or nothing, got {_shown(declared)}"
         )
     plugin = getattr(module, "plugin", None)
     if not isinstance(plugin, Plugin):
@@ -113,6 +118,10 @@ def locate(error: BaseException, path: Path) -> str:
         if frame.filename == str(path):
             return f"{path}:{frame.lineno}"
     return str(path)
+
+
+def _shown(value: object) -> str:
+    return value.__name__ if isinstance(value, type) else repr(value)[:100]
 
 
 def _name(error: BaseException) -> str:

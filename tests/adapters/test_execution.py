@@ -11,7 +11,8 @@ import nats
 import pytest
 
 from sengine.adapters.broker import EmbeddedBroker
-from sengine.adapters.execution import ExecutionGateway, GatewayStats
+from sengine.adapters.execution import ExecutionGateway
+from sengine.adapters.gateway_stats import GatewayStats
 from sengine.adapters.paper import PaperExecution
 from sengine.adapters.wire import Decoder, encode_book
 from sengine.config.schema import Config, ExecutionConfig

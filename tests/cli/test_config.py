@@ -77,5 +77,5 @@ def test_every_key_is_listed_whole_with_its_meaning(run: Run) -> None:
     assert keys == [field.name for field in describe(Config)]
     assert "execution.latency_ms  a number >= 0; default 0.0" in lines
     at = lines.index("account.initial_capital  a number > 0; default 100000.0")
-    assert lines[at + 1] == "    Capital of each strategy, in quote currency."
+    assert lines[at + 1] == "    The account's capital. The drawdown check takes it for each strategy's."
     assert lines == [line.rstrip() for line in lines]

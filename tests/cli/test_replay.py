@@ -207,7 +207,7 @@ def assert_bad_input(ran: Any, sentence: str) -> None:
     ("source", "place", "message"),
     [
         (RAISES, "broken.py:6", "AttributeError: 'Broken' object has no attribute 'nothing_here'"),
-        (NONSENSE, "broken.py", "on_tick must return Signal, several or None, got str"),
+        (NONSENSE, "broken.py:5", "on_tick must return Signal, several or None, got str"),
     ],
 )
 def test_a_strategy_that_misbehaves_is_located(run: Run, market: Path, source: str, place: str, message: str) -> None:

@@ -82,11 +82,11 @@ zzz: 1
         'FILE: risk.filers: unknown key; did you mean "filters"?',
         '--set execution.depth: expected one of touch, walk, got "deep"',
         "FILE: zzz: unknown key; known keys: service, nats, plugins, strategies, aggregation, risk, position_tracker, "
-        "logging, metrics, account, execution",
+        "logging, metrics, account, execution, api, http",
         'FILE: strategies[1].id: "a" is the id of strategies[0] already; ids are unique',
         "environment SENGINE_X: unknown variable; a key is written like SENGINE_NATS_URL",
         "--set foo.bar: foo: unknown key; known keys: service, nats, plugins, strategies, aggregation, risk, "
-        "position_tracker, logging, metrics, account, execution",
+        "position_tracker, logging, metrics, account, execution, api, http",
     ]
 
 
@@ -197,8 +197,10 @@ def test_live_configuration_shows_every_key_at_its_default():
 
 def test_replay_configuration_runs_momentum_on_every_symbol():
     config = load_config(CONFIGS / "replay.yaml", environment={})
-    (strategy,) = config.strategies
+    (strategy,) = [each for each in config.strategies if each.enabled]
     assert (strategy.id, strategy.plugin_name, strategy.symbols) == ("momentum", "momentum", ["*"])
+    # The other examples are there for --strategy, and so that --set reaches their parameters.
+    assert [each.id for each in config.strategies] == ["momentum", "rsi", "market_maker"]
     assert config == Config(strategies=config.strategies)
 
 

@@ -82,6 +82,14 @@ def test_a_file_that_is_no_python_text_is_a_plugin_error(write, content: bytes) 
     assert refusal(path).startswith(str(path))
 
 
+@pytest.mark.parametrize(("declared", "shown"), [("int", "got int"), ("{'period': 14}", "got {'period': 14}")])
+def test_parameters_that_are_no_struct_are_refused(write, declared: str, shown: str) -> None:
+    path = write(HEAD + QUIET.replace("    def on_tick", f"    parameters = {declared}\n\n    def on_tick"))
+    words = refusal(path)
+    assert words.startswith(f"{path}: parameters: expected a class derived from msgspec.Struct")
+    assert words.endswith(shown)
+
+
 def test_a_file_that_cannot_be_read_is_a_plugin_error(tmp_path: Path) -> None:
     assert refusal(tmp_path / "absent.py").endswith("absent.py: cannot be read: No such file or directory")
     assert "cannot be read" in refusal(tmp_path)

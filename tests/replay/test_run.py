@@ -213,3 +213,24 @@ def test_a_terminal_shows_progress_and_a_pipe_none(market: Path) -> None:
     assert "4,000 ticks" in terminal.getvalue()
     assert "100%" in terminal.getvalue()
     assert pipe.getvalue() == ""
+
+
+def bars() -> Path:
+    path = Path("bars.csv")
+    rows = [f"2024-08-08T12:0{minute}:00Z,A,1,2,1,2,5" for minute in range(3)]
+    path.write_text("\n".join(["timestamp,symbol,open,high,low,close,volume", *rows]) + "\n", "utf-8")
+    return path
+
+
+def test_a_strategy_that_was_never_called_is_told_why() -> None:
+    (hint,) = run(bars()).hints
+    assert hint.startswith(
+        "momentum was never called: it is called for book events, and its symbols had only bar events"
+    )
+    assert hint.endswith("--set 'strategies.momentum.data=[bar]'")
+    assert run(bars(), overrides=["strategies.momentum.data=[bar]"]).hints == ()
+
+
+def test_a_strategy_whose_symbols_are_missing_is_told_so(market: Path) -> None:
+    overrides = ["strategies.rsi.enabled=true", "strategies.rsi.symbols=[XRPUSDT]"]
+    assert run(market, overrides=overrides).hints == ("rsi was never called: there was no market data of XRPUSDT",)

@@ -1,0 +1,51 @@
+"""What the order gateway counts."""
+
+from __future__ import annotations
+
+from sengine.engine.latency import LatencyHistogram
+
+
+class GatewayStats:
+    """Counters of the gateway, read when they are scraped."""
+
+    __slots__ = (
+        "accepted",
+        "ack",
+        "cancels",
+        "dropped",
+        "late",
+        "malformed",
+        "queue_depth",
+        "reconnects",
+        "rejected",
+        "retried",
+        "sent",
+        "state",
+        "tick_to_order",
+        "unknown",
+    )
+
+    def __init__(self) -> None:
+        self.state = "disconnected"
+        """``disconnected``, ``connected`` or ``reconnecting``."""
+        self.queue_depth = 0
+        self.sent = 0
+        """Orders written to the service; one that is written again counts once."""
+        self.accepted = 0
+        self.rejected = 0
+        """By the service and by the gateway itself."""
+        self.unknown = 0
+        """Orders whose outcome was not known in time."""
+        self.late = 0
+        """Of those, the ones that were answered after all."""
+        self.retried = 0
+        self.dropped = 0
+        """Orders refused because the queue was full; they count as rejected too."""
+        self.cancels = 0
+        self.malformed = 0
+        """Reports that made no sense."""
+        self.reconnects = 0
+        self.ack = LatencyHistogram()
+        """From writing an order until its answer, in ns."""
+        self.tick_to_order = LatencyHistogram()
+        """From ``send`` until gRPC has taken the order, in ns."""
