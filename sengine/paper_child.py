@@ -91,8 +91,8 @@ class PaperChild:
             if child.returncode is not None or asyncio.get_running_loop().time() > deadline_s:
                 await child.stop(_STOP_S)
                 raise SengineError(
-                    f"the paper execution service did not start (exit code {child.returncode}); see its messages above, "
-                    "or set execution.target to simulated or to your own service"
+                    f"the paper execution service did not start (exit code {child.returncode}); see its messages "
+                    "above, or set execution.target to simulated or to your own service"
                 )
             await asyncio.sleep(_POLL_S)
 

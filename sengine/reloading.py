@@ -90,7 +90,7 @@ class Reloading:
 
     def _give_parameters(self, strategy: StrategyConfig) -> str:
         guest = self._live.engine.roster.get(strategy.id)
-        old = guest.config
+        before = guest.config
         try:
             outcome = self._live.take(ReloadParameters(strategy.id, dict(strategy.config)))
         except SengineError:

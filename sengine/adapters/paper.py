@@ -152,6 +152,7 @@ class PaperExecution:
         self._connection: OrderedConnection | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._connected = asyncio.Event()
+        self._is_stopping = False
 
     async def start(self) -> str:
         """Listen, connect to the broker and return the address for clients.
@@ -181,6 +182,7 @@ class PaperExecution:
 
     async def stop(self, grace_s: float = 1.0) -> None:
         """Take no more orders, get the fills to the broker, and disconnect."""
+        self._is_stopping = True
         if self._server is not None:
             await self._server.stop(0.1)
         if self.fills.waiting and not await self.fills.drain(grace_s):
@@ -234,6 +236,8 @@ class PaperExecution:
 
         async def on_disconnect() -> None:
             self.is_connected = False
+            if self._is_stopping:
+                return
             _log.warning("the broker is away; connecting again")
             await self._set_health(serving=False)
 

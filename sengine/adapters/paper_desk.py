@@ -132,7 +132,7 @@ class PaperDesk:
                 self._take(self.venue.cancel(order_id, request.timestamp_ns or record.answer.timestamp_ns))
                 if record.news.status == pb.ORDER_STATUS_ACCEPTED:
                     record.listener = listener or owner
-                elif owner is not listener:
+                elif owner != listener:
                     _tell(owner, record)
             reply = record.news
         if listener is not None:

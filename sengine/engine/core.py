@@ -390,7 +390,8 @@ class Engine:
         self, guest: Guest, result: object, data: MarketData, fresh: list[StampedSignal], outcome: Outcome
     ) -> None:
         """Stamp what a strategy returned: one signal, or a list or tuple of them."""
-        for signal in self._each(guest, result, data, outcome):
+        signals = (result,) if isinstance(result, Signal) else self._each(guest, result, data, outcome)
+        for signal in signals:
             try:
                 stamped = guest.stamp(signal, data, self._signal_sequence + 1)
             # Reading what strategy code made can raise anything: arrays for numbers, numbers beyond any float.

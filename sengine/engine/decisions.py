@@ -86,7 +86,9 @@ class DecisionDesk:
                 results.append(SignalResult(signal, _OVERRULED))
                 continue
             # What this strategy already adds in this event counts as if it were in flight.
-            pending = fsum([part.quantity for _, part in accepted if part.strategy_id == signal.strategy_id])
+            pending = 0.0
+            if accepted:
+                pending = fsum([part.quantity for _, part in accepted if part.strategy_id == signal.strategy_id])
             verdict = self._contribution(signal, decision.confidence, pending)
             if isinstance(verdict, Contribution):
                 accepted.append((signal, verdict))
@@ -102,8 +104,12 @@ class DecisionDesk:
         """Sum contributions of one side into one market order."""
         if not accepted:
             return
-        contributions = tuple([part for _, part in accepted])
-        quantity = fsum([part.quantity for part in contributions])
+        if len(accepted) == 1:
+            contributions: tuple[Contribution, ...] = (accepted[0][1],)
+            quantity = contributions[0].quantity
+        else:
+            contributions = tuple([part for _, part in accepted])
+            quantity = fsum([part.quantity for part in contributions])
         side = _BUY if quantity > 0.0 else _SELL
         refusal = self._submit(ProposedOrder(symbol, side, abs(quantity), now_ns, contributions))
         for signal, _ in accepted:

@@ -88,7 +88,7 @@ class OrderTracker:
         """Take ``fill`` off its order and split it pro rata among the contributors, the last taking the remainder
         so that nothing is lost to rounding. ``None`` when no such order, on that symbol and side, is known."""
         working = self._open.get(fill.order_id) or self._closed.get(fill.order_id)
-        if working is None or (fill.side, fill.symbol) != (working.order.side, working.order.symbol):
+        if working is None or fill.side != working.order.side or fill.symbol != working.order.symbol:
             return None
         working.filled += fill.quantity
         working.fills += 1

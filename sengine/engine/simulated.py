@@ -33,10 +33,6 @@ class _Resting(msgspec.Struct):
     cancel_ns: int | None = None
     fills: int = 0
 
-    @property
-    def is_filled(self) -> bool:
-        return self.remaining <= FLAT_BELOW * self.order.quantity
-
 
 class SimulatedVenue:
     """Fills orders against books. Deterministic: it keeps no clock and no randomness."""
@@ -63,7 +59,7 @@ class SimulatedVenue:
         fills: Sequence[Fill] = ()
         if book is not None and resting.due_ns <= now_ns:
             fills = self._match(resting, book, now_ns)
-            if resting.is_filled:
+            if not resting.remaining:
                 return fills
         self.waiting.setdefault(order.symbol, []).append(resting)
         self._by_id[order.order_id] = resting
@@ -89,7 +85,7 @@ class SimulatedVenue:
                 reports.append(self._cancelled(resting, now_ns))
             elif resting.due_ns <= now_ns:
                 reports.extend(self._match(resting, book, now_ns))
-                if resting.is_filled:
+                if not resting.remaining:
                     self._remove(resting)
         return reports
 
@@ -117,15 +113,17 @@ class SimulatedVenue:
             wanted = resting.remaining
             quantity = min(level.quantity, wanted) if self._walks else wanted
             if quantity > 0.0:
-                resting.remaining = wanted - quantity
+                left = wanted - quantity
+                # Exactly nothing, once what is left is rounding.
+                resting.remaining = left = left if left > FLAT_BELOW * order.quantity else 0.0
                 resting.fills += 1
                 commission = price * quantity * self._commission_rate
                 fill_id = f"{order.order_id}-{resting.fills}"
                 fills.append(
                     Fill(order.order_id, "", order.symbol, order.side, price, quantity, commission, now_ns, fill_id)
                 )
-            if resting.is_filled:
-                break
+                if not left:
+                    break
         return fills
 
     def _cancelled(self, resting: _Resting, now_ns: int) -> OrderUpdate:
