@@ -8,7 +8,8 @@ Fenced blocks, by what stands behind the fence:
 - ``diff NAME``: a change to that file.
 - ``bash``: not run, because it installs; its make targets and sengine commands must exist.
 
-``UPDATE_DOCS=1 pytest tests/test_docs.py`` writes outputs that have changed, and the table of keys, into the pages.
+``UPDATE_DOCS=1 pytest tests/test_docs.py`` writes outputs that have changed, and the tables of keys and metrics, into
+the pages.
 """
 
 from __future__ import annotations
@@ -29,12 +30,19 @@ from msgspec import inspect
 from typer.main import get_command
 
 from sengine.__main__ import main
+from sengine.adapters.facts import ServiceFacts
+from sengine.adapters.feed_stats import FeedStats
+from sengine.adapters.gateway_stats import GatewayStats
+from sengine.adapters.metrics import families
+from sengine.assembly import build_engine
 from sengine.cli import app
 from sengine.config import Config, describe
 from sengine.config.overrides import environment_keys
+from sengine.live import LiveEngine
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CONFIGURATION = CHECKOUT / "docs" / "configuration.md"
+OPERATIONS = CHECKOUT / "docs" / "operations.md"
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 UPDATING = os.environ.get("UPDATE_DOCS") == "1"
 
@@ -43,6 +51,9 @@ INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 KEYS_TABLE = re.compile(
     r"(?<=<!-- keys: written by UPDATE_DOCS=1 pytest tests/test_docs.py -->\n).*(?=<!-- end of keys)", re.S
+)
+METRICS_TABLE = re.compile(
+    r"(?<=<!-- metrics: written by UPDATE_DOCS=1 pytest tests/test_docs.py -->\n).*(?=<!-- end of metrics)", re.S
 )
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -222,12 +233,24 @@ def test_the_configuration_page_lists_every_key_with_what_it_takes_and_its_defau
     for field in describe(Config):
         default = "required" if field.default is None else f"`{field.default}`"
         rows.append(f"| `{field.name}` | {field.expected} | {default} | {field.doc} |")
+    hold_table(CONFIGURATION, KEYS_TABLE, rows)
+
+
+def test_the_operations_page_lists_every_metric() -> None:
+    live = LiveEngine(build_engine(Config()))
+    facts = ServiceFacts("docs", feed=FeedStats(), gateway=GatewayStats())
+    rows = ["| metric | kind | is |", "|---|---|---|"]
+    rows += [f"| `{each.name}` | {each.kind} | {each.help} |" for each in families(live, facts)]
+    hold_table(OPERATIONS, METRICS_TABLE, rows)
+
+
+def hold_table(page: Path, place: re.Pattern[str], rows: list[str]) -> None:
     table = "\n".join(rows) + "\n"
-    text = CONFIGURATION.read_text("utf-8")
+    text = page.read_text("utf-8")
     if UPDATING:
-        CONFIGURATION.write_text(KEYS_TABLE.sub(lambda _: table, text), "utf-8")
+        page.write_text(place.sub(lambda _: table, text), "utf-8")
     else:
-        found = KEYS_TABLE.search(text)
+        found = place.search(text)
         assert found is not None
         assert found[0] == table
 

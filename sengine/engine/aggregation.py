@@ -118,10 +118,7 @@ class VoteBook:
         if not votes:
             return _UNDECIDED
         newest_stale_ns = now_ns - self.window_ns
-        fresh = []
-        for vote in votes.values():
-            if vote.timestamp_ns > newest_stale_ns:
-                fresh.append(vote)
+        fresh = [vote for vote in votes.values() if vote.timestamp_ns > newest_stale_ns]
         if len(fresh) < len(votes):
             self._votes[symbol] = {vote.strategy_id: vote for vote in fresh}
         return self._aggregate(fresh) if fresh else _UNDECIDED

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter_ns
-from typing import Any, TypeAlias
+from typing import Any
 
 from sengine.domain.events import (
     BarEvent,
@@ -28,33 +28,24 @@ from sengine.domain.events import (
     UnloadStrategy,
 )
 from sengine.domain.market import DataKind, MarketData, OrderBook
-from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
-from sengine.domain.signal import Disposition, Signal, StampedSignal
+from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.aggregation import VoteBook
+from sengine.engine.answers import Answer, AnswerDesk, Raised
 from sengine.engine.decisions import DecisionDesk
-from sengine.engine.guest import FOLD_MASK, Guest, describe_error
+from sengine.engine.guest import FOLD_MASK
 from sengine.engine.latency import LatencyHistogram
 from sengine.engine.lifecycle import State
 from sengine.engine.markets import Market, bar_fault, book_fault, trade_fault
-from sengine.engine.orders import OrderTracker, fill_fault
+from sengine.engine.order_flow import OrderFlow
+from sengine.engine.orders import OrderTracker
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.positions import PositionTracker
 from sengine.engine.risk import RiskPipeline
 from sengine.engine.roster import LoadStrategy, Roster, Route
-from sengine.engine.simulated import SimulatedVenue, VenueReport
+from sengine.engine.simulated import SimulatedVenue
 
 TIMED_EVERY = 8
 _UNTIMED_MASK = TIMED_EVERY - 1
-Answer: TypeAlias = tuple[Guest, object]
-
-
-class _Raised:
-    """What stands for an answer when a strategy raised."""
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
 
 
 class Engine:
@@ -87,25 +78,23 @@ class Engine:
         self.ticks = 0
         self.rejected: Counter[str] = Counter()
         self.gaps: Counter[str] = Counter()
-        self.anomalies: Counter[str] = Counter()
-        self.dispositions: Counter[Disposition] = Counter()
-        self.filtered_by: Counter[str] = Counter()
         self.is_shut_down = False
-        self._votes = votes
-        self._desk = DecisionDesk(votes, risk, positions, self.orders, self._send, self._cancel, order_prefix)
-        self._outcome = Outcome()
-        """What the event at hand has led to so far; only looked at while it settles."""
+        self._flow = flow = OrderFlow(self.orders, positions, self.roster, self.markets, venue)
+        self._desk = DecisionDesk(votes, risk, positions, self.orders, flow.send, flow.cancel, order_prefix)
+        self._answers = AnswerDesk(self.roster, votes, self._desk, flow)
+        self.anomalies = flow.anomalies
+        self.dispositions = self._answers.dispositions
+        self.filtered_by = self._answers.filtered_by
         self._venue = venue
         self._stopwatch_ns = stopwatch_ns
-        self._signal_sequence = 0
         self._until_fold = FOLD_MASK
         self._handlers: dict[type, Callable[[Any], Outcome]] = {
             SoundBookEvent: self._on_sound_book,
             BookEvent: self._on_book,
             TradeEvent: self._on_trade,
             BarEvent: self._on_bar,
-            Fill: self._on_fill,
-            OrderUpdate: self._on_order_update,
+            Fill: flow.on_fill,
+            OrderUpdate: flow.on_update,
             PauseStrategy: self._on_pause,
             ResumeStrategy: self._on_resume,
             UnloadStrategy: self._on_unload,
@@ -171,11 +160,11 @@ class Engine:
                     if answer is None:
                         continue
                 except (Exception, SystemExit) as error:
-                    answer = _Raised(error)
+                    answer = Raised(error)
                 answers = ((guest, answer),)
             if answers:
                 outcome = Outcome()
-                self._take_answers(answers, data, outcome)
+                self._answers.take(answers, data, outcome)
             if started_ns:
                 self._end_tick(started_ns)
             if answers:
@@ -199,7 +188,7 @@ class Engine:
 
     @property
     def signals_generated(self) -> int:
-        return self._signal_sequence
+        return self._answers.signals
 
     def fold_latencies(self) -> None:
         """Bring all latency histograms up to date."""
@@ -309,17 +298,18 @@ class Engine:
         self.ticks += 1
         outcome = NOTHING
         if new_touch is not None and self._venue is not None and market.symbol in self._venue.waiting:
-            outcome = Outcome()
-            self._take_reports(self._venue.on_book(market.symbol, new_touch, now_ns), outcome)
+            outcome = self._flow.match(market.symbol, new_touch, now_ns)
         if self.roster.unstarted:
-            outcome = self._report_unstarted(now_ns, outcome)
+            if outcome is NOTHING:
+                outcome = Outcome()
+            self.roster.pause_unstarted(now_ns, outcome)
         if routes:
             data = MarketData(market.symbol, now_ns, market.book, market.recent_trades, market.bar, kind)
             answers = self._ask(routes, data)
             if answers:
                 if outcome is NOTHING:
                     outcome = Outcome()
-                self._take_answers(answers, data, outcome)
+                self._answers.take(answers, data, outcome)
         self._end_tick(started_ns)
         return outcome
 
@@ -332,25 +322,13 @@ class Engine:
             try:
                 answer = on_tick(data)
             except (Exception, SystemExit) as error:
-                answer = _Raised(error)
+                answer = Raised(error)
             done_ns = stopwatch_ns()
             guest.took(done_ns - called_ns)
             called_ns = done_ns
             if answer is not None:
                 answers.append((guest, answer))
         return answers
-
-    def _take_answers(self, answers: Sequence[Answer], data: MarketData, outcome: Outcome) -> None:
-        """Steps 5 to 10 for what the strategies answered, in the order of the configuration."""
-        direct: list[StampedSignal] = []
-        voting: list[StampedSignal] = []
-        for guest, answer in answers:
-            if type(answer) is _Raised:
-                self._fault(guest, "exception", answer.error, data.timestamp_ns, outcome)
-            else:
-                self._collect(guest, answer, data, direct if guest.is_direct else voting, outcome)
-        if direct or voting:
-            self._settle(direct, voting, data.timestamp_ns, outcome)
 
     def _end_tick(self, started_ns: int) -> None:
         self._record_tick(self._stopwatch_ns() - started_ns)
@@ -359,146 +337,10 @@ class Engine:
             self._until_fold = FOLD_MASK
             self.tick_latency.fold()
 
-    def _report_unstarted(self, now_ns: int, outcome: Outcome) -> Outcome:
-        """Pause the strategies whose constructor failed for a new symbol."""
-        if outcome is NOTHING:
-            outcome = Outcome()
-        for guest, error in self.roster.take_unstarted():
-            self._fault(guest, "exception", error, now_ns, outcome)
-            if guest.is_active:
-                self.roster.pause(guest.strategy_id, f"could not start for a new symbol: {describe_error(error)}")
-                outcome.notices.append(f"strategy {guest.strategy_id} paused: {guest.pause_reason}")
-        return outcome
-
-    def _settle(
-        self, direct: Sequence[StampedSignal], voting: Sequence[StampedSignal], now_ns: int, outcome: Outcome
-    ) -> None:
-        self._outcome = outcome
-        results = self._desk.settle(direct, voting, now_ns)
-        for settled in results:
-            self.dispositions[settled.disposition] += 1
-            if settled.check:
-                self.filtered_by[settled.check] += 1
-        outcome.signals.extend(results)
-        for fault in outcome.faults:
-            # One that was paused in this very event has cast its vote after it left.
-            guest = self.roster.find(fault.strategy_id)
-            if guest is None or not guest.is_active:
-                self._votes.withdraw(fault.strategy_id)
-
-    def _collect(
-        self, guest: Guest, result: object, data: MarketData, fresh: list[StampedSignal], outcome: Outcome
-    ) -> None:
-        """Stamp what a strategy returned: one signal, or a list or tuple of them."""
-        signals = (result,) if isinstance(result, Signal) else self._each(guest, result, data, outcome)
-        for signal in signals:
-            try:
-                stamped = guest.stamp(signal, data, self._signal_sequence + 1)
-            # Reading what strategy code made can raise anything: arrays for numbers, numbers beyond any float.
-            except (Exception, SystemExit) as error:
-                kind = "invalid_signal" if isinstance(signal, Signal) else "bad_return"
-                self._fault(guest, kind, error, data.timestamp_ns, outcome)
-                continue
-            self._signal_sequence += 1
-            guest.signals += 1
-            guest.last_signal_ns = data.timestamp_ns
-            fresh.append(stamped)
-
-    def _each(self, guest: Guest, result: object, data: MarketData, outcome: Outcome) -> Sequence[object]:
-        if not isinstance(result, list | tuple):
-            return (result,)
-        try:
-            return tuple(result)
-        except (Exception, SystemExit) as error:
-            self._fault(guest, "bad_return", error, data.timestamp_ns, outcome)
-            return ()
-
-    def _fault(self, guest: Guest, kind: str, error: BaseException, now_ns: int, outcome: Outcome) -> None:
-        was_active = guest.is_active
-        outcome.faults.append(self.roster.fault(guest, kind, error, now_ns))
-        if was_active and not guest.is_active:
-            outcome.notices.append(f"strategy {guest.strategy_id} paused: {guest.pause_reason}")
-
     def _new_market(self, symbol: str) -> Market:
         market = self.markets[symbol] = Market(symbol)
         market.routed = self.roster.wants(symbol)
         return market
-
-    # Orders out, and what comes back.
-
-    def _send(self, order: Order) -> None:
-        self.orders.sent(order)
-        outcome = self._outcome
-        outcome.orders.append(order)
-        if self._venue is not None:
-            market = self.markets.get(order.symbol)
-            touch = market.touch if market is not None else None
-            self._take_reports(self._venue.submit(order, touch, self.now_ns), outcome)
-
-    def _cancel(self, order_id: str) -> None:
-        if not self.orders.ask_to_cancel(order_id):
-            return
-        self._outcome.cancels.append(order_id)
-        if self._venue is not None:
-            self._take_reports(self._venue.cancel(order_id, self.now_ns), self._outcome)
-
-    def _take_reports(self, reports: Sequence[VenueReport], outcome: Outcome) -> None:
-        for report in reports:
-            if isinstance(report, Fill):
-                self._apply_fill(report, outcome)
-            else:
-                self._apply_update(report)
-
-    def _on_fill(self, fill: Fill) -> Outcome:
-        outcome = Outcome()
-        fault = fill_fault(fill)
-        if fault is not None:
-            self.anomalies["bad_fill"] += 1
-            outcome.notices.append(f"fill {fill.fill_id} of order {fill.order_id} is not applied: {fault}")
-        elif self.orders.is_duplicate(fill):
-            self.anomalies["duplicate_fill"] += 1
-            outcome.notices.append(f"fill {fill.fill_id} of order {fill.order_id} came twice; counted once")
-        else:
-            self._apply_fill(fill, outcome)
-        return outcome
-
-    def _apply_fill(self, fill: Fill, outcome: Outcome) -> None:
-        shares = self.orders.shares(fill)
-        if shares is None:
-            self.anomalies["unknown_order_fill"] += 1
-            outcome.notices.append(
-                f"fill {fill.fill_id} is for order {fill.order_id}, which this engine did not send; not applied"
-            )
-            return
-        market = self.markets.get(fill.symbol)
-        mark_price = market.mid if market is not None and market.mid else fill.price
-        outcome.fills.append(fill)
-        for share in shares:
-            outcome.shares.append((share, self.positions.book(share, mark_price)))
-        for share in shares:
-            guest = self.roster.find(share.strategy_id)
-            if guest is not None:
-                try:
-                    guest.fill(share)
-                except (Exception, SystemExit) as error:
-                    self._fault(guest, "on_fill", error, fill.timestamp_ns, outcome)
-
-    def _on_order_update(self, update: OrderUpdate) -> Outcome:
-        outcome = Outcome()
-        is_news = update.status is not OrderStatus.ACCEPTED
-        if update.status is OrderStatus.CANCELLED and self.orders.is_cancelling(update.order_id):
-            is_news = False
-        if not self._apply_update(update):
-            self.anomalies["unknown_order_update"] += 1
-        elif is_news:
-            outcome.notices.append(f"order {update.order_id} {update.status}: {update.reason or 'no reason given'}")
-        return outcome
-
-    def _apply_update(self, update: OrderUpdate) -> bool:
-        """End an order that will not fill any more; any other news leaves it in flight."""
-        if update.status in (OrderStatus.REJECTED, OrderStatus.CANCELLED):
-            return self.orders.close(update.order_id) is not None
-        return True
 
     # Operator commands.
 
@@ -533,9 +375,10 @@ class Engine:
         return outcome
 
     def _on_kill(self, command: KillSwitch) -> Outcome:
-        outcome = self._outcome = Outcome()
+        outcome = Outcome()
         self._desk.kill_reason = command.reason or "no reason given"
-        self._cancel_all()
+        self._flow.begin(outcome, self.now_ns)
+        self._flow.cancel_all()
         outcome.notices.append(f"kill switch pulled: {self.kill_reason}; {len(outcome.cancels)} orders to cancel")
         return outcome
 
@@ -546,14 +389,11 @@ class Engine:
             self._desk.kill_reason = ""
         return outcome
 
-    def _cancel_all(self) -> None:
-        for working in list(self.orders.open_orders()):
-            self._cancel(working.order.order_id)
-
     def _on_shutdown(self, command: Shutdown) -> Outcome:
-        outcome = self._outcome = Outcome()
+        outcome = Outcome()
         if command.cancel_orders:
-            self._cancel_all()
+            self._flow.begin(outcome, self.now_ns)
+            self._flow.cancel_all()
         for guest in list(self.roster):
             if guest.lifecycle.state is not State.SHUTTING_DOWN:
                 outcome.faults.extend(self.roster.unload(guest.strategy_id, self.now_ns))

@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 import msgspec
 
 from sengine.domain.market import DataKind, MarketData
-from sengine.engine.guest import Guest, StrategyFault, StrategySpec
+from sengine.engine.guest import Guest, StrategyFault, StrategySpec, describe_error
 from sengine.engine.lifecycle import State
+from sengine.engine.outcome import Outcome
 from sengine.errors import EngineError, LifecycleError
 
 Route: TypeAlias = tuple[Guest, Callable[[MarketData], object]]
@@ -30,6 +31,7 @@ class Roster:
         """Who is called, by kind and symbol; emptied in place when that changes, filled by ``routes_for``."""
         self._loaded = 0
         self.unstarted: list[tuple[Guest, BaseException]] = []
+        """Active strategies that could not be made for a symbol, and why; ``pause_unstarted`` empties it."""
         self._max_errors = max_errors
         self._reset_after_ns = reset_after_ns
         self._on_leave = on_leave
@@ -107,13 +109,26 @@ class Roster:
             guest.lifecycle.to(before)
         return None
 
-    def fault(self, guest: Guest, kind: str, error: BaseException, now_ns: int) -> StrategyFault:
-        """Count an error; a strategy with too many of them is paused."""
+    def fault(self, guest: Guest, kind: str, error: BaseException, now_ns: int, outcome: Outcome) -> None:
+        """Count an error and report it in ``outcome``; a strategy with too many of them is paused."""
         fault = guest.fault(kind, error, now_ns)
+        outcome.faults.append(fault)
         if guest.has_too_many_faults and guest.is_active:
             seconds = self._reset_after_ns / 1e9
-            self.pause(guest.strategy_id, f"{self._max_errors} errors within {seconds:g} s; last: {fault.message}")
-        return fault
+            reason = f"{self._max_errors} errors within {seconds:g} s; last: {fault.message}"
+            self._pause_with_notice(guest, reason, outcome)
+
+    def pause_unstarted(self, now_ns: int, outcome: Outcome) -> None:
+        """Pause the strategies that could not be made for a new symbol."""
+        unstarted, self.unstarted = self.unstarted, []
+        for guest, error in unstarted:
+            self.fault(guest, "exception", error, now_ns, outcome)
+            if guest.is_active:
+                self._pause_with_notice(guest, f"could not start for a new symbol: {describe_error(error)}", outcome)
+
+    def _pause_with_notice(self, guest: Guest, reason: str, outcome: Outcome) -> None:
+        self.pause(guest.strategy_id, reason)
+        outcome.notices.append(f"strategy {guest.strategy_id} paused: {reason}")
 
     def wants(self, symbol: str) -> bool:
         """Whether any strategy, active or not, is subscribed to the symbol."""
@@ -138,11 +153,6 @@ class Roster:
         except (Exception, SystemExit) as error:
             self.unstarted.append((guest, error))
             return None
-
-    def take_unstarted(self) -> Sequence[tuple[Guest, BaseException]]:
-        """Strategies that could not be made for a new symbol since the last call, and why."""
-        unstarted, self.unstarted = self.unstarted, []
-        return unstarted
 
     def _forget_routes(self) -> None:
         for routes in self.routes.values():

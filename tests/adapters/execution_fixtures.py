@@ -1,13 +1,11 @@
-"""What the execution tests share; ``one_loop`` is used by importing it."""
+"""What the execution tests share."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
-
-import pytest
 
 from sengine.domain.events import BookEvent
 from sengine.domain.market import OrderBook, PriceLevel
@@ -15,13 +13,6 @@ from sengine.domain.order import Contribution, Fill, Order, OrderUpdate, Propose
 
 T0 = 1_700_000_000_000_000_000
 MS = 1_000_000
-
-
-@pytest.fixture(scope="session", autouse=True)
-async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
-    """Keep one event loop for all async tests from here on, as the program has one: gRPC reports what it finishes late
-    to the loop it began on, and a test would fail for that loop being closed."""
-    yield  # noqa: PT022 -- the loop lives as long as a fixture on it is open
 
 
 class RecordingHub:

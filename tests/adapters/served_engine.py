@@ -9,8 +9,6 @@ from pathlib import Path
 from time import time_ns
 from typing import Any
 
-import pytest
-
 from sengine.adapters.control import ControlServer
 from sengine.adapters.control_client import ControlClient
 from sengine.adapters.facts import ServiceFacts
@@ -21,12 +19,6 @@ from sengine.engine.risk_checks import ConfidenceCheck, DrawdownCheck, PositionL
 from sengine.errors import PluginError
 from sengine.live import LiveEngine
 from tests.engine.conftest import Actor, engine_with, simulated_engine
-
-
-@pytest.fixture(scope="session", autouse=True)
-async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
-    """Keep the loop for all tests: gRPC hands late events of a closed loop to the next one, where they raise."""
-    yield  # noqa: PT022 -- the loop lives as long as a fixture that uses it is open
 
 
 class Service:

@@ -27,7 +27,6 @@ from sengine.proto.engine_pb2_grpc import EngineControlStub
 from tests.adapters.served_engine import (
     Service,
     live_engine,
-    one_loop,  # noqa: F401
     served,
     within,
 )

@@ -21,7 +21,6 @@ from sengine.errors import ConfigError
 from sengine.proto import engine_pb2 as pb
 from tests.adapters.served_engine import (
     live_engine,
-    one_loop,  # noqa: F401
     served,
     within,
 )

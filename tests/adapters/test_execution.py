@@ -18,10 +18,8 @@ from sengine.adapters.wire import Decoder, encode_book
 from sengine.config.schema import Config, ExecutionConfig
 from sengine.domain.order import ProposedOrder, Side
 from sengine.proto import execution_pb2 as pb
-from tests.adapters.execution_fixtures import MS, T0, RecordingHub, make_book, make_order, one_loop
+from tests.adapters.execution_fixtures import MS, T0, RecordingHub, make_book, make_order
 from tests.adapters.slow_execution import SlowExecution
-
-__all__ = ["one_loop"]
 
 
 @pytest.fixture

@@ -27,9 +27,7 @@ from sengine.engine.simulated import SimulatedVenue
 from sengine.errors import ConfigError, SengineError
 from sengine.proto import execution_pb2 as pb
 from sengine.proto.execution_pb2_grpc import OrderExecutionStub
-from tests.adapters.execution_fixtures import MS, T0, RecordingHub, make_book, make_order, one_loop
-
-__all__ = ["one_loop"]
+from tests.adapters.execution_fixtures import MS, T0, RecordingHub, make_book, make_order
 
 
 def request_of(order: Order) -> pb.OrderRequest:

@@ -15,7 +15,6 @@ from sengine.config.schema import ApiConfig
 from tests.adapters.served_engine import (
     Service,
     live_engine,
-    one_loop,  # noqa: F401
     served,
     within,
 )

@@ -1,0 +1,95 @@
+"""From what strategies answered to settled signals: semantics section 2, steps 5 to 10."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from sengine.domain.market import MarketData
+from sengine.domain.signal import Disposition, Signal, StampedSignal
+from sengine.engine.aggregation import VoteBook
+from sengine.engine.decisions import DecisionDesk
+from sengine.engine.guest import Guest
+from sengine.engine.order_flow import OrderFlow
+from sengine.engine.outcome import Outcome
+from sengine.engine.roster import Roster
+
+Answer: TypeAlias = tuple[Guest, object]
+
+
+class Raised:
+    """What stands for an answer when a strategy raised."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class AnswerDesk:
+    """Stamps signals, has them settled, and counts how they ended."""
+
+    def __init__(self, roster: Roster, votes: VoteBook, desk: DecisionDesk, flow: OrderFlow) -> None:
+        self.signals = 0
+        self.dispositions: Counter[Disposition] = Counter()
+        self.filtered_by: Counter[str] = Counter()
+        self._roster = roster
+        self._votes = votes
+        self._desk = desk
+        self._flow = flow
+
+    def take(self, answers: Sequence[Answer], data: MarketData, outcome: Outcome) -> None:
+        """Everything that the strategies answered to one tick, in the order of the configuration."""
+        direct: list[StampedSignal] = []
+        voting: list[StampedSignal] = []
+        for guest, answer in answers:
+            if type(answer) is Raised:
+                self._roster.fault(guest, "exception", answer.error, data.timestamp_ns, outcome)
+            else:
+                self._stamp(guest, answer, data, direct if guest.is_direct else voting, outcome)
+        if direct or voting:
+            self._settle(direct, voting, data.timestamp_ns, outcome)
+
+    def _stamp(
+        self, guest: Guest, answer: object, data: MarketData, fresh: list[StampedSignal], outcome: Outcome
+    ) -> None:
+        """Make one signal, or a list or tuple of them, the engine's own."""
+        signals = (answer,) if isinstance(answer, Signal) else self._each(guest, answer, data, outcome)
+        for signal in signals:
+            try:
+                stamped = guest.stamp(signal, data, self.signals + 1)
+            # Reading what strategy code made can raise anything: arrays for numbers, numbers beyond any float.
+            except (Exception, SystemExit) as error:
+                kind = "invalid_signal" if isinstance(signal, Signal) else "bad_return"
+                self._roster.fault(guest, kind, error, data.timestamp_ns, outcome)
+                continue
+            self.signals += 1
+            guest.signals += 1
+            guest.last_signal_ns = data.timestamp_ns
+            fresh.append(stamped)
+
+    def _each(self, guest: Guest, answer: object, data: MarketData, outcome: Outcome) -> Sequence[object]:
+        if not isinstance(answer, list | tuple):
+            return (answer,)
+        try:
+            return tuple(answer)
+        except (Exception, SystemExit) as error:
+            self._roster.fault(guest, "bad_return", error, data.timestamp_ns, outcome)
+            return ()
+
+    def _settle(
+        self, direct: Sequence[StampedSignal], voting: Sequence[StampedSignal], now_ns: int, outcome: Outcome
+    ) -> None:
+        self._flow.begin(outcome, now_ns)
+        results = self._desk.settle(direct, voting, now_ns)
+        for settled in results:
+            self.dispositions[settled.disposition] += 1
+            if settled.check:
+                self.filtered_by[settled.check] += 1
+        outcome.signals.extend(results)
+        for fault in outcome.faults:
+            # One that was paused in this very event has cast its vote after it left.
+            guest = self._roster.find(fault.strategy_id)
+            if guest is None or not guest.is_active:
+                self._votes.withdraw(fault.strategy_id)

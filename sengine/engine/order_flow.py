@@ -1,0 +1,129 @@
+"""Orders out, and what comes back: sending, cancelling, fills and order updates, and who is told of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from sengine.domain.market import OrderBook
+from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
+from sengine.engine.markets import Market
+from sengine.engine.orders import OrderTracker, fill_fault
+from sengine.engine.outcome import Outcome
+from sengine.engine.positions import PositionTracker
+from sengine.engine.roster import Roster
+from sengine.engine.simulated import SimulatedVenue, VenueReport
+
+
+class OrderFlow:
+    """Keeps orders in flight, positions and strategies in step. ``begin`` says which outcome what follows adds to."""
+
+    def __init__(
+        self,
+        orders: OrderTracker,
+        positions: PositionTracker,
+        roster: Roster,
+        markets: Mapping[str, Market],
+        venue: SimulatedVenue | None,
+    ) -> None:
+        self.anomalies: Counter[str] = Counter()
+        self._orders = orders
+        self._positions = positions
+        self._roster = roster
+        self._markets = markets
+        self._venue = venue
+        self._outcome = Outcome()
+        self._now_ns = 0
+
+    def begin(self, outcome: Outcome, now_ns: int) -> None:
+        self._outcome = outcome
+        self._now_ns = now_ns
+
+    def send(self, order: Order) -> None:
+        """Count an approved order as in flight and let it out; the simulated venue may fill it at once."""
+        self._orders.sent(order)
+        outcome = self._outcome
+        outcome.orders.append(order)
+        if self._venue is not None:
+            market = self._markets.get(order.symbol)
+            touch = market.touch if market is not None else None
+            self._take_reports(self._venue.submit(order, touch, self._now_ns), outcome)
+
+    def cancel(self, order_id: str) -> None:
+        """Ask for an order's cancellation, once."""
+        if not self._orders.ask_to_cancel(order_id):
+            return
+        self._outcome.cancels.append(order_id)
+        if self._venue is not None:
+            self._take_reports(self._venue.cancel(order_id, self._now_ns), self._outcome)
+
+    def cancel_all(self) -> None:
+        for working in list(self._orders.open_orders()):
+            self.cancel(working.order.order_id)
+
+    def match(self, symbol: str, touch: OrderBook, now_ns: int) -> Outcome:
+        """What rests at the simulated venue against a new touch."""
+        outcome = Outcome()
+        assert self._venue is not None
+        self._take_reports(self._venue.on_book(symbol, touch, now_ns), outcome)
+        return outcome
+
+    def on_fill(self, fill: Fill) -> Outcome:
+        """A fill from outside: applied once, and only if it can be true."""
+        outcome = Outcome()
+        fault = fill_fault(fill)
+        if fault is not None:
+            self.anomalies["bad_fill"] += 1
+            outcome.notices.append(f"fill {fill.fill_id} of order {fill.order_id} is not applied: {fault}")
+        elif self._orders.is_duplicate(fill):
+            self.anomalies["duplicate_fill"] += 1
+            outcome.notices.append(f"fill {fill.fill_id} of order {fill.order_id} came twice; counted once")
+        else:
+            self._apply_fill(fill, outcome)
+        return outcome
+
+    def on_update(self, update: OrderUpdate) -> Outcome:
+        """News of an order from outside."""
+        outcome = Outcome()
+        is_news = update.status is not OrderStatus.ACCEPTED
+        if update.status is OrderStatus.CANCELLED and self._orders.is_cancelling(update.order_id):
+            is_news = False
+        if not self._apply_update(update):
+            self.anomalies["unknown_order_update"] += 1
+        elif is_news:
+            outcome.notices.append(f"order {update.order_id} {update.status}: {update.reason or 'no reason given'}")
+        return outcome
+
+    def _take_reports(self, reports: Sequence[VenueReport], outcome: Outcome) -> None:
+        for report in reports:
+            if isinstance(report, Fill):
+                self._apply_fill(report, outcome)
+            else:
+                self._apply_update(report)
+
+    def _apply_fill(self, fill: Fill, outcome: Outcome) -> None:
+        shares = self._orders.shares(fill)
+        if shares is None:
+            self.anomalies["unknown_order_fill"] += 1
+            outcome.notices.append(
+                f"fill {fill.fill_id} is for order {fill.order_id}, which this engine did not send; not applied"
+            )
+            return
+        market = self._markets.get(fill.symbol)
+        mark_price = market.mid if market is not None and market.mid else fill.price
+        outcome.fills.append(fill)
+        for share in shares:
+            outcome.shares.append((share, self._positions.book(share, mark_price)))
+        for share in shares:
+            guest = self._roster.find(share.strategy_id)
+            if guest is not None:
+                try:
+                    guest.fill(share)
+                except (Exception, SystemExit) as error:
+                    self._roster.fault(guest, "on_fill", error, fill.timestamp_ns, outcome)
+
+    def _apply_update(self, update: OrderUpdate) -> bool:
+        """End an order that will not fill any more; any other news leaves it in flight."""
+        if update.status in (OrderStatus.REJECTED, OrderStatus.CANCELLED):
+            return self._orders.close(update.order_id) is not None
+        return True
