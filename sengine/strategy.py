@@ -90,7 +90,7 @@ class BaseStrategy(ABC):
         """Called for each market data event asked for. Return nothing, one signal or several."""
 
     def on_fill(self, fill: Fill) -> None:
-        """Called after each execution with this strategy's own share. Call ``super().on_fill(fill)`` when overriding."""
+        """Called after each execution with this strategy's own share. Overriding it, call ``super().on_fill(fill)``."""
         if fill.side == "buy":
             self.position += fill.quantity
         else:

@@ -1,4 +1,7 @@
-"""Market maker: quotes both sides around mid and leans against its inventory."""
+"""Market maker: quotes both sides around mid and leans against its inventory.
+
+Quotes rest for one tick, so they fill only where the spread is within what the market moves from one tick to the next.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from sengine.domain.market import OrderBook
 from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
 from sengine.engine.markets import Market
-from sengine.engine.orders import OrderTracker, fill_fault
+from sengine.engine.orders import OrderTracker, fill_fault, split
 from sengine.engine.outcome import Outcome
 from sengine.engine.positions import PositionTracker
 from sengine.engine.roster import Roster
@@ -41,13 +41,20 @@ class OrderFlow:
 
     def send(self, order: Order) -> None:
         """Count an approved order as in flight and let it out; the simulated venue may fill it at once."""
-        self._orders.sent(order)
         outcome = self._outcome
         outcome.orders.append(order)
-        if self._venue is not None:
-            market = self._markets.get(order.symbol)
-            touch = market.touch if market is not None else None
-            self._take_reports(self._venue.submit(order, touch, self._now_ns), outcome)
+        if self._venue is None:
+            self._orders.sent(order)
+            return
+        market = self._markets.get(order.symbol)
+        touch = market.touch if market is not None else None
+        reports = self._venue.submit(order, touch, self._now_ns)
+        if len(reports) == 1 and reports[0].quantity == order.quantity:
+            # Filled whole before anything could ask for it: there is no moment at which it is in flight.
+            self._book(reports[0], split(reports[0], order), outcome)
+            return
+        self._orders.sent(order)
+        self._take_reports(reports, outcome)
 
     def cancel(self, order_id: str) -> None:
         """Ask for an order's cancellation, once."""
@@ -109,6 +116,10 @@ class OrderFlow:
                 f"fill {fill.fill_id} is for order {fill.order_id}, which this engine did not send; not applied"
             )
             return
+        self._book(fill, shares, outcome)
+
+    def _book(self, fill: Fill, shares: Sequence[Fill], outcome: Outcome) -> None:
+        """Positions first, then each contributing strategy is told of its share."""
         market = self._markets.get(fill.symbol)
         mark_price = market.mid if market is not None and market.mid else fill.price
         outcome.fills.append(fill)

@@ -95,10 +95,7 @@ class OrderTracker:
         order = working.order
         if order.quantity - working.filled <= FLAT_BELOW * order.quantity:
             self._take_out(fill.order_id)
-        fill_id = fill.fill_id or f"{fill.order_id}/{working.fills}"
-        if len(order.contributions) == 1:
-            return [_share(fill, order.contributions[0].strategy_id, fill.quantity, fill.commission, fill_id)]
-        return _split(fill, order, fill_id)
+        return split(fill, order, working.fills)
 
     def close(self, order_id: str) -> WorkingOrder | None:
         """Take a cancelled or rejected order out of flight. ``None`` when it is not open."""
@@ -143,7 +140,11 @@ class OrderTracker:
         ]
 
 
-def _split(fill: Fill, order: Order, fill_id: str) -> list[Fill]:
+def split(fill: Fill, order: Order, number: int = 1) -> list[Fill]:
+    """Each contributor's share of a fill, the order's ``number``-th; the last takes what rounding leaves."""
+    fill_id = fill.fill_id or f"{fill.order_id}/{number}"
+    if len(order.contributions) == 1:
+        return [_share(fill, order.contributions[0].strategy_id, fill.quantity, fill.commission, fill_id)]
     left_quantity, left_commission = fill.quantity, fill.commission
     total = fsum([abs(part.quantity) for part in order.contributions])
     shares = []

@@ -53,7 +53,7 @@ class SimulatedVenue:
         """Orders at the venue by symbol; a symbol without any is not in it."""
         self._by_id: dict[str, _Resting] = {}
 
-    def submit(self, order: Order, book: OrderBook | None, now_ns: int) -> Sequence[VenueReport]:
+    def submit(self, order: Order, book: OrderBook | None, now_ns: int) -> Sequence[Fill]:
         """Take an order. Without latency it meets ``book``, the symbol's current one, at once."""
         resting = _Resting(order, order.timestamp_ns + self._latency_ns, order.quantity)
         fills: Sequence[Fill] = ()

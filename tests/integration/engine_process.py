@@ -27,6 +27,9 @@ from sengine.domain.events import BookEvent
 from sengine.domain.market import OrderBook, PriceLevel
 
 CHECKOUT = Path(sengine.__file__).resolve().parents[1]
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SENGINE_")} | {
+    "PYTHONPATH": str(CHECKOUT)
+}
 T0 = 1_700_000_000_000_000_000
 MS = 1_000_000
 
@@ -144,13 +147,12 @@ class EngineProcess:
         self.config_file.write_text(yaml.safe_dump(defaults | config))
 
     def start(self) -> subprocess.Popen[bytes]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SENGINE_")}
         command = [sys.executable, "-m", "sengine", "run", "--no-tui", "-c", self.config_file.name]
         with self.stderr.open("ab") as log:
             self.process = subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env=environment | {"PYTHONPATH": str(CHECKOUT)},
+                env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

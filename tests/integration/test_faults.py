@@ -43,7 +43,7 @@ async def test_killed_broker_comes_back_and_trading_goes_on(running: Running) ->
     await until(lambda: engine.metric("sengine_feed_reconnects_total") == 1)
     await until(lambda: engine.get("/ready")["status"] == "ready")
     assert engine.child("nats-server") != broker
-    async with publisher(url) as (connection, publish):
+    async with publisher(url) as (_, publish):
         step = 1
         # The paper service connects again on its own; its fill shows that it has.
         while held(engine) == 1.0 and step < 200:

@@ -32,9 +32,7 @@ async def test_second_engine_says_so_and_touches_nothing(running: Running, new_e
     assert {path: path.stat().st_mtime_ns for path in (first.folder / "data").glob("*")} == files
 
 
-async def test_engine_with_its_own_socket_may_not_share_a_data_directory(
-    running: Running, new_engine: NewEngine
-) -> None:
+async def test_engine_with_another_socket_may_not_share_the_data(running: Running, new_engine: NewEngine) -> None:
     first = await running(strategies=[flipper()])
     second = new_engine({"strategies": [flipper()], "api": {"listen": f"unix:{first.folder}/other.sock"}})
     second.stderr = second.folder / "second.log"

@@ -1,0 +1,53 @@
+"""The engine alone: from a message's bytes until it is decided what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter_ns
+
+import msgspec
+
+from replay.synthetic import generate_quotes
+from sengine.adapters.wire import Decoder, encode_book
+from sengine.assembly import build_engine, build_venue, catalog, load_strategies
+from sengine.config.schema import Config, StrategyConfig
+from sengine.live import LiveEngine
+from tests.benchmarks.live_parts import percentile, quiet_collector
+
+MESSAGES = 200_000
+WARM_UP = 2_000
+SUBJECT = "market_data.BTCUSDT.orderbook"
+STRATEGIES = [
+    StrategyConfig(id="momentum_fast", plugin="momentum"),
+    StrategyConfig(id="momentum_slow", plugin="momentum", config={"short_window": 20, "long_window": 120}),
+    StrategyConfig(id="rsi_fast", plugin="rsi"),
+    StrategyConfig(id="rsi_slow", plugin="rsi", config={"period": 40}),
+    StrategyConfig(id="market_maker", plugin="market_maker", config={"spread": 0.00003, "target_size": 0.5}),
+]
+
+
+def test_a_message_is_decided_within_a_hundred_microseconds(figure: Callable[..., None]) -> None:
+    # The simulated venue keeps positions moving, so strategies go on trading; its fills are part of the time.
+    config = Config(strategies=STRATEGIES)
+    live = LiveEngine(build_engine(config, build_venue(config)))
+    assert not load_strategies(live.engine, config.strategies, catalog(config))
+    quotes = generate_quotes(WARM_UP + MESSAGES, ["BTCUSDT"], 1)
+    messages = [
+        encode_book(msgspec.structs.replace(quote, sequence=number)) for number, quote in enumerate(quotes, 1)
+    ]
+    decode, take = Decoder().decode_book, live.take
+    elapsed_ns: list[int] = []
+    with quiet_collector():
+        for message in messages:
+            began_ns = perf_counter_ns()
+            take(decode(SUBJECT, message, None, began_ns))
+            elapsed_ns.append(perf_counter_ns() - began_ns)
+    engine = live.engine
+    assert engine.ticks == len(messages)
+    assert not engine.gaps
+    assert not engine.rejected
+    assert engine.orders_sent > 1_000
+    measured_us = [sample / 1e3 for sample in elapsed_ns[WARM_UP:]]
+    figure("message bytes to decision, 5 strategies, p50", median(measured_us), "us")
+    figure("message bytes to decision, 5 strategies, p99", percentile(measured_us, 0.99), "us", at_most=100.0)
