@@ -23,6 +23,7 @@ from sengine.adapters.wire import Decoder
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
 from sengine.config.schema import Config, NatsConfig, StrategyConfig
 from sengine.live import LiveEngine
+from sengine.logs import configure_logging
 
 SUBJECT = "market_data.*.orderbook"
 POLL_S = 0.002
@@ -88,6 +89,7 @@ def _say(what: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    configure_logging("error", "json")  # standard output is for the figures
     kind = {"engine": engine, "bare": bare}[sys.argv[1]]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(kind(sys.argv[2], int(sys.argv[3])))

@@ -10,12 +10,14 @@ from tests.integration.engine_process import EngineProcess
 
 
 @pytest.fixture
-def new_engine(tmp_path: Path) -> Iterator[Callable[[dict[str, Any]], EngineProcess]]:
-    """``new_engine(config)``: an engine in the test's folder that is not started yet; none outlives the test."""
+def new_engine(tmp_path: Path) -> Iterator[Callable[..., EngineProcess]]:
+    """``new_engine(config)``: an engine in the test's folder, or a folder in it, that is not started yet. None outlives
+    the test."""
     engines: list[EngineProcess] = []
 
-    def make(config: dict[str, Any]) -> EngineProcess:
-        engines.append(EngineProcess(tmp_path, config))
+    def make(config: dict[str, Any], folder: str = "") -> EngineProcess:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        engines.append(EngineProcess(tmp_path / folder, config))
         return engines[-1]
 
     yield make

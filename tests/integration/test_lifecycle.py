@@ -7,13 +7,12 @@ import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from tests.adapters.slow_execution import SlowExecution
 from tests.integration.engine_process import EngineProcess, book, children, flipper, is_running, publisher, until
 
 Running = Callable[..., Awaitable[EngineProcess]]
-NewEngine = Callable[[dict[str, Any]], EngineProcess]
+NewEngine = Callable[..., EngineProcess]
 
 
 async def test_second_engine_says_so_and_touches_nothing(running: Running, new_engine: NewEngine) -> None:
@@ -119,14 +118,15 @@ async def test_sighup_gives_strategies_their_new_parameters(running: Running) ->
 
 
 async def test_mistakes_are_sentences_with_exit_code_2(new_engine: NewEngine) -> None:
-    for config, words in (
+    mistakes = (
         ({"execution": {"target": "papper"}}, "execution.target: expected paper, simulated, host:port or unix:/path"),
         ({"strategies": [flipper(size="big")]}, "strategies.flip.config"),
         ({"api": {"listen": "127.0.0.1:0"}}, "api.token"),
-    ):
-        engine = new_engine(config)
-        engine.stderr = engine.folder / f"{words[:5]}.log"
+    )
+    engines = [new_engine(config, f"{number}") for number, (config, _) in enumerate(mistakes)]
+    for engine in engines:
         engine.start()
+    for engine, (_, words) in zip(engines, mistakes, strict=True):
         assert await engine.ended() == 2, words
         said = engine.stderr.read_text()
         assert words in said

@@ -31,6 +31,7 @@ STRATEGIES = [
     {"id": "slow", "plugin": "momentum", "symbols": ["*"], "config": {"short_window": 20, "long_window": 100}},
     {"id": "rsi", "plugin": "rsi", "symbols": ["*"], "config": {"period": 14}, "default_size": 0.5},
 ]
+VOTE = {"window_size": "200ms"}
 RISK = {"filters": [{"type": "confidence", "min_confidence": 0.5}, {"type": "position_limit", "max_position": 2.0}]}
 COSTS = {"commission_bps": 1.0, "slippage_bps": 0.5}
 
@@ -71,7 +72,7 @@ class Replayed:
             return list(csv.DictReader(file))
 
 
-async def trade_live(engine: EngineProcess, file: Path, ticks: int) -> list[Fill]:
+async def trade_live(engine: EngineProcess, file: Path, ticks: int, fills_to_come: int = 0) -> list[Fill]:
     """Publish the file; the fills that passed over the broker."""
     fills: list[Fill] = []
     decoder = Decoder()
@@ -84,7 +85,7 @@ async def trade_live(engine: EngineProcess, file: Path, ticks: int) -> list[Fill
         await publish(open_feed(file, pytest.fail))
         await until(lambda: engine.ticks() == ticks, 60)
         await until(lambda: engine.metric("sengine_orders_open") == 0)
-        await connection.flush()
+        await until(lambda: len(fills) >= fills_to_come)
     return fills
 
 
@@ -123,10 +124,9 @@ def without_prefix(fill: Fill) -> Fill:
 async def test_paper_execution_in_lockstep_gives_the_replays_signals_orders_fills_and_positions(
     running: Running, quotes: Path
 ) -> None:
-    engine = await running(strategies=STRATEGIES, risk=RISK, execution={"lockstep": True, **COSTS})
+    engine = await running(strategies=STRATEGIES, risk=RISK, aggregation=VOTE, execution={"lockstep": True, **COSTS})
     replayed = Replayed(quotes, engine.config_file)
-    fills = await trade_live(engine, quotes, replayed.result.ticks)
-    # An order's last fill is on its way when the order is known to be done.
+    fills = await trade_live(engine, quotes, replayed.result.ticks, replayed.result.fills)
     assert sorted(map(without_prefix, fills), key=by_order) == sorted(replayed.fills, key=by_order)
     assert_equal_books(engine, replayed)
     assert engine.metric("sengine_feed_dropped_total") == 0
@@ -135,7 +135,9 @@ async def test_paper_execution_in_lockstep_gives_the_replays_signals_orders_fill
 async def test_execution_inside_the_engine_gives_the_replays_signals_orders_and_positions(
     running: Running, quotes: Path
 ) -> None:
-    engine = await running(strategies=STRATEGIES, risk=RISK, execution={"target": "simulated", **COSTS})
+    engine = await running(
+        strategies=STRATEGIES, risk=RISK, aggregation=VOTE, execution={"target": "simulated", **COSTS}
+    )
     replayed = Replayed(quotes, engine.config_file)
     assert await trade_live(engine, quotes, replayed.result.ticks) == []
     assert_equal_books(engine, replayed)
