@@ -118,6 +118,8 @@ class LiveEngine:
         self.filtered_counts: Counter[tuple[str, str]] = Counter()
         """Filtered signals by (check, reason code)."""
         self.order_updates: Counter[str] = Counter()
+        self.received_ns = 0
+        """When the event at hand came in, wall clock; 0 where it came from no feed. Gateways time orders from it."""
         self._wall_clock_ns = wall_clock_ns
         self._settled = asyncio.Event()
         self._settled.set()
@@ -130,6 +132,7 @@ class LiveEngine:
         """
         outcome = self.engine.process(event)
         if outcome is not NOTHING and not outcome.rejected:
+            self.received_ns = getattr(event, "received_ns", 0)
             self._pass_on(outcome)
             if isinstance(event, OrderUpdate):
                 self.order_updates[event.status] += 1

@@ -78,11 +78,13 @@ class EngineService:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self.shutdown)
                 stack.callback(loop.remove_signal_handler, number)
+            # The configuration has just been read; a reload has nothing to do yet.
+            loop.add_signal_handler(signal.SIGHUP, lambda: None)
+            stack.callback(loop.remove_signal_handler, signal.SIGHUP)
             feed = await self._unless_stopped(stack)
             if feed is None:
                 return
             loop.add_signal_handler(signal.SIGHUP, self._reloading.reload_all)
-            stack.callback(loop.remove_signal_handler, signal.SIGHUP)
             # What start-up made stays; from here on the collector has little to look through.
             gc.collect()
             gc.freeze()

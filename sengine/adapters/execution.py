@@ -35,6 +35,7 @@ LONGEST_BACKOFF_S: Final = 2.0
 UNANSWERED_KEPT: Final = 10_000
 """Written orders that are remembered until their answer comes; also the most cancellations that may be open."""
 _FOLD_EVERY: Final = 4096
+_ABSENT_AFTER_S: Final = 2.0
 
 # A report is a few hundred bytes; pings find a peer that is gone without a word.
 CHANNEL_OPTIONS: Final = (
@@ -191,7 +192,11 @@ class ExecutionGateway:
             stub = OrderExecutionStub(channel)
             self.stats.state = "reconnecting"
             while True:
-                await _until_ready(channel)
+                absent = self._loop.call_later(_ABSENT_AFTER_S, self._say_absent)
+                try:
+                    await _until_ready(channel)
+                finally:
+                    absent.cancel()
                 self._heard = False
                 reason = await self._converse(stub.Orders())
                 if self._heard:
@@ -201,6 +206,9 @@ class ExecutionGateway:
                 self._live.say("warning", "connection to the execution service lost", target=self.target, reason=reason)
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(LONGEST_BACKOFF_S, backoff_s * 2)
+
+    def _say_absent(self) -> None:
+        self._live.say("warning", "the execution service does not answer yet; orders wait for it", target=self.target)
 
     async def _converse(self, call: Any) -> str:
         """Write and read until the call ends; why it ended."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import islice
 from math import isfinite
 from typing import Final, TypeAlias
 
 import msgspec
+import structlog
 
 from sengine.adapters.paper_journal import FillLine, NewsLine, OrderLine, PaperJournal
 from sengine.adapters.paper_venue import EventTimeVenue
@@ -18,6 +20,7 @@ from sengine.domain.events import BarEvent, BookEvent
 from sengine.domain.order import Contribution, Fill, Order, ProposedOrder, Side
 from sengine.domain.position import FLAT_BELOW
 from sengine.engine.simulated import VenueReport
+from sengine.errors import SengineError
 from sengine.proto import execution_pb2 as pb
 
 MAX_ID_CHARS: Final = 128
@@ -25,6 +28,10 @@ MAX_SYMBOL_CHARS: Final = 64
 ORDERS_KEPT: Final = 100_000
 """Ended orders whose answers are remembered."""
 MAX_OPEN_ORDERS: Final = 10_000
+JOURNAL_ORDERS_KEPT: Final = 10_000
+"""Ended orders that stay in a journal when it is shortened."""
+
+_log = structlog.get_logger("sengine.paper")
 
 Listener: TypeAlias = Callable[[pb.OrderReport], None]
 
@@ -85,6 +92,8 @@ class PaperDesk:
                 elif known.news.status == pb.ORDER_STATUS_ACCEPTED:
                     known.listener = listener
             return known.answer
+        if self._journal is not None and self._journal.is_long:
+            self._shorten(self._journal)
         now_ns = self.venue.newest_ns(request.symbol)
         self.orders += 1
         reason = order_fault(request)
@@ -177,6 +186,17 @@ class PaperDesk:
             else:
                 self._take(self.venue.submit(_order(requests[order_id], record.quantity - record.filled)))
         return list(unpublished.values())
+
+    def _shorten(self, journal: PaperJournal) -> None:
+        newest = set(islice(reversed(self._ended), JOURNAL_ORDERS_KEPT))
+
+        def is_kept(order_id: str) -> bool:
+            return order_id in newest or (order_id in self._records and order_id not in self._ended)
+
+        try:
+            journal.compact(is_kept)
+        except SengineError as error:
+            _log.warning("the journal goes on growing", reason=str(error))
 
     # What the venue says.
 

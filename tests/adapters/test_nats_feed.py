@@ -326,6 +326,20 @@ async def test_stopping_while_the_broker_is_away_ends_at_once(broker, feed, unti
     assert feed.stats.state == "disconnected"
 
 
+async def test_after_market_data_is_stopped_only_fills_come(broker, start_feed, live, connection, until) -> None:
+    feed = await start_feed(broker.url)
+    assert await feed.connected(5)
+    publisher = Publisher(connection)
+    feed.stop_market_data()
+    await publisher.publish(book_of())
+    await publisher.publish_fill(fill_of("late"))
+    await publisher.flush()
+
+    await until(lambda: live.events)
+
+    assert [type(event) for event in live.events] == [Fill]
+
+
 async def test_in_lockstep_the_next_tick_waits_for_the_fill(broker, start_feed, live, connection, until) -> None:
     feed = await start_feed(broker.url, lockstep=True)
     assert await feed.connected(5)

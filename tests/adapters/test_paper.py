@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nats.aio.client import Client
 
+import sengine.adapters.paper_desk
 from sengine.adapters.broker import EmbeddedBroker
 from sengine.adapters.paper import PaperExecution
 from sengine.adapters.paper_desk import PaperDesk
-from sengine.adapters.paper_journal import PaperJournal
+from sengine.adapters.paper_journal import NewsLine, PaperJournal
 from sengine.adapters.paper_venue import EventTimeVenue
 from sengine.adapters.wire import Decoder, encode_book
 from sengine.config.schema import Config, ExecutionConfig
@@ -222,6 +223,27 @@ def test_cancel_says_what_is_true_of_the_order() -> None:
     assert cancelled("nobody's") == pb.ORDER_STATUS_REJECTED
 
 
+def test_who_sent_and_cancels_an_order_hears_of_its_end_once() -> None:
+    class Session:
+        def __init__(self) -> None:
+            self.reports: list[pb.OrderReport] = []
+
+        def put(self, report: pb.OrderReport) -> None:
+            self.reports.append(report)
+
+    desk, _ = desk_with_book()
+    sender, other = Session(), Session()
+    for order_id, asks in (("own", sender), ("others", other)):
+        desk.submit(request_of(make_order(order_id, limit=90.0)), sender.put)
+        desk.cancel(pb.CancelRequest(client_order_id=order_id), asks.put)
+    cancelled = [report for report in sender.reports if report.status == pb.ORDER_STATUS_CANCELLED]
+    assert [(report.client_order_id, report.cause) for report in cancelled] == [
+        ("own", pb.REPORT_CAUSE_CANCEL),
+        ("others", pb.REPORT_CAUSE_MARKET),
+    ]
+    assert [report.client_order_id for report in other.reports] == ["others"]
+
+
 def test_cancel_with_latency_is_reported_when_it_arrives() -> None:
     desk, fills = desk_with_book(latency_ms=2.0)
     reports: list[pb.OrderReport] = []
@@ -275,6 +297,36 @@ def test_restored_desk_knows_its_orders_and_goes_on_with_the_open_ones(tmp_path:
     assert [(fill.fill_id, fill.quantity) for fill in after] == [("part-2", 2.0)]
     assert restored.cancel(pb.CancelRequest(client_order_id="gone")).status == pb.ORDER_STATUS_CANCELLED
     assert PaperJournal(path).read()[-1].fill.fill_id == "part-2"
+
+
+def test_journal_stays_short_and_keeps_what_is_open_or_unpublished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sengine.adapters.paper_desk, "JOURNAL_ORDERS_KEPT", 3)
+    path = tmp_path / "orders.journal"
+    journal = PaperJournal(path, compact_from_bytes=4_000)
+    fills: list[Fill] = []
+    desk = PaperDesk(EventTimeVenue(ExecutionConfig()), fills.append, journal)
+    desk.on_book(make_book())
+    desk.submit(request_of(make_order("rests", limit=90.0)))
+    sizes = []
+    for number in range(200):
+        desk.submit(request_of(make_order(f"o-{number}")))
+        if number:  # the very first fill never reaches the broker
+            journal.append(NewsLine(published=fills[-1].fill_id))
+        sizes.append(path.stat().st_size)
+    assert max(sizes) < 20_000 < sizes[5] / 6 * 200
+    journal.close()
+
+    after: list[Fill] = []
+    journal = PaperJournal(path)
+    restored = PaperDesk(EventTimeVenue(ExecutionConfig()), after.append, journal)
+    assert [fill.order_id for fill in restored.restore(journal.read())] == ["o-0"]
+    assert restored.submit(request_of(make_order("o-199"))).status == pb.ORDER_STATUS_ACCEPTED
+    assert restored.repeated == 1
+    restored.on_book(make_book(T0 + MS, 88.0, 89.0))
+    assert [fill.order_id for fill in after] == ["rests"]
+    journal.close()
 
 
 def test_journal_that_is_something_else_is_refused_with_its_line(tmp_path: Path) -> None:

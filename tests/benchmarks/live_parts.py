@@ -23,15 +23,13 @@ def percentile(samples: Sequence[float], quantile: float) -> float:
 
 
 @contextmanager
-def quiet_collector() -> Iterator[None]:
-    """The test runner's heap is large; collections in it are not what is measured."""
+def frozen_heap() -> Iterator[None]:
+    """The test runner's heap is large, and the collector must not look through it. The service freezes its own too."""
     gc.collect()
     gc.freeze()
-    gc.disable()
     try:
         yield
     finally:
-        gc.enable()
         gc.unfreeze()
 
 
@@ -41,7 +39,7 @@ async def running(*arguments: str, log: Path | None = None) -> AsyncIterator[asy
     with (log or Path("/dev/null")).open("wb") as file:
         process = await asyncio.create_subprocess_exec(
             sys.executable, *arguments, cwd=HERE.parents[1], stdin=PIPE, stdout=file if log else PIPE,
-            stderr=STDOUT if log else None,
+            stderr=STDOUT if log else None, limit=64 << 20,
         )  # fmt: skip
         try:
             yield process

@@ -13,7 +13,7 @@ from sengine.adapters.wire import Decoder, encode_book
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
 from sengine.config.schema import Config, StrategyConfig
 from sengine.live import LiveEngine
-from tests.benchmarks.live_parts import percentile, quiet_collector
+from tests.benchmarks.live_parts import percentile, frozen_heap
 
 MESSAGES = 200_000
 WARM_UP = 2_000
@@ -38,7 +38,7 @@ def test_a_message_is_decided_within_a_hundred_microseconds(figure: Callable[...
     ]
     decode, take = Decoder().decode_book, live.take
     elapsed_ns: list[int] = []
-    with quiet_collector():
+    with frozen_heap():
         for message in messages:
             began_ns = perf_counter_ns()
             take(decode(SUBJECT, message, None, began_ns))

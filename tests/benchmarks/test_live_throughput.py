@@ -16,7 +16,7 @@ import uvloop
 from replay.synthetic import generate_quotes
 from sengine.adapters.broker import EmbeddedBroker
 from sengine.adapters.wire import encode_book
-from tests.benchmarks.live_parts import HERE, answered, quiet_collector, running
+from tests.benchmarks.live_parts import HERE, answered, frozen_heap, running
 
 MESSAGES = 250_000
 PAIRS = 3
@@ -61,7 +61,7 @@ async def _measure(folder: Path) -> list[tuple[float, float]]:
     await broker.start()
     try:
         pairs = []
-        with quiet_collector():
+        with frozen_heap():
             for _ in range(PAIRS):
                 bare, counted = await _rate("bare", broker, burst)
                 assert (counted["messages"], counted["missing"]) == (MESSAGES, 0)

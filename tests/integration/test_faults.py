@@ -131,7 +131,7 @@ async def test_flood_of_rubbish_is_counted_and_trading_goes_on(running: Running)
     metrics = engine.metrics()
     rejected = {name: value for name, value in metrics.items() if name.startswith("sengine_market_data_rejected_total")}
     assert sum(rejected.values()) >= 8 * 500 + 10
-    assert rejected["sengine_market_data_rejected_total{reason=oversized,source=feed}"] == 10
+    assert rejected["sengine_market_data_rejected_total{reason=oversized,stage=feed}"] == 10
     assert metrics["sengine_ticks_total"] == 1
     # Sampled into the log, not poured.
     assert len(engine.log()) < 100

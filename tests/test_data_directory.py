@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from sengine.data_directory import DataDirectory
+from sengine.errors import ConfigError, SengineError
+
+
+def test_it_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    with DataDirectory(tmp_path / "a" / "data") as directory:
+        assert stat.S_IMODE(directory.path.stat().st_mode) == 0o700
+
+
+def test_relative_path_is_of_the_folder_at_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with DataDirectory("data") as directory:
+        assert directory.path == tmp_path / "data"
+
+
+def test_second_engine_is_told_who_has_it_until_that_one_ends(tmp_path: Path) -> None:
+    with DataDirectory(tmp_path), pytest.raises(SengineError, match=rf"another engine \(pid {os.getpid()}\) uses"):
+        DataDirectory(tmp_path).__enter__()
+    with DataDirectory(tmp_path):
+        pass
+
+
+def test_place_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(ConfigError, match=r"service.data_directory: .*file/data cannot be used"):
+        DataDirectory(file / "data").__enter__()

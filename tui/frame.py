@@ -1,0 +1,71 @@
+"""All that one repaint shows, taken at one moment and handed to every panel that is in sight."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+import msgspec
+
+from sengine.adapters.control_views import LogLineView, SignalView, SnapshotView
+from sengine.clock import NS_PER_S
+from tui.tail import Tail
+from tui.themes import Palette
+
+_POINTS: Final = 2000
+
+
+class History:
+    """Profit and loss over time as far as these screens have seen it, and the rate of ticks.
+
+    One point a second; when there are ``_POINTS``, every other one goes and the step doubles."""
+
+    def __init__(self) -> None:
+        self.times_ns: list[int] = []
+        self.pnl: list[float] = []
+        self.ticks_per_s = 0.0
+        self._step_ns = NS_PER_S // 2
+        self._engine = (0, 0)
+        self._seen: deque[tuple[int, int]] = deque(maxlen=9)
+
+    def add(self, snapshot: SnapshotView) -> None:
+        engine = (snapshot.service.pid, snapshot.service.started_ns)
+        if engine != self._engine:  # another run: its P&L is another curve
+            self.times_ns.clear()
+            self.pnl.clear()
+            self._seen.clear()
+            self._engine = engine
+        if self._seen and self._seen[-1][0] == snapshot.time_ns:
+            return
+        self._seen.append((snapshot.time_ns, snapshot.ticks))
+        (first_ns, first), (last_ns, last) = self._seen[0], self._seen[-1]
+        self.ticks_per_s = (last - first) / ((last_ns - first_ns) / NS_PER_S) if last_ns > first_ns else 0.0
+        if not self.times_ns or snapshot.time_ns - self.times_ns[-1] >= self._step_ns:
+            self.times_ns.append(snapshot.time_ns)
+            self.pnl.append(snapshot.realized_pnl + snapshot.unrealized_pnl)
+            if len(self.times_ns) > _POINTS:
+                del self.times_ns[::2], self.pnl[::2]
+                self._step_ns *= 2
+
+
+class Frame(msgspec.Struct, frozen=True):
+    snapshot: SnapshotView
+    signals: Tail[SignalView]
+    log: Tail[LogLineView]
+    history: History
+    palette: Palette
+    is_stale: bool
+    killed_by: str
+    """The kill switch's reason, or empty."""
+
+    @property
+    def pnl(self) -> float:
+        return self.snapshot.realized_pnl + self.snapshot.unrealized_pnl
+
+    @property
+    def max_position(self) -> float | None:
+        """The largest position that risk allows, of one strategy in one symbol."""
+        for check in self.snapshot.risk:
+            if check.limit_name == "max_position":
+                return check.limit
+        return None

@@ -1,0 +1,219 @@
+"""The screens' line to an engine: its last snapshot, the tails of its signals and log, and its commands.
+
+Screens pull from a link when they paint; nothing here waits for a screen. ``LiveLink`` speaks to an engine,
+``tui.fake_link.FakeLink`` is a script.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from time import monotonic
+from typing import Any, Final, Protocol
+
+from sengine.adapters.control_client import ControlClient, UnreachableError
+from sengine.adapters.control_views import (
+    LogLineView,
+    LogView,
+    MarketView,
+    ReloadView,
+    ReplyView,
+    SignalsView,
+    SignalView,
+    SnapshotView,
+    StrategyDetailView,
+)
+from sengine.errors import SengineError
+from tui.tail import Tail
+
+SNAPSHOT_INTERVAL_MS: Final = 250
+STALE_AFTER_S: Final = 2.0
+# History that a new stream asks for: what the tails keep.
+_HISTORY: Final = 300
+_RETRY_S: Final = (0.25, 0.5, 1.0, 2.0)
+# An engine that is stopped or stuck keeps its connection open and says nothing.
+_SILENCE_S: Final = 5.0
+
+
+class Commands(Protocol):
+    """What of the control API the screens use; ``ControlClient`` is one."""
+
+    async def pause(self, strategy_id: str, reason: str = "") -> ReplyView: ...
+    async def resume(self, strategy_id: str) -> ReplyView: ...
+    async def reload(self, strategy_id: str) -> ReloadView: ...
+    async def set_parameters(self, strategy_id: str, config: dict[str, Any]) -> ReloadView: ...
+    async def check_parameters(self, strategy_id: str, config: dict[str, Any]) -> ReloadView: ...
+    async def load(
+        self, plugin: str, strategy_id: str, symbols: Sequence[str] = (), config: dict[str, Any] | None = None
+    ) -> ReplyView: ...
+    async def unload(self, strategy_id: str) -> ReplyView: ...
+    async def kill(self, reason: str = "") -> ReplyView: ...
+    async def rearm(self) -> ReplyView: ...
+    async def shutdown(self) -> ReplyView: ...
+    async def strategy(self, strategy_id: str) -> StrategyDetailView: ...
+    async def market(self, symbol: str) -> MarketView: ...
+
+
+class EngineLink(Protocol):
+    """One engine, as the screens see it. All members may be read at any time, also before and after the line is up."""
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def snapshot(self) -> SnapshotView | None:
+        """The last one that came; it stays while the engine does not answer."""
+        ...
+
+    @property
+    def problem(self) -> str:
+        """Why the engine does not answer, as a sentence; empty while it does."""
+        ...
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the engine was last heard."""
+        ...
+
+    @property
+    def signals(self) -> Tail[SignalView]: ...
+    @property
+    def log(self) -> Tail[LogLineView]: ...
+    @property
+    def commands(self) -> Commands: ...
+
+    async def start(self) -> None:
+        """Begin to listen; needs a running loop."""
+        ...
+
+    async def refresh(self) -> None:
+        """Fetch a snapshot now, after a command."""
+        ...
+
+    async def stop(self) -> None: ...
+
+
+class LiveLink:
+    """Listens to an engine over the control API, and attaches again for as long as it runs.
+
+    ``connect`` makes the client, inside the loop that is to use it.
+    """
+
+    def __init__(self, connect: Callable[[], ControlClient], address: str) -> None:
+        self._connect = connect
+        self._client: ControlClient | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._heard_s = monotonic()
+        self._problem = "connecting"
+        self._snapshot: SnapshotView | None = None
+        self._signals: Tail[SignalView] = Tail(_HISTORY)
+        self._log: Tail[LogLineView] = Tail(_HISTORY)
+        self._address = address
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    @property
+    def snapshot(self) -> SnapshotView | None:
+        return self._snapshot
+
+    @property
+    def problem(self) -> str:
+        return self._problem
+
+    @property
+    def age_s(self) -> float:
+        return monotonic() - self._heard_s
+
+    @property
+    def signals(self) -> Tail[SignalView]:
+        return self._signals
+
+    @property
+    def log(self) -> Tail[LogLineView]:
+        return self._log
+
+    @property
+    def commands(self) -> Commands:
+        return self._open()
+
+    async def start(self) -> None:
+        self._open()
+        for read in (self._read_snapshots, self._read_signals, self._read_log):
+            self._tasks.append(asyncio.create_task(self._keep(read), name=f"link-{read.__name__}"))
+
+    async def refresh(self) -> None:
+        with contextlib.suppress(SengineError):  # the stream tells of it
+            self._heard(await self._open().snapshot())
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    def _open(self) -> ControlClient:
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
+
+    async def _keep(self, read: Callable[[], Awaitable[None]]) -> None:
+        """Read a stream, and again after it ends."""
+        failures = 0
+        while True:
+            began_s = monotonic()
+            try:
+                await read()
+                problem = f"the engine on {self._address} has stopped"
+            except SengineError as error:
+                problem = str(error)
+            if read == self._read_snapshots:
+                self._problem = problem
+            failures = 0 if monotonic() - began_s > _SILENCE_S else failures + 1
+            await asyncio.sleep(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
+
+    async def _read_snapshots(self) -> None:
+        stream = self._open().snapshots(SNAPSHOT_INTERVAL_MS)
+        async with contextlib.aclosing(stream):
+            while True:
+                snapshot = await _next_within(stream, _SILENCE_S, self._address)
+                if snapshot is None:
+                    return
+                self._heard(snapshot)
+
+    def _heard(self, snapshot: SnapshotView) -> None:
+        self._snapshot, self._heard_s, self._problem = snapshot, monotonic(), ""
+
+    async def _read_signals(self) -> None:
+        stream: AsyncGenerator[SignalsView, None] = self._open().signals(_HISTORY)
+        async with contextlib.aclosing(stream):
+            is_first = True
+            async for batch in stream:
+                if is_first:
+                    self._signals.restart()
+                    is_first = False
+                self._signals.extend(batch.signals, batch.dropped)
+
+    async def _read_log(self) -> None:
+        stream: AsyncGenerator[LogView, None] = self._open().log(_HISTORY)
+        async with contextlib.aclosing(stream):
+            is_first = True
+            async for batch in stream:
+                if is_first:
+                    self._log.restart()
+                    is_first = False
+                self._log.extend(batch.lines, batch.dropped)
+
+
+async def _next_within(
+    stream: AsyncGenerator[SnapshotView, None], seconds: float, address: str
+) -> SnapshotView | None:
+    try:
+        async with asyncio.timeout(seconds):
+            return await anext(stream, None)
+    except TimeoutError:
+        raise UnreachableError(f"the engine on {address} holds the line and says nothing") from None

@@ -1,0 +1,133 @@
+"""The frame of a panel: a title with its key, a summary, and a body that is painted from a ``Frame``."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.events import Resize
+from textual.widgets import Input, Static
+
+from tui.frame import Frame
+from tui.widgets.table import Column, LiveTable, Row
+
+
+class Panel(Vertical):
+    """Base of all panels."""
+
+    NAME: ClassVar[str]
+    NUMBER: ClassVar[int]
+    TITLE: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__(id=self.NAME, classes="panel")
+        self.border_title = f"{self.NUMBER} {self.TITLE}"
+        self._frame: Frame | None = None
+
+    def show(self, frame: Frame) -> None:
+        """Paint what has changed."""
+        self._frame = frame
+        summary = self.summary(frame)
+        if summary != self.border_subtitle:
+            self.border_subtitle = summary
+        self.paint(frame)
+
+    def summary(self, frame: Frame) -> str:
+        """What the panel says in one line, as markup, also where its body is out of sight."""
+        return ""
+
+    def paint(self, frame: Frame) -> None:
+        raise NotImplementedError
+
+    @property
+    def focus_target(self) -> LiveTable | Panel:
+        return self
+
+    def on_resize(self, event: Resize) -> None:
+        if self._frame is not None:
+            self.paint(self._frame)
+
+
+class DrawnPanel(Panel, can_focus=True):
+    """A panel that draws its body as one text."""
+
+    def compose(self) -> ComposeResult:
+        yield Static(classes="drawing")
+
+    def paint(self, frame: Frame) -> None:
+        body = self.query_one(".drawing", Static)
+        width, height = body.container_size
+        if width <= 0 or height <= 0:
+            return
+        text = self.draw(frame, width, height)
+        if text != getattr(self, "_drawn", None):
+            self._drawn = text
+            body.update(text)
+
+    def draw(self, frame: Frame, width: int, height: int) -> Text:
+        raise NotImplementedError
+
+
+class TablePanel(Panel):
+    """A panel whose body is a table. ``EMPTY`` is what it says while there are no rows."""
+
+    COLUMNS: ClassVar[tuple[Column, ...]]
+    EMPTY: ClassVar[str]
+    IS_TAIL: ClassVar[bool] = False
+
+    def compose(self) -> ComposeResult:
+        yield LiveTable(self.COLUMNS, is_tail=self.IS_TAIL)
+        yield Static(self.EMPTY, classes="empty")
+        yield Input(placeholder="show only rows with this text; esc ends", classes="filter", compact=True)
+
+    @property
+    def table(self) -> LiveTable:
+        return self.query_one(LiveTable)
+
+    @property
+    def focus_target(self) -> LiveTable | Panel:
+        return self.table
+
+    def paint(self, frame: Frame) -> None:
+        rows = self.rows(frame)
+        table = self.table
+        table.show(rows)
+        self._tell_if_empty(bool(rows))
+
+    def rows(self, frame: Frame) -> list[Row]:
+        raise NotImplementedError
+
+    # The filter line.
+
+    def open_filter(self) -> None:
+        self.add_class("-filtered")
+        self.query_one(Input).focus()
+
+    def close_filter(self) -> bool:
+        """Whether there was one to close."""
+        if not self.has_class("-filtered"):
+            return False
+        self.remove_class("-filtered")
+        self.query_one(Input).value = ""
+        self.table.filter("")
+        self.table.focus()
+        return True
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.table.filter(event.value)
+        self._tell_if_empty(bool(self.table.shown))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.table.focus()
+
+    def _tell_if_empty(self, has_rows: bool) -> None:
+        is_filtered = bool(self.table.filter_text)
+        empty = not self.table.shown if is_filtered else not has_rows
+        if empty != self.has_class("-empty"):
+            self.set_class(empty, "-empty")
+        if empty:
+            self.query_one(".empty", Static).update("no row holds that text" if is_filtered else self.EMPTY)
