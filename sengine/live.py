@@ -22,6 +22,8 @@ from sengine.engine.roster import LoadStrategy
 
 _log = structlog.get_logger("sengine.engine")
 HISTORY = 1000
+TOLD_AT_FIRST = 20
+TOLD_EVERY = 1000
 T = TypeVar("T")
 
 
@@ -98,9 +100,12 @@ class Stream(Generic[T]):
 
 
 class Gateway(Protocol):
-    """Where orders go. Neither call blocks or raises; what became of an order comes back as an ``OrderUpdate``."""
+    """Where orders go. Neither call blocks or raises; what became of an order comes back as an ``OrderUpdate``.
 
-    def send(self, order: Order) -> None: ...
+    ``received_ns`` is when the event that led to the order came in, wall clock, for timing; 0 where nobody knows.
+    """
+
+    def send(self, order: Order, received_ns: int = 0) -> None: ...
 
     def cancel(self, order_id: str) -> None: ...
 
@@ -118,8 +123,6 @@ class LiveEngine:
         self.filtered_counts: Counter[tuple[str, str]] = Counter()
         """Filtered signals by (check, reason code)."""
         self.order_updates: Counter[str] = Counter()
-        self.received_ns = 0
-        """When the event at hand came in, wall clock; 0 where it came from no feed. Gateways time orders from it."""
         self._wall_clock_ns = wall_clock_ns
         self._settled = asyncio.Event()
         self._settled.set()
@@ -132,10 +135,13 @@ class LiveEngine:
         """
         outcome = self.engine.process(event)
         if outcome is not NOTHING and not outcome.rejected:
-            self.received_ns = getattr(event, "received_ns", 0)
-            self._pass_on(outcome)
+            self._pass_on(outcome, getattr(event, "received_ns", 0))
             if isinstance(event, OrderUpdate):
                 self.order_updates[event.status] += 1
+                self._tell_of_update(event, outcome)
+            else:
+                for notice in outcome.notices:
+                    self.say("warning", notice)
             if isinstance(event, Fill | OrderUpdate) and not self._waiting_for_fills():
                 self._settled.set()
         return outcome
@@ -159,13 +165,13 @@ class LiveEngine:
     def _waiting_for_fills(self) -> bool:
         return any(working.order.limit_price is None for working in self.engine.orders.open_orders())
 
-    def _pass_on(self, outcome: Outcome) -> None:
+    def _pass_on(self, outcome: Outcome, received_ns: int) -> None:
         gateway = self.gateway
         if gateway is not None:
             for order_id in outcome.cancels:
                 gateway.cancel(order_id)
             for order in outcome.orders:
-                gateway.send(order)
+                gateway.send(order, received_ns)
         for result in outcome.signals:
             signal = result.signal
             self.signal_counts[signal.strategy_id, signal.symbol, signal.direction] += 1
@@ -188,5 +194,10 @@ class LiveEngine:
             )
         for fault in outcome.faults:
             self.say("error", fault.message, strategy_id=fault.strategy_id, kind=fault.kind, where=fault.where)
-        for notice in outcome.notices:
-            self.say("warning", notice)
+
+    def _tell_of_update(self, update: OrderUpdate, outcome: Outcome) -> None:
+        """An execution service in trouble has the same news of every order: the first are told, then one in many."""
+        count = self.order_updates[update.status]
+        if count <= TOLD_AT_FIRST or not count % TOLD_EVERY:
+            for notice in outcome.notices:
+                self.say("warning", notice, so_far=count)

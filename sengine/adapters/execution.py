@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from time import perf_counter_ns
+from time import perf_counter_ns, time_ns
 from typing import Any, Final, Protocol
 
 import grpc
@@ -64,11 +64,13 @@ class Hub(Protocol):
 class _Outgoing:
     """An order on its way out. Moments are of the monotonic clock."""
 
-    __slots__ = ("created_ns", "is_overdue", "order", "written_ns")
+    __slots__ = ("began_ns", "created_ns", "is_overdue", "order", "written_ns")
 
-    def __init__(self, order: Order, created_ns: int) -> None:
+    def __init__(self, order: Order, created_ns: int, since_received_ns: int) -> None:
         self.order = order
         self.created_ns = created_ns
+        self.began_ns = created_ns - since_received_ns
+        """When the event that led to the order came in."""
         self.written_ns = 0
         self.is_overdue = False
 
@@ -112,7 +114,7 @@ class ExecutionGateway:
 
     # The engine's side.
 
-    def send(self, order: Order) -> None:
+    def send(self, order: Order, received_ns: int = 0) -> None:
         """Queue an order. Raises ``TypeError`` for anything that is not an approved ``Order``."""
         if not isinstance(order, Order):
             raise TypeError(
@@ -124,7 +126,8 @@ class ExecutionGateway:
             self.stats.dropped += 1
             self._refuse(order, f"{self._queue_limit} orders wait to be sent already; this one was not sent")
         else:
-            self._queue[order.order_id] = _Outgoing(order, perf_counter_ns())
+            since_received_ns = max(0, time_ns() - received_ns) if received_ns else 0
+            self._queue[order.order_id] = _Outgoing(order, perf_counter_ns(), since_received_ns)
             self.stats.queue_depth = len(self._queue)
             self._wake.set()
             self._watch()
@@ -256,7 +259,7 @@ class ExecutionGateway:
                 outgoing.written_ns = perf_counter_ns()
                 self._remember(outgoing)
                 await call.write(submit_command(outgoing.order))
-                stats.tick_to_order.record(perf_counter_ns() - outgoing.created_ns)
+                stats.tick_to_order.record(perf_counter_ns() - outgoing.began_ns)
                 self._fold()
             else:
                 self._changed.set()

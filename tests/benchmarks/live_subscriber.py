@@ -1,7 +1,7 @@
 """Takes a burst of books from NATS, as the engine does (``engine``) or with a bare nats-py callback (``bare``).
 
 Arguments: engine or bare, NATS URL, messages to wait for. Prints a line of JSON when it is subscribed and another when it
-is done.
+is done, with the processor time that it took.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Callable
-from time import monotonic_ns
+from time import monotonic_ns, process_time_ns
 from typing import Any
 
 import msgspec
@@ -37,11 +37,11 @@ async def engine(url: str, messages: int) -> None:
     feed = NatsFeed(config.nats, url, live)
     await feed.start()
     await feed.connected()
-    done_ns = await _until(messages, lambda: feed.stats.decoded)
+    done = await _until(messages, lambda: feed.stats.decoded)
     stats, core = feed.stats, live.engine
     _say(
         {
-            "done_ns": done_ns,
+            **done,
             "messages": stats.messages,
             "ticks": core.ticks,
             "gaps": dict(core.gaps),
@@ -67,20 +67,20 @@ async def bare(url: str, messages: int) -> None:
     connection = await nats.connect(url)
     await connection.subscribe(SUBJECT, cb=on_message)
     await connection.flush()
-    done_ns = await _until(messages, lambda: taken)
-    _say({"done_ns": done_ns, "messages": taken, "missing": missing})
+    done = await _until(messages, lambda: taken)
+    _say({**done, "messages": taken, "missing": missing})
     await connection.close()
 
 
-async def _until(messages: int, taken: Callable[[], int]) -> int:
-    """When all have been taken."""
+async def _until(messages: int, taken: Callable[[], int]) -> dict[str, int]:
+    """When all have been taken, and what that took of the processor."""
     gc.collect()
     gc.freeze()
     _say({"ready": True})
-    began_ns = monotonic_ns()
+    began_ns, unused_ns = monotonic_ns(), process_time_ns()
     while taken() < messages and monotonic_ns() - began_ns < GIVE_UP_NS:
         await asyncio.sleep(POLL_S)
-    return monotonic_ns()
+    return {"done_ns": monotonic_ns(), "used_ns": process_time_ns() - unused_ns}
 
 
 def _say(what: dict[str, Any]) -> None:
