@@ -6,7 +6,6 @@ Wilder's index). No loss at all gives 100.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from math import fsum
 from typing import Annotated, Any
 
@@ -29,7 +28,9 @@ class Rsi(BaseStrategy):
 
     def __init__(self, strategy_id: str = "rsi") -> None:
         super().__init__(strategy_id)
-        self.mids: list[float] = []
+        self.last_mid: float | None = None
+        self.gains: list[float] = []
+        self.losses: list[float] = []
         self.rsi: float | None = None
 
     def initialize(self, config: dict[str, Any]) -> None:
@@ -39,13 +40,18 @@ class Rsi(BaseStrategy):
             )
 
     def on_tick(self, data: MarketData) -> Signal | None:
-        params, mids = self.params, self.mids
-        mids.append(data.mid)
-        surplus = len(mids) - (params.period + 1)
-        if surplus < 0:
+        params, mid = self.params, data.mid
+        last, self.last_mid = self.last_mid, mid
+        if last is None:
             return None
-        del mids[:surplus]
-        self.rsi = rsi = relative_strength_index(mids)
+        gains, losses = self.gains, self.losses
+        gains.append(max(mid - last, 0.0))
+        losses.append(max(last - mid, 0.0))
+        if len(gains) < params.period:
+            return None
+        if len(gains) > params.period:
+            del gains[0], losses[0]
+        self.rsi = rsi = relative_strength_index(gains, losses)
         if rsi < params.oversold and self.position <= 0:
             confidence = min(1.0, (params.oversold - rsi) / params.oversold)
             return Signal(symbol=data.symbol, direction="LONG", confidence=confidence, size=1.0, metadata={"rsi": rsi})
@@ -58,12 +64,10 @@ class Rsi(BaseStrategy):
         return super().get_state() | {"rsi": self.rsi}
 
 
-def relative_strength_index(mids: list[float]) -> float:
-    """RSI, 0 to 100, over all differences of ``mids``."""
-    period = len(mids) - 1
-    changes = [after - before for before, after in pairwise(mids)]
-    mean_gain = fsum(change for change in changes if change > 0) / period
-    mean_loss = fsum(-change for change in changes if change < 0) / period
+def relative_strength_index(gains: list[float], losses: list[float]) -> float:
+    """RSI, 0 to 100, of equally many gains and losses, each 0.0 where the mid went the other way."""
+    mean_gain = fsum(gains) / len(gains)
+    mean_loss = fsum(losses) / len(losses)
     if mean_loss == 0:
         return 100.0
     return 100 - 100 / (1 + mean_gain / mean_loss)

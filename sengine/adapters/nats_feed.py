@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from time import perf_counter_ns, time_ns
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from sengine.adapters.nats_options import connect_options, server_urls, without_
 from sengine.adapters.wire import BadMessageError, Decoder
 from sengine.clock import NS_PER_MS, NS_PER_S
 from sengine.config.schema import NatsConfig
+from sengine.domain.events import MarketEvent
 from sengine.engine.outcome import Outcome
 from sengine.live import LiveEngine
 
@@ -187,13 +188,8 @@ class NatsFeed:
     # Processing.
 
     def _take_turn(self) -> None:
-        end_ns = perf_counter_ns() + _TURN_NS
-        take, process = self._inbox.take, self._process
         try:
-            while (arrival := take()) is not None:
-                process(arrival)
-                if perf_counter_ns() >= end_ns:
-                    break
+            self._live.take_all(self._events(perf_counter_ns() + _TURN_NS))
         finally:
             self._turn_is_due = self._inbox.waiting > 0
             if self._turn_is_due and self._loop is not None:
@@ -218,7 +214,21 @@ class NatsFeed:
                     end_ns = perf_counter_ns() + _TURN_NS
             self._tidy()
 
+    def _events(self, end_ns: int) -> Iterator[MarketEvent]:
+        """What waits, decoded one by one, until nothing does or the turn is over."""
+        take, decoded = self._inbox.take, self._decoded
+        while (arrival := take()) is not None:
+            event = decoded(arrival)
+            if event is not None:
+                yield event
+            if perf_counter_ns() >= end_ns:
+                return
+
     def _process(self, arrival: Arrival) -> Outcome | None:
+        event = self._decoded(arrival)
+        return None if event is None else self._live.take(event)
+
+    def _decoded(self, arrival: Arrival) -> MarketEvent | None:
         headers: Mapping[str, str] | None = None
         try:
             if arrival.headers is not None:
@@ -235,10 +245,12 @@ class NatsFeed:
         lag_ns = arrival.received_ns - event.timestamp_ns
         if 0 <= lag_ns < _MAX_LAG_NS:
             stats.lag.record(lag_ns)
-        return self._live.take(event)
+        return event
 
     def _tidy(self) -> None:
         stats = self.stats
+        if not self._turn_is_due:
+            self._live.idle()
         stats.conflated = self._inbox.conflated
         if stats.decoded - self._folded_at >= _FOLD_EVERY:
             self._folded_at = stats.decoded

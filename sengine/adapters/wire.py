@@ -17,9 +17,10 @@ from msgspec import Meta
 
 from sengine.clock import epoch_to_ns, parse_timestamp_ns
 from sengine.config.schema import TopicsConfig
-from sengine.domain.events import BarEvent, BookEvent, MarketEvent, TradeEvent
+from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
 from sengine.domain.order import Fill
+from sengine.engine.markets import book_fault
 from sengine.proto import market_data_pb2 as pb
 
 MAX_SYMBOL_CHARS: Final = 64
@@ -126,10 +127,12 @@ class Decoder:
         except _JSON_FAULTS as error:
             _refuse_json(error)
         sides, time_ns = message.orderbook, message.timestamp
-        return BookEvent(
+        book = OrderBook(_levels(sides.bids), _levels(sides.asks))
+        kind = SoundBookEvent if book_fault(book) is None else BookEvent
+        return kind(
             self._symbols.get(message.symbol) or self._new_symbol(message.symbol, subject, self._book_place),
             time_ns if type(time_ns) is int and _NANOSECONDS_FROM <= time_ns <= _MAX_INT64 else _time_ns(time_ns),
-            OrderBook(_levels(sides.bids), _levels(sides.asks)),
+            book,
             message.seq,
             received_ns,
         )

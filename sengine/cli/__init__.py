@@ -12,6 +12,7 @@ import typer
 
 from sengine import __version__
 from sengine.cli import control
+from sengine.cli.attach import attach
 from sengine.cli.broker import broker
 from sengine.cli.config import config_app
 from sengine.cli.console import escape_unprintable, settle_output
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command("run")(run_engine)
+app.command()(attach)
 app.command()(paper)
 app.command()(replay)
 app.command()(sample)

@@ -21,9 +21,9 @@ from sengine.engine.lifecycle import Lifecycle, State
 from sengine.strategy import BaseStrategy
 
 ANY_SYMBOL = "*"
-# Latency histograms are brought up to date every 1,024 of their samples; strategies take turns, so that the work never
-# falls on one tick.
-FOLD_MASK = 1023
+# Latency histograms are brought up to date when nothing else waits (``Engine.fold_next``), at the latest every 8,192 of
+# their samples; strategies take turns, so that the work never falls on one tick.
+FOLD_MASK = 8191
 _DIRECTIONS = {
     text: direction
     for direction in (Direction.LONG, Direction.SHORT, Direction.CLOSE)

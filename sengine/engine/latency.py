@@ -36,6 +36,11 @@ class LatencyHistogram:
         self.sum_ns = 0
         self.max_ns = 0
 
+    @property
+    def pending(self) -> int:
+        """Samples that are not in the buckets yet."""
+        return len(self._pending)
+
     def fold(self) -> None:
         """Move the pending samples into the buckets."""
         pending = self._pending

@@ -10,7 +10,7 @@ from typing import Final
 
 from sengine.clock import NS_PER_S
 from sengine.domain.events import BarEvent, TradeEvent
-from sengine.domain.market import EMPTY_BOOK, OHLCV, OrderBook, PriceLevel, Trade
+from sengine.domain.market import EMPTY_BOOK, OHLCV, DataKind, OrderBook, PriceLevel, Trade
 
 RECENT_TRADES: Final = 100
 BAR_NS: Final = 60 * NS_PER_S
@@ -80,6 +80,7 @@ class Market:
         "_trades",
         "bar",
         "book",
+        "book_sequence",
         "has_book",
         "last_ns",
         "mid",
@@ -103,7 +104,10 @@ class Market:
         self._trades: deque[Trade] = deque(maxlen=RECENT_TRADES)
         self.recent_trades: Sequence[Trade] = ()
         """The last trades, oldest first; one tuple for all ticks until the next trade."""
-        self.sequences: dict[type, int] = {}
+        self.book_sequence = -1
+        """The publisher's number of the last book; -1 before the first."""
+        self.sequences: dict[DataKind, int] = {}
+        """The same for trades and bars."""
 
     @property
     def touch(self) -> OrderBook | None:
@@ -131,10 +135,13 @@ class Market:
             self._bar_touch = OrderBook((close,), (close,))
             self.mid = event.bar.close
 
-    def missed(self, kind: type, sequence: int) -> int:
+    def missed(self, kind: DataKind, sequence: int) -> int:
         """How many messages of this kind are missing before ``sequence``; -1 when it is not newer than the last."""
-        last = self.sequences.get(kind)
-        if last is not None and sequence <= last:
+        if kind is DataKind.BOOK:
+            last, self.book_sequence = self.book_sequence, max(sequence, self.book_sequence)
+        else:
+            last = self.sequences.get(kind, -1)
+            self.sequences[kind] = max(sequence, last)
+        if sequence <= last:
             return -1
-        self.sequences[kind] = sequence
-        return 0 if last is None else sequence - last - 1
+        return 0 if last == -1 else sequence - last - 1

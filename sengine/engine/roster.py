@@ -59,7 +59,7 @@ class Roster:
         guest = Guest(spec, self._max_errors, self._reset_after_ns)
         guest.load()
         self._loaded += 1
-        guest.fold_phase = 379 * self._loaded
+        guest.fold_phase = 3037 * self._loaded
         if activate:
             guest.lifecycle.to(State.ACTIVE)
         self._guests[spec.strategy_id] = guest

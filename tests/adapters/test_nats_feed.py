@@ -18,7 +18,7 @@ from sengine.adapters.nats_feed import NatsFeed
 from sengine.adapters.publisher import Publisher
 from sengine.adapters.wire import PROTOBUF, encode_book
 from sengine.config.schema import NatsConfig, NatsFillsConfig
-from sengine.domain.events import BarEvent, BookEvent, TradeEvent
+from sengine.domain.events import BarEvent, BookEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
 from sengine.domain.order import Contribution, Fill, Order, Side
 from sengine.engine.outcome import NOTHING, Outcome
@@ -39,7 +39,16 @@ class RecordingEngine:
         self.filled = asyncio.Event()
         self.work: Any = None
 
+    def idle(self) -> None:
+        pass
+
+    def take_all(self, events: Any) -> None:
+        for event in events:
+            self.take(event)
+
     def take(self, event: Any) -> Outcome:
+        if isinstance(event, SoundBookEvent):
+            event = BookEvent(*msgspec.structs.astuple(event))
         self.events.append(event)
         if self.work is not None:
             self.work()

@@ -1,8 +1,8 @@
 """The live service with a heartbeat: notes how long each turn of its loop takes. Argument: a configuration file.
 
 Prints the URL of its pages once it runs. After SIGTERM it prints the turns longer than 50 us: end (ns of the monotonic
-clock, the same for all processes), length (ns), and processor time (ns): what of the length this process used itself. The
-loop never waits here, so the rest of it went to other processes.
+clock, the same for all processes), length (ns), and processor time (ns): what of the length this process used itself.
+The loop never waits here, so the rest of it went to other processes.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ from subprocess import PIPE, STDOUT
 from time import monotonic
 from typing import Any
 
+import msgspec
+
 HERE = Path(__file__).parent
 START_S = 20.0
 
@@ -62,7 +64,5 @@ async def said(log: Path, *texts: str) -> str:
 
 async def answered(process: asyncio.subprocess.Process, timeout_s: float = START_S) -> Any:
     """The next line of a helper's output, which is JSON."""
-    import msgspec
-
     assert process.stdout is not None
     return msgspec.json.decode(await asyncio.wait_for(process.stdout.readline(), timeout_s))

@@ -1,7 +1,7 @@
 """Takes a burst of books from NATS, as the engine does (``engine``) or with a bare nats-py callback (``bare``).
 
-Arguments: engine or bare, NATS URL, messages to wait for. Prints a line of JSON when it is subscribed and another when it
-is done, with the processor time that it took.
+Arguments: engine or bare, NATS URL, messages to wait for. Prints a line of JSON when it is subscribed and another when
+it is done, with the processor time that it took.
 """
 
 from __future__ import annotations

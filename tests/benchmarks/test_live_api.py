@@ -16,7 +16,7 @@ import uvloop
 
 from sengine.adapters.broker import EmbeddedBroker
 from sengine.adapters.control_client import ControlClient
-from tests.benchmarks.live_parts import HERE, START_S, answered, percentile, frozen_heap, running, said
+from tests.benchmarks.live_parts import HERE, START_S, answered, frozen_heap, percentile, running, said
 
 TICKS_PER_S = 5_000
 CALLS = 2_000
@@ -109,7 +109,7 @@ async def _call_latencies_ms(folder: Path) -> list[float]:
 
 
 class Stalls(NamedTuple):
-    """The longest turn of the loop in each of many windows, in ms: as it passed, and what of it the loop itself used."""
+    """The longest turn of the loop in each of many windows, in ms: as it passed, and what of it the loop used."""
 
     passed: list[float]
     used: list[float]

@@ -19,7 +19,7 @@ from sengine.adapters.wire import encode_book
 from tests.benchmarks.live_parts import HERE, answered, frozen_heap, running
 
 MESSAGES = 250_000
-PAIRS = 3
+PAIRS = 5
 SUBJECT = b"market_data.BTCUSDT.orderbook"
 
 

@@ -241,10 +241,25 @@ def test_an_order_with_latency_fills_at_the_first_book_that_is_late_enough() -> 
 
 def test_latencies_are_brought_up_to_date_every_few_thousand_ticks() -> None:
     engine = engine_with(Actor())
-    for at_s in range(5_000):
+    for at_s in range(9_000):
         engine.process(quote(at_s))
-    assert 0 < engine.tick_latency.count < 5_000
-    assert 0 < engine.roster.get("a").on_tick_latency.count < 5_000
+    assert 0 < engine.tick_latency.count < 9_000
+    assert 0 < engine.roster.get("a").on_tick_latency.count < 9_000
+
+
+def test_latencies_are_brought_up_to_date_one_by_one_when_nothing_waits() -> None:
+    engine = engine_with(Actor())
+    for at_s in range(500):
+        engine.process(quote(at_s))
+    on_tick = engine.roster.get("a").on_tick_latency
+    engine.fold_next()
+    assert (engine.tick_latency.count, on_tick.count) == (500, 0)
+    engine.fold_next()
+    assert (engine.tick_latency.count, on_tick.count) == (500, 500)
+    engine.fold_next()
+    engine.process(quote(501))
+    engine.fold_next()
+    assert engine.tick_latency.count == 500
 
 
 def test_latencies_are_measured_per_tick_and_per_strategy() -> None:

@@ -1,0 +1,127 @@
+"""How commands open the screens: on an engine that runs, or on one that they start as a child."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+    from sengine.adapters.control_client import ControlClient
+
+
+def has_screen() -> bool:
+    """Whether there is a terminal to draw on, or a browser's stand-in for one."""
+    return (sys.stdin.isatty() and sys.stdout.isatty()) or "TEXTUAL_DRIVER" in os.environ
+
+
+def refuse_without_screen(command: str, instead: str) -> NoReturn:
+    """Say that screens want a terminal, and what to do instead."""
+    typer.echo(
+        f"sengine: {command} draws screens and wants a terminal, and this is none; {instead}, "
+        "and `sengine run --no-tui` runs one without screens",
+        err=True,
+    )
+    raise typer.Exit(2)
+
+
+def run_screens(
+    connect: Callable[[], ControlClient],
+    *,
+    is_read_only: bool = False,
+    owns_engine: bool = False,
+    has_ended: Callable[[], bool] = lambda: False,
+) -> str:
+    """Draw until the user leaves. Returns ``stop`` or ``detach``."""
+    import asyncio
+
+    from tui.app import EngineApp
+    from tui.link import LiveLink
+    from tui.preferences import preferences_file
+
+    async def address() -> str:
+        async with connect() as client:
+            return str(client.address)
+
+    app = EngineApp(
+        LiveLink(connect, asyncio.run(address())),
+        is_read_only=is_read_only,
+        owns_engine=owns_engine,
+        has_ended=has_ended,
+        preferences_file=preferences_file(),
+    )
+    answer = app.run()
+    if app.return_code:
+        raise typer.Exit(app.return_code)
+    return answer or "detach"
+
+
+def run_with_engine(arguments: Sequence[str], connect: Callable[[], ControlClient], log_file: Path) -> None:
+    """Start ``sengine ARGUMENTS...`` as a child, draw its screens, and end it or stay with it when they are left.
+
+    The child dies with this process. What it prints goes to ``log_file``. Raises ``typer.Exit`` with the child's code
+    when it fails.
+    """
+    import subprocess
+
+    from sengine.adapters.children import DIE_WITH_PARENT, own_command
+
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("ab") as log:
+        begin = log.tell()
+        # A session of its own: Ctrl-C in the terminal is for us, and we end it in order.
+        child = subprocess.Popen(
+            own_command(*arguments, DIE_WITH_PARENT),
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            answer = _screens_of(child, connect) if _has_started(child) else "stop"
+            if answer == "detach" and child.poll() is None:
+                typer.echo(
+                    "sengine: the engine goes on; `sengine attach` opens the screens, Ctrl-C here stops it", err=True
+                )
+                child.wait()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            _end(child)
+    if child.returncode:
+        typer.echo(log_file.read_bytes()[begin:].decode(errors="replace").rstrip(), err=True)
+        typer.echo(f"sengine: the engine ended with code {child.returncode}; its output is in {log_file}", err=True)
+        raise typer.Exit(child.returncode if child.returncode > 0 else 1)
+
+
+def _screens_of(child: Popen[bytes], connect: Callable[[], ControlClient]) -> str:
+    return run_screens(connect, owns_engine=True, has_ended=lambda: child.poll() is not None)
+
+
+def _has_started(child: Popen[bytes]) -> bool:
+    """A wrong configuration ends it at once: that is told as text, not on a screen."""
+    import subprocess
+
+    try:
+        child.wait(0.4)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _end(child: Popen[bytes]) -> None:
+    import subprocess
+
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
