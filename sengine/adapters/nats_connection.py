@@ -11,6 +11,8 @@ from typing import Final
 import nats.errors
 from nats.aio.client import Client
 
+from sengine.adapters.nats_parser import ShortcutParser
+
 _CLOSE_S: Final = 2.0
 _CONTENT_TYPE: Final = re.compile(rb"\ncontent-type[ \t]*:[ \t]*([^\r\n]{0,64})", re.IGNORECASE)
 
@@ -23,12 +25,13 @@ class OrderedConnection(Client):
     read are processed one kind after the other, and not in their order; and a subject or header that is not valid text
     ends the reading for good. So the messages of ``listen`` are taken out where the parser has them, as bytes.
 
-    This overrides a private method of nats-py, which ``tests/adapters/test_nats_feed.py`` holds to what it needs.
+    This overrides private parts of nats-py, which ``tests/adapters/test_nats_feed.py`` holds to what it needs.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._listeners: dict[int, OnMessage] = {}
+        self._ps = ShortcutParser(self, self._listeners)
 
     async def listen(self, subject: str, on_message: OnMessage) -> None:
         """Subscribe; ``on_message`` is called for each message at once, across subscriptions in order of arrival."""

@@ -24,6 +24,7 @@ def demo(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one key; may be repeated.")
     ] = None,
+    die_with_parent: Annotated[bool, typer.Option("--die-with-parent", hidden=True)] = False,
 ) -> None:
     """Trade a generated market on paper: embedded broker, strategies, orders over gRPC, fills, P&L.
 
@@ -37,13 +38,17 @@ def demo(
 
     import uvloop
 
+    from sengine.adapters.children import watch_parent
     from sengine.cli.publish import pace_of
+    from sengine.cli.screens import has_screen
     from sengine.config import load_config
     from sengine.logs import configure_logging
     from sengine.resources import resource_path
     from sengine.service import EngineService, config_reader
 
     pace_of(speed)
+    if die_with_parent:
+        watch_parent()
     if data is None:
         file = resource_path("configs", "demo.yaml")
         arguments = ["simulate", "--rate", str(rate), "--symbols", _SYMBOLS]
@@ -54,6 +59,14 @@ def demo(
         market = data.name
     else:
         raise typer.BadParameter(f"{data} is not a file", param_hint="--data")
+    if not no_tui and has_screen():
+        own = ["--rate", str(rate), "--speed", speed]
+        own += ["--seconds", str(seconds)] if seconds is not None else []
+        own += ["--data", str(data)] if data is not None else []
+        for override in overrides or ():
+            own += ["--set", override]
+        _with_screens(own)
+        return
     with tempfile.TemporaryDirectory(prefix="sengine-demo-") as directory:
         settings_overrides = [f"service.data_directory={directory}", *(overrides or ())]
         settings = load_config(file, overrides=settings_overrides)
@@ -76,6 +89,19 @@ def demo(
                 typer.echo(f"done: {_totals(service)}")
 
         uvloop.run(trade())
+
+
+def _with_screens(arguments: list[str]) -> None:
+    """The demo as a child, and its screens in this terminal."""
+    import tempfile
+
+    from sengine.adapters.control_client import ControlClient
+    from sengine.cli.screens import run_with_engine
+
+    with tempfile.TemporaryDirectory(prefix="sengine-screens-") as directory:
+        address = f"unix:{directory}/engine.sock"
+        command = ["demo", "--no-tui", *arguments, "--set", f"api.listen={address}"]
+        run_with_engine(command, lambda: ControlClient(address), Path(directory) / "engine.log")
 
 
 class _Market:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sengine.config.schema import Config
 
 
 def run(
@@ -16,7 +21,7 @@ def run(
     ] = None,
     die_with_parent: Annotated[bool, typer.Option("--die-with-parent", hidden=True)] = False,
 ) -> None:
-    """Run the live engine: market data from NATS, orders over gRPC.
+    """Run the live engine: market data from NATS, orders over gRPC. In a terminal its screens open as well.
 
     Without `-c` it runs configs/sengine.yaml where there is one, else the packaged one: an embedded broker, paper
     execution and the example strategies. SIGTERM or Ctrl-C stops it in order, SIGHUP reloads the strategies.
@@ -26,6 +31,7 @@ def run(
     import uvloop
 
     from sengine.adapters.children import watch_parent
+    from sengine.cli.screens import has_screen
     from sengine.config import load_config
     from sengine.logs import configure_logging
     from sengine.resources import resource_path
@@ -36,9 +42,12 @@ def run(
     own = Path("configs/sengine.yaml")
     file = config or (own if own.is_file() else resource_path("configs", "sengine.yaml"))
     settings = load_config(file, overrides=overrides or ())
-    configure_logging(settings.logging.level, settings.logging.format)
     if not no_tui:
-        typer.echo("sengine: there are no screens yet; running as with --no-tui", err=True)
+        if has_screen():
+            _with_screens(file, settings, overrides or ())
+            return
+        typer.echo("sengine: there is no terminal for screens; running as with --no-tui", err=True)
+    configure_logging(settings.logging.level, settings.logging.format)
 
     def on_started(service: EngineService) -> None:
         # What listens is told in any case, also where the log leaves out what is no trouble.
@@ -52,3 +61,15 @@ def run(
         await service.run()
 
     uvloop.run(serve())
+
+
+def _with_screens(file: Path, settings: Config, overrides: Sequence[str]) -> None:
+    """The engine as a child, and its screens in this terminal."""
+    from sengine.adapters.control_client import ControlClient
+    from sengine.cli.screens import run_with_engine
+
+    arguments = ["run", "--no-tui", "--config", str(file)]
+    for override in overrides:
+        arguments += ["--set", override]
+    log_file = Path(settings.service.data_directory).expanduser() / "engine.log"
+    run_with_engine(arguments, lambda: ControlClient.of_config(settings), log_file)
