@@ -43,9 +43,10 @@ class Position(msgspec.Struct):
                 self.average_price = (self.average_price * abs(held) + price * abs(signed_quantity)) / total
             self.quantity = after
             return None
-        if abs(after) <= FLAT_BELOW * max(abs(held), abs(signed_quantity)):
+        before, traded = abs(held), abs(signed_quantity)
+        closed, larger = (traded, before) if traded < before else (before, traded)
+        if abs(after) <= FLAT_BELOW * larger:
             after = 0.0
-        closed = min(abs(held), abs(signed_quantity))
         gross = (price - self.average_price) * (closed if held > 0.0 else -closed)
         self.realized_pnl += gross
         self.quantity = after

@@ -75,7 +75,8 @@ class PositionTracker:
         position, account, total = holding.position, holding.account, self.total
         was_open = position.quantity != 0.0
         realized_before = position.realized_pnl
-        gross = position.apply(share.signed_quantity, share.price, share.commission)
+        quantity = share.quantity if share.side == "buy" else -share.quantity
+        gross = position.apply(quantity, share.price, share.commission)
         change = position.realized_pnl - realized_before
         account.realized += change
         total.realized += change
