@@ -59,7 +59,7 @@ COMMANDS: Final = (
     Command("panel(7)", "7", "Health", "Go to feed and execution health", "Panel"),
     Command("panel(8)", "8", "Markets", "Go to the markets", "Panel"),
     Command("panel(9)", "9", "Log", "Go to the engine's log", "Panel"),
-    Command("back", "escape", "Back", "Leave a detail, a filter or a maximised panel", "Look", shown_as="esc"),
+    Command("go_back", "escape", "Back", "Leave a detail, a filter or a maximised panel", "Look", shown_as="esc"),
 )
 
 BINDINGS: Final = [command.binding() for command in COMMANDS]

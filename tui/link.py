@@ -106,8 +106,8 @@ class LiveLink:
         self._heard_s = monotonic()
         self._problem = "connecting"
         self._snapshot: SnapshotView | None = None
-        self._signals: Tail[SignalView] = Tail(_HISTORY)
-        self._log: Tail[LogLineView] = Tail(_HISTORY)
+        self._signals: Tail[SignalView] = Tail(2 * _HISTORY)
+        self._log: Tail[LogLineView] = Tail(2 * _HISTORY)
         self._address = address
 
     @property
@@ -194,9 +194,10 @@ class LiveLink:
             is_first = True
             async for batch in stream:
                 if is_first:
-                    self._signals.restart()
+                    self._signals.restart(batch.signals)
                     is_first = False
-                self._signals.extend(batch.signals, batch.dropped)
+                else:
+                    self._signals.extend(batch.signals, batch.dropped)
 
     async def _read_log(self) -> None:
         stream: AsyncGenerator[LogView, None] = self._open().log(_HISTORY)
@@ -204,14 +205,13 @@ class LiveLink:
             is_first = True
             async for batch in stream:
                 if is_first:
-                    self._log.restart()
+                    self._log.restart(batch.lines)
                     is_first = False
-                self._log.extend(batch.lines, batch.dropped)
+                else:
+                    self._log.extend(batch.lines, batch.dropped)
 
 
-async def _next_within(
-    stream: AsyncGenerator[SnapshotView, None], seconds: float, address: str
-) -> SnapshotView | None:
+async def _next_within(stream: AsyncGenerator[SnapshotView, None], seconds: float, address: str) -> SnapshotView | None:
     try:
         async with asyncio.timeout(seconds):
             return await anext(stream, None)

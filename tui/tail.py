@@ -14,6 +14,7 @@ class Tail(Generic[T]):
     and so does what the engine says this stream has missed."""
 
     def __init__(self, size: int = 500) -> None:
+        self.size = size
         self.items: deque[T] = deque(maxlen=size)
         self.total = 0
         """All that have come since the start or ``restart``; the last item's number."""
@@ -30,7 +31,7 @@ class Tail(Generic[T]):
         for item in items:
             self.items.append(item)
             self.total += 1
-            if self.total - self._taken > len(self.items):
+            if self.total - self._taken > self.size:
                 self._dropped_here += 1
                 self._taken += 1
         self._dropped_by_engine = dropped_by_engine
@@ -41,7 +42,9 @@ class Tail(Generic[T]):
         self._taken = self.total
         return has_news
 
-    def restart(self) -> None:
-        """The stream begins anew, with its history."""
+    def restart(self, history: Iterable[T] = ()) -> None:
+        """The stream begins anew. What of its history finds no room was never to be shown, and is not dropped."""
         self.items.clear()
-        self.total = self._taken = self._dropped_here = self._dropped_by_engine = 0
+        self.items.extend(history)
+        self.total = len(self.items)
+        self._taken = self._dropped_here = self._dropped_by_engine = 0

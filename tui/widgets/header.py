@@ -45,7 +45,7 @@ class HeaderLine(Static):
         line = Text.assemble(left, " " * gap, right, no_wrap=True, end="")
         if line != getattr(self, "_line", None):
             self._line = line
-            self.update(line)
+            self.update(line, layout=False)
 
 
 class Banner(Static):
@@ -63,7 +63,7 @@ class Banner(Static):
             text, kind = "", ""
         if text != getattr(self, "_told", None):
             self._told = text
-            self.update(Text(text, no_wrap=True, overflow="ellipsis"))
+            self.update(Text(text, no_wrap=True, overflow="ellipsis"), layout=False)
             for each in ("-stale", "-killed", "-note"):
                 self.set_class(each == kind, each)
             self.display = bool(text)

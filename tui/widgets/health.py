@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from sengine.adapters.control_views import LatencyView
 from tui import figures
 from tui.frame import Frame
 from tui.themes import Palette
@@ -26,20 +27,21 @@ class HealthPanel(DrawnPanel):
         feed, gateway = snapshot.feed, snapshot.gateway
         figure, bad = palette.text, palette.down
         lost = feed.dropped + feed.oversized + sum(feed.malformed.values())
+        refused = sum(snapshot.rejected.values())
         left: list[tuple[str, str, str]] = [
             ("feed", feed.state, _state(feed.state, palette)),
             ("rate", f"{frame.history.ticks_per_s:,.0f} ticks/s", figure),
-            ("lag p50/p99", f"{figures.micros(feed.lag.p50_us) or '-'} / {figures.micros(feed.lag.p99_us) or '-'}", figure),
+            ("lag", _both(feed.lag), figure),
             ("queue", figures.count(feed.pending), palette.warn if feed.pending > 1000 else figure),
             ("gaps", figures.count(sum(snapshot.gaps.values())), bad if sum(snapshot.gaps.values()) else palette.dim),
             ("lost", figures.count(lost), bad if lost else palette.dim),
-            ("refused", figures.count(sum(snapshot.rejected.values())), _trouble(sum(snapshot.rejected.values()), palette)),
+            ("refused", figures.count(refused), _trouble(refused, palette)),
             ("reconnects", figures.count(feed.reconnects), _trouble(feed.reconnects, palette)),
         ]
         right: list[tuple[str, str, str]] = [
             ("execution", gateway.state, _state(gateway.state, palette)),
-            ("sent", f"{figures.count(gateway.sent)} orders", figure),
-            ("ack p50/p99", f"{figures.micros(gateway.ack.p50_us) or '-'} / {figures.micros(gateway.ack.p99_us) or '-'}", figure),
+            ("sent", figures.count(gateway.sent), figure),
+            ("ack", _both(gateway.ack), figure),
             ("queue", figures.count(gateway.queue_depth), palette.warn if gateway.queue_depth > 100 else figure),
             ("rejected", figures.count(gateway.rejected), _trouble(gateway.rejected, palette)),
             ("unknown", figures.count(gateway.unknown), bad if gateway.unknown else palette.dim),
@@ -66,6 +68,11 @@ def _append(text: Text, entry: tuple[str, str, str], width: int, palette: Palett
     text.append(f"{label:{names}.{names - 1}}" if len(label) >= names else f"{label:{names}}", palette.label)
     room = max(1, width - names - 1)
     text.append(f"{figure[:room]:{room}} ", style)
+
+
+def _both(view: LatencyView) -> str:
+    """Median and 99th percentile."""
+    return f"{figures.micros(view.p50_us) or '-'}/{figures.micros(view.p99_us) or '-'}"
 
 
 def _state(state: str, palette: Palette) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rich.style import Style
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import HorizontalScroll
 from textual.widgets import Static
@@ -18,12 +18,20 @@ class KeyBar(HorizontalScroll, can_focus=False):
 
     def show(self, palette: Palette, *, is_read_only: bool) -> None:
         """Draw it; needed at first and when theme or mode change."""
+        self._spans: list[tuple[int, int, str]] = []
         line = Text(" ", no_wrap=True, end="")
         for command in COMMANDS:
-            click = Style(meta={"@click": f"app.{command.action}"})
+            begin = line.cell_len
             is_off = is_read_only and command.changes_engine
-            line.append(Text(command.key_text, Style.parse(palette.dim if is_off else f"bold {palette.accent}") + click))
-            line.append(Text(f" {command.label}", Style.parse(palette.dim if is_off else palette.label) + click))
+            line.append(command.key_text, palette.dim if is_off else f"bold {palette.accent}")
+            line.append(f" {command.label}", palette.dim if is_off else palette.label)
+            self._spans.append((begin, line.cell_len, command.action))
             line.append("  ")
         self.text = line
         self.query_one(Static).update(line)
+
+    async def on_click(self, event: events.Click) -> None:
+        at = event.x + self.scroll_offset.x
+        for begin, end, action in self._spans:
+            if begin <= at < end:
+                await self.app.run_action(action)

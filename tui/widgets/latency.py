@@ -17,8 +17,8 @@ from tui.themes import Palette
 from tui.widgets.panel import DrawnPanel
 
 BUDGET_US: Final = 500.0
-_FIRST: Final = 8  # 256 ns
-_LAST: Final = 25  # to 67 ms; what is outside is in the edge columns
+_FIRST: Final = 9  # 512 ns
+_LAST: Final = 24  # to 34 ms; what is outside is in the edge columns
 _BUDGET_OCTAVE: Final = 19
 _BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 # Octaves to name under the columns: 2^10 ns and so on are close enough to these for a scale.
@@ -39,15 +39,13 @@ class LatencyPanel(DrawnPanel):
         snapshot, palette = frame.snapshot, frame.palette
         rows = [("tick", snapshot.tick), ("tick to order", snapshot.gateway.tick_to_order)]
         rows += [(view.strategy_id, view.on_tick) for view in snapshot.strategies]
-        label, each = 16 if width >= 50 else 13, 1
         octaves = _LAST - _FIRST + 1
-        each = max(1, min(4, (width - label - 16) // octaves))
+        each = max(1, min(4, (width - 16 - 16) // octaves))
+        label = max(6, min(24, width - 16 - octaves * each))
         room = max(1, height - 2)
         tall = max(1, min(4, room // max(1, len(rows))))
         text = Text(no_wrap=True, end="")
-        scale = label + 1 + octaves * each + 1
-        text.append(f"{'':{label}} {_scale(each)}", palette.dim)
-        text.append(f"{'':>{max(0, label + 1 + octaves * each + 1 - scale)}}{'p50':>6} {'p99':>6}\n", palette.dim)
+        text.append(f"{'':{label}} {_scale(each)}{'p50':>6} {'p99':>6}\n", palette.dim)
         shown = rows[: max(1, room // tall)]
         for name, view in shown:
             _append(text, name, view, palette, label, each, tall)

@@ -50,8 +50,10 @@ class LogPanel(TablePanel):
                     key,
                     (
                         Cell(figures.time_of_day(line.time_ns), palette.dim, line.time_ns),
-                        Cell({"warning": "warn", "critical": "error"}.get(line.level, line.level),
-                             colours.get(line.level, palette.label)),
+                        Cell(
+                            {"warning": "warn", "critical": "error"}.get(line.level, line.level),
+                            colours.get(line.level, palette.label),
+                        ),
                         Cell(_sentence(line), colours.get(line.level, palette.text)),
                     ),
                     str(line.fields.get("strategy", "")),

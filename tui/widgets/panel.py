@@ -53,18 +53,22 @@ class Panel(Vertical):
 class DrawnPanel(Panel, can_focus=True):
     """A panel that draws its body as one text."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._body = Static(classes="drawing")
+
     def compose(self) -> ComposeResult:
-        yield Static(classes="drawing")
+        yield self._body
 
     def paint(self, frame: Frame) -> None:
-        body = self.query_one(".drawing", Static)
+        body = self._body
         width, height = body.container_size
         if width <= 0 or height <= 0:
             return
         text = self.draw(frame, width, height)
         if text != getattr(self, "_drawn", None):
             self._drawn = text
-            body.update(text)
+            body.update(text, layout=False)
 
     def draw(self, frame: Frame, width: int, height: int) -> Text:
         raise NotImplementedError
@@ -77,14 +81,16 @@ class TablePanel(Panel):
     EMPTY: ClassVar[str]
     IS_TAIL: ClassVar[bool] = False
 
-    def compose(self) -> ComposeResult:
-        yield LiveTable(self.COLUMNS, is_tail=self.IS_TAIL)
-        yield Static(self.EMPTY, classes="empty")
-        yield Input(placeholder="show only rows with this text; esc ends", classes="filter", compact=True)
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = LiveTable(self.COLUMNS, is_tail=self.IS_TAIL)
+        self._nothing = Static(self.EMPTY, classes="empty")
+        self._filter = Input(placeholder="show only rows with this text; esc ends", classes="filter", compact=True)
 
-    @property
-    def table(self) -> LiveTable:
-        return self.query_one(LiveTable)
+    def compose(self) -> ComposeResult:
+        yield self.table
+        yield self._nothing
+        yield self._filter
 
     @property
     def focus_target(self) -> LiveTable | Panel:
@@ -103,14 +109,14 @@ class TablePanel(Panel):
 
     def open_filter(self) -> None:
         self.add_class("-filtered")
-        self.query_one(Input).focus()
+        self._filter.focus()
 
     def close_filter(self) -> bool:
         """Whether there was one to close."""
         if not self.has_class("-filtered"):
             return False
         self.remove_class("-filtered")
-        self.query_one(Input).value = ""
+        self._filter.value = ""
         self.table.filter("")
         self.table.focus()
         return True
@@ -130,4 +136,4 @@ class TablePanel(Panel):
         if empty != self.has_class("-empty"):
             self.set_class(empty, "-empty")
         if empty:
-            self.query_one(".empty", Static).update("no row holds that text" if is_filtered else self.EMPTY)
+            self._nothing.update("no row holds that text" if is_filtered else self.EMPTY)

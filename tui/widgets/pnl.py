@@ -18,7 +18,7 @@ class PnlPanel(DrawnPanel):
     TITLE = "P&L"
 
     def summary(self, frame: Frame) -> str:
-        colour = "$text-muted" if abs(frame.pnl) < 0.005 else "$success" if frame.pnl > 0 else "$error"
+        colour = "$secondary" if abs(frame.pnl) < 0.005 else "$success" if frame.pnl > 0 else "$error"
         share = frame.pnl / frame.snapshot.initial_capital if frame.snapshot.initial_capital else 0.0
         return f"[b {colour}]{figures.money(frame.pnl)}[/] · {share:+.3%}"
 
@@ -28,12 +28,16 @@ class PnlPanel(DrawnPanel):
         if len(values) < 2 or height < 3:
             text.append("collecting", palette.dim)
             return text
-        low, high = min(*values, 0.0), max(*values, 0.0)
+        low, high = min(values), max(values)
         if high - low < 0.01:
             low, high = low - 1, high + 1
+        # Nothing earned is in the picture where that does not make the curve a line.
+        span = high - low
+        if low - span < 0 < high + span:
+            low, high = min(low, 0.0), max(high, 0.0)
         label = max(len(figures.money(low)), len(figures.money(high)), 4)
         lines = draw_curve(values, max(4, width - label - 2), height - 1, low, high)
-        zero = round(high / (high - low) * (len(lines) - 1))
+        zero = round(high / (high - low) * (len(lines) - 1)) if low <= 0 <= high else None
         colour = signed(palette, values[-1])
         for n, line in enumerate(lines):
             name = figures.money(high) if n == 0 else figures.money(low) if n == len(lines) - 1 else ""

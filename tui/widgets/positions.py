@@ -19,13 +19,13 @@ class PositionsPanel(TablePanel):
     EMPTY = "no positions yet"
     COLUMNS = (
         Column("symbol", "symbol", 9),
-        Column("strategy", "strategy", 16, grows=True),
-        Column("quantity", "quantity", 9, "right"),
+        Column("strategy", "strategy", 14, grows=True),
+        Column("quantity", "quantity", 8, "right"),
         Column("flight", "in flight", 9, "right", rank=6),
         Column("average", "average", 10, "right", rank=4),
         Column("mark", "mark", 10, "right", rank=3),
-        Column("realized", "realized", 10, "right", rank=2),
-        Column("unrealized", "unreal.", 10, "right", rank=1),
+        Column("realized", "realized", 9, "right", rank=2),
+        Column("unrealized", "unreal.", 9, "right", rank=1),
         Column("limit", "of limit", 8, "right"),
     )
 
@@ -93,5 +93,5 @@ def _numbers(view: PositionView, palette: Palette) -> list[Cell]:
 
 
 def _marked(amount: float) -> str:
-    colour = "$text-muted" if abs(amount) < 0.005 else "$success" if amount > 0 else "$error"
+    colour = "$secondary" if abs(amount) < 0.005 else "$success" if amount > 0 else "$error"
     return f"[{colour}]{figures.money(amount)}[/]"

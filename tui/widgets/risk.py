@@ -19,15 +19,19 @@ class RiskPanel(TablePanel):
     TITLE = "Risk"
     EMPTY = "no risk checks are configured"
     COLUMNS = (
-        Column("name", "check", 15),
+        Column("name", "check", 14),
         Column("use", "used", 13),
-        Column("limit", "limit", 7, "right"),
+        Column("limit", "limit", 5, "right"),
         Column("refusals", "refused", 7, "right"),
         Column("by", "by", 12, rank=2, grows=True),
     )
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._kill_state = Static(id="kill-state")
+
     def compose(self) -> ComposeResult:
-        yield Static(id="kill-state")
+        yield self._kill_state
         yield from super().compose()
 
     def summary(self, frame: Frame) -> str:
@@ -35,14 +39,13 @@ class RiskPanel(TablePanel):
 
     def paint(self, frame: Frame) -> None:
         if frame.killed_by:
-            line = f"[b $error]■ KILLED[/] {_escaped(frame.killed_by)} [$text-muted]· A re-arms[/]"
+            line = f"[b $error]■ KILLED[/] {_escaped(frame.killed_by)} [$secondary]· A re-arms[/]"
         else:
             orders = len(frame.snapshot.orders)
-            line = f"[$success]● orders may go out[/] [$text-muted]· {orders} open · K kills[/]"
-        state = self.query_one("#kill-state", Static)
+            line = f"[$success]● orders may go out[/] [$secondary]· {orders} open · K kills[/]"
         if line != getattr(self, "_line", None):
             self._line = line
-            state.update(line)
+            self._kill_state.update(line, layout=False)
         super().paint(frame)
 
     def rows(self, frame: Frame) -> list[Row]:

@@ -11,9 +11,9 @@ from tui.themes import Palette
 from tui.widgets.panel import TablePanel
 from tui.widgets.table import Cell, Column, Row
 
-SHOWN = 120
+SHOWN = 100
 COLUMNS = (
-    Column("time", "time", 12),
+    Column("time", "time", 10),
     Column("strategy", "strategy", 16),
     Column("symbol", "symbol", 9),
     Column("direction", "signal", 7),
@@ -35,12 +35,13 @@ class SignalsPanel(TablePanel):
 
     def summary(self, frame: Frame) -> str:
         counts = frame.snapshot.dispositions
-        parts = [f"{figures.count(frame.snapshot.signals)} in all"]
+        # What was lost comes first: the right end is cut where there is no room.
+        dropped = frame.signals.dropped
+        parts = [f"[$warning]{figures.count(dropped)} dropped[/]"] if dropped else []
+        parts.append(f"{figures.count(frame.snapshot.signals)} in all")
         for name, word in figures.DISPOSITIONS.items():
             if counts.get(name):
                 parts.append(f"{figures.count(counts[name])} {word}")
-        if frame.signals.dropped:
-            parts.append(f"[$warning]{figures.count(frame.signals.dropped)} dropped[/]")
         return " · ".join(parts)
 
     def rows(self, frame: Frame) -> list[Row]:
@@ -57,12 +58,12 @@ def signal_row(number: int, view: SignalView, palette: Palette) -> Row:
     arrow, colour = {"LONG": ("▲", palette.up), "SHORT": ("▼", palette.down)}.get(view.direction, ("■", palette.warn))
     outcome = figures.DISPOSITIONS.get(view.disposition, view.disposition)
     if view.reason or view.check:
-        outcome += f": {figures.in_words(view.reason or view.check)}"
+        outcome = f"✕ {figures.in_words(view.reason or view.check)}"
     outcome_colour = {"passed": palette.up, "filtered": palette.warn}.get(view.disposition, palette.dim)
     return Row(
         str(number),
         (
-            Cell(figures.time_of_day(view.timestamp_ns, with_ms=True), palette.dim, view.timestamp_ns),
+            Cell(figures.time_of_day(view.timestamp_ns, with_ms=True)[:-2], palette.dim, view.timestamp_ns),
             Cell(view.strategy_id, palette.text),
             Cell(view.symbol, palette.bold),
             Cell(f"{arrow} {view.direction.lower()}", colour),

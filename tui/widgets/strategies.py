@@ -35,16 +35,15 @@ class StrategiesPanel(TablePanel):
         active = sum(view.is_active for view in views)
         parts = [f"{active} active"]
         if len(views) > active:
-            parts.append(f"[$warning]{len(views) - active} not[/]")
+            parts.append(f"[$warning]{len(views) - active} waiting[/]")
         if frame.snapshot.failed:
             parts.append(f"[$error]{len(frame.snapshot.failed)} failed[/]")
         return " · ".join(parts)
 
     def rows(self, frame: Frame) -> list[Row]:
         palette = frame.palette
-        rows = [_failed(view, palette) for view in frame.snapshot.failed]
-        rows += [_row(view, palette) for view in frame.snapshot.strategies]
-        return rows
+        rows = [_row(view, palette) for view in frame.snapshot.strategies]
+        return rows + [_failed(view, palette) for view in frame.snapshot.failed]
 
 
 def _row(view: StrategyView, palette: Palette) -> Row:

@@ -51,7 +51,13 @@ class LiveTable(DataTable[Text]):
     """``is_tail`` tables show their newest row first, and stay on it while the cursor is there."""
 
     def __init__(self, columns: Sequence[Column], *, is_tail: bool = False) -> None:
-        super().__init__(cursor_type="row", zebra_stripes=False, cell_padding=0, show_row_labels=False)
+        super().__init__(
+            cursor_type="row",
+            zebra_stripes=False,
+            cell_padding=0,
+            show_row_labels=False,
+            cursor_foreground_priority="renderable",
+        )
         self.specs = tuple(columns)
         self.is_tail = is_tail
         self.filter_text = ""
@@ -79,15 +85,19 @@ class LiveTable(DataTable[Text]):
         self._given = rows
         if not self._fitted:
             return
-        wanted = {row.key: row for row in self._ordered(rows)}
+        ordered = self._ordered(rows)
+        # A tail's rows move on through the same places: to take rows out of the table costs a layout of the screen.
+        wanted = {str(n): row for n, row in enumerate(ordered)} if self.is_tail else {row.key: row for row in ordered}
         shown = self._shown
+        cursor = self.current
+        stays_first = self.is_tail and self.cursor_row == 0
         if list(wanted) == list(shown):
             for key, row in wanted.items():
                 self._change(key, shown[key], row)
             self._shown = wanted
+            if self.is_tail and not stays_first:
+                self._follow(cursor)
             return
-        cursor = self.current
-        stays_first = self.is_tail and self.cursor_row == 0
         for key in [key for key in shown if key not in wanted]:
             self.remove_row(key)
         for key, row in wanted.items():
@@ -99,8 +109,16 @@ class LiveTable(DataTable[Text]):
         self._shown = wanted
         if [row.key.value for row in self.ordered_rows] != list(wanted):
             self._put_in_order(wanted)
-        if cursor is not None and not stays_first and cursor.key in wanted:
-            self.move_cursor(row=list(wanted).index(cursor.key), scroll=not self.is_tail)
+        if not stays_first:
+            self._follow(cursor)
+
+    def _follow(self, cursor: Row | None) -> None:
+        """Put the cursor on the row that it was on."""
+        for number, row in enumerate(self._shown.values()):
+            if cursor is not None and row.key == cursor.key:
+                if number != self.cursor_row:
+                    self.move_cursor(row=number, scroll=not self.is_tail)
+                return
 
     def filter(self, text: str) -> None:
         """Show only rows that hold ``text``, whatever the case; all rows for an empty one."""
@@ -156,10 +174,9 @@ class LiveTable(DataTable[Text]):
         if before.cells is row.cells:
             return
         for n, i in enumerate(self._indices):
-            if before.cells[i] != row.cells[i]:
-                if before.cells[i][:2] != row.cells[i][:2]:
-                    self.updates += 1
-                    self.update_cell(key, self._fitted[n][0].key, self._text(row.cells[i], n, key))
+            if before.cells[i][:2] != row.cells[i][:2]:
+                self.updates += 1
+                self.update_cell(key, self._fitted[n][0].key, self._text(row.cells[i], n, key))
 
     def _text(self, cell: Cell, n: int, row_key: str) -> Text:
         spec, width = self._fitted[n]

@@ -1,0 +1,447 @@
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from textual.pilot import Pilot
+from textual.widgets import Button, Input, TextArea
+
+from tests.tui import scenes
+from tui.app import EngineApp
+from tui.bindings import COMMANDS
+from tui.fake_link import FakeLink
+from tui.screens.dashboard import Dashboard
+from tui.screens.details import StrategyDetail, SymbolDetail
+from tui.screens.dialogs import Confirm, EditParameters, Help, Leave, LoadStrategy
+from tui.widgets.header import Banner, HeaderLine
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.panel import TablePanel
+from tui.widgets.positions import PositionsPanel
+from tui.widgets.risk import RiskPanel
+from tui.widgets.signals import SignalsPanel
+from tui.widgets.strategies import StrategiesPanel
+
+
+@asynccontextmanager
+async def opened(
+    link: FakeLink, size: tuple[int, int] = (120, 40), **options: Any
+) -> AsyncIterator[tuple[EngineApp, Pilot[str]]]:
+    app = EngineApp(link, **options)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        app.paint()
+        await pilot.pause()
+        yield app, pilot
+
+
+async def settled(app: EngineApp, pilot: Pilot[str], condition: Callable[[], object]) -> None:
+    """Wait for what a key brings about."""
+    for _ in range(200):
+        if condition():
+            return
+        await pilot.pause(0.01)
+    raise AssertionError("what was waited for did not come")
+
+
+def text_of(app: EngineApp) -> str:
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+def told(app: EngineApp) -> str:
+    return " | ".join(notification.message for notification in app._notifications)
+
+
+# What is shown.
+
+
+async def test_the_dashboard_says_what_trades_what_it_earns_and_whether_it_is_healthy() -> None:
+    async with opened(scenes.busy(), (200, 60)) as (app, _):
+        text = text_of(app)
+        for part in ("momentum_btc", "● active", "○ paused", "✕ failed", "+105.75", "trading, with errors", "+41.54"):
+            assert part in text
+        for part in ("budget 500us", "orders may go out", "✕ below min confidence", "division by zero"):
+            assert part in text
+
+
+async def test_net_positions_stand_above_those_of_the_strategies() -> None:
+    async with opened(scenes.busy()) as (app, _):
+        rows = app.dashboard.query_one(PositionsPanel).table.shown
+        assert [row.key for row in rows[:3]] == ["net BTCUSDT", "BTCUSDT momentum_btc", "BTCUSDT rsi_btc"]
+        assert rows[0].cells[2].text == "-0.5"
+        assert rows[1].cells[-1].text == "15%"
+
+
+async def test_an_engine_without_anything_shows_sentences_instead_of_tables() -> None:
+    async with opened(scenes.empty()) as (app, _):
+        text = text_of(app)
+        assert "no strategies are loaded; L loads one" in text
+        assert "no positions yet" in text
+
+
+async def test_signals_come_newest_first() -> None:
+    async with opened(scenes.busy()) as (app, _):
+        times = [row.cells[0].value for row in app.dashboard.query_one(SignalsPanel).table.shown]
+        assert times == sorted(times, reverse=True)
+        assert len(times) == 40
+
+
+async def test_only_changed_cells_are_updated() -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        table = app.dashboard.query_one(StrategiesPanel).table
+        before = table.updates
+        app.paint()
+        assert table.updates == before
+        first, *others = link.snapshot.strategies  # type: ignore[union-attr]
+        changed = (replace(first, signals=first.signals + 1), *others)
+        link.snapshot = replace(link.snapshot, strategies=changed)  # type: ignore[type-var]
+        app.paint()
+        assert table.updates == before + 1
+        await pilot.pause()
+        assert "1,205" in text_of(app)
+
+
+async def test_what_the_streams_dropped_is_shown() -> None:
+    link = scenes.busy()
+    link.signals.extend([], dropped_by_engine=17)
+    async with opened(link) as (app, _):
+        assert "17 dropped" in text_of(app)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 60), (20, 5)])
+async def test_every_size_shows_something_and_every_panel_can_be_reached(size: tuple[int, int]) -> None:
+    async with opened(scenes.busy(), size) as (app, pilot):
+        for panel in app.dashboard.panels:
+            await app.run_action(f"panel({panel.NUMBER})")
+            await pilot.pause()
+            assert app.dashboard.focused_panel is panel
+            assert panel.region.area > 0
+
+
+async def test_resizing_keeps_the_rows_and_the_cursor() -> None:
+    async with opened(scenes.busy()) as (app, pilot):
+        await pilot.press("down")
+        for size in ((80, 24), (200, 60), (60, 20), (120, 40)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            assert app.dashboard.strategy_id == "rsi_btc"
+
+
+async def test_a_silent_engine_is_told_of_with_the_age_of_the_figures_and_is_attached_again() -> None:
+    link = scenes.disconnected()
+    async with opened(link) as (app, _):
+        assert app.dashboard.query_one(Banner).has_class("-stale")
+        assert "figures are 1m12s old" in text_of(app)
+        assert "no answer" in text_of(app)
+        link.problem, link.age_s = "", 0.0
+        app.paint()
+        assert not app.dashboard.query_one(Banner).display
+
+
+async def test_silence_without_an_error_is_stale_as_well() -> None:
+    link = scenes.busy()
+    link.age_s = 9.0
+    async with opened(link) as (app, _):
+        assert "ENGINE NOT ANSWERING" in text_of(app)
+
+
+async def test_before_the_first_answer_there_is_a_line_and_no_crash() -> None:
+    link = FakeLink()
+    link.problem = "connecting"
+    async with opened(link) as (app, pilot):
+        assert "connecting" in text_of(app)
+        await pilot.press("p", "P", "b", "d", "K")
+        await pilot.pause()
+        assert isinstance(app.screen, Confirm)
+        assert "not known" in app.screen.consequence
+
+
+# Strategy actions.
+
+
+@pytest.mark.parametrize(
+    ("key", "asked", "sentence"),
+    [
+        ("p", ("pause", "momentum_btc"), "momentum_btc is paused"),
+        ("r", ("resume", "momentum_btc"), "momentum_btc is active"),
+        ("l", ("reload", "momentum_btc"), "momentum_btc was read again"),
+    ],
+)
+async def test_a_key_commands_the_selected_strategy_and_tells_the_result(
+    key: str, asked: tuple[str, str], sentence: str
+) -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        await pilot.press(key)
+        await settled(app, pilot, lambda: sentence in told(app))
+        assert link.asked == [asked]
+
+
+async def test_a_refusal_is_told_in_the_engines_words() -> None:
+    link = scenes.busy()
+    link.refusal = "strategy momentum_btc is being reloaded"
+    async with opened(link) as (app, pilot):
+        await pilot.press("p")
+        await settled(app, pilot, lambda: "pause momentum_btc: strategy momentum_btc is being reloaded" in told(app))
+        app.paint()
+        await pilot.pause()
+        assert "pause momentum_btc: strategy" in text_of(app)
+
+
+async def test_read_only_screens_refuse_every_action_on_the_engine() -> None:
+    link = scenes.busy()
+    async with opened(link, is_read_only=True) as (app, pilot):
+        for command in COMMANDS:
+            if command.changes_engine:
+                await pilot.press(command.key)
+                await settled(
+                    app, pilot, lambda c=command: f"{c.label.lower()}: these screens are read-only" in told(app)
+                )
+        assert link.asked == []
+        assert app.screen is app.dashboard
+        assert "READ-ONLY" in text_of(app)
+
+
+async def test_unloading_names_what_stays_and_needs_a_yes() -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        await pilot.press("x")
+        await settled(app, pilot, lambda: isinstance(app.screen, Confirm))
+        assert isinstance(app.screen, Confirm)
+        assert "+1.5 BTCUSDT" in app.screen.consequence
+        await pilot.press("enter")
+        await settled(app, pilot, lambda: app.screen is app.dashboard)
+        assert link.asked == []
+        await pilot.press("x")
+        await settled(app, pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await settled(app, pilot, lambda: link.asked == [("unload", "momentum_btc")])
+
+
+async def test_pausing_all_pauses_those_that_run() -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        await pilot.press("P")
+        await settled(app, pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await settled(app, pilot, lambda: len(link.asked) == 3)
+        assert {each[1] for each in link.asked} == {"momentum_btc", "rsi_btc", "maker_eth"}
+
+
+async def test_the_kill_switch_says_what_it_cancels_and_rearming_lets_orders_out_again() -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        await pilot.press("K")
+        await settled(app, pilot, lambda: isinstance(app.screen, Confirm))
+        assert isinstance(app.screen, Confirm)
+        assert "Cancels 3 open orders (buy 0.5 ETHUSDT, sell 0.5 ETHUSDT, buy 0.5 BTCUSDT)" in app.screen.consequence
+        assert "Positions stay: -0.5 BTCUSDT, +2.5 ETHUSDT" in app.screen.consequence
+        await pilot.press("y")
+        await settled(app, pilot, lambda: "the kill switch is on; cancelling 3 orders" in told(app))
+        await settled(app, pilot, lambda: "KILL SWITCH ON" in text_of(app))
+        assert app.dashboard.query_one(RiskPanel).border_subtitle
+        await pilot.press("A")
+        await settled(app, pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await settled(app, pilot, lambda: "orders may go out again" in told(app))
+        assert [each[0] for each in link.asked] == ["kill", "rearm"]
+
+
+async def test_rearming_an_armed_engine_asks_nothing() -> None:
+    async with opened(scenes.busy()) as (app, pilot):
+        await pilot.press("A")
+        await settled(app, pilot, lambda: "the kill switch is not on" in told(app))
+        assert app.screen is app.dashboard
+
+
+async def test_parameters_are_checked_and_the_difference_is_shown_before_they_apply() -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        await pilot.press("e")
+        await settled(app, pilot, lambda: isinstance(app.screen, EditParameters))
+        dialog = app.screen
+        assert isinstance(dialog, EditParameters)
+        area = dialog.query_one(TextArea)
+        for text, verdict in (("{", "no JSON object yet"), ('{"short_window": "x"}', "expected a number")):
+            area.text = text
+            await settled(app, pilot, lambda v=verdict: v in dialog.verdict.plain)
+            assert dialog.query_one("#apply", Button).disabled
+        await pilot.press("ctrl+s")
+        assert app.screen is dialog
+        wanted = {"short_window": 30, "long_window": 120}
+        area.text = json.dumps(wanted)
+        await settled(app, pilot, lambda: "short_window  20 → 30" in dialog.verdict.plain)
+        await pilot.press("ctrl+s")
+        await settled(app, pilot, lambda: link.asked == [("set_parameters", "momentum_btc", wanted)])
+
+
+async def test_loading_asks_for_plugin_id_and_symbols() -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        await pilot.press("L")
+        await settled(app, pilot, lambda: isinstance(app.screen, LoadStrategy))
+        app.screen.query_one("#plugin", Input).value = "strategies/rsi.py"
+        app.screen.query_one("#symbols", Input).value = "SOLUSDT, BTCUSDT"
+        app.screen.query_one("#load", Button).press()
+        await settled(app, pilot, lambda: link.asked == [("load", "strategies/rsi.py", "rsi", ("SOLUSDT", "BTCUSDT"))])
+
+
+# Leaving.
+
+
+async def test_leaving_an_engine_of_someone_else_asks_nothing() -> None:
+    async with opened(scenes.busy()) as (app, pilot):
+        await pilot.press("q")
+        await settled(app, pilot, lambda: app.return_value == "detach")
+
+
+@pytest.mark.parametrize(("way_out", "key", "answer"), [("q", "d", "detach"), ("ctrl+q", "s", "stop")])
+async def test_leaving_an_own_engine_asks_what_becomes_of_it(way_out: str, key: str, answer: str) -> None:
+    async with opened(scenes.busy(), owns_engine=True) as (app, pilot):
+        await pilot.press(way_out)
+        await settled(app, pilot, lambda: isinstance(app.screen, Leave))
+        assert isinstance(app.screen, Leave)
+        assert "Cancels 3 open orders" in app.screen.consequence
+        await pilot.press(key)
+        await settled(app, pilot, lambda: app.return_value == answer)
+
+
+async def test_the_screens_go_when_their_engine_has_ended() -> None:
+    async with opened(scenes.busy(), owns_engine=True, has_ended=lambda: True) as (app, pilot):
+        await settled(app, pilot, lambda: app.return_value == "stop")
+
+
+# Finding one's way.
+
+
+async def test_every_command_is_in_footer_help_and_palette_and_has_its_action() -> None:
+    async with opened(scenes.busy()) as (app, pilot):
+        footer = app.dashboard.query_one(KeyBar)
+        clickable = {action for _, _, action in footer._spans}
+        palette = {command.title for command in app.get_system_commands(app.screen)}
+        help_text = Help(app.palette).text.plain
+        bound = {binding.action for bindings in app._bindings.key_to_bindings.values() for binding in bindings}
+        for command in COMMANDS:
+            assert f"{command.key_text} {command.label}" in footer.text.plain
+            assert command.action in clickable
+            assert command.action in bound
+            assert f"{command.label} ({command.key_text})" in palette
+            assert command.help in help_text
+            assert hasattr(app, f"action_{command.action.partition('(')[0]}")
+        await pilot.press("question_mark")
+        await settled(app, pilot, lambda: isinstance(app.screen, Help))
+        await pilot.press("escape")
+        await settled(app, pilot, lambda: app.screen is app.dashboard)
+    keys = [command.key for command in COMMANDS]
+    assert len(set(keys)) == len(keys)
+
+
+async def test_a_click_on_the_footer_runs_the_command() -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        await pilot.click("#keys", offset=(10, 0))
+        await settled(app, pilot, lambda: link.asked == [("pause", "momentum_btc")])
+
+
+async def test_a_filter_leaves_matching_rows_and_escape_ends_it() -> None:
+    async with opened(scenes.busy()) as (app, pilot):
+        table = app.dashboard.query_one(StrategiesPanel).table
+        await pilot.press("slash", *"ETH")
+        assert [row.key for row in table.shown] == ["maker_eth", "breakout_eth"]
+        await pilot.press(*"zz")
+        assert "no row holds that text" in text_of(app)
+        await pilot.press("escape")
+        assert len(table.shown) == 5
+
+
+async def test_sorting_goes_through_the_columns_and_is_remembered_with_theme_and_panel(tmp_path: Path) -> None:
+    file = tmp_path / "sub" / "screens.json"
+    async with opened(scenes.busy(), preferences_file=file) as (app, pilot):
+        await pilot.press("s", "s", "t", "2", "m")
+        await settled(app, pilot, lambda: app.theme == "sengine-light" and app.dashboard.maximised)
+        names = [row.cells[0].text for row in app.dashboard.query_one(StrategiesPanel).table.shown]
+        assert names == sorted(names)
+        await pilot.press("q")
+    async with opened(scenes.busy(), preferences_file=file) as (app, pilot):
+        await settled(app, pilot, lambda: app.dashboard.maximised)
+        assert app.theme == "sengine-light"
+        assert isinstance(app.dashboard.focused_panel, PositionsPanel)
+        assert app.dashboard.query_one(StrategiesPanel).table.sorted_by == ("id", False)
+
+
+async def test_unreadable_preferences_are_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "screens.json"
+    file.write_text('{"theme": 5')
+    async with opened(scenes.busy(), preferences_file=file) as (app, _):
+        assert app.theme == "sengine-dark"
+
+
+async def test_a_row_is_copied_with_tabs() -> None:
+    async with opened(scenes.busy()) as (app, pilot):
+        await pilot.press("c")
+        await settled(app, pilot, lambda: "row copied" in told(app))
+        assert app.clipboard.startswith("momentum_btc\t● active\t+105.75\t")
+
+
+async def test_one_key_maximises_a_panel_and_gives_the_rest_back() -> None:
+    async with opened(scenes.busy()) as (app, pilot):
+        await pilot.press("3", "m")
+        await pilot.pause()
+        signals = app.dashboard.query_one(SignalsPanel)
+        assert signals.region.size == (120, 38)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert all(panel.region.area for panel in app.dashboard.query(TablePanel) if panel.NAME != "markets")
+
+
+async def test_details_of_a_strategy_show_parameters_and_its_traceback() -> None:
+    async with opened(scenes.busy()) as (app, pilot):
+        await pilot.press("down", "down", "down", "enter")
+        await settled(app, pilot, lambda: isinstance(app.screen, StrategyDetail) and "ZeroDivision" in text_of(app))
+        assert "long_window   120" in text_of(app)
+        await pilot.press("escape")
+        await settled(app, pilot, lambda: isinstance(app.screen, Dashboard))
+
+
+async def test_details_of_a_symbol_show_book_and_trades() -> None:
+    async with opened(scenes.busy()) as (app, pilot):
+        await pilot.press("2", "b")
+        await settled(app, pilot, lambda: isinstance(app.screen, SymbolDetail) and "60,034.80" in text_of(app))
+        assert "sell" in text_of(app)
+
+
+async def test_what_the_engine_does_not_know_is_said_in_the_detail() -> None:
+    link = scenes.busy()
+    link.markets.clear()
+    async with opened(link) as (app, pilot):
+        await pilot.press("b")
+        await settled(app, pilot, lambda: "no symbol BTCUSDT" in text_of(app))
+
+
+async def test_actions_work_from_a_strategys_detail() -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        await pilot.press("d")
+        await settled(app, pilot, lambda: isinstance(app.screen, StrategyDetail))
+        await pilot.press("p")
+        await settled(app, pilot, lambda: link.asked == [("pause", "momentum_btc")])
+
+
+async def test_text_with_markup_in_it_is_shown_as_it_is() -> None:
+    link = scenes.killed()
+    assert link.snapshot is not None
+    odd = replace(link.snapshot.strategies[0], strategy_id="[red]x[/", last_error="[/b]")
+    link.snapshot = replace(link.snapshot, kill_reason="[b]why[/", strategies=(odd,))
+    link.refusal = "no [such] thing [/red]"
+    async with opened(link) as (app, pilot):
+        assert "[red]x[/" in text_of(app)
+        assert "[b]why[/" in text_of(app)
+        await pilot.press("p")
+        await settled(app, pilot, lambda: "no [such] thing [/red]" in told(app))
+        await pilot.pause()
+        assert app.dashboard.query_one(HeaderLine)

@@ -1,0 +1,1 @@
+"""The screens: the dashboard, the details of a strategy and of a symbol, and the dialogs."""

@@ -1,0 +1,301 @@
+"""One strategy and one symbol in full, asked for once a second while they are in sight."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import DataTable, Static
+
+from sengine.adapters.control_views import MarketView, StrategyDetailView
+from sengine.errors import SengineError
+from tui import figures
+from tui.link import EngineLink
+from tui.themes import Palette, signed
+from tui.widgets.curve import draw_curve
+from tui.widgets.header import Banner, HeaderLine
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.signals import COLUMNS as SIGNAL_COLUMNS
+from tui.widgets.signals import signal_row
+from tui.widgets.table import Cell, Column, LiveTable, Row
+
+_EVERY_S = 1.0
+
+
+class Detail(Screen[None]):
+    """Base: asks at once and then every second, and shows the engine's sentence when it refuses."""
+
+    strategy_id = ""
+    symbol = ""
+
+    def __init__(self, link: EngineLink, palette: Palette) -> None:
+        super().__init__()
+        self._link, self._palette = link, palette
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self.ask)  # what is drawn wants to know its room
+        self.set_interval(_EVERY_S, self.ask)
+
+    def ask(self) -> None:
+        if self.is_current:
+            self.run_worker(self._ask(), exclusive=True, group="ask")
+
+    def repaint(self, palette: Palette) -> None:
+        self._palette = palette
+        self.ask()
+
+    async def _ask(self) -> None:
+        try:
+            await self.fetch()
+        except SengineError as error:
+            self.query_one("#head", Static).update(Text(str(error), self._palette.down))
+
+    async def fetch(self) -> None:
+        raise NotImplementedError
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        event.stop()
+        self.app.call_later(self.app.run_action, "open_details")
+
+    @property
+    def focused_table(self) -> LiveTable | None:
+        return self.focused if isinstance(self.focused, LiveTable) else self.query(LiveTable).first()
+
+    @property
+    def current_row(self) -> Row | None:
+        table = self.focused_table
+        return table.current if table is not None else None
+
+
+class StrategyDetail(Detail):
+    def __init__(self, link: EngineLink, palette: Palette, strategy_id: str) -> None:
+        super().__init__(link, palette)
+        self.strategy_id = strategy_id
+
+    def compose(self) -> ComposeResult:
+        yield HeaderLine()
+        yield Banner()
+        yield Static("asking the engine", id="head", classes="detail-head")
+        with Horizontal(classes="detail-columns"):
+            with Vertical():
+                with VerticalScroll(classes="detail-box") as box:
+                    box.border_title = "Parameters and state"
+                    yield Static(id="parameters")
+                with VerticalScroll(classes="detail-box") as box:
+                    box.border_title = "Last error"
+                    yield Static(id="errors")
+            with Vertical():
+                with Vertical(classes="detail-box") as box:
+                    box.border_title = "Its positions"
+                    box.styles.height = 7
+                    yield LiveTable(_POSITION_COLUMNS)
+                with Vertical(classes="detail-box") as box:
+                    box.border_title = "Its signals"
+                    yield LiveTable([c for c in SIGNAL_COLUMNS if c.key != "strategy"], is_tail=True)
+        yield KeyBar()
+
+    async def fetch(self) -> None:
+        view = await self._link.commands.strategy(self.strategy_id)
+        palette = self._palette
+        self.query_one("#head", Static).update(_strategy_head(view, palette))
+        self.query_one("#parameters", Static).update(_parameters(view, palette))
+        self.query_one("#errors", Static).update(_errors(view, palette))
+        positions, signals = self.query(LiveTable)
+        self.symbol = view.state.symbols[0] if view.state.symbols else ""
+        positions.show([_position_row(each, palette) for each in view.positions])
+        rows = [signal_row(n, each, palette) for n, each in enumerate(view.signals)]
+        numbered = [
+            row._replace(key=f"{each.timestamp_ns} {n}")
+            for n, (row, each) in enumerate(zip(rows, view.signals, strict=True))
+        ]
+        signals.show([row._replace(cells=row.cells[:1] + row.cells[2:]) for row in numbered[::-1][:200]])
+
+
+class SymbolDetail(Detail):
+    def __init__(self, link: EngineLink, palette: Palette, symbol: str) -> None:
+        super().__init__(link, palette)
+        self.symbol = symbol
+        self._mids: list[float] = []
+
+    def compose(self) -> ComposeResult:
+        yield HeaderLine()
+        yield Banner()
+        yield Static("asking the engine", id="head", classes="detail-head")
+        with Horizontal(classes="detail-columns"):
+            with Vertical(classes="detail-box") as box:
+                box.border_title = "Book"
+                yield Static(id="book", classes="drawing")
+            with Vertical():
+                with Vertical(classes="detail-box") as box:
+                    box.border_title = "Mid price, while you look"
+                    yield Static(id="price", classes="drawing")
+                with Vertical(classes="detail-box") as box:
+                    box.border_title = "Recent trades"
+                    yield LiveTable(_TRADE_COLUMNS, is_tail=True)
+        yield KeyBar()
+
+    async def fetch(self) -> None:
+        view = await self._link.commands.market(self.symbol)
+        palette = self._palette
+        if view.state.mid:
+            self._mids = [*self._mids[-600:], view.state.mid]
+        self.query_one("#head", Static).update(_market_head(view, palette))
+        book = self.query_one("#book", Static)
+        book.update(_ladder(view, palette, max(30, book.container_size.width), book.container_size.height))
+        price = self.query_one("#price", Static)
+        price.update(_price_curve(self._mids, palette, *price.container_size))
+        trades = self.query_one(LiveTable)
+        rows = [
+            Row(
+                f"{each.timestamp_ns} {n}",
+                (
+                    Cell(figures.time_of_day(each.timestamp_ns, with_ms=True), palette.dim, each.timestamp_ns),
+                    Cell(each.side.lower(), palette.up if each.side.lower() == "buy" else palette.down),
+                    Cell(figures.price(each.price), palette.text, each.price),
+                    Cell(f"{each.quantity:g}", palette.label, each.quantity),
+                ),
+            )
+            for n, each in enumerate(view.trades)
+        ]
+        trades.show(rows[::-1][:200])
+
+
+_POSITION_COLUMNS = (
+    Column("symbol", "symbol", 9, grows=True),
+    Column("quantity", "quantity", 9, "right"),
+    Column("average", "average", 10, "right", rank=2),
+    Column("mark", "mark", 10, "right", rank=3),
+    Column("realized", "realized", 10, "right"),
+    Column("unrealized", "unreal.", 10, "right"),
+)
+_TRADE_COLUMNS = (
+    Column("time", "time", 12, grows=True),
+    Column("side", "taker", 5),
+    Column("price", "price", 11, "right"),
+    Column("quantity", "quantity", 9, "right"),
+)
+
+
+def _position_row(view: Any, palette: Palette) -> Row:
+    return Row(
+        view.symbol,
+        (
+            Cell(view.symbol, palette.bold),
+            Cell(figures.quantity(view.quantity), palette.text, view.quantity),
+            Cell(figures.price(view.average_price), palette.label, view.average_price),
+            Cell(figures.price(view.mark_price), palette.text, view.mark_price),
+            Cell(figures.money(view.realized_pnl), signed(palette, view.realized_pnl), view.realized_pnl),
+            Cell(figures.money(view.unrealized_pnl), signed(palette, view.unrealized_pnl), view.unrealized_pnl),
+        ),
+        view.strategy_id,
+        view.symbol,
+    )
+
+
+def _strategy_head(view: StrategyDetailView, palette: Palette) -> Text:
+    state = view.state
+    pnl = state.realized_pnl + state.unrealized_pnl
+    text = Text(no_wrap=True)
+    text.append(state.strategy_id, palette.bold)
+    word = figures.STATES.get(state.state, state.state.lower())
+    text.append(f"  {'●' if state.is_active else '○'} {word}", palette.up if state.is_active else palette.warn)
+    if state.pause_reason:
+        text.append(f" ({state.pause_reason})", palette.warn)
+    text.append("  P&L ", palette.label)
+    text.append(figures.money(pnl), signed(palette, pnl))
+    text.append(f"  peak {figures.money(state.peak_pnl)}  position {figures.quantity(state.position)}", palette.label)
+    text.append(
+        f"\nticks {figures.count(state.ticks)}  signals {figures.count(state.signals)}  on_tick p50 "
+        f"{figures.micros(state.on_tick.p50_us) or '-'} p99 {figures.micros(state.on_tick.p99_us) or '-'} max "
+        f"{figures.micros(state.on_tick.max_us) or '-'}  route {state.route}  {', '.join(state.symbols)}",
+        palette.label,
+    )
+    text.append(f"\n{state.source}  {state.version}", palette.dim)
+    return text
+
+
+def _parameters(view: StrategyDetailView, palette: Palette) -> Text:
+    text = Text(end="")
+    width = max([len(name) for name in view.config], default=0)
+    for name, value in view.config.items():
+        text.append(f"{name:<{width}}  ", palette.label)
+        text.append(f"{_json(value)}\n", palette.bold)
+    if not view.config:
+        text.append("no parameters\n", palette.dim)
+    for symbol, own in view.own_state.items():
+        text.append(f"\n{symbol}\n", palette.accent)
+        for name, value in own.items() if isinstance(own, dict) else [("", own)]:
+            text.append(f"{name:<{width}}  ", palette.label)
+            text.append(f"{_json(value)}\n", palette.text)
+    return text
+
+
+def _errors(view: StrategyDetailView, palette: Palette) -> Text:
+    state = view.state
+    if not state.errors and not view.last_traceback and not state.last_error:
+        return Text("none", palette.dim)
+    kinds = ", ".join(f"{kind} {number}" for kind, number in state.errors_by_type.items())
+    text = Text(f"{state.errors} in all: {kinds}\n", palette.label)
+    text.append(f"{figures.time_of_day(state.last_error_ns)} {state.last_error_where}\n", palette.dim)
+    text.append(f"{state.last_error}\n\n", palette.down)
+    text.append(view.last_traceback, palette.text)
+    return text
+
+
+def _market_head(view: MarketView, palette: Palette) -> Text:
+    state = view.state
+    text = Text(no_wrap=True)
+    text.append(state.symbol, palette.bold)
+    text.append(f"  mid {figures.price(state.mid) or '-'}", palette.text)
+    if state.mid and state.bid and state.ask:
+        text.append(f"  spread {(state.ask - state.bid) / state.mid * 1e4:.2f} bp", palette.label)
+    if view.bar is not None:
+        bar = view.bar
+        text.append(
+            f"  bar o {figures.price(bar.open)} h {figures.price(bar.high)} l {figures.price(bar.low)} "
+            f"c {figures.price(bar.close)} v {bar.volume:g}",
+            palette.label,
+        )
+    text.append(f"\nlast event {figures.time_of_day(state.last_ns, with_ms=True) or 'never'}", palette.dim)
+    return text
+
+
+def _ladder(view: MarketView, palette: Palette, width: int, height: int) -> Text:
+    """Asks above, bids below, each with a bar of its size."""
+    depth = max(1, (height - 1) // 2)
+    asks, bids = view.asks[:depth][::-1], view.bids[:depth]
+    largest = max([level.quantity for level in (*asks, *bids)], default=0.0) or 1.0
+    room = max(4, min(40, width - 26))
+    text = Text(no_wrap=True, end="")
+    for levels, colour in ((asks, palette.down), (bids, palette.up)):
+        for level in levels:
+            text.append(f"{figures.price(level.price):>12} ", colour)
+            text.append(f"{level.quantity:>10.6g} ", palette.text)
+            text.append(figures.bar(level.quantity / largest, room).replace("·", " "), colour)
+            text.append("\n")
+        if levels is asks:
+            text.append(f"{figures.price(view.state.mid) or '-':>12} mid\n", palette.bold)
+    return text
+
+
+def _price_curve(mids: list[float], palette: Palette, width: int, height: int) -> Text:
+    if len(mids) < 2 or width < 20 or height < 2:
+        return Text("collecting", palette.dim)
+    low, high = min(mids), max(mids)
+    if low == high:
+        low, high = low * 0.9999, high * 1.0001
+    text = Text(no_wrap=True, end="")
+    lines = draw_curve(mids, width - 14, height, low, high)
+    for n, line in enumerate(lines):
+        name = figures.price(high) if n == 0 else figures.price(low) if n == len(lines) - 1 else ""
+        text.append(f"{name:>12} ", palette.dim)
+        text.append(line + "\n", palette.up if mids[-1] >= mids[0] else palette.down)
+    return text
+
+
+def _json(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

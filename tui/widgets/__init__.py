@@ -1,0 +1,1 @@
+"""One widget a module: the panels of the dashboard and what they are made of."""
