@@ -32,7 +32,7 @@ from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.answers import Answer, AnswerDesk, Raised
 from sengine.engine.decisions import DecisionDesk
-from sengine.engine.guest import FOLD_MASK
+from sengine.engine.guest import FOLD_EVERY
 from sengine.engine.latency import LatencyHistogram
 from sengine.engine.lifecycle import State
 from sengine.engine.markets import Market, bar_fault, book_fault, trade_fault
@@ -93,7 +93,7 @@ class Engine:
         self.filtered_by = self._answers.filtered_by
         self._venue = venue
         self._stopwatch_ns = stopwatch_ns
-        self._until_fold = FOLD_MASK
+        self._until_fold = FOLD_EVERY
         self._fold_turn: Iterator[LatencyHistogram] | None = None
         self._handlers: dict[type, Callable[[Any], Outcome]] = {
             SoundBookEvent: self._on_sound_book,
@@ -359,7 +359,7 @@ class Engine:
         self._record_tick(self._stopwatch_ns() - started_ns)
         self._until_fold -= 1
         if self._until_fold <= 0:
-            self._until_fold = FOLD_MASK
+            self._until_fold = FOLD_EVERY
             self.tick_latency.fold()
 
     def _new_market(self, symbol: str) -> Market:

@@ -23,7 +23,7 @@ from sengine.strategy import BaseStrategy
 ANY_SYMBOL = "*"
 # Latency histograms are brought up to date when nothing else waits (``Engine.fold_next``), at the latest every 8,192 of
 # their samples; strategies take turns, so that the work never falls on one tick.
-FOLD_MASK = 8191
+FOLD_EVERY = 8192
 _DIRECTIONS = {
     text: direction
     for direction in (Direction.LONG, Direction.SHORT, Direction.CLOSE)
@@ -75,8 +75,8 @@ class Guest:
         self.instances: dict[str, BaseStrategy] = {}
         self.on_tick_latency = LatencyHistogram()
         self._record_on_tick = self.on_tick_latency.record
-        self.fold_phase = 0
-        """Shifts the moment at which the latencies are folded, differently for each strategy."""
+        self.until_fold = FOLD_EVERY
+        """Samples until the latencies are folded; it starts differently for each strategy."""
         self.ticks = 0
         self.signals = 0
         self.last_signal_ns = 0
@@ -125,9 +125,11 @@ class Guest:
 
     def took(self, duration_ns: int) -> None:
         """Count a call of ``on_tick`` and how long it took."""
-        self.ticks = ticks = self.ticks + 1
+        self.ticks += 1
         self._record_on_tick(duration_ns)
-        if not (ticks + self.fold_phase) & FOLD_MASK:
+        self.until_fold -= 1
+        if self.until_fold <= 0:
+            self.until_fold = FOLD_EVERY
             self.on_tick_latency.fold()
 
     def all_instances(self) -> Sequence[BaseStrategy]:

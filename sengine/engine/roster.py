@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from sengine.domain.market import DataKind, MarketData
-from sengine.engine.guest import Guest, StrategyFault, StrategySpec, describe_error
+from sengine.engine.guest import FOLD_EVERY, Guest, StrategyFault, StrategySpec, describe_error
 from sengine.engine.lifecycle import State
 from sengine.engine.outcome import Outcome
 from sengine.errors import EngineError, LifecycleError
@@ -59,7 +59,7 @@ class Roster:
         guest = Guest(spec, self._max_errors, self._reset_after_ns)
         guest.load()
         self._loaded += 1
-        guest.fold_phase = 3037 * self._loaded
+        guest.until_fold -= 379 * self._loaded % FOLD_EVERY
         if activate:
             guest.lifecycle.to(State.ACTIVE)
         self._guests[spec.strategy_id] = guest

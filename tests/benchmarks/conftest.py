@@ -22,7 +22,7 @@ def _figures() -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 def figure(_figures: dict[str, Any], request: pytest.FixtureRequest) -> Callable[..., None]:
-    """``figure(name, value, unit, at_most=...)`` (or ``at_least``) records a row; it fails when the target is missed."""
+    """``figure(name, value, unit, at_most=...)`` (or ``at_least``) records a row and fails on a missed target."""
 
     def record(
         name: str,

@@ -10,7 +10,7 @@ from sengine.domain.market import OHLCV, MarketData, OrderBook, PriceLevel
 from sengine.domain.signal import Signal
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.guest import StrategySpec
+from sengine.engine.guest import FOLD_EVERY, StrategySpec
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.positions import PositionTracker
 from sengine.engine.risk import RiskPipeline
@@ -48,7 +48,7 @@ def _engine(latency_ns: int, strategies: int) -> Engine:
         SimulatedVenue(latency_ns),
         max_errors=3,
         reset_after_ns=20,
-        stopwatch_ns=lambda: 0,
+        stopwatch_ns=lambda: 1,
     )
     engine.roster.load(StrategySpec("moody", lambda: Moody("moody"), symbols=("A",), route="direct"))
     if strategies > 1:
@@ -117,3 +117,14 @@ def test_an_event_at_the_stop_is_given_back_unprocessed() -> None:
     assert (event.timestamp_ns, outcome, engine.ticks) == (2, None, 1)
     assert engine.process_until(stream, FOREVER) is None
     assert engine.ticks == 2
+
+
+def test_latencies_are_folded_however_few_ticks_are_timed() -> None:
+    engine = _engine(0, 1)
+    engine.time_one_in = 8
+    book = OrderBook((PriceLevel(100.75, 1.0),), (PriceLevel(101.25, 1.0),))
+    assert engine.process_until((SoundBookEvent("A", time_ns, book) for time_ns in range(100_000)), FOREVER) is None
+    on_tick = engine.roster.get("moody").on_tick_latency
+    assert on_tick.count + on_tick.pending == 100_000 // 8
+    assert on_tick.pending <= FOLD_EVERY
+    assert engine.tick_latency.pending <= FOLD_EVERY
