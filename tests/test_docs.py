@@ -190,7 +190,8 @@ def test_every_command_and_option_that_a_page_names_exists(page: Path) -> None:
     for code in named:
         words = code.split()
         if words[:1] == ["make"]:
-            assert set(words[1:]) <= targets, f"{page.name} names {code}"
+            asked = {word for word in words[1:] if "=" not in word}
+            assert asked <= targets, f"{page.name} names {code}"
         elif words[:1] == ["sengine"]:
             check_command(root, words[1:], f"{page.name} names {code}")
         elif re.match(r"--?[a-z]", code) and code != "-h":
