@@ -75,7 +75,7 @@ class ReplaySession:
         on_rejected: Callable[[str], None] | None = None,
     ) -> None:
         self.engine = engine
-        # Four readings of a clock on each of millions of ticks would be a fifth of the run.
+        # Reading a clock several times on each of millions of ticks would be a fifth of the run.
         engine.time_one_in = TIME_ONE_TICK_IN
         self.curve = EquityCurve()
         self._digest = RunDigest()

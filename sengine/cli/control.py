@@ -104,7 +104,7 @@ def reload(
     tls_key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read a strategy's configuration and file again. A failure leaves the old ones in force."""
+    """Read a strategy's parameters from the configuration again. A failure leaves the old ones in force."""
 
     async def ask(client: ControlClient) -> Any:
         return await client.reload(strategy_id)

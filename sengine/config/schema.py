@@ -246,7 +246,10 @@ class ExecutionConfig(Section, frozen=True):
         int, Meta(ge=1, description="Orders that may wait to be sent; beyond it they are rejected.")
     ] = 1000
     lockstep: Annotated[
-        bool, Meta(description="Wait for each market order's fills before the next tick: live results equal replay's.")
+        bool,
+        Meta(
+            description="Wait for each market order's fills before the next tick; with those alone, live equals replay."
+        ),
     ] = False
     cancel_on_shutdown: Annotated[bool, Meta(description="Cancel resting orders when the engine stops.")] = True
     latency_ms: Annotated[NotNegative, Meta(description="An order meets the first book this much later.")] = 0.0
