@@ -1,0 +1,112 @@
+"""The actions on the engine and its strategies. What is dangerous names its consequence and wants a yes."""
+
+from __future__ import annotations
+
+from textual import work
+
+from sengine.adapters.control_views import SnapshotView
+from sengine.errors import SengineError
+from tui import consequences
+from tui.commanding import CommandingApp
+from tui.screens.dialogs import Confirm, EditParameters, Leave, LoadStrategy
+
+
+class EngineActions(CommandingApp):
+    # Strategy commands.
+
+    def action_pause(self) -> None:
+        if strategy_id := self._strategy("pause"):
+            self._do(f"pause {strategy_id}", self.link.commands.pause(strategy_id, "by the operator"))
+
+    def action_resume(self) -> None:
+        if strategy_id := self._strategy("resume"):
+            self._do(f"resume {strategy_id}", self.link.commands.resume(strategy_id))
+
+    def action_reload(self) -> None:
+        if strategy_id := self._strategy("reload"):
+            self._do(f"reload {strategy_id}", self.link.commands.reload(strategy_id))
+
+    @work
+    async def action_unload(self) -> None:
+        if strategy_id := self._strategy("unload"):
+            consequence = consequences.of_unload(self._snapshot, strategy_id)
+            if await self.push_screen_wait(Confirm("Unload a strategy", consequence, "Unload")):
+                self._do(f"unload {strategy_id}", self.link.commands.unload(strategy_id))
+
+    @work
+    async def action_pause_all(self) -> None:
+        if not self._may("pause_all") or self.frame is None:
+            return
+        active = [view.strategy_id for view in self.frame.snapshot.strategies if view.is_active]
+        if not active:
+            self.tell("no strategy is running", "warning")
+            return
+        consequence = consequences.of_pause_all(active)
+        if await self.push_screen_wait(Confirm("Pause all", consequence, "Pause all")):
+            for strategy_id in active:
+                self._do(f"pause {strategy_id}", self.link.commands.pause(strategy_id, "all paused by the operator"))
+
+    @work
+    async def action_edit(self) -> None:
+        strategy_id = self._strategy("edit")
+        if not strategy_id:
+            return
+        commands = self.link.commands
+        try:
+            config = (await commands.strategy(strategy_id)).config
+        except SengineError as error:
+            self.tell(f"edit {strategy_id}: {error}", "error")
+            return
+        wanted = await self.push_screen_wait(
+            EditParameters(strategy_id, config, commands.check_parameters, self.palette)
+        )
+        if wanted is not None:
+            self._do(f"set parameters of {strategy_id}", commands.set_parameters(strategy_id, wanted))
+
+    @work
+    async def action_load(self) -> None:
+        if not self._may("load"):
+            return
+        wanted = await self.push_screen_wait(LoadStrategy())
+        if wanted is not None:
+            plugin, strategy_id, symbols = wanted
+            self._do(f"load {strategy_id}", self.link.commands.load(plugin, strategy_id, symbols))
+
+    # Engine commands.
+
+    @work
+    async def action_kill(self) -> None:
+        if not self._may("kill"):
+            return
+        if await self.push_screen_wait(Confirm("Kill switch", consequences.of_kill(self._snapshot), "Kill")):
+            self._do("kill switch", self.link.commands.kill("by the operator"))
+
+    @work
+    async def action_rearm(self) -> None:
+        if not self._may("rearm") or self.frame is None:
+            return
+        if not self.frame.snapshot.kill_reason:
+            self.tell("the kill switch is not on", "warning")
+            return
+        consequence = consequences.of_rearm(self.frame.snapshot)
+        if await self.push_screen_wait(Confirm("Re-arm", consequence, "Re-arm")):
+            self._do("re-arm", self.link.commands.rearm())
+
+    @work
+    async def action_quit_or_detach(self) -> None:
+        if not self.owns_engine:
+            self.exit("detach")
+            return
+        text = "Detach leaves the engine running in this terminal; `sengine attach` opens the screens again.\n"
+        text += f"Stop ends it in order. {consequences.of_stop(self._snapshot)}"
+        answer = await self.push_screen_wait(Leave(text))
+        if answer:
+            self.exit(answer)
+
+    async def action_quit(self) -> None:
+        """The toolkit's own way out asks as ours does."""
+        self.action_quit_or_detach()
+
+    @property
+    def _snapshot(self) -> SnapshotView | None:
+        return self.frame.snapshot if self.frame is not None else None
