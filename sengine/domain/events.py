@@ -12,6 +12,7 @@ import msgspec
 
 from sengine.domain.market import OHLCV, OrderBook
 from sengine.domain.order import Fill, OrderUpdate
+from sengine.domain.signal import Signal
 
 
 class BookEvent(msgspec.Struct, frozen=True, gc=False):
@@ -74,6 +75,43 @@ class ReloadParameters(msgspec.Struct, frozen=True):
     config: dict[str, object]
 
 
+class ReportedError(msgspec.Struct, frozen=True):
+    """What the process of a remote strategy says went wrong there. ``kind`` is the metric label, ``where`` is
+    ``file:line`` when known."""
+
+    kind: str
+    message: str
+    where: str = ""
+    traceback: str = ""
+
+
+class RemoteSignals(msgspec.Struct, frozen=True):
+    """What a strategy in another process answered to one of its ticks, later.
+
+    ``symbol`` and ``timestamp_ns`` are that tick's, ``tick`` is its number among the strategy's. Errors outside of any
+    tick carry tick 0 and the event time when they came in.
+    """
+
+    strategy_id: str
+    symbol: str
+    timestamp_ns: int
+    tick: int
+    signals: tuple[Signal, ...] = ()
+    errors: tuple[ReportedError, ...] = ()
+    received_ns: int = 0
+
+
+class RemoteReady(msgspec.Struct, frozen=True):
+    """The process of a remote strategy has started, runs ``version`` and asks for these kinds of events and this
+    route. ``config`` is the parameters in force, defaults filled in."""
+
+    strategy_id: str
+    version: str
+    route: str
+    kinds: tuple[str, ...]
+    config: dict[str, object] = {}
+
+
 class KillSwitch(msgspec.Struct, frozen=True):
     """Send nothing more and cancel what is open, until a person re-arms. Strategies still see the market."""
 
@@ -93,4 +131,5 @@ class Shutdown(msgspec.Struct, frozen=True):
 
 MarketEvent: TypeAlias = BookEvent | TradeEvent | BarEvent
 Command: TypeAlias = PauseStrategy | ResumeStrategy | UnloadStrategy | ReloadParameters | KillSwitch | Rearm | Shutdown
-Event: TypeAlias = MarketEvent | Fill | OrderUpdate | Command
+RemoteEvent: TypeAlias = RemoteSignals | RemoteReady
+Event: TypeAlias = MarketEvent | Fill | OrderUpdate | Command | RemoteEvent

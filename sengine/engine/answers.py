@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from sengine.domain.market import MarketData
-from sengine.domain.signal import Disposition, Signal, StampedSignal
+from sengine.clock import NS_PER_MS
+from sengine.domain.events import RemoteSignals, ReportedError
+from sengine.domain.market import EMPTY_BOOK, MarketData
+from sengine.domain.signal import Disposition, Signal, SignalResult, StampedSignal
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.decisions import DecisionDesk
-from sengine.engine.guest import Guest
+from sengine.engine.guest import Guest, RemoteError
 from sengine.engine.order_flow import OrderFlow
 from sengine.engine.outcome import Outcome
 from sengine.engine.roster import Roster
 
 Answer: TypeAlias = tuple[Guest, object]
+SIGNAL_AGE: Final = "signal_age"
 
 
 class Raised:
@@ -51,12 +54,37 @@ class AnswerDesk:
         if direct or voting:
             self._settle(direct, voting, data.timestamp_ns, outcome)
 
+    def take_late(self, guest: Guest, said: RemoteSignals, now_ns: int, outcome: Outcome) -> None:
+        """What a strategy in another process answered to an earlier tick. Too late, its signals are ``filtered``."""
+        fresh: list[StampedSignal] = []
+        tick = MarketData(said.symbol, said.timestamp_ns, EMPTY_BOOK)
+        self._stamp(guest, (*said.signals, *said.errors), tick, fresh, outcome)
+        age_ns, most_ns = now_ns - said.timestamp_ns, guest.spec.max_signal_age_ns
+        if not fresh:
+            return
+        if not guest.is_active:
+            # Paused by its own errors in this answer, or since the tick: nobody would have asked it.
+            results = [
+                _refused(signal, "strategy_not_active", "its strategy is not active any more") for signal in fresh
+            ]
+        elif most_ns is not None and age_ns > most_ns:
+            reason = f"answers a tick of {age_ns / NS_PER_MS:g} ms ago; max_signal_age_ms is {most_ns / NS_PER_MS:g}"
+            results = [_refused(signal, "signal_too_old", reason) for signal in fresh]
+        else:
+            direct, voting = (fresh, []) if guest.is_direct else ([], fresh)
+            self._settle(direct, voting, now_ns, outcome)
+            return
+        self._count(results, outcome)
+
     def _stamp(
         self, guest: Guest, answer: object, data: MarketData, fresh: list[StampedSignal], outcome: Outcome
     ) -> None:
         """Make one signal, or a list or tuple of them, the engine's own."""
         signals = (answer,) if isinstance(answer, Signal) else self._each(guest, answer, data, outcome)
         for signal in signals:
+            if type(signal) is ReportedError:
+                self._roster.fault(guest, signal.kind, RemoteError(signal), data.timestamp_ns, outcome)
+                continue
             try:
                 stamped = guest.stamp(signal, data, self.signals + 1)
             # Reading what strategy code made can raise anything: arrays for numbers, numbers beyond any float.
@@ -82,14 +110,20 @@ class AnswerDesk:
         self, direct: Sequence[StampedSignal], voting: Sequence[StampedSignal], now_ns: int, outcome: Outcome
     ) -> None:
         self._flow.begin(outcome, now_ns)
-        results = self._desk.settle(direct, voting, now_ns)
-        for settled in results:
-            self.dispositions[settled.disposition] += 1
-            if settled.check:
-                self.filtered_by[settled.check] += 1
-        outcome.signals.extend(results)
+        self._count(self._desk.settle(direct, voting, now_ns), outcome)
         for fault in outcome.faults:
             # One that was paused in this very event has cast its vote after it left.
             guest = self._roster.find(fault.strategy_id)
             if guest is None or not guest.is_active:
                 self._votes.withdraw(fault.strategy_id)
+
+    def _count(self, results: Sequence[SignalResult], outcome: Outcome) -> None:
+        for settled in results:
+            self.dispositions[settled.disposition] += 1
+            if settled.check:
+                self.filtered_by[settled.check] += 1
+        outcome.signals.extend(results)
+
+
+def _refused(signal: StampedSignal, code: str, reason: str) -> SignalResult:
+    return SignalResult(signal, Disposition.FILTERED, SIGNAL_AGE, code, reason)

@@ -21,6 +21,8 @@ from sengine.domain.events import (
     PauseStrategy,
     Rearm,
     ReloadParameters,
+    RemoteReady,
+    RemoteSignals,
     ResumeStrategy,
     Shutdown,
     SoundBookEvent,
@@ -40,6 +42,7 @@ from sengine.engine.order_flow import OrderFlow
 from sengine.engine.orders import OrderTracker
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.positions import PositionTracker
+from sengine.engine.remote import RemoteDesk
 from sengine.engine.risk import RiskPipeline
 from sengine.engine.roster import LoadStrategy, Roster, Route
 from sengine.engine.simulated import SimulatedVenue
@@ -89,6 +92,7 @@ class Engine:
         self._desk = DecisionDesk(votes, risk, positions, self.orders, flow.send, flow.cancel, order_prefix)
         self._answers = AnswerDesk(self.roster, votes, self._desk, flow)
         self.anomalies = flow.anomalies
+        remote = RemoteDesk(self.roster, self._answers, flow.anomalies, lambda: self.now_ns)
         self.dispositions = self._answers.dispositions
         self.filtered_by = self._answers.filtered_by
         self._venue = venue
@@ -110,6 +114,8 @@ class Engine:
             KillSwitch: self._on_kill,
             Rearm: self._on_rearm,
             Shutdown: self._on_shutdown,
+            RemoteSignals: remote.on_signals,
+            RemoteReady: remote.on_ready,
         }
 
     def process(self, event: Event | LoadStrategy) -> Outcome:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from sengine.domain.events import ReportedError
 from sengine.domain.market import DataKind, MarketData
 from sengine.domain.order import Fill
 from sengine.domain.signal import Direction, Signal, StampedSignal
@@ -33,7 +34,8 @@ _DIRECTIONS = {
 
 class StrategySpec(msgspec.Struct, frozen=True):
     """What the engine needs to run a strategy. ``create`` makes one configured instance; ``source`` is the file that
-    errors are located in; ``prepare`` validates a new configuration and returns (typed parameters, dict)."""
+    errors are located in; ``prepare`` validates a new configuration and returns (typed parameters, dict).
+    ``max_signal_age_ns`` is for a strategy in another process that nobody waits for, ``None`` for all others."""
 
     strategy_id: str
     create: Callable[[], BaseStrategy]
@@ -46,6 +48,7 @@ class StrategySpec(msgspec.Struct, frozen=True):
     source: str = ""
     version: str = ""
     one_instance_per_symbol: bool = True
+    max_signal_age_ns: int | None = None
 
 
 class StrategyFault(msgspec.Struct, frozen=True):
@@ -63,6 +66,15 @@ class InvalidSignalError(Exception):
     """A strategy returned something that is not a valid signal; the message says what."""
 
 
+class RemoteError(Exception):
+    """What the process of a remote strategy reported."""
+
+    def __init__(self, error: ReportedError) -> None:
+        super().__init__(error.message)
+        self.where = error.where
+        self.traceback = error.traceback
+
+
 class Guest:
     """One configured strategy. The engine calls ``instance_for`` when routes are built and ``stamp`` on signals."""
 
@@ -74,7 +86,8 @@ class Guest:
         self.lifecycle = Lifecycle(spec.strategy_id)
         self.instances: dict[str, BaseStrategy] = {}
         self.on_tick_latency = LatencyHistogram()
-        self._record_on_tick = self.on_tick_latency.record
+        # Handing a tick to another process takes no time worth showing; its round trip is recorded when it ends.
+        self._record_on_tick = self.on_tick_latency.record if spec.max_signal_age_ns is None else _not_timed
         self.until_fold = FOLD_EVERY
         """Samples until the latencies are folded; it starts differently for each strategy."""
         self.ticks = 0
@@ -203,7 +216,7 @@ class Guest:
             describe_error(error),
             self._where(error),
             timestamp_ns,
-            "".join(traceback.format_exception(error)),
+            error.traceback if isinstance(error, RemoteError) else "".join(traceback.format_exception(error)),
         )
         self.errors[kind] = self.errors.get(kind, 0) + 1
         self.last_fault = fault
@@ -222,6 +235,8 @@ class Guest:
 
     def _where(self, error: BaseException) -> str:
         """The innermost line of the strategy's own file; for what never left the engine, where ``on_tick`` begins."""
+        if isinstance(error, RemoteError):
+            return error.where
         frames = traceback.extract_tb(error.__traceback__)
         for frame in reversed(frames):
             if frame.filename == self.spec.source:
@@ -234,12 +249,16 @@ class Guest:
 
 
 def describe_error(error: BaseException) -> str:
-    """The error's type and message; the message alone where the engine itself wrote it."""
+    """The error's type and message; the message alone where the engine itself, or a strategy's host, wrote it."""
     try:
         text = str(error)
     except Exception:
         text = "its message cannot be shown"
-    return text if isinstance(error, InvalidSignalError) else f"{type(error).__name__}: {text}"
+    return text if isinstance(error, InvalidSignalError | RemoteError) else f"{type(error).__name__}: {text}"
+
+
+def _not_timed(duration_ns: int) -> None:
+    pass
 
 
 def _number(name: str, value: object) -> float:

@@ -63,7 +63,7 @@ class Roster:
         if activate:
             guest.lifecycle.to(State.ACTIVE)
         self._guests[spec.strategy_id] = guest
-        self._forget_routes()
+        self.forget_routes()
         return guest
 
     def pause(self, strategy_id: str, reason: str) -> None:
@@ -78,7 +78,7 @@ class Roster:
         guest.lifecycle.to(State.ACTIVE)
         guest.pause_reason = ""
         guest.forgive()
-        self._forget_routes()
+        self.forget_routes()
 
     def unload(self, strategy_id: str, now_ns: int) -> list[StrategyFault]:
         """Call ``shutdown`` and forget the strategy. Returns what ``shutdown`` raised, as faults."""
@@ -154,10 +154,11 @@ class Roster:
             self.unstarted.append((guest, error))
             return None
 
-    def _forget_routes(self) -> None:
+    def forget_routes(self) -> None:
+        """Who is called for what is to be found out anew."""
         for routes in self.routes.values():
             routes.clear()
 
     def _left(self, strategy_id: str) -> None:
-        self._forget_routes()
+        self.forget_routes()
         self._on_leave(strategy_id)

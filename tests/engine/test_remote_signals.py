@@ -1,0 +1,150 @@
+"""What strategies in their own processes answer, later than the tick."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from sengine.domain.events import PauseStrategy, RemoteReady, RemoteSignals, ReportedError
+from sengine.domain.signal import Disposition, Signal
+from sengine.engine.outcome import NOTHING
+from sengine.engine.risk_checks import PositionLimitCheck
+from sengine.errors import EngineError
+from tests.engine.conftest import (
+    SYMBOL,
+    Actor,
+    close,
+    endings,
+    engine_with,
+    fill,
+    long,
+    ns,
+    quote,
+    sent,
+    short,
+    simulated_engine,
+)
+
+
+def remote(strategy_id: str = "far", age_s: float = 0.5, **spec: object) -> Actor:
+    return Actor(strategy_id, max_signal_age_ns=ns(age_s), **spec)
+
+
+def said(at_s: float, *signals: Signal, tick: int = 1, errors: tuple[ReportedError, ...] = ()) -> RemoteSignals:
+    return RemoteSignals("far", SYMBOL, ns(at_s), tick, signals, errors)
+
+
+def test_a_late_answer_votes_and_trades_at_the_present_price() -> None:
+    engine = simulated_engine(remote())
+    engine.process(quote(1, 99, 101))
+    engine.process(quote(1.2, 199, 201))
+    outcome = engine.process(said(1, long()))
+    assert endings(outcome) == [("far", Disposition.PASSED)]
+    assert (outcome.signals[0].signal.timestamp_ns, outcome.orders[0].timestamp_ns) == (ns(1), ns(1.2))
+    assert outcome.fills[0].price == 201
+    assert engine.roster.get("far").instance_for(SYMBOL).position == 1.0
+
+
+def test_its_vote_is_counted_with_the_others() -> None:
+    near = Actor("near", short(0.9))
+    engine = engine_with(near, remote())
+    engine.process(quote(1))
+    assert endings(engine.process(said(1, long(0.3)))) == [("far", Disposition.OVERRULED)]
+
+
+def test_an_answer_older_than_allowed_is_filtered_and_counted() -> None:
+    engine = engine_with(remote(age_s=0.5))
+    engine.process(quote(1))
+    engine.process(quote(1.5))
+    assert endings(engine.process(said(1, long()))) == [("far", Disposition.PASSED)]
+    engine.process(quote(1.6))
+    outcome = engine.process(said(1, long(), short()))
+    assert [(each.check, each.code) for each in outcome.signals] == [("signal_age", "signal_too_old")] * 2
+    assert outcome.signals[0].reason == "answers a tick of 600 ms ago; max_signal_age_ms is 500"
+    assert engine.filtered_by == {"signal_age": 2}
+    assert engine.signals_generated == sum(engine.dispositions.values()) == 3
+
+
+def test_risk_checks_hold_it_as_any_other() -> None:
+    engine = engine_with(remote(), checks=[PositionLimitCheck(0.5)])
+    engine.process(quote(1))
+    assert [each.check for each in engine.process(said(1, long())).signals] == ["position_limit"]
+
+
+def test_a_direct_strategy_gets_an_order_for_each_signal() -> None:
+    engine = engine_with(remote(route="direct"))
+    engine.process(quote(1))
+    outcome = engine.process(said(1, long(limit_price=98.0), short(limit_price=102.0)))
+    assert sent(outcome) == [("buy", 1.0), ("sell", 1.0)]
+    engine.process(fill("1"))
+    assert sent(engine.process(said(1, close(), tick=2))) == []  # 1 held, 1 to be sold: nothing to close
+
+
+def test_what_its_process_reports_counts_as_its_errors() -> None:
+    engine = engine_with(remote(), max_errors=2)
+    engine.process(quote(1))
+    error = ReportedError("exception", "ValueError: no", "far.py:3", "Traceback")
+    outcome = engine.process(said(1, errors=(error,)))
+    fault = outcome.faults[0]
+    assert (fault.kind, fault.message, fault.where, fault.traceback) == (
+        "exception", "ValueError: no", "far.py:3", "Traceback",
+    )  # fmt: skip
+    outcome = engine.process(said(1, errors=(error,)))
+    assert "2 errors within 60 s; last: ValueError: no" in outcome.notices[0]
+    assert not engine.roster.get("far").is_active
+
+
+def test_an_invalid_signal_is_its_error_and_no_signal() -> None:
+    engine = engine_with(remote())
+    engine.process(quote(1))
+    outcome = engine.process(said(1, long(7.0), Signal(direction="UP", confidence=1.0)))
+    assert [fault.kind for fault in outcome.faults] == ["invalid_signal"] * 2
+    assert (outcome.signals, engine.signals_generated) == ([], 0)
+
+
+def test_answers_after_a_pause_trade_nothing_and_still_add_up() -> None:
+    engine = engine_with(remote())
+    engine.process(quote(1))
+    engine.process(PauseStrategy("far"))
+    outcome = engine.process(said(1, long()))
+    assert [(each.disposition, each.code) for each in outcome.signals] == [
+        (Disposition.FILTERED, "strategy_not_active")
+    ]
+    assert engine.signals_generated == sum(engine.dispositions.values()) == 1
+
+
+@pytest.mark.parametrize("actor", [Actor("far"), Actor("near")])
+def test_an_answer_of_nobody_is_an_anomaly(actor: Actor) -> None:
+    engine = engine_with(actor)
+    engine.process(quote(1))
+    assert engine.process(said(1, long())) is NOTHING
+    assert engine.anomalies == {"answer_of_no_remote_strategy": 1}
+
+
+def test_handing_a_tick_over_is_not_shown_as_its_latency() -> None:
+    engine = engine_with(remote())
+    engine.process(quote(1))
+    guest = engine.roster.get("far")
+    assert (guest.ticks, guest.on_tick_latency.pending) == (1, 0)
+
+
+def test_what_its_process_runs_is_what_the_strategy_is() -> None:
+    engine = engine_with(remote())
+    engine.process(quote(1))
+    engine.process(RemoteReady("far", "2.0.0+abc", "direct", ("trade",), {"fast": 5}))
+    guest = engine.roster.get("far")
+    assert (guest.spec.version, guest.is_direct, guest.config) == ("2.0.0+abc", True, {"fast": 5})
+    engine.process(quote(2))
+    assert guest.ticks == 1
+
+
+@pytest.mark.parametrize(("route", "kinds"), [("sideways", ("book",)), ("vote", ("books",)), ("vote", ())])
+def test_a_process_that_asks_for_what_there_is_not_is_refused(route: str, kinds: tuple[str, ...]) -> None:
+    engine = engine_with(remote())
+    with pytest.raises(EngineError, match="strategy far: expected the route vote or direct"):
+        engine.process(RemoteReady("far", "1", route, kinds))
+
+
+def test_it_can_be_written_down_and_read_again() -> None:
+    event = said(1, long(metadata={"rsi": 20.5}), errors=(ReportedError("exception", "no"),))
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(event), type=RemoteSignals) == event
