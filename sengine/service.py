@@ -16,7 +16,7 @@ from pathlib import Path
 from time import time_ns
 from typing import Any, Final
 
-from sengine.adapters.broker import EmbeddedBroker
+from sengine.adapters.broker import EmbeddedBroker, Login
 from sengine.adapters.control import ControlServer
 from sengine.adapters.control_address import parse_address
 from sengine.adapters.execution import ExecutionGateway
@@ -24,6 +24,7 @@ from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.gateway_stats import GatewayStats
 from sengine.adapters.http import HttpServer
 from sengine.adapters.nats_feed import NatsFeed
+from sengine.adapters.nats_options import LOGIN_KEYS
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
 from sengine.config import Config, load_config
 from sengine.config.schema import StrategyConfig
@@ -139,10 +140,16 @@ class EngineService:
         return feed
 
     async def _start_broker(self, stack: AsyncExitStack, directory: Path) -> None:
-        broker = EmbeddedBroker(directory / "nats")
+        logins = [f"nats.{key}" for key in LOGIN_KEYS if getattr(self.config.nats, key)]
+        if logins:
+            raise ConfigError(
+                [f"{logins[0]}: the embedded broker has a login of its own; remove it, or set nats.url to your server"]
+            )
+        broker = EmbeddedBroker(directory / "nats", login=Login.random())
         stack.push_async_callback(broker.stop)
         await broker.start()
-        self.broker_url = self.facts.listeners["nats broker"] = broker.url
+        self.broker_url = broker.url
+        self.facts.listeners["nats broker"] = broker.address
         watching = keep_running("the embedded broker", broker.wait, broker.start, self.live.say)
         stack.push_async_callback(_cancelled, asyncio.create_task(watching, name="broker"))
 

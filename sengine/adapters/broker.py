@@ -4,13 +4,15 @@ directory. It never outlives this process."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
+import secrets
 import shutil
 import sys
 import sysconfig
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final, NamedTuple
 
 import msgspec
 
@@ -23,6 +25,7 @@ _POLL_S: Final = 0.005
 _LOG_BYTES: Final = 8 << 20
 # What the server keeps for a client that is behind before it gives up on it; bursts are this process's own data.
 _MAX_PENDING_BYTES: Final = 256 << 20
+_URL_FILE: Final = "broker.url"
 
 
 class BrokerError(SengineError):
@@ -48,24 +51,59 @@ def server_binary() -> str:
     return found
 
 
+class Login(NamedTuple):
+    """Who may use a broker. Neither part may have characters that an address cannot have."""
+
+    user: str
+    password: str
+
+    @classmethod
+    def random(cls) -> Login:
+        return cls("sengine", secrets.token_urlsafe(24))
+
+
+def running_broker_url(data_directory: str | Path) -> str | None:
+    """Address and login of the broker that uses this directory, ``None`` where none does or it is another user's."""
+    try:
+        return (Path(data_directory) / _URL_FILE).read_text("utf-8").strip() or None
+    except OSError:
+        return None
+
+
 class EmbeddedBroker:
     """A nats-server that belongs to this process.
 
     ``data_directory`` is made if missing, is readable by its owner only, and is used by one broker at a time. Port 0
     takes any free one; a later ``start`` of the same object takes the same one again, so that clients find it.
+    Without ``login`` whoever reaches the port may use it: everybody with an account on this machine.
     """
 
-    def __init__(self, data_directory: str | Path, port: int = 0, *, guarded: bool = not HAS_DEATH_SIGNAL) -> None:
+    def __init__(
+        self,
+        data_directory: str | Path,
+        port: int = 0,
+        *,
+        login: Login | None = None,
+        guarded: bool = not HAS_DEATH_SIGNAL,
+    ) -> None:
         self.data_directory = Path(data_directory).absolute()
         self.port = port
+        self._login = login
         self._guarded = guarded
         """Whether ``sengine broker`` stands between us and the server, because the kernel would not end it for us."""
         self._child: Child | None = None
         self._lock: IO[bytes] | None = None
 
     @property
-    def url(self) -> str:
+    def address(self) -> str:
+        """As it may be shown to anybody."""
         return f"nats://127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The address with the login in it: for clients, not for logs and command lines."""
+        login = f"{self._login.user}:{self._login.password}@" if self._login is not None else ""
+        return f"nats://{login}127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int | None:
@@ -99,6 +137,7 @@ class EmbeddedBroker:
         try:
             self._child = await self._spawn(binary)
             await asyncio.wait_for(self._until_it_answers(), _START_S)
+            _write_private(self.data_directory / _URL_FILE, self.url.encode())
         except TimeoutError:
             await self.stop()
             raise BrokerError(
@@ -119,14 +158,15 @@ class EmbeddedBroker:
         child, self._child = self._child, None
         if child is not None:
             await child.stop(_STOP_S)
+            (self.data_directory / _URL_FILE).unlink(missing_ok=True)
         self._release_lock()
 
     async def _spawn(self, binary: str) -> Child:
         if self._guarded:
             devnull = asyncio.subprocess.DEVNULL
-            return await spawn(
-                "broker", "--port", str(self.port), "--data", str(self.data_directory), stdout=devnull, stderr=devnull
-            )
+            arguments = ("broker", "--port", str(self.port), "--data", str(self.data_directory))
+            environment = os.environ | login_environment(self._login)
+            return await spawn(*arguments, env=environment, stdout=devnull, stderr=devnull)
         return await spawn_program([binary, "-c", str(self._configuration())])
 
     async def _until_it_answers(self) -> None:
@@ -153,7 +193,7 @@ class EmbeddedBroker:
 
     def _write_configuration(self) -> None:
         self._ports_folder().mkdir(exist_ok=True)
-        settings = {
+        settings: dict[str, Any] = {
             "server_name": "sengine-embedded",
             "listen": f"127.0.0.1:{self.port or -1}",
             "ports_file_dir": str(self._ports_folder()),
@@ -162,8 +202,10 @@ class EmbeddedBroker:
             "logfile_size_limit": _LOG_BYTES,
             "max_pending": _MAX_PENDING_BYTES,
         }
+        if self._login is not None:
+            settings["authorization"] = self._login._asdict()
         self._log().unlink(missing_ok=True)
-        self._configuration().write_bytes(msgspec.json.encode(settings))
+        _write_private(self._configuration(), msgspec.json.encode(settings))
 
     def _take_lock(self) -> None:
         if self._lock is not None:
@@ -199,6 +241,22 @@ class EmbeddedBroker:
 
     def _ports_folder(self) -> Path:
         return self.data_directory / "ports"
+
+
+def login_environment(login: Login | None) -> dict[str, str]:
+    """The login as environment variables, which no other user can read and every command understands."""
+    user, password = login or ("", "")
+    return {"SENGINE_NATS_USER": user, "SENGINE_NATS_PASSWORD": password}
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Replace a file by one that only its owner can read, at once as a whole."""
+    whole = path.with_name(path.name + ".new")
+    with contextlib.suppress(FileNotFoundError):
+        whole.unlink()
+    with open(whole, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(content)
+    whole.replace(path)
 
 
 async def _answers(port: int) -> bool:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from sengine.config.schema import NatsConfig
 from sengine.errors import ConfigError
 
+LOGIN_KEYS: Final = ("user", "token", "nkey_seed_file", "credentials_file")
 _SCHEMES: Final = ("nats", "tls", "ws", "wss")
 
 
@@ -54,7 +55,7 @@ def connect_options(config: NatsConfig) -> dict[str, Any]:
     if bool(config.tls_cert) != bool(config.tls_key):
         missing, given = ("tls_key", "tls_cert") if config.tls_cert else ("tls_cert", "tls_key")
         mistakes.append(f"nats.{missing}: expected the other half of nats.{given}, found nothing; give both or neither")
-    ways = [key for key in ("user", "token", "nkey_seed_file", "credentials_file") if getattr(config, key)]
+    ways = [key for key in LOGIN_KEYS if getattr(config, key)]
     if len(ways) > 1:
         mistakes.append(f"nats: expected one way to log in, found {' and '.join(ways)}; keep one of them")
     if mistakes:

@@ -33,10 +33,10 @@ def attach(
         sengine attach --web
     """
     from sengine.adapters.control_client import ControlClient
+    from sengine.cli.finding import running_config
     from sengine.cli.screens import has_screen, refuse_without_screen, run_screens
-    from sengine.config import load_config
 
-    settings = load_config(config)
+    settings = running_config(config)
 
     def connect() -> ControlClient:
         return ControlClient.of_config(settings, address, token, tls_ca=tls_ca, tls_cert=tls_cert, tls_key=tls_key)

@@ -208,9 +208,9 @@ def _run(
     import asyncio
 
     from sengine.adapters.control_client import ControlClient
-    from sengine.config import load_config
+    from sengine.cli.finding import running_config
 
-    settings = load_config(config)
+    settings = running_config(config)
 
     async def conversation() -> R:
         tls = {"tls_ca": tls_ca, "tls_cert": tls_cert, "tls_key": tls_key}

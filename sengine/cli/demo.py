@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Sequence
 
     from sengine.service import EngineService
 
@@ -39,6 +40,7 @@ def demo(
     import uvloop
 
     from sengine.adapters.children import watch_parent
+    from sengine.cli.finding import findable_demo
     from sengine.cli.publish import pace_of
     from sengine.cli.screens import has_screen
     from sengine.config import load_config
@@ -65,7 +67,7 @@ def demo(
         own += ["--data", str(data)] if data is not None else []
         for override in overrides or ():
             own += ["--set", override]
-        _with_screens(own)
+        _with_screens(own, file, overrides or ())
         return
     with tempfile.TemporaryDirectory(prefix="sengine-demo-") as directory:
         settings_overrides = [f"service.data_directory={directory}", *(overrides or ())]
@@ -88,20 +90,23 @@ def demo(
             if demo_market.has_begun:
                 typer.echo(f"done: {_totals(service)}")
 
-        uvloop.run(trade())
+        with findable_demo(settings.service.data_directory):
+            uvloop.run(trade())
 
 
-def _with_screens(arguments: list[str]) -> None:
+def _with_screens(arguments: list[str], file: Path, overrides: Sequence[str]) -> None:
     """The demo as a child, and its screens in this terminal."""
     import tempfile
 
     from sengine.adapters.control_client import ControlClient
     from sengine.cli.screens import run_with_engine
+    from sengine.config import load_config
 
     with tempfile.TemporaryDirectory(prefix="sengine-screens-") as directory:
-        address = f"unix:{directory}/engine.sock"
-        command = ["demo", "--no-tui", *arguments, "--set", f"api.listen={address}"]
-        run_with_engine(command, lambda: ControlClient(address), Path(directory) / "engine.log")
+        # Ahead of the user's own, which may say otherwise.
+        command = ["demo", "--no-tui", "--set", f"service.data_directory={directory}", *arguments]
+        settings = load_config(file, overrides=[f"service.data_directory={directory}", *overrides])
+        run_with_engine(command, lambda: ControlClient.of_config(settings), Path(directory) / "engine.log")
 
 
 class _Market:
@@ -133,13 +138,16 @@ class _Market:
 
     async def _run(self, service: EngineService) -> None:
         import asyncio
+        import os
 
         from sengine.adapters.children import spawn
 
         typer.echo(f"sengine demo: paper trading on {self._market}; Ctrl-C stops it")
         for name, address in service.facts.listeners.items():
             typer.echo(f"  {name:<12} {address}")
-        child = await spawn(*self._arguments, "--url", service.broker_url, stdout=asyncio.subprocess.DEVNULL)
+        # The login of the broker is in its address, and a command line is for everybody to read.
+        environment = os.environ | {"SENGINE_NATS_URL": service.broker_url}
+        child = await spawn(*self._arguments, env=environment, stdout=asyncio.subprocess.DEVNULL)
         clock = asyncio.get_running_loop().time
         end_s = clock() + self._seconds if self._seconds is not None else float("inf")
         ended = asyncio.create_task(child.wait())

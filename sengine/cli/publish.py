@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -15,16 +15,25 @@ if TYPE_CHECKING:
     from replay.rows import RejectedRow
     from sengine.domain.events import MarketEvent
 
-_URL = "nats://127.0.0.1:4222"
+_ALONE = "nats://127.0.0.1:4222"
+UrlOption = Annotated[str, typer.Option(help="NATS server; without it, the broker of the engine that runs.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="The engine's configuration, which says where its broker is.")
+]
 
 
 def publish(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV (plain, .gz, .zst) or Parquet.")],
-    url: Annotated[str, typer.Option(help="NATS server.")] = _URL,
+    url: UrlOption = "",
     speed: Annotated[str, typer.Option(help="1x is the pace of the file, 10x ten times that; max is at once.")] = "1x",
+    config: ConfigOption = None,
     die_with_parent: Annotated[bool, typer.Option("--die-with-parent", hidden=True)] = False,
 ) -> None:
     """Publish files of market data on NATS, for a live engine to trade on.
+
+    Without --url they go where the engine gets its own: to `nats.url`, with its
+    login, or to the embedded broker of your running engine or demo; where there
+    is none, to nats://127.0.0.1:4222 (`sengine broker`).
 
     Several files are merged by time. Each symbol is numbered, so that a
     subscriber sees what it missed.
@@ -49,24 +58,26 @@ def publish(
         if rejected[0] <= 5:
             typer.echo(f"sengine: {row}", err=True)
 
+    broker = _broker(url, config)
     feeds = [open_feed(file, on_reject) for file in files]
     if die_with_parent:
         watch_parent()
     try:
-        published = uvloop.run(_publish(merge_feeds(feeds), url, pace))
+        published = uvloop.run(_publish(merge_feeds(feeds), broker, pace))
     finally:
         for feed in feeds:
             feed.close()
     bad = f"; {rejected[0]} bad rows left out" if rejected[0] else ""
-    typer.echo(f"published {published} events to {without_login(url)}{bad}")
+    typer.echo(f"published {published} events to {without_login(broker.url)}{bad}")
 
 
 def simulate(
-    url: Annotated[str, typer.Option(help="NATS server.")] = _URL,
+    url: UrlOption = "",
     rate: Annotated[float, typer.Option(min=0.1, max=1_000_000, help="Ticks per second.")] = 100.0,
     symbols: Annotated[str, typer.Option(help="Comma-separated symbols.")] = "BTCUSDT,ETHUSDT",
     seed: Annotated[int, typer.Option(help="The same seed gives the same prices.")] = 1,
     seconds: Annotated[float | None, typer.Option(min=0.0, help="Stop after this long; without it, never.")] = None,
+    config: ConfigOption = None,
     die_with_parent: Annotated[bool, typer.Option("--die-with-parent", hidden=True)] = False,
 ) -> None:
     """Publish a generated market at a steady rate, stamped with the time at which it is sent."""
@@ -78,13 +89,36 @@ def simulate(
 
     names = [symbol.strip() for symbol in symbols.split(",")]
     quotes = generate_quotes(None, names, seed)
+    broker = _broker(url, config)
     if die_with_parent:
         watch_parent()
-    published = uvloop.run(_simulate(quotes, url, rate, seconds))
-    typer.echo(f"published {published} quotes of {', '.join(names)} to {without_login(url)}")
+    published = uvloop.run(_simulate(quotes, broker, rate, seconds))
+    typer.echo(f"published {published} quotes of {', '.join(names)} to {without_login(broker.url)}")
 
 
-async def _publish(events: Iterable[MarketEvent], url: str, pace: float) -> int:
+class _Broker(NamedTuple):
+    """Where to publish, and what ``nats.connect`` must know to log in; the address may have a login in it, too."""
+
+    url: str
+    options: dict[str, Any]
+
+
+def _broker(url: str, config: Path | None) -> _Broker:
+    """The given one, or that of the engine. Raises ``ConfigError``."""
+    from sengine.adapters.broker import running_broker_url
+    from sengine.adapters.nats_options import connect_options
+    from sengine.cli.finding import running_config
+
+    if "@" in url:
+        return _Broker(url, {})
+    settings = running_config(config)
+    if url or settings.nats.url != "embedded":
+        return _Broker(url or settings.nats.url, connect_options(settings.nats))
+    embedded = running_broker_url(Path(settings.service.data_directory).expanduser() / "nats")
+    return _Broker(embedded, {}) if embedded else _Broker(_ALONE, connect_options(settings.nats))
+
+
+async def _publish(events: Iterable[MarketEvent], broker: _Broker, pace: float) -> int:
     """Publish events at ``pace`` times their own speed; 0.0 is as fast as it goes."""
     import asyncio
     from time import monotonic_ns
@@ -92,7 +126,7 @@ async def _publish(events: Iterable[MarketEvent], url: str, pace: float) -> int:
     from sengine.adapters.publisher import Publisher
     from sengine.clock import NS_PER_S
 
-    async with _connected(url) as connection:
+    async with _connected(broker) as connection:
         publisher = Publisher(connection)
         progress = _Progress()
         began_ns = monotonic_ns()
@@ -115,7 +149,7 @@ async def _publish(events: Iterable[MarketEvent], url: str, pace: float) -> int:
         return publisher.published
 
 
-async def _simulate(quotes: Iterator[MarketEvent], url: str, rate: float, seconds: float | None) -> int:
+async def _simulate(quotes: Iterator[MarketEvent], broker: _Broker, rate: float, seconds: float | None) -> int:
     """Publish as many quotes as the time that has passed asks for, every ten milliseconds or, if slower, one by one."""
     import asyncio
     import signal
@@ -129,7 +163,7 @@ async def _simulate(quotes: Iterator[MarketEvent], url: str, rate: float, second
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
-    async with _connected(url) as connection:
+    async with _connected(broker) as connection:
         publisher = Publisher(connection)
         began, skipped = monotonic(), 0
         while not asked.is_set() and (seconds is None or monotonic() - began < seconds):
@@ -149,7 +183,7 @@ async def _simulate(quotes: Iterator[MarketEvent], url: str, rate: float, second
 
 
 @asynccontextmanager
-async def _connected(url: str) -> AsyncIterator[Client]:
+async def _connected(broker: _Broker) -> AsyncIterator[Client]:
     """A connection that survives the server's restart; the first one must succeed within seconds."""
     import nats
     import nats.errors
@@ -160,19 +194,21 @@ async def _connected(url: str) -> AsyncIterator[Client]:
     async def ignore(_error: Exception) -> None:
         """nats-py reports what it then repairs; what it cannot repair is raised where it matters."""
 
-    shown = without_login(url)
+    shown = without_login(broker.url)
     try:
         connection = await nats.connect(
-            server_urls(url),
+            server_urls(broker.url),
             name="sengine-publish",
             error_cb=ignore,
             connect_timeout=3,
             reconnect_time_wait=1,
             max_reconnect_attempts=3,
+            **broker.options,
         )
     except (OSError, TimeoutError, nats.errors.Error) as error:
         raise EngineError(
-            f"no NATS server answers at {shown}: {error or type(error).__name__}; start one with sengine broker"
+            f"no NATS server answers at {shown}: {error or type(error).__name__}; start one with sengine broker, "
+            "or give --url"
         ) from None
     connection.options["max_reconnect_attempts"] = -1
     try:

@@ -31,16 +31,15 @@ def run(
     import uvloop
 
     from sengine.adapters.children import watch_parent
+    from sengine.cli.finding import configuration_file
     from sengine.cli.screens import has_screen
     from sengine.config import load_config
     from sengine.logs import configure_logging
-    from sengine.resources import resource_path
     from sengine.service import EngineService, config_reader
 
     if die_with_parent:
         watch_parent()
-    own = Path("configs/sengine.yaml")
-    file = config or (own if own.is_file() else resource_path("configs", "sengine.yaml"))
+    file = configuration_file(config)
     settings = load_config(file, overrides=overrides or ())
     if not no_tui:
         if has_screen():

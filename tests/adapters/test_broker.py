@@ -6,11 +6,13 @@ import signal
 import stat
 from pathlib import Path
 from time import monotonic
+from urllib.parse import quote
 
 import nats
 import pytest
+from nats.errors import Error as NatsError
 
-from sengine.adapters.broker import BrokerError, EmbeddedBroker, server_binary
+from sengine.adapters.broker import BrokerError, EmbeddedBroker, Login, running_broker_url, server_binary
 from sengine.adapters.children import spawn
 
 
@@ -93,11 +95,62 @@ async def test_a_directory_that_cannot_be_made_is_an_error_with_its_name(tmp_pat
         await EmbeddedBroker(tmp_path / "file" / "broker").start()
 
 
-async def test_behind_a_guard_it_works_the_same(tmp_path: Path) -> None:
-    broker = EmbeddedBroker(tmp_path / "broker", guarded=True)
+async def refuses(url: str) -> bool:
+    """Whether the broker turns a client away at its login."""
+
+    async def ignore(_error: Exception) -> None:
+        pass
+
+    connection = nats.NATS()
+    try:
+        await connection.connect(url, error_cb=ignore, allow_reconnect=False)
+    except NatsError as error:
+        return "authorization violation" in str(error).lower()
+    finally:
+        await connection.close()
+    return False
+
+
+async def test_with_a_login_nobody_else_gets_in(tmp_path: Path) -> None:
+    broker = EmbeddedBroker(tmp_path / "broker", login=Login.random())
     await broker.start()
     try:
         assert await round_trip(broker.url) == b"and back"
+        assert "@" not in broker.address
+        assert await refuses(broker.address)
+        assert await refuses(broker.address.replace("//", "//sengine:wrong@"))
+    finally:
+        await broker.stop()
+
+
+async def test_the_login_is_in_files_of_the_owner_only_and_goes_with_the_broker(tmp_path: Path) -> None:
+    broker = EmbeddedBroker(tmp_path, login=Login("someone", "Secret-1"))
+    await broker.start()
+    try:
+        assert running_broker_url(tmp_path) == broker.url == f"nats://someone:Secret-1@127.0.0.1:{broker.port}"
+        holders = [file for file in tmp_path.rglob("*") if file.is_file() and b"Secret-1" in file.read_bytes()]
+        assert {file.name for file in holders} == {"broker.url", "nats-server.conf"}
+        assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in holders)
+        assert b"Secret-1" not in Path(f"/proc/{broker.pid}/cmdline").read_bytes()
+    finally:
+        await broker.stop()
+    assert running_broker_url(tmp_path) is None
+
+
+def test_each_random_login_is_another_and_fits_into_an_address() -> None:
+    one, other = Login.random(), Login.random()
+
+    assert one.password != other.password
+    assert len(one.password) >= 32
+    assert quote(one.password, safe="") == one.password
+
+
+async def test_behind_a_guard_it_works_the_same(tmp_path: Path) -> None:
+    broker = EmbeddedBroker(tmp_path / "broker", login=Login.random(), guarded=True)
+    await broker.start()
+    try:
+        assert await round_trip(broker.url) == b"and back"
+        assert await refuses(broker.address)
     finally:
         await broker.stop()
     with pytest.raises(OSError, match=r"Connect call failed"):
@@ -124,4 +177,19 @@ async def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> No
     url = line.split()[3].rstrip(",")
 
     assert await round_trip(url) == b"and back"
+    assert await child.stop() == 0
+
+
+async def test_the_command_takes_its_login_from_the_environment(tmp_path: Path) -> None:
+    environment = os.environ | {"SENGINE_NATS_USER": "someone", "SENGINE_NATS_PASSWORD": "Secret-1"}
+    child = await spawn(
+        "broker", "--port", "0", "--data", str(tmp_path), env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    assert child.stdout is not None
+    line = (await asyncio.wait_for(child.stdout.readline(), 10)).decode()
+    url = line.split()[3].rstrip(",")
+
+    assert "Secret" not in line
+    assert await refuses(url)
+    assert await round_trip(url.replace("//", "//someone:Secret-1@")) == b"and back"
     assert await child.stop() == 0

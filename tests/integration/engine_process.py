@@ -22,6 +22,7 @@ from nats.aio.client import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 import sengine
+from sengine.adapters.broker import running_broker_url
 from sengine.adapters.publisher import Publisher
 from sengine.domain.events import BookEvent
 from sengine.domain.market import OrderBook, PriceLevel
@@ -163,6 +164,11 @@ class EngineProcess:
         """Wait for its listeners."""
         await until(lambda: self._has_ended() or self.said("listening"), what="a listening engine")
         self.listeners = {line["what"]: line["address"] for line in self.said("listening")}
+        if "nats broker" in self.listeners:
+            # What is shown has no login in it; the owner finds it where `sengine publish` does.
+            login = running_broker_url(self.folder / "data" / "nats")
+            assert login is not None
+            self.listeners["nats broker"] = login
 
     async def ready(self) -> None:
         await self.listening()

@@ -34,9 +34,8 @@ def sengine(*arguments: str, folder: Path) -> str:
 async def test_published_file_is_traded_on_paper_and_seen_everywhere(running: Running, tmp_path: Path) -> None:
     engine = await running(strategies=[flipper(size=0.5)])
     file = write_market(tmp_path / "market.csv")
-    published = sengine(
-        "publish", str(file), "--speed", "max", "--url", engine.listeners["nats broker"], folder=tmp_path
-    )
+    # It finds the engine's broker, and its login, by the configuration.
+    published = sengine("publish", str(file), "--speed", "max", "-c", str(engine.config_file), folder=engine.folder)
     assert "published 400 events" in published
     await until(lambda: engine.ticks() == 400)
     await until(lambda: engine.metric("sengine_orders_open") == 0)
@@ -88,3 +87,24 @@ def test_demo_of_a_file_trades_its_symbols_and_ends_with_it(tmp_path: Path) -> N
     assert "paper trading on market.csv" in out
     assert "-PERP" in out
     assert " orders     0 " not in out.splitlines()[-1]
+
+
+async def test_a_running_demo_is_found_without_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "TMPDIR", str(tmp_path))
+    monkeypatch.setitem(ENVIRONMENT, "XDG_STATE_HOME", str(tmp_path / "state"))
+    command = [sys.executable, "-m", "sengine", "demo", "--no-tui", "--seconds", "60"]
+    with (tmp_path / "said").open("wb") as said:
+        demo = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=said, stderr=said)
+    try:
+        await until(lambda: "ticks/s" in (tmp_path / "said").read_text(), what="the demo's first line")
+        status = json.loads(sengine("status", "--json", folder=tmp_path))
+        assert status["service"]["name"] == "sengine-demo"
+        assert status["service"]["pid"] == demo.pid
+        published = sengine("publish", str(write_market(tmp_path / "market.csv")), "--speed", "max", folder=tmp_path)
+        assert "published 400 events" in published
+        assert "the engine has stopped" in sengine("stop", folder=tmp_path)
+        assert demo.wait(10) == 0
+    finally:
+        demo.kill()
+        demo.wait()
+    assert list((tmp_path / "state").rglob("demo")) == []
