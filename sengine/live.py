@@ -19,6 +19,8 @@ from sengine.domain.order import Fill, Order, OrderUpdate
 from sengine.engine.core import Engine
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.roster import LoadStrategy
+from sengine.engine.swap import SwapStrategy
+from sengine.engine.trial import RolledBack
 
 _log = structlog.get_logger("sengine.engine")
 HISTORY = 1000
@@ -124,11 +126,12 @@ class LiveEngine:
         self.filtered_counts: Counter[tuple[str, str]] = Counter()
         """Filtered signals by (check, reason code)."""
         self.order_updates: Counter[str] = Counter()
+        self.on_rollback: Callable[[RolledBack], None] = lambda rolled_back: None
         self._wall_clock_ns = wall_clock_ns
         self._settled = asyncio.Event()
         self._settled.set()
 
-    def take(self, event: Event | LoadStrategy) -> Outcome:
+    def take(self, event: Event | LoadStrategy | SwapStrategy) -> Outcome:
         """Process one event now and pass on what it led to.
 
         Raises ``LifecycleError`` or ``EngineError`` for a command that cannot be carried out; market data, fills and
@@ -146,10 +149,12 @@ class LiveEngine:
             if outcome is not None:
                 self._took(event, outcome)
 
-    def _took(self, event: Event | LoadStrategy, outcome: Outcome) -> None:
+    def _took(self, event: Event | LoadStrategy | SwapStrategy, outcome: Outcome) -> None:
         if outcome.rejected:
             return
         self._pass_on(outcome, getattr(event, "received_ns", 0))
+        for rolled_back in outcome.rollbacks:
+            self.on_rollback(rolled_back)
         if isinstance(event, OrderUpdate):
             self.order_updates[event.status] += 1
             self._tell_of_update(event, outcome)

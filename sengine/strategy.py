@@ -74,6 +74,9 @@ class BaseStrategy(ABC):
 
     one_instance_per_symbol: ClassVar[bool] = True
 
+    state_version: ClassVar[int] = 1
+    """Version of what ``export_state`` returns; count it up when its meaning changes."""
+
     params: Any = None
 
     def __init__(self, strategy_id: str) -> None:
@@ -106,6 +109,15 @@ class BaseStrategy(ABC):
     def hot_reload(self, config: dict[str, Any]) -> None:
         """New parameters for a running strategy; the position stays. Raise to keep the old parameters."""
         self.initialize(config)
+
+    def export_state(self) -> dict[str, Any] | None:
+        """What the next version of this file must know and cannot see in recent ticks; plain types (numbers, text,
+        lists, dicts), ``None`` for nothing. Windows over the market fill themselves, and the position is carried."""
+        return None
+
+    def import_state(self, state: dict[str, Any], version: int) -> None:  # noqa: B027 - optional on purpose
+        """Take over the state of the version that ran before, after recent ticks were shown. ``version`` is the
+        ``state_version`` it was exported with. Raise to refuse; the old version then goes on."""
 
     def shutdown(self) -> None:  # noqa: B027 - optional on purpose
         """Called before the strategy is unloaded."""

@@ -42,10 +42,12 @@ from sengine.engine.order_flow import OrderFlow
 from sengine.engine.orders import OrderTracker
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.positions import PositionTracker
+from sengine.engine.recent import new_ring
 from sengine.engine.remote import RemoteDesk
 from sengine.engine.risk import RiskPipeline
 from sengine.engine.roster import LoadStrategy, Roster, Route
 from sengine.engine.simulated import SimulatedVenue
+from sengine.engine.swap import SwapStrategy
 
 _WORTH_FOLDING = 128
 _KINDS = {
@@ -60,7 +62,8 @@ class Engine:
     """Market data in, orders out, and the books kept.
 
     ``venue`` is the simulated venue of replay; without one, orders only leave in the outcome and their fills come
-    back as events. ``order_prefix`` makes order ids unique across sessions.
+    back as events. ``order_prefix`` makes order ids unique across sessions. The last ``recent_ticks`` ticks of each
+    symbol are kept, for new versions of strategies to warm up on.
     """
 
     def __init__(
@@ -73,12 +76,14 @@ class Engine:
         max_errors: int = 10,
         reset_after_ns: int = 60_000_000_000,
         order_prefix: str = "",
+        recent_ticks: int = 0,
         stopwatch_ns: Callable[[], int] = perf_counter_ns,
     ) -> None:
         self.positions = positions
         self.orders = OrderTracker()
-        self.roster = Roster(max_errors, reset_after_ns, on_leave=votes.withdraw)
         self.markets: dict[str, Market] = {}
+        self.roster = Roster(max_errors, reset_after_ns, votes.withdraw, self.markets)
+        self._recent_ticks = recent_ticks
         self.tick_latency = LatencyHistogram()
         self._record_tick = self.tick_latency.record
         self._book_routes = self.roster.routes[DataKind.BOOK]
@@ -111,6 +116,7 @@ class Engine:
             UnloadStrategy: self._on_unload,
             ReloadParameters: self._on_reload_parameters,
             LoadStrategy: self._on_load,
+            SwapStrategy: self._on_swap,
             KillSwitch: self._on_kill,
             Rearm: self._on_rearm,
             Shutdown: self._on_shutdown,
@@ -118,7 +124,7 @@ class Engine:
             RemoteReady: remote.on_ready,
         }
 
-    def process(self, event: Event | LoadStrategy) -> Outcome:
+    def process(self, event: Event | LoadStrategy | SwapStrategy) -> Outcome:
         """Take one event through the whole engine.
 
         Raises ``LifecycleError`` or ``EngineError`` for a command that cannot be carried out; nothing has changed
@@ -145,7 +151,7 @@ class Engine:
             if symbol is not current:
                 # While ticks are quiet nothing changes who is called or what waits at the venue.
                 market, routes = self._quiet_market(symbol)
-                current = symbol
+                current, recent = symbol, market.recent
             sequence = event.sequence
             if (
                 type(event) is not SoundBookEvent
@@ -171,6 +177,8 @@ class Engine:
                     self.positions.mark(symbol, mid)
             self.ticks += 1
             data = MarketData(symbol, now_ns, book, market.recent_trades, market.bar)
+            if recent is not None:
+                recent.append((self.ticks, data))
             if started_ns or len(routes) > 1:
                 answers = self._ask(routes, data)
             else:
@@ -334,8 +342,11 @@ class Engine:
             if outcome is NOTHING:
                 outcome = Outcome()
             self.roster.pause_unstarted(now_ns, outcome)
-        if routes:
+        recent = market.recent
+        if routes or recent is not None:
             data = MarketData(market.symbol, now_ns, market.book, market.recent_trades, market.bar, kind)
+            if recent is not None:
+                recent.append((self.ticks, data))
             answers = self._ask(routes, data)
             if answers:
                 if outcome is NOTHING:
@@ -370,6 +381,7 @@ class Engine:
 
     def _new_market(self, symbol: str) -> Market:
         market = self.markets[symbol] = Market(symbol)
+        market.recent = new_ring(self._recent_ticks)
         market.routed = self.roster.wants(symbol)
         return market
 
@@ -403,6 +415,12 @@ class Engine:
         fault = self.roster.reload_parameters(command.strategy_id, command.config, self.now_ns)
         if fault is not None:
             outcome.faults.append(fault)
+        return outcome
+
+    def _on_swap(self, command: SwapStrategy) -> Outcome:
+        outcome = Outcome()
+        self.roster.swap(command, self.positions, self.now_ns, self.ticks, outcome)
+        self._route_anew()
         return outcome
 
     def _on_kill(self, command: KillSwitch) -> Outcome:

@@ -5,23 +5,26 @@ This is the only place that calls into strategy code, and one of the two places 
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
 import msgspec
 
 from sengine.domain.events import ReportedError
-from sengine.domain.market import DataKind, MarketData
+from sengine.domain.market import MarketData
 from sengine.domain.order import Fill
 from sengine.domain.signal import Direction, Signal, StampedSignal
 from sengine.engine.latency import LatencyHistogram
 from sengine.engine.lifecycle import Lifecycle, State
+from sengine.engine.recent import ANY_SYMBOL
+from sengine.engine.spec import StrategySpec as StrategySpec
+from sengine.engine.trial import Trial
 from sengine.strategy import BaseStrategy
 
-ANY_SYMBOL = "*"
 # Latency histograms are brought up to date when nothing else waits (``Engine.fold_next``), at the latest every 8,192 of
 # their samples; strategies take turns, so that the work never falls on one tick.
 FOLD_EVERY = 8192
@@ -30,25 +33,6 @@ _DIRECTIONS = {
     for direction in (Direction.LONG, Direction.SHORT, Direction.CLOSE)
     for text in (direction.value, direction.value.lower())
 }
-
-
-class StrategySpec(msgspec.Struct, frozen=True):
-    """What the engine needs to run a strategy. ``create`` makes one configured instance; ``source`` is the file that
-    errors are located in; ``prepare`` validates a new configuration and returns (typed parameters, dict).
-    ``max_signal_age_ns`` is for a strategy in another process that nobody waits for, ``None`` for all others."""
-
-    strategy_id: str
-    create: Callable[[], BaseStrategy]
-    symbols: Sequence[str] = (ANY_SYMBOL,)
-    route: str = "vote"
-    default_size: float = 1.0
-    kinds: Sequence[DataKind] = (DataKind.BOOK,)
-    config: Mapping[str, Any] = {}
-    prepare: Callable[[dict[str, Any]], tuple[Any, dict[str, Any]]] = lambda config: (None, config)
-    source: str = ""
-    version: str = ""
-    one_instance_per_symbol: bool = True
-    max_signal_age_ns: int | None = None
 
 
 class StrategyFault(msgspec.Struct, frozen=True):
@@ -100,6 +84,8 @@ class Guest:
         self._fault_times_ns: deque[int] = deque(maxlen=max_errors)
         self._spare: BaseStrategy | None = None
         self._reloaded: tuple[Any, dict[str, Any]] | None = None
+        self.trial: Trial | None = None
+        """The version before this one, while it may still come back."""
 
     def load(self) -> None:
         """UNLOADED to INITIALIZED. Raises what making the first instance raises; the guest is then UNLOADED again."""
@@ -119,9 +105,14 @@ class Guest:
     def wants(self, symbol: str) -> bool:
         return symbol in self.spec.symbols or ANY_SYMBOL in self.spec.symbols
 
+    @staticmethod
+    def key_of(symbol: str, spec: StrategySpec) -> str:
+        """Which instance trades ``symbol``."""
+        return symbol if spec.one_instance_per_symbol else ANY_SYMBOL
+
     def instance_for(self, symbol: str) -> BaseStrategy:
         """The instance that trades ``symbol``, made on first need."""
-        key = symbol if self.spec.one_instance_per_symbol else ANY_SYMBOL
+        key = self.key_of(symbol, self.spec)
         instance = self.instances.get(key)
         if instance is None:
             instance, self._spare = self._spare or self._new_instance(), None
@@ -189,7 +180,15 @@ class Guest:
 
     def fill(self, share: Fill) -> None:
         """Tell the instance that trades the fill's symbol about its share."""
+        if self.trial is not None:
+            self._fill_old(self.trial, share)
         self.instance_for(share.symbol).on_fill(share)
+
+    def _fill_old(self, trial: Trial, share: Fill) -> None:
+        old = trial.instances.get(self.key_of(share.symbol, trial.spec))
+        if old is not None:
+            with contextlib.suppress(Exception, SystemExit):
+                old.on_fill(share)
 
     def reload_parameters(self, config: dict[str, Any]) -> None:
         """Validate ``config`` and hand it to every instance. Whatever raises, the old parameters are back in force."""
@@ -207,6 +206,41 @@ class Guest:
             raise
         self.config = prepared[1]
         self._reloaded = prepared
+
+    def swap(
+        self, spec: StrategySpec, instances: dict[str, BaseStrategy], since_tick: int, rollback_ticks: int
+    ) -> None:
+        """Go on with other code. What ran until now is on hand as ``trial``."""
+        config = spec.prepare(dict(spec.config))[1]
+        self.trial = Trial(
+            self.spec,
+            self.config,
+            self.instances,
+            self._spare,
+            self._reloaded,
+            since_tick,
+            self.ticks,
+            self.ticks + rollback_ticks,
+        )
+        self._run(spec, config, instances, None, None)
+
+    def roll_back(self, trial: Trial) -> Sequence[BaseStrategy]:
+        """Go on with the version on hand; the instances that this ends."""
+        ended = self.all_instances()
+        self.trial = None
+        self._run(trial.spec, trial.config, trial.instances, trial.spare, trial.reloaded)
+        return ended
+
+    def _run(
+        self,
+        spec: StrategySpec,
+        config: dict[str, Any],
+        instances: dict[str, BaseStrategy],
+        spare: BaseStrategy | None,
+        reloaded: tuple[Any, dict[str, Any]] | None,
+    ) -> None:
+        self.spec, self.config, self.is_direct = spec, config, spec.route == "direct"
+        self.instances, self._spare, self._reloaded = instances, spare, reloaded
 
     def fault(self, kind: str, error: BaseException, timestamp_ns: int) -> StrategyFault:
         """Count an error against this strategy and say where in its file it was."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from sengine.clock import NS_PER_S
 from sengine.domain.events import BarEvent, TradeEvent
-from sengine.domain.market import EMPTY_BOOK, OHLCV, DataKind, OrderBook, PriceLevel, Trade
+from sengine.domain.market import EMPTY_BOOK, OHLCV, DataKind, MarketData, OrderBook, PriceLevel, Trade
 
 RECENT_TRADES: Final = 100
 BAR_NS: Final = 60 * NS_PER_S
@@ -84,6 +84,7 @@ class Market:
         "has_book",
         "last_ns",
         "mid",
+        "recent",
         "recent_trades",
         "routed",
         "sequences",
@@ -108,6 +109,8 @@ class Market:
         """The publisher's number of the last book; -1 before the first."""
         self.sequences: dict[DataKind, int] = {}
         """The same for trades and bars."""
+        self.recent: deque[tuple[int, MarketData]] | None = None
+        """The last ticks with their numbers, where the engine keeps them."""
 
     @property
     def touch(self) -> OrderBook | None:

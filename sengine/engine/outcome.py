@@ -7,6 +7,7 @@ import msgspec
 from sengine.domain.order import Fill, Order
 from sengine.domain.signal import SignalResult
 from sengine.engine.guest import StrategyFault
+from sengine.engine.trial import RolledBack
 
 
 class Outcome(msgspec.Struct):
@@ -25,6 +26,7 @@ class Outcome(msgspec.Struct):
     shares: list[tuple[Fill, float | None]] = []
     faults: list[StrategyFault] = []
     notices: list[str] = []
+    rollbacks: list[RolledBack] = []
 
 
 # The outcome of nearly every tick, made once; compare with ``is``, and never add to it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -10,8 +10,12 @@ import msgspec
 from sengine.domain.market import DataKind, MarketData
 from sengine.engine.guest import FOLD_EVERY, Guest, StrategyFault, StrategySpec, describe_error
 from sengine.engine.lifecycle import State
+from sengine.engine.markets import Market
 from sengine.engine.outcome import Outcome
+from sengine.engine.positions import PositionTracker
+from sengine.engine.swap import SwapStrategy, roll_back, swap
 from sengine.errors import EngineError, LifecycleError
+from sengine.strategy import BaseStrategy
 
 Route: TypeAlias = tuple[Guest, Callable[[MarketData], object]]
 
@@ -25,7 +29,13 @@ class LoadStrategy(msgspec.Struct, frozen=True):
 class Roster:
     """Strategies in the order of the configuration. ``on_leave`` is told the id of each one that stops taking part."""
 
-    def __init__(self, max_errors: int, reset_after_ns: int, on_leave: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        max_errors: int,
+        reset_after_ns: int,
+        on_leave: Callable[[str], None],
+        markets: Mapping[str, Market],
+    ) -> None:
         self._guests: dict[str, Guest] = {}
         self.routes: dict[DataKind, dict[str, Sequence[Route]]] = {kind: {} for kind in DataKind}
         """Who is called, by kind and symbol; emptied in place when that changes, filled by ``routes_for``."""
@@ -35,6 +45,7 @@ class Roster:
         self._max_errors = max_errors
         self._reset_after_ns = reset_after_ns
         self._on_leave = on_leave
+        self._markets = markets
 
     def __iter__(self) -> Iterator[Guest]:
         return iter(self._guests.values())
@@ -84,12 +95,8 @@ class Roster:
         """Call ``shutdown`` and forget the strategy. Returns what ``shutdown`` raised, as faults."""
         guest = self.get(strategy_id)
         guest.lifecycle.to(State.SHUTTING_DOWN)
-        faults = []
-        for instance in guest.all_instances():
-            try:
-                instance.shutdown()
-            except (Exception, SystemExit) as error:
-                faults.append(guest.fault("shutdown", error, now_ns))
+        faults = self._end_trial(guest, now_ns)
+        faults += self._shut_down(guest, guest.all_instances(), now_ns)
         guest.lifecycle.to(State.UNLOADED)
         del self._guests[strategy_id]
         self._left(strategy_id)
@@ -107,12 +114,62 @@ class Roster:
             return guest.fault("reload", error, now_ns)
         finally:
             guest.lifecycle.to(before)
+        # Who gives a version new parameters means to keep it.
+        self._end_trial(guest, now_ns)
         return None
 
+    def swap(self, command: SwapStrategy, positions: PositionTracker, now_ns: int, tick: int, outcome: Outcome) -> None:
+        """Another version of a running strategy. On failure there is a fault in ``outcome`` and nothing has changed,
+        the lifecycle state included."""
+        guest = self.get(command.spec.strategy_id)
+        before, trial = guest.lifecycle.state, guest.trial
+        guest.lifecycle.to(State.RELOAD_PENDING)
+        try:
+            swap(guest, command, self._markets, positions, now_ns, tick)
+        except (Exception, SystemExit) as error:
+            outcome.faults.append(guest.fault("reload", error, now_ns))
+            return
+        finally:
+            guest.lifecycle.to(before)
+        if trial is not None:
+            outcome.faults += self._shut_down(guest, trial.all_instances, now_ns)
+        if not command.rollback_ticks:
+            outcome.faults += self._end_trial(guest, now_ns)
+        self._forget_routes()
+
+    def end_trials(self, now_ns: int) -> list[StrategyFault]:
+        """Let go of the old versions whose successors have proved themselves; what their ``shutdown`` raised."""
+        return [
+            fault
+            for guest in self._guests.values()
+            if guest.trial is not None and guest.ticks >= guest.trial.until
+            for fault in self._end_trial(guest, now_ns)
+        ]
+
+    def _end_trial(self, guest: Guest, now_ns: int) -> list[StrategyFault]:
+        trial, guest.trial = guest.trial, None
+        return self._shut_down(guest, trial.all_instances, now_ns) if trial is not None else []
+
+    def _shut_down(self, guest: Guest, instances: Iterable[BaseStrategy], now_ns: int) -> list[StrategyFault]:
+        faults = []
+        for instance in instances:
+            try:
+                instance.shutdown()
+            except (Exception, SystemExit) as error:
+                faults.append(guest.fault("shutdown", error, now_ns))
+        return faults
+
     def fault(self, guest: Guest, kind: str, error: BaseException, now_ns: int, outcome: Outcome) -> None:
-        """Count an error and report it in ``outcome``; a strategy with too many of them is paused."""
+        """Count an error and report it in ``outcome``. A version on trial makes way for the one before it; a strategy
+        with too many errors is paused."""
         fault = guest.fault(kind, error, now_ns)
         outcome.faults.append(fault)
+        if guest.trial is not None and guest.ticks <= guest.trial.until:
+            report, ended = roll_back(guest, self._markets, fault.message, fault.where)
+            outcome.rollbacks.append(report)
+            outcome.faults += self._shut_down(guest, ended, now_ns)
+            self._forget_routes()
+            return
         if guest.has_too_many_faults and guest.is_active:
             seconds = self._reset_after_ns / 1e9
             reason = f"{self._max_errors} errors within {seconds:g} s; last: {fault.message}"
@@ -122,8 +179,9 @@ class Roster:
         """Pause the strategies that could not be made for a new symbol."""
         unstarted, self.unstarted = self.unstarted, []
         for guest, error in unstarted:
+            rollbacks = len(outcome.rollbacks)
             self.fault(guest, "exception", error, now_ns, outcome)
-            if guest.is_active:
+            if guest.is_active and len(outcome.rollbacks) == rollbacks:
                 self._pause_with_notice(guest, f"could not start for a new symbol: {describe_error(error)}", outcome)
 
     def _pause_with_notice(self, guest: Guest, reason: str, outcome: Outcome) -> None:

@@ -1,0 +1,31 @@
+"""What the engine is told of a strategy that it is to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from sengine.domain.market import DataKind
+from sengine.engine.recent import ANY_SYMBOL
+from sengine.strategy import BaseStrategy
+
+
+class StrategySpec(msgspec.Struct, frozen=True):
+    """What the engine needs to run a strategy. ``create`` makes one configured instance; ``source`` is the file that
+    errors are located in; ``prepare`` validates a new configuration and returns (typed parameters, dict).
+    ``max_signal_age_ns`` is for a strategy in another process that nobody waits for, ``None`` for all others."""
+
+    strategy_id: str
+    create: Callable[[], BaseStrategy]
+    symbols: Sequence[str] = (ANY_SYMBOL,)
+    route: str = "vote"
+    default_size: float = 1.0
+    kinds: Sequence[DataKind] = (DataKind.BOOK,)
+    config: Mapping[str, Any] = {}
+    prepare: Callable[[dict[str, Any]], tuple[Any, dict[str, Any]]] = lambda config: (None, config)
+    source: str = ""
+    version: str = ""
+    one_instance_per_symbol: bool = True
+    max_signal_age_ns: int | None = None
