@@ -135,7 +135,7 @@ class Roster:
             outcome.faults += self._shut_down(guest, trial.all_instances, now_ns)
         if not command.rollback_ticks:
             outcome.faults += self._end_trial(guest, now_ns)
-        self._forget_routes()
+        self.forget_routes()
 
     def end_trials(self, now_ns: int) -> list[StrategyFault]:
         """Let go of the old versions whose successors have proved themselves; what their ``shutdown`` raised."""
@@ -168,7 +168,7 @@ class Roster:
             report, ended = roll_back(guest, self._markets, fault.message, fault.where)
             outcome.rollbacks.append(report)
             outcome.faults += self._shut_down(guest, ended, now_ns)
-            self._forget_routes()
+            self.forget_routes()
             return
         if guest.has_too_many_faults and guest.is_active:
             seconds = self._reset_after_ns / 1e9
