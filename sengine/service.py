@@ -18,7 +18,6 @@ from typing import Any, Final
 
 from sengine.adapters.broker import EmbeddedBroker, Login
 from sengine.adapters.control import ControlServer
-from sengine.adapters.control_address import parse_address
 from sengine.adapters.execution import ExecutionGateway
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.gateway_stats import GatewayStats
@@ -162,8 +161,6 @@ class EngineService:
             stack.push_async_callback(paper.stop)
             await paper.start()
             target = self.facts.listeners["paper"] = paper.address
-        else:
-            target = _execution_address(target)
         self.facts.gateway = stats = GatewayStats()
         self.live.gateway = gateway = ExecutionGateway(target, self.config.execution, self.live, stats)
         stack.push_async_callback(gateway.stop, _STOP_GATEWAY_S)
@@ -211,16 +208,6 @@ class EngineService:
 def config_reader(file: Path | None, overrides: Sequence[str]) -> Callable[[], Config]:
     """Reads the configuration of this run, again each time it is called."""
     return lambda: load_config(file, overrides=overrides)
-
-
-def _execution_address(target: str) -> str:
-    """``execution.target`` as gRPC takes it. Raises ``ConfigError``."""
-    try:
-        return str(parse_address(target))
-    except ConfigError:
-        raise ConfigError(
-            [f'execution.target: expected paper, simulated, host:port or unix:/path, got "{target[:200]}"']
-        ) from None
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

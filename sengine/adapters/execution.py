@@ -17,10 +17,9 @@ from collections import OrderedDict, deque
 from time import perf_counter_ns, time_ns
 from typing import Any, Final, Protocol
 
-import grpc
-import grpc.aio
-
 from sengine.adapters.execution_messages import STATUS, cancel_command, submit_command
+from sengine.adapters.execution_peer import execution_peer
+from sengine.adapters.execution_stream import Write, keep_conversing
 from sengine.adapters.gateway_stats import GatewayStats
 from sengine.clock import NS_PER_MS
 from sengine.config.schema import ExecutionConfig
@@ -28,27 +27,10 @@ from sengine.domain.events import Event
 from sengine.domain.order import Order, OrderStatus, OrderUpdate
 from sengine.engine.core import Engine
 from sengine.proto import execution_pb2 as pb
-from sengine.proto.execution_pb2_grpc import OrderExecutionStub
 
-FIRST_BACKOFF_S: Final = 0.05
-LONGEST_BACKOFF_S: Final = 2.0
 UNANSWERED_KEPT: Final = 10_000
 """Written orders that are remembered until their answer comes; also the most cancellations that may be open."""
 _FOLD_EVERY: Final = 4096
-_ABSENT_AFTER_S: Final = 2.0
-
-# A report is a few hundred bytes; pings find a peer that is gone without a word.
-CHANNEL_OPTIONS: Final = (
-    ("grpc.max_receive_message_length", 64 * 1024),
-    ("grpc.max_send_message_length", 64 * 1024),
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.initial_reconnect_backoff_ms", int(FIRST_BACKOFF_S * 1000)),
-    ("grpc.min_reconnect_backoff_ms", int(FIRST_BACKOFF_S * 1000)),
-    ("grpc.max_reconnect_backoff_ms", int(LONGEST_BACKOFF_S * 1000)),
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.enable_http_proxy", 0),
-)
 
 
 class Hub(Protocol):
@@ -76,14 +58,16 @@ class _Outgoing:
 
 
 class ExecutionGateway:
-    """Sends orders to ``target`` (``host:port`` or ``unix:/path``) on one bidirectional stream.
+    """Sends orders to ``target`` (``host:port`` or ``unix:/path``) on one bidirectional stream. Raises ``ConfigError``
+    for a target that orders may not go to.
 
     ``send`` and ``cancel`` put into bounded queues and return at once; outcomes reach the engine as ``OrderUpdate``
     through ``live.take``. Call ``start`` on the loop that everything runs on, and ``stop`` before it ends.
     """
 
     def __init__(self, target: str, execution: ExecutionConfig, live: Hub, stats: GatewayStats) -> None:
-        self.target = target
+        self._peer = execution_peer(target, execution)
+        self.target = self._peer.target
         self.stats = stats
         self._live = live
         self._deadline_ns = int(execution.deadline_ms * NS_PER_MS)
@@ -105,8 +89,6 @@ class ExecutionGateway:
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()
         self._is_stopping = False
-        self._heard = False
-        """Whether this connection has brought a report yet: only then the next backoff is short again."""
         self._checker: asyncio.TimerHandle | None = None
         self._until_fold = _FOLD_EVERY
         self._loop: asyncio.AbstractEventLoop
@@ -150,7 +132,17 @@ class ExecutionGateway:
     async def start(self) -> None:
         """Begin to connect; orders may be sent from now on."""
         self._loop = asyncio.get_running_loop()
-        self._task = asyncio.create_task(self._serve(), name="execution gateway")
+        self._task = asyncio.create_task(
+            keep_conversing(
+                self._peer,
+                self.stats,
+                self._live.say,
+                on_connected=self._after_reconnect,
+                write_all=self._write,
+                take=self._take,
+            ),
+            name="execution gateway",
+        )
 
     async def stop(self, timeout_s: float = 2.0) -> None:
         """Take no more orders, let what is queued out and be answered for at most ``timeout_s``, and disconnect.
@@ -186,58 +178,9 @@ class ExecutionGateway:
     def _answers_are_due(self) -> bool:
         return any(not outgoing.is_overdue for outgoing in self._unanswered.values())
 
-    # The connection.
+    # The stream.
 
-    async def _serve(self) -> None:
-        """Connect, and connect again whenever the connection is lost."""
-        backoff_s = FIRST_BACKOFF_S
-        async with grpc.aio.insecure_channel(self.target, options=CHANNEL_OPTIONS) as channel:
-            stub = OrderExecutionStub(channel)
-            self.stats.state = "reconnecting"
-            while True:
-                absent = self._loop.call_later(_ABSENT_AFTER_S, self._say_absent)
-                try:
-                    await _until_ready(channel)
-                finally:
-                    absent.cancel()
-                self._heard = False
-                reason = await self._converse(stub.Orders())
-                if self._heard:
-                    backoff_s = FIRST_BACKOFF_S
-                self.stats.state = "reconnecting"
-                self.stats.reconnects += 1
-                self._live.say("warning", "connection to the execution service lost", target=self.target, reason=reason)
-                await asyncio.sleep(backoff_s)
-                backoff_s = min(LONGEST_BACKOFF_S, backoff_s * 2)
-
-    def _say_absent(self) -> None:
-        self._live.say("warning", "the execution service does not answer yet; orders wait for it", target=self.target)
-
-    async def _converse(self, call: Any) -> str:
-        """Write and read until the call ends; why it ended."""
-        self.stats.state = "connected"
-        self._live.say("info", "connected to the execution service", target=self.target)
-        self._after_reconnect()
-        reader = asyncio.create_task(self._read(call), name="execution reader")
-        writer = asyncio.create_task(self._write(call), name="execution writer")
-        try:
-            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            writer.cancel()
-            call.cancel()
-            _, from_reader = await asyncio.gather(writer, reader, return_exceptions=True)
-        if isinstance(from_reader, grpc.aio.AioRpcError):
-            return f"{from_reader.code().name}: {from_reader.details()}"
-        if isinstance(from_reader, Exception):
-            return f"{type(from_reader).__name__}: {from_reader}"
-        return "the service ended the stream"
-
-    async def _read(self, call: Any) -> None:
-        while (report := await call.read()) is not grpc.aio.EOF:
-            self._heard = True
-            self._take(report)
-
-    async def _write(self, call: Any) -> None:
+    async def _write(self, write: Write) -> None:
         stats = self.stats
         while True:
             # What was sent before comes before its cancellation, and a cancellation before new orders.
@@ -245,12 +188,12 @@ class ExecutionGateway:
                 again = self._again.popleft()
                 if again.order.order_id in self._unanswered:
                     stats.retried += 1
-                    await call.write(submit_command(again.order))
+                    await write(submit_command(again.order))
             elif self._cancels_due:
                 order_id = self._cancels_due.popleft()
                 if order_id in self._cancels:
                     stats.cancels += 1
-                    await call.write(cancel_command(order_id, self._cancels[order_id]))
+                    await write(cancel_command(order_id, self._cancels[order_id]))
             elif self._queue:
                 order_id, outgoing = self._queue.popitem(last=False)
                 stats.queue_depth = len(self._queue)
@@ -258,7 +201,7 @@ class ExecutionGateway:
                 # From here on it may have left, whatever becomes of the connection.
                 outgoing.written_ns = perf_counter_ns()
                 self._remember(outgoing)
-                await call.write(submit_command(outgoing.order))
+                await write(submit_command(outgoing.order))
                 stats.tick_to_order.record(perf_counter_ns() - outgoing.began_ns)
                 self._fold()
             else:
@@ -403,17 +346,3 @@ class ExecutionGateway:
             self._until_fold = _FOLD_EVERY
             self.stats.ack.fold()
             self.stats.tick_to_order.fold()
-
-
-async def _until_ready(channel: grpc.aio.Channel) -> None:
-    """Wait until the channel is connected. A wait that is cancelled is ended by closing the channel: gRPC would
-    otherwise report its end to this loop at any later time, also after the loop is closed."""
-    ready = asyncio.ensure_future(channel.channel_ready())
-    try:
-        await asyncio.shield(ready)
-    except asyncio.CancelledError:
-        await channel.close()
-        await asyncio.wait((ready,), timeout=1.0)
-        ready.cancel()
-        await asyncio.gather(ready, return_exceptions=True)
-        raise

@@ -236,6 +236,15 @@ class ExecutionConfig(Section, frozen=True):
             "host:port or unix:/path is your own service."
         ),
     ] = "paper"
+    token: Annotated[
+        str, Meta(description="Sent to your own service as authorization: Bearer TOKEN; better given as ${VAR}.")
+    ] = ""
+    tls_ca: Annotated[str, Meta(description="CA file of your service's certificate; any TLS file turns TLS on.")] = ""
+    tls_cert: Annotated[str, Meta(description="Client certificate file for mutual TLS.")] = ""
+    tls_key: Annotated[str, Meta(description="Private key file of tls_cert.")] = ""
+    insecure: Annotated[
+        bool, Meta(description="Allow plain text to a service on another machine; else that is refused.")
+    ] = False
     deadline_ms: Annotated[
         Positive, Meta(description="An order without an answer for this long has an unknown outcome.")
     ] = 1000.0

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import grpc
 import grpc.aio
 
+from sengine.adapters.control import TokenGuard
 from sengine.proto import execution_pb2 as pb
 from sengine.proto.execution_pb2_grpc import OrderExecutionServicer, add_OrderExecutionServicer_to_server
 
@@ -23,10 +25,16 @@ class SlowExecution(OrderExecutionServicer):
         self.server: grpc.aio.Server | None = None
         self.address = ""
 
-    async def start(self, address: str = "127.0.0.1:0") -> str:
-        self.server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+    async def start(
+        self, address: str = "127.0.0.1:0", credentials: grpc.ServerCredentials | None = None, token: str = ""
+    ) -> str:
+        guards = [TokenGuard(token)] if token else []
+        self.server = grpc.aio.server(interceptors=guards, options=(("grpc.so_reuseport", 0),))
         add_OrderExecutionServicer_to_server(self, self.server)
-        port = self.server.add_insecure_port(address)
+        if credentials is not None:
+            port = self.server.add_secure_port(address, credentials)
+        else:
+            port = self.server.add_insecure_port(address)
         self.address = f"127.0.0.1:{port}"
         await self.server.start()
         return self.address
