@@ -13,7 +13,7 @@ comma := ,
 space := $(empty) $(empty)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lint type imports coverage format protos lock clean
+.PHONY: help demo test check bench exe smoke lint type imports coverage format protos lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +29,12 @@ check: lint type imports coverage ## Run all that CI runs: lint, types, import l
 bench: $(STAMP) ## Run the benchmarks and put their figures into docs/benchmarks.md
 	$(BIN)/python -m pytest -q tests/benchmarks/$(ONLY)
 	$(BIN)/python tests/benchmarks/table.py
+
+exe: $(STAMP) ## Build the single executable dist/sengine
+	$(BIN)/pyinstaller --noconfirm --log-level WARN --workpath .pyinstaller --distpath dist build/sengine.spec
+
+smoke: $(STAMP) ## Prove dist/sengine in a bare environment
+	$(BIN)/python build/smoke.py dist/sengine
 
 lint: $(STAMP) ## Check style and formatting
 	$(BIN)/ruff check

@@ -17,6 +17,7 @@ from sengine.cli.broker import broker
 from sengine.cli.config import config_app
 from sengine.cli.console import escape_unprintable, settle_output
 from sengine.cli.demo import demo
+from sengine.cli.init import init
 from sengine.cli.paper import paper
 from sengine.cli.publish import publish, simulate
 from sengine.cli.replay import replay
@@ -37,6 +38,7 @@ app.command("run")(run_engine)
 app.command()(attach)
 app.command()(paper)
 app.command()(replay)
+app.command()(init)
 app.command()(sample)
 app.command()(broker)
 app.command()(publish)

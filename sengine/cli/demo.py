@@ -22,6 +22,9 @@ def demo(
     rate: Annotated[float, typer.Option(min=0.1, max=100_000, help="Generated ticks per second.")] = 200.0,
     data: Annotated[Path | None, typer.Option(help="Publish this file instead of a generated market.")] = None,
     speed: Annotated[str, typer.Option(help="Pace of --data: 1x is its own, max is at once.")] = "1x",
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", metavar="FILE", help="Your strategies and limits (YAML).")
+    ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one key; may be repeated.")
     ] = None,
@@ -34,6 +37,7 @@ def demo(
         sengine demo
         sengine demo --seconds 30 --rate 1000
         sengine demo --data quotes.csv.gz --speed 10x
+        sengine demo -c sengine.yaml
     """
     import tempfile
 
@@ -61,16 +65,20 @@ def demo(
         market = data.name
     else:
         raise typer.BadParameter(f"{data} is not a file", param_hint="--data")
+    if config is not None:
+        file = config
     if not no_tui and has_screen():
         own = ["--rate", str(rate), "--speed", speed]
         own += ["--seconds", str(seconds)] if seconds is not None else []
         own += ["--data", str(data)] if data is not None else []
+        own += ["--config", str(config)] if config is not None else []
         for override in overrides or ():
             own += ["--set", override]
         _with_screens(own, file, overrides or ())
         return
     with tempfile.TemporaryDirectory(prefix="sengine-demo-") as directory:
-        settings_overrides = [f"service.data_directory={directory}", *(overrides or ())]
+        # A demo is over when it ends, and never in the way of an engine that runs.
+        settings_overrides = [f"service.data_directory={directory}", "service.port=0", *(overrides or ())]
         settings = load_config(file, overrides=settings_overrides)
         configure_logging(settings.logging.level, settings.logging.format)
 

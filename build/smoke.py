@@ -1,0 +1,348 @@
+"""Proves that dist/sengine works where nothing else is: `make smoke`.
+
+Each check runs the executable in a bare environment: no Python on the PATH, a read-only folder whose name has spaces,
+an empty home of its own, an odd working directory, and not as root where we are root. It prints what it saw.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+VERSION_S, SCREEN_S, MEGABYTES = 1.0, 3.0, 150
+DEADLINE_S = 60.0
+NOBODY = 65534
+ESCAPES = re.compile(rb"\x1b\[[0-9;?<>=]*[a-zA-Z]|\x1b[()][0-9A-B]|\x1b[=>78]|\x1b\][^\x07]*\x07")
+
+
+class SmokeError(Exception):
+    """What was seen is not what a user needs to see."""
+
+
+def expect(condition: object, sentence: str) -> None:
+    if not condition:
+        raise SmokeError(sentence)
+
+
+class Bare:
+    """A place with the executable and nothing else."""
+
+    def __init__(self, executable: Path, folder: Path) -> None:
+        self.folder = folder
+        self.user = NOBODY if os.geteuid() == 0 else None
+        installed, home, self.work = (folder / name for name in ("read only", "the home", "a working: directory"))
+        for path in (installed, home, self.work):
+            path.mkdir()
+        self.program = installed / "sengine"
+        shutil.copy2(executable, self.program)
+        self.program.chmod(0o555)
+        for path in (folder, home, self.work):
+            if self.user is not None:
+                os.chown(path, NOBODY, NOBODY)
+        installed.chmod(0o555)
+        self.environment = {"HOME": str(home), "PATH": "/nowhere", "TERM": "xterm-256color", "LANG": "C.UTF-8"}
+
+    def start(self, *arguments: str, folder: Path | None = None, **more: object) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [str(self.program), *arguments],
+            cwd=folder or self.work,
+            env=self.environment,
+            user=self.user,
+            group=self.user,
+            extra_groups=() if self.user is not None else None,
+            start_new_session=True,
+            **more,  # type: ignore[call-overload]
+        )
+
+    def run(self, *arguments: str, folder: Path | None = None, code: int = 0) -> str:
+        """The command's output, both streams. It must end with ``code``."""
+        process = self.start(*arguments, folder=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            output = process.communicate(timeout=DEADLINE_S)[0].decode()
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise SmokeError(f"sengine {' '.join(arguments)}: has not ended within {DEADLINE_S:g} s") from None
+        expect(
+            process.returncode == code,
+            f"sengine {' '.join(arguments)}: expected exit {code}, got {process.returncode}:\n{output}",
+        )
+        return output
+
+    def write(self, path: Path, text: str) -> None:
+        path.write_text(text, "utf-8")
+        if self.user is not None:
+            os.chown(path, NOBODY, NOBODY)
+
+
+def until(condition: Callable[[], object], sentence: str, deadline_s: float = DEADLINE_S) -> float:
+    """Seconds until ``condition`` held."""
+    began_s = time.monotonic()
+    while not condition():
+        if time.monotonic() - began_s > deadline_s:
+            raise SmokeError(f"{sentence}: not within {deadline_s:g} s")
+        time.sleep(0.02)
+    return time.monotonic() - began_s
+
+
+class Screen:
+    """The program in a terminal of 120 columns and 40 lines; ``text`` is all that it has written, without colours."""
+
+    def __init__(self, place: Bare, *arguments: str, folder: Path | None = None) -> None:
+        self.began_s = time.monotonic()
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        self.process = place.start(*arguments, folder=folder, stdin=slave, stdout=slave, stderr=slave)
+        os.close(slave)
+        self._written = b""
+
+    @property
+    def text(self) -> str:
+        while select.select([self._master], [], [], 0)[0]:
+            try:
+                chunk = os.read(self._master, 65536)
+            except OSError:
+                break
+            if not chunk:
+                break
+            self._written += chunk
+        return ESCAPES.sub(b"", self._written).decode(errors="replace")
+
+    def press(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def forget(self) -> None:
+        """From here on ``text`` is what is written anew."""
+        _ = self.text
+        self._written = b""
+
+    def ended(self) -> bool:
+        _ = self.text  # a full pipe would keep it from ending
+        return self.process.poll() is not None
+
+
+def version(place: Bare) -> str:
+    times = []
+    for _ in range(3):
+        began_s = time.monotonic()
+        said = place.run("--version")
+        times.append(time.monotonic() - began_s)
+    expect(re.fullmatch(r"sengine \d+\.\d+\.\d+\n", said), f"--version printed {said!r}")
+    expect(min(times) < VERSION_S, f"--version took {min(times):.2f} s, expected under {VERSION_S:g}")
+    return f"{min(times):.2f} s"
+
+
+def first_and_next_start(place: Bare) -> str:
+    times = []
+    for _ in range(2):
+        began_s = time.monotonic()
+        place.run("--help")
+        times.append(time.monotonic() - began_s)
+    return f"first start, which unpacks, {times[0]:.2f} s; next {times[1]:.2f} s"
+
+
+def project(place: Bare) -> str:
+    place.run("init", "desk")
+    desk = place.work / "desk"
+    digests = {
+        json.loads(place.run("replay", "market.csv", "-c", "sengine.yaml", "--json", "-", folder=desk))["digest"]
+        for _ in range(2)
+    }
+    expect(len(digests) == 1, f"two replays of one market gave two digests: {digests}")
+    return digests.pop()[:19]
+
+
+def users_strategies(place: Bare) -> str:
+    desk = place.work / "desk"
+    good = """
+import statistics, numpy
+from sengine.strategy import BaseStrategy, Signal
+class Mean(BaseStrategy):
+    def on_tick(self, data):
+        return Signal("LONG", float(numpy.mean([0.5, 0.7]))) if not self.position else None
+def create_strategy():
+    return Mean("mean")
+"""
+    place.write(desk / "strategies" / "with_numpy.py", good)
+    place.write(desk / "strategies" / "with_torch.py", good.replace("numpy", "torch"))
+    report = place.run("replay", "market.csv", "--strategy", "with_numpy", folder=desk)
+    expect("with_numpy" in report, f"a strategy that uses numpy did not run:\n{report}")
+    sentence = place.run("replay", "market.csv", "--strategy", "with_torch", folder=desk, code=2)
+    expect("torch" in sentence and "not in this executable" in sentence, f"expected a sentence, got:\n{sentence}")
+    return sentence.strip().splitlines()[-1]
+
+
+def headless_demo(place: Bare) -> str:
+    output = place.run("demo", "--no-tui", "--seconds", "5")
+    last = output.strip().splitlines()[-1]
+    orders = re.search(r"orders +([\d,]+)", last)
+    expect(last.startswith("done:") and orders and int(orders[1].replace(",", "")) > 0, f"no orders:\n{output}")
+    return last
+
+
+def demo_with_screens(place: Bare) -> str:
+    screen = Screen(place, "demo")
+    with ended_after(screen):
+        until(lambda: "BTCUSDT" in screen.text, "the screens show no market")
+        painted_s = time.monotonic() - screen.began_s
+        expect(painted_s < SCREEN_S, f"the screens came after {painted_s:.2f} s, expected under {SCREEN_S:g}")
+        until(lambda: re.search(r"passed", screen.text), "the screens show no signal")
+        leave(screen)
+    return f"painted after {painted_s:.2f} s"
+
+
+def leave(screen: Screen) -> None:
+    """Quit, and stop the engine."""
+    screen.forget()
+    screen.press("q")
+    until(lambda: "engine" in screen.text, "q asks nothing")
+    screen.press("s")
+    until(screen.ended, "the demo does not end when asked to stop", 15.0)
+
+
+def hot_reload(place: Bare) -> str:
+    desk = place.work / "desk"
+    log = place.folder / "reload.log"
+    with log.open("wb") as output:
+        engine = place.start(
+            "demo",
+            "--no-tui",
+            "-c",
+            "sengine.yaml",
+            "--set",
+            "logging.level=info",
+            folder=desk,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        until(lambda: "ticks/s  signals" in log.read_text(), "the demo does not trade")
+        momentum = desk / "strategies" / "momentum.py"
+        before = len(log.read_text())
+        place.write(momentum, momentum.read_text("utf-8").replace("0.7", "0.9"))
+        took_s = until(
+            lambda: "reload" in log.read_text()[before:] and "momentum_btc" in log.read_text()[before:],
+            "an edited strategy is not reloaded",
+        )
+        before = len(log.read_text())
+        place.write(momentum, "def broken(:\n")
+        until(lambda: "momentum.py:1" in log.read_text()[before:], "a broken strategy is not reported")
+        expect(engine.poll() is None, "the engine ended over a broken strategy")
+        return f"swapped {took_s:.2f} s after the edit"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(engine.pid, signal.SIGTERM)
+        engine.wait(15)
+
+
+def run_and_attach(place: Bare) -> str:
+    desk = place.work / "desk"
+    with (place.folder / "run.log").open("wb") as output:
+        engine = place.start(
+            "run",
+            "--no-tui",
+            "-c",
+            "sengine.yaml",
+            "--set",
+            "service.port=0",
+            folder=desk,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        until(lambda: (desk / "data" / "engine.sock").exists(), "the engine opens no socket")
+        status = place.run("status", "-c", "sengine.yaml", "--json", folder=desk)
+        expect("strategies" in json.loads(status), f"status: {status}")
+        screen = Screen(place, "attach", "-c", "sengine.yaml", folder=desk)
+        with ended_after(screen):
+            until(lambda: "momentum" in screen.text, "attach shows no strategy")
+        place.run("stop", "-c", "sengine.yaml", folder=desk)
+        expect(engine.wait(15) == 0, f"the engine ended with {engine.returncode}")
+        return "status, attach, stop"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(engine.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def ended_after(screen: Screen) -> Iterator[None]:
+    try:
+        yield
+    except SmokeError as error:
+        raise SmokeError(f"{error}; the screen said:\n{screen.text[-3000:]}") from None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(screen.process.pid, signal.SIGTERM)
+        screen.process.wait(15)
+
+
+def nothing_is_left(place: Bare) -> str:
+    """No process of the executable, as its children are found by where they run from."""
+
+    def left() -> list[str]:
+        found = []
+        for link in Path("/proc").glob("[0-9]*/exe"):
+            with contextlib.suppress(OSError):
+                target = os.readlink(link)
+                if target.startswith(str(place.folder)):
+                    found.append(f"{link.parent.name} {target}")
+        return found
+
+    until(lambda: not left(), f"processes are left: {left()}", 10.0)
+    return "no process left"
+
+
+CHECKS: Sequence[Callable[[Bare], str]] = (
+    version,
+    first_and_next_start,
+    project,
+    users_strategies,
+    headless_demo,
+    demo_with_screens,
+    hot_reload,
+    run_and_attach,
+    nothing_is_left,
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("executable", type=Path)
+    parser.add_argument("--only", help="name of one check")
+    arguments = parser.parse_args()
+    megabytes = arguments.executable.stat().st_size / 1e6
+    print(f"{'size':<22} {megabytes:.0f} MB")
+    failed = 0 if megabytes < MEGABYTES else 1
+    folder = Path(tempfile.mkdtemp(prefix="sengine smoke "))
+    try:
+        place = Bare(arguments.executable.resolve(), folder)
+        for check in CHECKS:
+            if arguments.only in (None, check.__name__):
+                try:
+                    print(f"{check.__name__.replace('_', ' '):<22} {check(place)}", flush=True)
+                except SmokeError as error:
+                    failed += 1
+                    print(f"{check.__name__.replace('_', ' '):<22} FAILED: {error}", flush=True)
+    finally:
+        subprocess.run(["chmod", "-R", "u+w", str(folder)], check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
