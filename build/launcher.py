@@ -4,8 +4,8 @@ A onefile program unpacks itself at every start, and sengine with its libraries 
 this stage is small; it unpacks the rest once, into the user's cache, under a name made of its content, and becomes it.
 
 Layout of the file: the bootloader; the payload (a tar compressed with zstd); a footer of 48 bytes with the SHA-256 of
-the payload, its size as 8 bytes big-endian, and the mark ``SENGINE1``; this stage as PyInstaller's archive. That archive ends
-with a cookie that holds its size.
+the payload, its size as 8 bytes big-endian, and the mark ``SENGINE1``; this stage as PyInstaller's archive. That
+archive ends with a cookie that holds its size.
 """
 
 from __future__ import annotations
@@ -47,9 +47,7 @@ class Payload:
             self.end = program.seek(-archive_bytes - FOOTER_BYTES, os.SEEK_END)
             footer = program.read(FOOTER_BYTES)
         if not footer.endswith(MARK):
-            raise LaunchError(
-                f"{file}: expected the whole of sengine in this file, found its first stage only; download it again"
-            )
+            raise LaunchError(f"{file}: this file holds the first stage of sengine only; download it again")
         self.sha256 = footer[:32]
         self.size = int.from_bytes(footer[32:40], "big")
 
@@ -58,20 +56,23 @@ class Payload:
         return self.sha256.hex()[:16]
 
     def unpack(self, folder: Path) -> None:
-        """Unpack into ``folder``, and check that all of it was as it was built."""
+        """Unpack into ``folder``. Raises ``LaunchError`` unless all of it is as it was built."""
         with self.file.open("rb") as program:
             program.seek(self.end - self.size)
             read = Hashed(program, self.size)
-            with (
-                zstandard.ZstdDecompressor().stream_reader(read) as plain,
-                tarfile.open(fileobj=plain, mode="r|") as archive,
-            ):
-                archive.extractall(folder, filter="tar")
+            try:
+                with (
+                    zstandard.ZstdDecompressor().stream_reader(read) as plain,
+                    tarfile.open(fileobj=plain, mode="r|") as archive,
+                ):
+                    archive.extractall(folder, filter="tar")
+            except (zstandard.ZstdError, tarfile.TarError) as error:
+                raise LaunchError(f"{self.file}: is damaged ({error}); download it again") from error
             while read.read(1 << 20):
                 pass
         if read.digest.digest() != self.sha256:
             raise LaunchError(
-                f"{self.file}: is damaged (its checksum is not the one it was built with); download it again"
+                f"{self.file}: is damaged (its checksum is not the one it was built with); download again"
             )
 
 
@@ -119,9 +120,8 @@ def installed(payload: Payload) -> Path:
                 aside.chmod(0o700)
                 aside.rename(home / payload.name)
             except OSError as error:
-                raise LaunchError(
-                    f"{home}: cannot unpack sengine here: {error.strerror}; name another folder in XDG_CACHE_HOME"
-                )
+                reason = f"{home}: cannot unpack sengine here: {error.strerror}"
+                raise LaunchError(f"{reason}; name another folder in XDG_CACHE_HOME") from error
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
             forget_old(home, payload.name)
