@@ -79,6 +79,9 @@ class BaseStrategy(ABC):
 
     params: Any = None
 
+    loaded_from: Any = None
+    """The engine's: what the instance was made from, which stays in memory as long as the instance."""
+
     def __init__(self, strategy_id: str) -> None:
         self.strategy_id = strategy_id
         self.position = 0.0

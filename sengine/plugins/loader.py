@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import itertools
-import sys
+import os
 import traceback
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,15 +15,21 @@ import msgspec
 
 from sengine.config import convert_parameters
 from sengine.errors import ConfigError, PluginError
+from sengine.plugins.private_modules import PrivateModules
 from sengine.strategy import BaseStrategy, Plugin
 
-_private_names = itertools.count(1)
+_SUFFIXES = (".py",)
 
 
-class LoadedPlugin(msgspec.Struct, frozen=True):
-    """A strategy file that was imported and keeps the contract. ``version`` is the plugin's own plus a content hash."""
+class LoadedPlugin(msgspec.Struct, frozen=True, weakref=True):
+    """A strategy file that was imported and keeps the contract. ``version`` is the plugin's own plus a content hash.
+
+    ``sources`` are the contents that it was made from: its file and the helpers that it imported. Its modules are
+    forgotten with it; every instance keeps it.
+    """
 
     path: Path
+    sources: Mapping[Path, bytes]
     plugin: Plugin
     content_hash: str
     create_strategy: Callable[[], BaseStrategy]
@@ -51,23 +56,30 @@ class LoadedPlugin(msgspec.Struct, frozen=True):
             strategy = self.create_strategy()
             strategy.strategy_id = strategy_id
             strategy.params = params
+            strategy.loaded_from = self
             strategy.initialize(full)
         except (Exception, SystemExit) as error:
             raise PluginError(f"{locate(error, self.path)}: {strategy_id} could not start: {_name(error)}") from error
         return strategy
 
 
-def load_plugin(path: Path) -> LoadedPlugin:
-    """Import the strategy at ``path`` and check its contract.
+def load_plugin(path: Path, known: Mapping[Path, bytes] | None = None) -> LoadedPlugin:
+    """Import the strategy at ``path`` and check its contract. ``known`` has contents to use in place of files'.
 
     Raises ``PluginError`` saying the file, the line and what was expected: a syntax error, an exception on import,
     no ``create_strategy``, one that does not return a ``BaseStrategy``, or ``parameters`` that are no ``Struct``.
     """
+    modules = PrivateModules(path, known or {})
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise PluginError(f"{path}: cannot be read: {error.strerror}") from error
-    module = _import(path, content)
+        loaded = _checked(path, _import(path, modules), modules)
+    except BaseException:
+        modules.forget()
+        raise
+    weakref.finalize(loaded, modules.forget)
+    return loaded
+
+
+def _checked(path: Path, module: ModuleType, modules: PrivateModules) -> LoadedPlugin:
     create = getattr(module, "create_strategy", None)
     if not callable(create):
         raise PluginError(f"{path}: expected a function create_strategy() that returns the strategy, found none")
@@ -88,35 +100,38 @@ def load_plugin(path: Path) -> LoadedPlugin:
     if not isinstance(plugin, Plugin):
         plugin = Plugin(path.stem.split(".", 1)[0])
     doc = (module.__doc__ or type(strategy).__doc__ or "").strip()
-    return LoadedPlugin(path, plugin, hashlib.sha256(content).hexdigest()[:12], create, type(strategy), doc)
+    hashed = content_hash(modules.sources)
+    return LoadedPlugin(path, modules.sources, plugin, hashed, create, type(strategy), doc)
 
 
-def _import(path: Path, content: bytes) -> ModuleType:
+def content_hash(sources: Mapping[Path, bytes]) -> str:
+    """Twelve hexadecimal digits that tell contents apart; of one file they are those of its SHA-256."""
+    digests = [hashlib.sha256(sources[path]).digest() for path in sorted(sources)]
+    return (digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()).hex()[:12]
+
+
+def _import(path: Path, modules: PrivateModules) -> ModuleType:
     """Run the file as a module of its own: two loads of one file, or two files of one name, never meet."""
-    name = f"sengine_plugin_{next(_private_names)}_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    if path.suffix not in _SUFFIXES and path.is_file():
         raise PluginError(f"{path}: is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    # msgspec and dataclasses resolve annotations through sys.modules.
-    sys.modules[name] = module
     try:
-        # Compiled from the bytes that were hashed, never from a stale cache.
-        exec(compile(content, str(path), "exec", dont_inherit=True), module.__dict__)
+        return modules.run_main()
     except SyntaxError as error:
-        del sys.modules[name]
         raise PluginError(f"{error.filename or path}:{error.lineno}: syntax error: {error.msg}") from error
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
+    except OSError as error:
+        if not modules.sources:
+            raise PluginError(f"{path}: cannot be read: {error.strerror}") from error
         raise PluginError(f"{locate(error, path)}: import failed: {_name(error)}") from error
-    return module
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{locate(error, path)}: import failed: {_name(error)}") from error
 
 
 def locate(error: BaseException, path: Path) -> str:
-    """``file:line`` of the innermost frame in the strategy's own file, else the file."""
+    """``file:line`` of the innermost frame in the strategy's own file or its helpers, else the file."""
+    folder = f"{path.parent}{os.sep}"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename == str(path):
-            return f"{path}:{frame.lineno}"
+        if frame.filename.startswith(folder):
+            return f"{frame.filename}:{frame.lineno}"
     return str(path)
 
 

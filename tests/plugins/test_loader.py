@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -189,3 +190,78 @@ def test_all_mistakes_in_declared_parameters_are_told_at_once(write) -> None:
 
 def test_an_error_that_never_was_in_the_file_is_located_at_the_file(tmp_path: Path) -> None:
     assert locate(ValueError(), tmp_path / "mine.py") == str(tmp_path / "mine.py")
+
+
+HELPED = HEAD + "import indicators\nfrom tools.numbers import two\n" + QUIET.replace(
+    "return None", "from late import three\n        return indicators.ONE, two(), three"
+)  # fmt: skip
+
+
+@pytest.fixture
+def helped(write, tmp_path: Path) -> Path:
+    (tmp_path / "tools").mkdir()
+    write("", "tools/__init__.py")
+    write("from . import more\ndef two():\n    return more.TWO\n", "tools/numbers.py")
+    write("TWO = 2\n", "tools/more.py")
+    write("ONE = 1\n", "indicators.py")
+    write("three = 3\n", "late.py")
+    return write(HELPED)
+
+
+def test_a_strategy_imports_helpers_from_its_own_folder(helped: Path) -> None:
+    plugin = load_plugin(helped)
+    assert plugin.create("a", {}, "config").on_tick(None) == (1, 2, 3)  # type: ignore[arg-type]
+    assert {path.name for path in plugin.sources} == {
+        "mine.py", "indicators.py", "__init__.py", "numbers.py", "more.py", "late.py",
+    }  # fmt: skip
+
+
+def test_versions_never_see_each_others_helpers(helped: Path, write) -> None:
+    old = load_plugin(helped)
+    write("ONE = 10\n", "indicators.py")
+    new = load_plugin(helped)
+    assert [each.create("a", {}, "config").on_tick(None)[0] for each in (old, new, old)] == [1, 10, 1]  # type: ignore
+    assert not {"indicators", "tools", "tools.numbers", "late"} & set(sys.modules)
+
+
+def test_a_changed_helper_changes_the_hash(helped: Path, write) -> None:
+    old = load_plugin(helped)
+    write("TWO = 22\n", "tools/more.py")
+    assert load_plugin(helped).content_hash != old.content_hash
+
+
+def test_known_contents_are_used_in_place_of_the_files(helped: Path) -> None:
+    old = load_plugin(helped)
+    old.create("a", {}, "config").on_tick(None)  # type: ignore[arg-type]
+    for path in old.sources:
+        path.write_text("1 / 0\n")
+    again = load_plugin(helped, old.sources)
+    assert again.create("a", {}, "config").on_tick(None) == (1, 2, 3)  # type: ignore[arg-type]
+    assert again.content_hash == old.content_hash
+
+
+def test_what_fails_in_a_helper_is_said_with_the_helpers_line(helped: Path, write) -> None:
+    helper = write("x = 1\n1 / 0\n", "indicators.py")
+    assert refusal(helped).startswith(f"{helper}:2: import failed: ZeroDivisionError")
+    write("x = (\n", "indicators.py")
+    assert refusal(helped).startswith(f"{helper}:1: syntax error: ")
+
+
+def test_a_helper_that_is_missing_is_an_import_error(helped: Path, tmp_path: Path) -> None:
+    (tmp_path / "tools" / "more.py").unlink()
+    assert "cannot import name 'more'" in refusal(helped)
+
+
+def test_a_helper_does_not_hide_the_standard_library(write) -> None:
+    write("1 / 0\n", "statistics.py")
+    load_plugin(write("import statistics\nstatistics.mean([1])\n" + HEAD + QUIET))
+
+
+def test_modules_are_forgotten_with_the_last_instance(helped: Path) -> None:
+    before = {name for name in sys.modules if name.startswith("sengine_plugin")}
+    strategy = load_plugin(helped).create("a", {}, "config")
+    gc.collect()
+    assert strategy.on_tick(None) == (1, 2, 3)  # type: ignore[arg-type]
+    del strategy
+    gc.collect()
+    assert {name for name in sys.modules if name.startswith("sengine_plugin")} <= before
