@@ -27,7 +27,7 @@ from replay.recorders import (
 from replay.report import report_json
 from replay.rows import RejectedRow
 from replay.session import Observer, ReplaySession, RunResult
-from sengine.assembly import build_engine, build_venue, catalog, load_strategies, select_strategies
+from sengine.assembly import FailedStrategy, build_engine, build_venue, catalog, load_strategies, select_strategies
 from sengine.config import Config
 from sengine.domain.market import DataKind
 from sengine.engine.core import Engine
@@ -52,12 +52,46 @@ class ReplayOptions(msgspec.Struct, frozen=True):
     equity_csv: Path | None = None
 
 
-def run_replay(config: Config, options: ReplayOptions, progress_console: Console | None = None) -> RunResult:
+class OpenReplay:
+    """Files, engine and accounts of a run that is about to begin."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        session: ReplaySession,
+        failed: Sequence[FailedStrategy],
+        rejected_rows: Counter[str],
+    ) -> None:
+        self.feed = feed
+        self.session = session
+        self.failed = tuple((one.strategy_id, one.reason) for one in failed)
+        self._rejected_rows = rejected_rows
+        self._guests = tuple(session.engine.roster)  # it is empty after the run
+
+    def whole(self, result: RunResult) -> RunResult:
+        """The session's result with what only the run knows: bad rows, strategies without work."""
+        engine = self.session.engine
+        return msgspec.structs.replace(
+            result,
+            rejected=dict(sorted((Counter(result.rejected) + self._rejected_rows).items())),
+            failed_strategies=self.failed,
+            hints=tuple(_never_called(guest, engine) for guest in self._guests if not guest.ticks)
+            if result.ticks
+            else (),
+        )
+
+
+def run_replay(
+    config: Config,
+    options: ReplayOptions,
+    progress_console: Console | None = None,
+    run: Callable[[OpenReplay], RunResult] | None = None,
+) -> RunResult:
     """Run one replay to its end. A progress bar is drawn when ``progress_console`` is a terminal.
 
-    Raises ``DataError`` for files that cannot be read or written (and, with ``strict``, at the first bad row),
-    ``ConfigError`` for strategies and parameters that are no good, and ``SengineError`` when no strategy could be
-    loaded or writing failed on the way.
+    ``run`` drives the session in another way than from start to end. Raises ``DataError`` for files that cannot be
+    read or written (and, with ``strict``, at the first bad row), ``ConfigError`` for strategies and parameters that are
+    no good, and ``SengineError`` when no strategy could be loaded or writing failed on the way.
     """
     plugins = catalog(config)
     strategies = select_strategies(config, options.strategies, plugins)
@@ -85,20 +119,13 @@ def run_replay(config: Config, options: ReplayOptions, progress_console: Console
         observers = _observers(stack, options)
         equity_csv = _csv(stack, options.equity_csv, EQUITY_COLUMNS)
         json_file = stack.enter_context(OutputFile(options.json_file)) if options.json_file is not None else None
-        session = ReplaySession(
-            engine,
-            observers=observers,
-            on_chunk=stack.enter_context(_progress(feed, progress_console)),
-            on_rejected=_strict_check(feed) if options.strict else None,
-        )
-        guests = tuple(engine.roster)  # it is empty after the run
-        result = session.run(feed)
-        result = msgspec.structs.replace(
-            result,
-            rejected=dict(sorted((Counter(result.rejected) + rejected_rows).items())),
-            failed_strategies=tuple((one.strategy_id, one.reason) for one in failed),
-            hints=tuple(_never_called(guest, engine) for guest in guests if not guest.ticks) if result.ticks else (),
-        )
+        on_rejected = _strict_check(feed) if options.strict else None
+        session = ReplaySession(engine, observers=observers, on_rejected=on_rejected)
+        replay = OpenReplay(feed, session, failed, rejected_rows)
+        if run is not None:
+            result = replay.whole(run(replay))
+        else:
+            result = replay.whole(session.run(feed, stack.enter_context(_progress(feed, progress_console))))
         if equity_csv is not None:
             write_equity(equity_csv, result.curve, capital)
         if json_file is not None:

@@ -62,7 +62,7 @@ class RunResult(msgspec.Struct, frozen=True):
 class ReplaySession:
     """Drives an engine over events and keeps the run's accounts.
 
-    ``observers`` see each outcome in which something happened; ``on_chunk`` is called every few thousand events.
+    ``observers`` see each outcome in which something happened.
     ``on_rejected`` gets the engine's reason for each event that it dropped; it may raise to stop the run.
     """
 
@@ -71,7 +71,6 @@ class ReplaySession:
         engine: Engine,
         *,
         observers: Sequence[Observer] = (),
-        on_chunk: Callable[[int], None] | None = None,
         on_rejected: Callable[[str], None] | None = None,
     ) -> None:
         self.engine = engine
@@ -80,8 +79,7 @@ class ReplaySession:
         self.curve = EquityCurve()
         self._digest = RunDigest()
         self._tally = TradeTally()
-        self._observers = (self._digest.add, self._tally_fills, self._keep_faults, *observers)
-        self._on_chunk = on_chunk
+        self.observers: list[Observer] = [self._digest.add, self._tally_fills, self._keep_faults, *observers]
         self._on_rejected = on_rejected
         self._fills = 0
         self._faults: list[StrategyFault] = []
@@ -90,9 +88,10 @@ class ReplaySession:
         # Kept by hand: the roster is empty once the strategies are shut down.
         self._fault_counts: Counter[str] = Counter()
 
-    def run(self, events: Iterable[MarketEvent]) -> RunResult:
+    def run(self, events: Iterable[MarketEvent], on_chunk: Callable[[int], None] | None = None) -> RunResult:
         """Feed all events through the engine, shut the strategies down, and sum up.
 
+        ``on_chunk`` is called with the number of ticks every few thousand events.
         What the events or an observer raise ends the run and comes out here; the strategies are shut down then, too.
         """
         started_s = perf_counter()
@@ -103,10 +102,10 @@ class ReplaySession:
         gc.disable()
         try:
             stream = iter(events)
-            while self._run_chunk(stream):
+            while self.advance(islice(stream, _CHUNK)):
                 gc.collect(1)
-                if self._on_chunk is not None:
-                    self._on_chunk(self.engine.ticks)
+                if on_chunk is not None:
+                    on_chunk(self.engine.ticks)
         except BaseException:
             self.engine.process(Shutdown())
             raise
@@ -114,12 +113,11 @@ class ReplaySession:
             gc.unfreeze()
             if was_enabled:
                 gc.enable()
-        return self._finish(perf_counter() - started_s)
+        return self.finish(perf_counter() - started_s)
 
-    def _run_chunk(self, stream: Iterator[MarketEvent]) -> bool:
-        """Process the next chunk; whether there was any event left."""
+    def advance(self, chunk: Iterator[MarketEvent]) -> bool:
+        """Process these events; whether there was any."""
         process_until, curve = self.engine.process_until, self.curve
-        chunk = islice(stream, _CHUNK)
         seen = self._events_seen()
         while (step := process_until(chunk, curve.next_ns)) is not None:
             event, outcome = step
@@ -143,10 +141,14 @@ class ReplaySession:
             self.curve.advance(event.timestamp_ns, pnl, gross)
         return outcome
 
+    def account(self, outcome: Outcome) -> None:
+        """Enter what came of an event, market data or an operator's command, into the run's books."""
+        for observe in self.observers:
+            observe(outcome)
+
     def _take(self, outcome: Outcome) -> None:
         if not outcome.rejected:
-            for observe in self._observers:
-                observe(outcome)
+            self.account(outcome)
         elif self._on_rejected is not None:
             self._on_rejected(outcome.rejected)
 
@@ -165,7 +167,8 @@ class ReplaySession:
                 self._faults.append(fault)
         self._pauses.extend(outcome.notices)
 
-    def _finish(self, elapsed_s: float) -> RunResult:
+    def finish(self, elapsed_s: float) -> RunResult:
+        """Shut the strategies down and sum up."""
         engine = self.engine
         engine.fold_latencies()
         on_tick_us = {guest.strategy_id: guest.on_tick_latency.summary_us() for guest in engine.roster}

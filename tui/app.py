@@ -15,6 +15,8 @@ from tui.frame import Frame, History
 from tui.link import STALE_AFTER_S, EngineLink
 from tui.look_actions import LookActions
 from tui.preferences import Preferences, read_preferences, write_preferences
+from tui.replay_actions import ReplayActions
+from tui.replay_bar import ReplayBar
 from tui.screens.details import Detail
 from tui.themes import THEMES
 from tui.widgets.header import Banner, HeaderLine
@@ -24,7 +26,7 @@ from tui.widgets.panel import TablePanel
 _PAINT_EVERY_S = 0.25
 
 
-class EngineApp(EngineActions, LookActions):
+class EngineApp(EngineActions, ReplayActions, LookActions):
     """Returns ``detach`` or ``stop`` from ``run()``.
 
     ``owns_engine`` is whether the engine was started with these screens, so that leaving them is a question.
@@ -101,6 +103,8 @@ class EngineApp(EngineActions, LookActions):
         problem = link.problem
         if not problem and snapshot is not None and link.age_s > STALE_AFTER_S:
             problem = "no word from it"
+        if snapshot is None and self.owns_engine:
+            problem = "connecting"  # it starts along with these screens
         screen = self.screen
         for header in screen.query(HeaderLine):
             header.show(snapshot, palette, link.address, self.history.ticks_per_s, problem, self._mode)
@@ -111,6 +115,8 @@ class EngineApp(EngineActions, LookActions):
                 bar.show(palette, is_read_only=self.is_read_only)
         if snapshot is None:
             return
+        for replay in screen.query(ReplayBar):
+            replay.show(snapshot, palette)
         self.history.add(snapshot)
         self.frame = Frame(snapshot, link.signals, link.log, self.history, palette, bool(problem), snapshot.kill_reason)
         if screen is self.dashboard:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import work
 
-from sengine.adapters.control_views import SnapshotView
+from sengine.adapters.control_views import ReplayView, SnapshotView
 from sengine.errors import SengineError
 from tui import consequences
 from tui.commanding import CommandingApp
@@ -97,6 +97,10 @@ class EngineActions(CommandingApp):
         if not self.owns_engine:
             self.exit("detach")
             return
+        replay = self._snapshot.replay if self._snapshot is not None else None
+        if replay is not None:
+            await self._leave_replay(replay)
+            return
         text = "Detach leaves the engine running in this terminal; `sengine attach` opens the screens again.\n"
         text += f"Stop ends it in order. {consequences.of_stop(self._snapshot)}"
         answer = await self.push_screen_wait(Leave(text))
@@ -106,6 +110,22 @@ class EngineActions(CommandingApp):
     async def action_quit(self) -> None:
         """The toolkit's own way out asks as ours does."""
         self.action_quit_or_detach()
+
+    async def _leave_replay(self, replay: ReplayView) -> None:
+        """One that is over has nothing to ask about."""
+        answer: str | None = "stop"
+        if not replay.is_over:
+            text = "Finish replays the rest as fast as it goes and prints the result.\n"
+            text += "Stop here prints the result of what was replayed so far."
+            answer = await self.push_screen_wait(Leave(text, detach="Finish (f)", stop="Stop here (s)"))
+        if answer == "detach":
+            try:
+                await self.link.commands.drive_replay(finish=True)
+            except SengineError as error:
+                self.tell(f"finish: {error}", "error")
+                return
+        if answer:
+            self.exit(answer)
 
     @property
     def _snapshot(self) -> SnapshotView | None:

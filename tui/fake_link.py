@@ -105,6 +105,19 @@ class FakeLink:
         self._ask("shutdown")
         return ReplyView(message="the engine is stopping", orders_to_cancel=0)
 
+    async def drive_replay(
+        self, *, is_paused: bool | None = None, speed: float | None = None, steps: int = 0, finish: bool = False
+    ) -> ReplyView:
+        self._ask("drive_replay", is_paused, speed, steps, finish)
+        if self.snapshot is not None and self.snapshot.replay is not None:
+            replay = self.snapshot.replay
+            paused = replay.is_paused if is_paused is None else is_paused
+            replay = replace(
+                replay, is_paused=paused or steps > 0, speed=replay.speed if speed is None else speed, is_over=finish
+            )
+            self.snapshot = replace(self.snapshot, replay=replay)
+        return ReplyView(message="the replay goes on", orders_to_cancel=0)
+
     async def strategy(self, strategy_id: str) -> StrategyDetailView:
         if strategy_id not in self.details:
             raise RefusedError(f"no strategy {strategy_id}")

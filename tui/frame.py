@@ -26,7 +26,7 @@ class History:
         self.ticks_per_s = 0.0
         self._step_ns = NS_PER_S // 2
         self._engine = (0, 0)
-        self._seen: deque[tuple[int, int]] = deque(maxlen=9)
+        self._seen: deque[tuple[float, int]] = deque(maxlen=9)
 
     def add(self, snapshot: SnapshotView) -> None:
         engine = (snapshot.service.pid, snapshot.service.started_ns)
@@ -35,11 +35,12 @@ class History:
             self.pnl.clear()
             self._seen.clear()
             self._engine = engine
-        if self._seen and self._seen[-1][0] == snapshot.time_ns:
+        up_s = snapshot.service.uptime_s  # in a replay time_ns goes at another pace
+        if self._seen and self._seen[-1][0] == up_s:
             return
-        self._seen.append((snapshot.time_ns, snapshot.ticks))
-        (first_ns, first), (last_ns, last) = self._seen[0], self._seen[-1]
-        self.ticks_per_s = (last - first) / ((last_ns - first_ns) / NS_PER_S) if last_ns > first_ns else 0.0
+        self._seen.append((up_s, snapshot.ticks))
+        (first_s, first), (last_s, last) = self._seen[0], self._seen[-1]
+        self.ticks_per_s = (last - first) / (last_s - first_s) if last_s > first_s else 0.0
         if not self.times_ns or snapshot.time_ns - self.times_ns[-1] >= self._step_ns:
             self.times_ns.append(snapshot.time_ns)
             self.pnl.append(snapshot.realized_pnl + snapshot.unrealized_pnl)

@@ -23,6 +23,9 @@ _OPTIONS: Final = (
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
     # An engine is never behind a web proxy; a set http_proxy would only send the token elsewhere.
     ("grpc.enable_http_proxy", 0),
+    # Screens are often open before their engine is; gRPC's own first pause is a second.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.default_authority", "localhost"),
 )
 V = TypeVar("V", bound=views.View)
@@ -155,6 +158,12 @@ class ControlClient:
 
     async def shutdown(self) -> views.ReplyView:
         return await self._call(views.ReplyView, self._stub.Shutdown, pb.ShutdownRequest())
+
+    async def drive_replay(
+        self, *, is_paused: bool | None = None, speed: float | None = None, steps: int = 0, finish: bool = False
+    ) -> views.ReplyView:
+        request = pb.DriveReplayRequest(is_paused=is_paused, speed=speed, steps=steps, finish=finish)
+        return await self._call(views.ReplyView, self._stub.DriveReplay, request)
 
     # Streams: closed by leaving the loop that reads them (``contextlib.aclosing``), or by closing the client.
 

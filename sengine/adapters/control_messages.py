@@ -15,7 +15,7 @@ import orjson
 
 from sengine import __version__
 from sengine.adapters.control_risk import WorstExposure, risk_messages
-from sengine.adapters.facts import FeedFigures, GatewayFigures, ServiceFacts
+from sengine.adapters.facts import FeedFigures, GatewayFigures, ReplayDrive, ServiceFacts
 from sengine.adapters.loop_share import LoopShare
 from sengine.domain.position import Position
 from sengine.engine.core import Engine
@@ -58,7 +58,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
             address=address,
             listeners=facts.listeners,
         ),
-        time_ns=now_ns,
+        time_ns=now_ns if facts.replay is None else engine.now_ns,
         now_ns=engine.now_ns,
         is_ready=not reasons,
         not_ready_because=reasons,
@@ -84,6 +84,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
         tick=latency_message(engine.tick_latency),
         feed=_feed(facts.feed),
         gateway=_gateway(facts.gateway),
+        replay=_replay(facts.replay),
     )
 
 
@@ -301,6 +302,18 @@ def _feed(feed: FeedFigures | None) -> pb.FeedHealth:
         reconnects=feed.reconnects,
         pending=feed.pending,
         lag=latency_message(feed.lag),
+    )
+
+
+def _replay(replay: ReplayDrive | None) -> pb.ReplayProgress | None:
+    if replay is None:
+        return None
+    return pb.ReplayProgress(
+        source=replay.source,
+        fraction_done=replay.fraction_done,
+        speed=replay.speed,
+        is_paused=replay.is_paused,
+        is_over=replay.is_over,
     )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from time import time_ns
@@ -188,6 +189,19 @@ class ControlService(EngineControlServicer):
         reply = self._done("the engine is stopping")
         self._context.shutdown()
         return reply
+
+    @answering
+    async def DriveReplay(self, request: pb.DriveReplayRequest, context: Call) -> pb.CommandReply:
+        replay = self._facts.replay
+        if replay is None:
+            raise LifecycleError("this engine trades live; only a replay can be paused, stepped and paced")
+        speed = request.speed if request.HasField("speed") else None
+        if speed is not None and not 0.0 <= speed < math.inf:
+            raise ConfigError([f"speed: expected 0 (as fast as it goes) or a factor above it, got {speed}"])
+        is_paused = request.is_paused if request.HasField("is_paused") else None
+        return pb.CommandReply(
+            message=replay.drive(is_paused=is_paused, speed=speed, steps=max(0, request.steps), finish=request.finish)
+        )
 
     # Streams. They write instead of yielding: a generator that is cancelled while suspended is closed late.
 

@@ -221,6 +221,16 @@ class ServiceView(View, frozen=True):
     listeners: dict[str, str]
 
 
+class ReplayView(View, frozen=True):
+    """Where a replay is; ``speed`` 0 is as fast as it goes, ``fraction_done`` is ``None`` for a pipe."""
+
+    source: str
+    fraction_done: float | None
+    speed: float
+    is_paused: bool
+    is_over: bool
+
+
 class SnapshotView(View, frozen=True):
     service: ServiceView
     time_ns: int
@@ -249,6 +259,8 @@ class SnapshotView(View, frozen=True):
     tick: LatencyView
     feed: FeedView
     gateway: GatewayView
+    replay: ReplayView | None = None
+    """``None`` on a live engine."""
 
 
 class ReplyView(View, frozen=True):

@@ -65,6 +65,25 @@ class GatewayFigures(Protocol):
     def tick_to_order(self) -> LatencyHistogram: ...
 
 
+class ReplayDrive(Protocol):
+    """A replay that is paced by an operator; see ``DriveReplayRequest`` and ``ReplayProgress`` of the API."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def fraction_done(self) -> float | None: ...
+    @property
+    def speed(self) -> float: ...
+    @property
+    def is_paused(self) -> bool: ...
+    @property
+    def is_over(self) -> bool: ...
+
+    def drive(self, *, is_paused: bool | None, speed: float | None, steps: int, finish: bool) -> str:
+        """Returns what was done, a sentence. Raises ``LifecycleError`` when there is nothing left to drive."""
+        ...
+
+
 class Reloads:
     """Hot reloads so far. Whoever carries one out records it, once."""
 
@@ -92,6 +111,7 @@ class ServiceFacts:
     risk: RiskConfig = field(default_factory=RiskConfig)
     feed: FeedFigures | None = None
     gateway: GatewayFigures | None = None
+    replay: ReplayDrive | None = None
     reloads: Reloads = field(default_factory=Reloads)
     failed: Sequence[tuple[str, str]] = ()
     listeners: dict[str, str] = field(default_factory=dict)

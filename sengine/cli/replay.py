@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from replay.run import OpenReplay
+    from replay.session import RunResult
+    from sengine.config.schema import Config
 
 
 def replay(
@@ -27,6 +34,10 @@ def replay(
     fills: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write every fill.")] = None,
     equity: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write the equity curve.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad row and name its line.")] = False,
+    tui: Annotated[bool, typer.Option("--tui", help="Watch and drive it on the screens of a live engine.")] = False,
+    speed: Annotated[str, typer.Option(help="Pace of --tui at first: 1x is the files' own, max is at once.")] = "10x",
+    serve: Annotated[str, typer.Option(hidden=True, metavar="unix:PATH", help="Answer the control API there.")] = "",
+    die_with_parent: Annotated[bool, typer.Option("--die-with-parent", hidden=True)] = False,
 ) -> None:
     """Replay market data through the engine and report what the strategies earned.
 
@@ -38,6 +49,7 @@ def replay(
         sengine replay quotes.csv.gz
         sengine replay quotes.csv trades.csv --strategy rsi --json result.json
         sengine replay quotes.csv -c mine.yaml --set execution.commission_bps=1
+        sengine replay quotes.csv.gz --tui --speed 100x
     """
     import sys
     from contextlib import nullcontext, redirect_stdout
@@ -47,8 +59,16 @@ def replay(
     from replay.summary import print_summary
     from sengine.assembly import load_run_config
     from sengine.cli.console import open_console
+    from sengine.cli.publish import pace_of
     from sengine.resources import resource_path
 
+    pace = pace_of(speed)
+    if tui:
+        _with_screens()
+    if die_with_parent:
+        from sengine.adapters.children import watch_parent
+
+        watch_parent()
     settings = load_run_config(config or resource_path("configs", "replay.yaml"), overrides or (), strategy or ())
     only_json = json_file == "-"
     options = ReplayOptions(
@@ -63,9 +83,32 @@ def replay(
     )
     # What a strategy prints must not end up inside the JSON.
     with redirect_stdout(sys.stderr) if only_json else nullcontext():
-        result = run_replay(settings, options, open_console(stderr=True))
+        result = run_replay(
+            settings, options, open_console(stderr=True), _served(settings, serve, pace) if serve else None
+        )
     capital = settings.account.initial_capital
     if only_json:
         typer.echo(report_json(result, capital), nl=False)
     else:
         print_summary(open_console(), result, capital)
+
+
+def _with_screens() -> NoReturn:
+    """This command again as a child, and its screens in this terminal."""
+    import sys
+
+    from sengine.cli.replay_screens import replay_with_screens
+    from sengine.cli.screens import has_screen, refuse_without_screen
+
+    if not has_screen():
+        refuse_without_screen("replay --tui", "without --tui it prints its result")
+    replay_with_screens([argument for argument in sys.argv[2:] if argument != "--tui"])
+
+
+def _served(config: Config, listen: str, speed: float) -> Callable[[OpenReplay], RunResult]:
+    from replay.served import run_served
+    from sengine.logs import configure_logging
+
+    # Standard error is shown when the screens are left; what the log says is on them.
+    configure_logging("critical", "console")
+    return lambda replay: run_served(replay, config, listen, speed)

@@ -84,7 +84,7 @@ def run_with_engine(arguments: Sequence[str], connect: Callable[[], ControlClien
             start_new_session=True,
         )
         try:
-            answer = _screens_of(child, connect) if _has_started(child) else "stop"
+            answer = screens_of(child, connect) if _has_started(child) else "stop"
             if answer == "detach" and child.poll() is None:
                 typer.echo(
                     "sengine: the engine goes on; `sengine attach` opens the screens, Ctrl-C here stops it", err=True
@@ -93,14 +93,15 @@ def run_with_engine(arguments: Sequence[str], connect: Callable[[], ControlClien
         except KeyboardInterrupt:
             pass
         finally:
-            _end(child)
+            end(child)
     if child.returncode:
         typer.echo(log_file.read_bytes()[begin:].decode(errors="replace").rstrip(), err=True)
         typer.echo(f"sengine: the engine ended with code {child.returncode}; its output is in {log_file}", err=True)
         raise typer.Exit(child.returncode if child.returncode > 0 else 1)
 
 
-def _screens_of(child: Popen[bytes], connect: Callable[[], ControlClient]) -> str:
+def screens_of(child: Popen[bytes], connect: Callable[[], ControlClient]) -> str:
+    """Draw the screens of an engine that this process started; returns as ``run_screens``."""
     return run_screens(connect, owns_engine=True, has_ended=lambda: child.poll() is not None)
 
 
@@ -115,7 +116,8 @@ def _has_started(child: Popen[bytes]) -> bool:
     return False
 
 
-def _end(child: Popen[bytes]) -> None:
+def end(child: Popen[bytes]) -> None:
+    """Ask it to end, and kill it when it does not."""
     import subprocess
 
     if child.poll() is None:

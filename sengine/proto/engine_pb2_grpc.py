@@ -94,6 +94,11 @@ class EngineControlStub:
                 request_serializer=sengine_dot_proto_dot_engine__pb2.ShutdownRequest.SerializeToString,
                 response_deserializer=sengine_dot_proto_dot_engine__pb2.CommandReply.FromString,
                 _registered_method=True)
+        self.DriveReplay = channel.unary_unary(
+                '/sengine.engine.v1.EngineControl/DriveReplay',
+                request_serializer=sengine_dot_proto_dot_engine__pb2.DriveReplayRequest.SerializeToString,
+                response_deserializer=sengine_dot_proto_dot_engine__pb2.CommandReply.FromString,
+                _registered_method=True)
         self.GetSnapshot = channel.unary_unary(
                 '/sengine.engine.v1.EngineControl/GetSnapshot',
                 request_serializer=sengine_dot_proto_dot_engine__pb2.GetSnapshotRequest.SerializeToString,
@@ -196,6 +201,13 @@ class EngineControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DriveReplay(self, request, context):
+        """Pause, step or pace a replay with screens; FAILED_PRECONDITION on a live engine.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSnapshot(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -283,6 +295,11 @@ def add_EngineControlServicer_to_server(servicer, server):
             'Shutdown': grpc.unary_unary_rpc_method_handler(
                     servicer.Shutdown,
                     request_deserializer=sengine_dot_proto_dot_engine__pb2.ShutdownRequest.FromString,
+                    response_serializer=sengine_dot_proto_dot_engine__pb2.CommandReply.SerializeToString,
+            ),
+            'DriveReplay': grpc.unary_unary_rpc_method_handler(
+                    servicer.DriveReplay,
+                    request_deserializer=sengine_dot_proto_dot_engine__pb2.DriveReplayRequest.FromString,
                     response_serializer=sengine_dot_proto_dot_engine__pb2.CommandReply.SerializeToString,
             ),
             'GetSnapshot': grpc.unary_unary_rpc_method_handler(
@@ -629,6 +646,33 @@ class EngineControl:
             target,
             '/sengine.engine.v1.EngineControl/Shutdown',
             sengine_dot_proto_dot_engine__pb2.ShutdownRequest.SerializeToString,
+            sengine_dot_proto_dot_engine__pb2.CommandReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DriveReplay(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sengine.engine.v1.EngineControl/DriveReplay',
+            sengine_dot_proto_dot_engine__pb2.DriveReplayRequest.SerializeToString,
             sengine_dot_proto_dot_engine__pb2.CommandReply.FromString,
             options,
             channel_credentials,

@@ -83,10 +83,11 @@ class Lab:
         *,
         commission_bps: float = 0.0,
         max_errors: int = 10,
+        on_chunk: Callable[[int], None] | None = None,
         **session: Any,
     ) -> RunResult:
         engine = self.engine(scripts, commission_bps=commission_bps, max_errors=max_errors)
-        return ReplaySession(engine, **session).run(events)
+        return ReplaySession(engine, **session).run(events, on_chunk)
 
     def _spec(self, name: str, script: Script) -> StrategySpec:
         return StrategySpec(name, lambda: Scripted(name, script, self.log), route="direct", source=__file__)

@@ -8,6 +8,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable
 
 from tui.frame import Frame
+from tui.replay_bar import ReplayBar
 from tui.widgets.header import Banner, HeaderLine
 from tui.widgets.health import HealthPanel
 from tui.widgets.key_bar import KeyBar
@@ -30,6 +31,7 @@ class Dashboard(Screen[None]):
     def compose(self) -> ComposeResult:
         yield HeaderLine()
         yield Banner()
+        yield ReplayBar()
         with Horizontal(id="columns"):
             with Vertical(id="main", classes="column"):
                 yield StrategiesPanel()

@@ -60,15 +60,16 @@ class Leave(Dialog[str]):
     """``detach``, ``stop`` or nothing."""
 
     BINDINGS = [  # noqa: RUF012
-        Binding("d", "answer('detach')", show=False),
+        Binding("d,f", "answer('detach')", show=False),
         Binding("s", "answer('stop')", show=False),
         Binding("left,up", "app.focus_previous", show=False),
         Binding("right,down", "app.focus_next", show=False),
     ]
 
-    def __init__(self, consequence: str) -> None:
+    def __init__(self, consequence: str, *, detach: str = "Detach (d)", stop: str = "Stop engine (s)") -> None:
         super().__init__()
         self.consequence = consequence
+        self._labels = detach, stop
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
@@ -76,8 +77,8 @@ class Leave(Dialog[str]):
             yield Static(Text(self.consequence), classes="text")
             with Horizontal(classes="buttons"):
                 yield Button("Stay (esc)", id="stay")
-                yield Button("Detach (d)", id="detach")
-                yield Button("Stop engine (s)", id="stop", classes="-danger")
+                yield Button(self._labels[0], id="detach")
+                yield Button(self._labels[1], id="stop", classes="-danger")
 
     def action_answer(self, answer: str) -> None:
         self.dismiss(answer)

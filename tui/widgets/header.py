@@ -70,7 +70,7 @@ class Banner(Static):
 
 
 def _health(snapshot: SnapshotView | None, palette: Palette, problem: str) -> tuple[str, str]:
-    if problem:
+    if problem and (snapshot is not None or problem != "connecting"):
         return "○ no answer", f"bold {palette.down}"
     if snapshot is None:
         return "○ connecting", palette.warn
