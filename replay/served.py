@@ -14,9 +14,8 @@ from sengine.adapters.control import ControlServer
 from sengine.adapters.facts import ServiceFacts
 from sengine.config import Config
 from sengine.config.schema import ApiConfig
-from sengine.domain.events import Event, Shutdown
-from sengine.engine.outcome import NOTHING, Outcome
-from sengine.engine.roster import LoadStrategy
+from sengine.domain.events import Shutdown
+from sengine.engine.outcome import Outcome
 from sengine.errors import LifecycleError
 from sengine.live import LiveEngine
 
@@ -29,11 +28,8 @@ class ReplayHub(LiveEngine):
         self._account = session.account
         session.observers.append(self._show)
 
-    def take(self, event: Event | LoadStrategy) -> Outcome:
-        outcome = self.engine.process(event)
-        if outcome is not NOTHING:
-            self._account(outcome)
-        return outcome
+    def _took(self, event: object, outcome: Outcome) -> None:
+        self._account(outcome)
 
     def _show(self, outcome: Outcome) -> None:
         self._pass_on(outcome, 0)
