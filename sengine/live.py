@@ -155,6 +155,8 @@ class LiveEngine:
         self._pass_on(outcome, getattr(event, "received_ns", 0))
         for rolled_back in outcome.rollbacks:
             self.on_rollback(rolled_back)
+        for warning in outcome.warnings:
+            self.say("warning", warning)
         if isinstance(event, OrderUpdate):
             self.order_updates[event.status] += 1
             self._tell_of_update(event, outcome)

@@ -156,6 +156,18 @@ class ControlClient:
     async def rearm(self) -> views.ReplyView:
         return await self._call(views.ReplyView, self._stub.Rearm, pb.RearmRequest())
 
+    async def flatten(self, strategy_id: str = "", symbol: str = "", reason: str = "") -> views.FlattenView:
+        request = pb.FlattenRequest(strategy_id=strategy_id, symbol=symbol, reason=reason)
+        return await self._call(views.FlattenView, self._stub.Flatten, request)
+
+    async def check_flatten(self, strategy_id: str = "", symbol: str = "") -> views.FlattenView:
+        """What ``flatten`` would do; nothing changes."""
+        request = pb.FlattenRequest(strategy_id=strategy_id, symbol=symbol, validate_only=True)
+        return await self._call(views.FlattenView, self._stub.Flatten, request)
+
+    async def cancel_order(self, order_id: str) -> views.ReplyView:
+        return await self._call(views.ReplyView, self._stub.CancelOrder, pb.CancelOrderRequest(order_id=order_id))
+
     async def shutdown(self) -> views.ReplyView:
         return await self._call(views.ReplyView, self._stub.Shutdown, pb.ShutdownRequest())
 

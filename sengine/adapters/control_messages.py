@@ -19,6 +19,7 @@ from sengine.adapters.facts import FeedFigures, GatewayFigures, ReplayDrive, Ser
 from sengine.adapters.loop_share import LoopShare
 from sengine.domain.position import Position
 from sengine.engine.core import Engine
+from sengine.engine.flatten import FlattenPlan
 from sengine.engine.guest import Guest
 from sengine.engine.latency import LatencyHistogram
 from sengine.engine.markets import Market
@@ -285,6 +286,23 @@ def _order(working: WorkingOrder) -> pb.OpenOrder:
         limit_price=order.limit_price,
         timestamp_ns=order.timestamp_ns,
         strategy_ids=[part.strategy_id for part in order.contributions],
+        is_cancelling=working.is_cancelling,
+    )
+
+
+def flatten_reply(plan: FlattenPlan) -> pb.FlattenReply:
+    return pb.FlattenReply(
+        message=plan.in_words or "nothing to flatten: no position is held and no order rests there",
+        cancels=plan.cancels,
+        trades=[
+            pb.FlattenTrade(
+                symbol=each.symbol,
+                side=each.side,
+                quantity=each.quantity,
+                strategy_ids=[name for name, _ in each.parts],
+            )
+            for each in plan.trades
+        ],
     )
 
 

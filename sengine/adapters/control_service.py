@@ -19,7 +19,16 @@ import structlog
 from sengine.adapters import control_messages as messages
 from sengine.adapters.control_streams import StreamLimit, batches
 from sengine.adapters.facts import ServiceFacts
-from sengine.domain.events import KillSwitch, PauseStrategy, Rearm, ReloadParameters, ResumeStrategy, UnloadStrategy
+from sengine.domain.events import (
+    CancelOrder,
+    Flatten,
+    KillSwitch,
+    PauseStrategy,
+    Rearm,
+    ReloadParameters,
+    ResumeStrategy,
+    UnloadStrategy,
+)
 from sengine.errors import ConfigError, EngineError, LifecycleError, PluginError, SengineError
 from sengine.live import HISTORY, LiveEngine, LogRecord, SignalRecord
 from sengine.proto import engine_pb2 as pb
@@ -183,6 +192,21 @@ class ControlService(EngineControlServicer):
             raise LifecycleError("the kill switch is not pulled; there is nothing to re-arm")
         self._live.take(Rearm())
         return pb.CommandReply(message="re-armed; orders may go out again")
+
+    @answering
+    async def Flatten(self, request: pb.FlattenRequest, context: Call) -> pb.FlattenReply:
+        plan = self._live.engine.flatten_plan(request.strategy_id, request.symbol)
+        if not request.validate_only:
+            self._live.take(Flatten(request.strategy_id, request.symbol, request.reason or "operator"))
+        return messages.flatten_reply(plan)
+
+    @answering
+    async def CancelOrder(self, request: pb.CancelOrderRequest, context: Call) -> pb.CommandReply:
+        cancels = len(self._live.take(CancelOrder(request.order_id)).cancels)
+        said = "is being cancelled" if cancels else "was already being cancelled"
+        reply = self._done(f"order {request.order_id} {said}")
+        reply.orders_to_cancel = cancels
+        return reply
 
     @answering
     async def Shutdown(self, request: pb.ShutdownRequest, context: Call) -> pb.CommandReply:

@@ -134,6 +134,7 @@ class OpenOrderView(View, frozen=True):
     limit_price: float | None
     timestamp_ns: int
     strategy_ids: tuple[str, ...]
+    is_cancelling: bool
 
 
 class SymbolView(View, frozen=True):
@@ -268,6 +269,21 @@ class ReplyView(View, frozen=True):
 
     message: str
     orders_to_cancel: int
+
+
+class FlattenTradeView(View, frozen=True):
+    symbol: str
+    side: str
+    quantity: float
+    strategy_ids: tuple[str, ...]
+
+
+class FlattenView(View, frozen=True):
+    """What a flatten does, or would do: a sentence, the orders that it cancels, and what it trades."""
+
+    message: str
+    cancels: tuple[str, ...]
+    trades: tuple[FlattenTradeView, ...]
 
 
 class ReloadView(View, frozen=True):

@@ -1,12 +1,15 @@
-"""``sengine status|pause|resume|reload|kill|rearm|stop``: the engine's control API from the command line."""
+"""``sengine status|pause|resume|reload|kill|rearm|flatten|cancel|stop``: the control API from the command line."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+
+from sengine.errors import SengineError
 
 if TYPE_CHECKING:
     from sengine.adapters.control_client import ControlClient
@@ -147,6 +150,57 @@ def rearm(
     _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
 
 
+def flatten(
+    strategy_id: Annotated[str, typer.Option("--strategy", metavar="ID", help="Only this strategy's positions.")] = "",
+    symbol: Annotated[str, typer.Option(help="Only positions in this symbol.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; goes into the log.")] = "",
+    is_sure: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    config: ConfigOption = None,
+    address: AddressOption = "",
+    token: TokenOption = "",
+    tls_ca: CaOption = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Cancel what rests and bring positions to zero with market orders, also after `sengine kill`.
+
+    Says what it will do and asks first. Strategies stay active and may trade again once they are flat; pause them or
+    pull the kill switch to keep them out.
+    """
+
+    async def ask(client: ControlClient) -> Any:
+        if not is_sure:
+            plan = await client.check_flatten(strategy_id, symbol)
+            if not plan.cancels and not plan.trades:
+                return plan
+            typer.echo(f"This {plan.message}.", err=True)
+            if not sys.stdin.isatty():
+                raise SengineError("nothing was done: without a terminal to ask on, give --yes")
+            typer.confirm("Flatten now?", abort=True, err=True)
+        return await client.flatten(strategy_id, symbol, reason)
+
+    _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+
+
+def cancel(
+    order_id: Annotated[str, typer.Argument(metavar="ORDER", help="Id of the open order.")],
+    config: ConfigOption = None,
+    address: AddressOption = "",
+    token: TokenOption = "",
+    tls_ca: CaOption = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask for the cancellation of one open order."""
+
+    async def ask(client: ControlClient) -> Any:
+        return await client.cancel_order(order_id)
+
+    _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+
+
 def stop(
     wait_s: Annotated[float, typer.Option("--wait", metavar="SECONDS", help="How long to wait for its end.")] = 10.0,
     config: ConfigOption = None,
@@ -167,7 +221,7 @@ def stop(
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the program."""
-    for command in (status, pause, resume, reload, kill, rearm, stop):
+    for command in (status, pause, resume, reload, kill, rearm, flatten, cancel, stop):
         app.command()(command)
 
 
@@ -177,8 +231,6 @@ async def _stop(client: ControlClient, wait_s: float) -> ReplyView:
     from contextlib import aclosing
 
     import msgspec
-
-    from sengine.errors import SengineError
 
     async with aclosing(client.snapshots(1000)) as stream:
         await anext(stream)

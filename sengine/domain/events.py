@@ -122,6 +122,21 @@ class Rearm(msgspec.Struct, frozen=True):
     """Let orders out again after a kill."""
 
 
+class Flatten(msgspec.Struct, frozen=True):
+    """Bring positions to zero with market orders, the kill switch or not: those of one strategy, on one symbol, or
+    both; empty means all. What rests there is cancelled first."""
+
+    strategy_id: str = ""
+    symbol: str = ""
+    reason: str = "operator"
+
+
+class CancelOrder(msgspec.Struct, frozen=True):
+    """Ask for the cancellation of one open order."""
+
+    order_id: str
+
+
 class Shutdown(msgspec.Struct, frozen=True):
     """Call each strategy's ``shutdown`` and take no more market data. ``cancel_orders`` asks for the cancellation of
     what is open first."""
@@ -130,6 +145,16 @@ class Shutdown(msgspec.Struct, frozen=True):
 
 
 MarketEvent: TypeAlias = BookEvent | TradeEvent | BarEvent
-Command: TypeAlias = PauseStrategy | ResumeStrategy | UnloadStrategy | ReloadParameters | KillSwitch | Rearm | Shutdown
+Command: TypeAlias = (
+    PauseStrategy
+    | ResumeStrategy
+    | UnloadStrategy
+    | ReloadParameters
+    | KillSwitch
+    | Rearm
+    | Flatten
+    | CancelOrder
+    | Shutdown
+)
 RemoteEvent: TypeAlias = RemoteSignals | RemoteReady
 Event: TypeAlias = MarketEvent | Fill | OrderUpdate | Command | RemoteEvent

@@ -22,7 +22,8 @@ class OrderType(StrEnum):
 
 
 class Contribution(msgspec.Struct, frozen=True, gc=False):
-    """One strategy's part of an order: signed ``quantity``, buys positive, and the signal that asked for it."""
+    """One strategy's part of an order: signed ``quantity``, buys positive, and the signal that asked for it, 0 where an
+    operator did."""
 
     strategy_id: str
     quantity: float

@@ -112,6 +112,10 @@ class VoteBook:
         for votes in self._votes.values():
             votes.pop(strategy_id, None)
 
+    def withdraw_on(self, strategy_id: str, symbol: str) -> None:
+        """Forget a strategy's vote on one symbol."""
+        self._votes.get(symbol, {}).pop(strategy_id, None)
+
     def decide(self, symbol: str, now_ns: int) -> Decision:
         """Aggregate the fresh votes on ``symbol``; stale ones are dropped for good. No fresh vote gives NONE."""
         votes = self._votes.get(symbol)

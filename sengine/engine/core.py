@@ -15,7 +15,9 @@ from typing import Any
 from sengine.domain.events import (
     BarEvent,
     BookEvent,
+    CancelOrder,
     Event,
+    Flatten,
     KillSwitch,
     MarketEvent,
     PauseStrategy,
@@ -34,6 +36,7 @@ from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.answers import Answer, AnswerDesk, Raised
 from sengine.engine.decisions import DecisionDesk
+from sengine.engine.flatten import FlattenDesk, FlattenPlan
 from sengine.engine.guest import FOLD_EVERY
 from sengine.engine.latency import LatencyHistogram
 from sengine.engine.lifecycle import State
@@ -48,6 +51,7 @@ from sengine.engine.risk import RiskPipeline
 from sengine.engine.roster import LoadStrategy, Roster, Route
 from sengine.engine.simulated import SimulatedVenue
 from sengine.engine.swap import SwapStrategy
+from sengine.errors import EngineError
 
 _WORTH_FOLDING = 128
 _KINDS = {
@@ -95,6 +99,8 @@ class Engine:
         self.time_one_in = 1
         self._flow = flow = OrderFlow(self.orders, positions, self.roster, self.markets, venue)
         self._desk = DecisionDesk(votes, risk, positions, self.orders, flow.send, flow.cancel, order_prefix)
+        self._flattens = FlattenDesk(positions, self.orders, flow, self._desk.send_reducing, votes.withdraw_on)
+        self._desk.flattening = self._flattens.pending
         self._answers = AnswerDesk(self.roster, votes, self._desk, flow)
         self.anomalies = flow.anomalies
         remote = RemoteDesk(self.roster, self._answers, flow.anomalies, lambda: self.now_ns)
@@ -109,8 +115,8 @@ class Engine:
             BookEvent: self._on_book,
             TradeEvent: self._on_trade,
             BarEvent: self._on_bar,
-            Fill: flow.on_fill,
-            OrderUpdate: flow.on_update,
+            Fill: self._on_fill,
+            OrderUpdate: self._on_update,
             PauseStrategy: self._on_pause,
             ResumeStrategy: self._on_resume,
             UnloadStrategy: self._on_unload,
@@ -119,6 +125,8 @@ class Engine:
             SwapStrategy: self._on_swap,
             KillSwitch: self._on_kill,
             Rearm: self._on_rearm,
+            Flatten: self._on_flatten,
+            CancelOrder: self._on_cancel_order,
             Shutdown: self._on_shutdown,
             RemoteSignals: remote.on_signals,
             RemoteReady: remote.on_ready,
@@ -338,6 +346,8 @@ class Engine:
         outcome = NOTHING
         if new_touch is not None and self._venue is not None and market.symbol in self._venue.waiting:
             outcome = self._flow.match(market.symbol, new_touch, now_ns)
+            if self._flattens.pending:
+                self._flattens.follow_up(outcome, now_ns)
         if self.roster.unstarted:
             if outcome is NOTHING:
                 outcome = Outcome()
@@ -385,6 +395,20 @@ class Engine:
         market.routed = self.roster.wants(symbol)
         return market
 
+    # News of orders.
+
+    def _on_fill(self, fill: Fill) -> Outcome:
+        outcome = self._flow.on_fill(fill)
+        if self._flattens.pending:
+            self._flattens.follow_up(outcome, self.now_ns)
+        return outcome
+
+    def _on_update(self, update: OrderUpdate) -> Outcome:
+        outcome = self._flow.on_update(update)
+        if self._flattens.pending:
+            self._flattens.follow_up(outcome, self.now_ns)
+        return outcome
+
     # Operator commands.
 
     def _on_pause(self, command: PauseStrategy) -> Outcome:
@@ -429,6 +453,9 @@ class Engine:
         self._flow.begin(outcome, self.now_ns)
         self._flow.cancel_all()
         outcome.notices.append(f"kill switch pulled: {self.kill_reason}; {len(outcome.cancels)} orders to cancel")
+        given_up = self._flattens.give_up()
+        if given_up:
+            outcome.notices.append(f"the kill switch ends the flatten of {given_up} positions; flatten again")
         return outcome
 
     def _on_rearm(self, command: Rearm) -> Outcome:
@@ -436,6 +463,32 @@ class Engine:
         if self.kill_reason:
             outcome.notices.append(f"re-armed; the kill switch had been pulled: {self.kill_reason}")
             self._desk.kill_reason = ""
+        return outcome
+
+    def flatten_plan(self, strategy_id: str = "", symbol: str = "") -> FlattenPlan:
+        """What ``Flatten`` with these names would do now. Raises ``EngineError`` for names that mean nothing here."""
+        if not self._flattens.knows(strategy_id, symbol):
+            if strategy_id:
+                self.roster.get(strategy_id)
+            if symbol and symbol not in self.markets:
+                known = ", ".join(list(self.markets)[:20]) or "none has arrived yet"
+                raise EngineError(f'there is no market data of "{symbol}"; symbols: {known}')
+        return self._flattens.plan(strategy_id, symbol)
+
+    def _on_flatten(self, command: Flatten) -> Outcome:
+        self.flatten_plan(command.strategy_id, command.symbol)
+        outcome = Outcome()
+        plan = self._flattens.begin(command.strategy_id, command.symbol, outcome, self.now_ns)
+        scope = " ".join(filter(None, (command.strategy_id, command.symbol))) or "everything"
+        outcome.notices.append(f"flatten of {scope} ({command.reason}): {plan.in_words or 'nothing to do'}")
+        return outcome
+
+    def _on_cancel_order(self, command: CancelOrder) -> Outcome:
+        if not self.orders.is_open(command.order_id):
+            raise EngineError(f'no order "{command.order_id}" is open')
+        outcome = Outcome()
+        self._flow.begin(outcome, self.now_ns)
+        self._flow.cancel(command.order_id)
         return outcome
 
     def _on_shutdown(self, command: Shutdown) -> Outcome:

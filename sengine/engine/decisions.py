@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import fsum
 from typing import Final, TypeAlias
 
@@ -11,8 +11,9 @@ from sengine.domain.signal import Direction, Disposition, SignalResult, StampedS
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.orders import OrderTracker
 from sengine.engine.positions import PositionTracker
-from sengine.engine.risk import RiskPipeline
+from sengine.engine.risk import RiskPipeline, approve_reducing
 from sengine.engine.risk_checks import ProposedContribution, Refusal
+from sengine.errors import EngineError
 
 # Members of an Enum are looked up through a descriptor; on the signal's way that shows.
 _LONG: Final = Direction.LONG
@@ -22,7 +23,7 @@ _BUY: Final = Side.BUY
 _SELL: Final = Side.SELL
 _PASSED: Final = Disposition.PASSED
 _OVERRULED: Final = Disposition.OVERRULED
-
+_FLATTENING: Final = Refusal("flatten", "being_flattened", "an operator is bringing this position to zero")
 
 _Accepted: TypeAlias = tuple[StampedSignal, Contribution]
 
@@ -53,6 +54,8 @@ class DecisionDesk:
         self.orders_sent = 0
         self.kill_reason = ""
         """Why the kill switch is pulled; nothing is sent while there is a reason."""
+        self.flattening: Collection[tuple[str, str]] = ()
+        """(strategy, symbol) that an operator is bringing to zero; their signals are filtered until they are there."""
 
     def settle(
         self, direct: Sequence[StampedSignal], voting: Sequence[StampedSignal], now_ns: int
@@ -142,6 +145,8 @@ class DecisionDesk:
             quantity = -position
         if quantity == 0.0:
             return SignalResult(signal, Disposition.NO_CHANGE)
+        if self.flattening and (signal.strategy_id, signal.symbol) in self.flattening:
+            return _result(signal, _FLATTENING)
         refusal = self._risk.review(ProposedContribution(signal, quantity, confidence, position), self._positions)
         if refusal is not None:
             return _result(signal, refusal)
@@ -164,6 +169,17 @@ class DecisionDesk:
             sent_now.add(verdict.order_id)
         self._send(verdict)
         return None
+
+    def send_reducing(self, proposal: ProposedOrder) -> str:
+        """Send what only takes from positions, past the kill switch and the checks; its order id. Raises
+        ``EngineError`` when it would not reduce."""
+        order_id = f"{self._order_prefix}{self.orders_sent + 1}"
+        verdict = approve_reducing(proposal, self._positions.quantity, order_id)
+        if not isinstance(verdict, Order):
+            raise EngineError(verdict.reason)
+        self.orders_sent += 1
+        self._send(verdict)
+        return order_id
 
 
 def _result(signal: StampedSignal, refusal: Refusal | None) -> SignalResult:

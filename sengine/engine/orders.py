@@ -130,6 +130,21 @@ class OrderTracker:
         """All orders in flight, oldest first."""
         return self._open.values()
 
+    def is_open(self, order_id: str) -> bool:
+        return order_id in self._open
+
+    def ended_early(self, order_id: str) -> bool:
+        """Whether it was rejected or cancelled before it filled whole."""
+        return order_id in self._closed
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """(strategy, symbol) of everything in flight."""
+        return [pair for pair, owned in self._by_owner.items() if owned]
+
+    def of(self, strategy_id: str, symbol: str) -> list[WorkingOrder]:
+        """A strategy's open orders on a symbol, oldest first."""
+        return list(self._by_owner.get((strategy_id, symbol), {}).values())
+
     def resting(self, strategy_id: str, symbol: str, side: Side) -> list[str]:
         """Ids of this strategy's open limit orders on one side of a symbol."""
         owned = self._by_owner.get((strategy_id, symbol), {})

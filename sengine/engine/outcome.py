@@ -15,7 +15,8 @@ class Outcome(msgspec.Struct):
 
     ``orders`` passed every check and are to be sent, after ``cancels`` (order ids). ``fills`` are whole fills that
     were applied, ``shares`` each strategy's part with the gross P&L that it realized (``None`` where it only added).
-    ``rejected`` is the reason code when a market data event was dropped.
+    ``rejected`` is the reason code when a market data event was dropped. ``notices`` are told while they are few,
+    ``warnings`` always.
     """
 
     rejected: str = ""
@@ -27,6 +28,7 @@ class Outcome(msgspec.Struct):
     faults: list[StrategyFault] = []
     notices: list[str] = []
     rollbacks: list[RolledBack] = []
+    warnings: list[str] = []
 
 
 # The outcome of nearly every tick, made once; compare with ``is``, and never add to it.

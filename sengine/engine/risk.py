@@ -44,6 +44,20 @@ class RiskPipeline:
         return Order.approved(order, order_id)
 
 
+def approve_reducing(order: ProposedOrder, held: Callable[[str, str], float], order_id: str) -> Order | Refusal:
+    """An order that only takes from positions, under ``order_id``. No limit and no kill switch stands against getting
+    out, so no check is asked; ``held`` is the signed quantity of a strategy on a symbol."""
+    for part in order.contributions:
+        quantity = held(part.strategy_id, order.symbol)
+        if not (part.quantity * quantity < 0.0 and abs(part.quantity) <= abs(quantity)):
+            return Refusal(
+                "reduce_only",
+                "does_not_reduce",
+                f"{part.quantity:+g} {order.symbol} does not reduce the {quantity:g} that {part.strategy_id} holds",
+            )
+    return Order.approved(order, order_id)
+
+
 def _first_refusal(
     checks: Sequence[tuple[str, Callable[[_Subject, RiskView], Refusal | None]]], subject: _Subject, view: RiskView
 ) -> Refusal | None:

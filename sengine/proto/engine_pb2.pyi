@@ -108,6 +108,46 @@ class RearmRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class FlattenRequest(_message.Message):
+    __slots__ = ("strategy_id", "symbol", "reason", "validate_only")
+    STRATEGY_ID_FIELD_NUMBER: _ClassVar[int]
+    SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    strategy_id: str
+    symbol: str
+    reason: str
+    validate_only: bool
+    def __init__(self, strategy_id: _Optional[str] = ..., symbol: _Optional[str] = ..., reason: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class FlattenReply(_message.Message):
+    __slots__ = ("message", "cancels", "trades")
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    CANCELS_FIELD_NUMBER: _ClassVar[int]
+    TRADES_FIELD_NUMBER: _ClassVar[int]
+    message: str
+    cancels: _containers.RepeatedScalarFieldContainer[str]
+    trades: _containers.RepeatedCompositeFieldContainer[FlattenTrade]
+    def __init__(self, message: _Optional[str] = ..., cancels: _Optional[_Iterable[str]] = ..., trades: _Optional[_Iterable[_Union[FlattenTrade, _Mapping]]] = ...) -> None: ...
+
+class FlattenTrade(_message.Message):
+    __slots__ = ("symbol", "side", "quantity", "strategy_ids")
+    SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    STRATEGY_IDS_FIELD_NUMBER: _ClassVar[int]
+    symbol: str
+    side: str
+    quantity: float
+    strategy_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, symbol: _Optional[str] = ..., side: _Optional[str] = ..., quantity: _Optional[float] = ..., strategy_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CancelOrderRequest(_message.Message):
+    __slots__ = ("order_id",)
+    ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    order_id: str
+    def __init__(self, order_id: _Optional[str] = ...) -> None: ...
+
 class ShutdownRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
@@ -328,7 +368,7 @@ class Position(_message.Message):
     def __init__(self, strategy_id: _Optional[str] = ..., symbol: _Optional[str] = ..., quantity: _Optional[float] = ..., in_flight: _Optional[float] = ..., average_price: _Optional[float] = ..., mark_price: _Optional[float] = ..., realized_pnl: _Optional[float] = ..., unrealized_pnl: _Optional[float] = ..., commission: _Optional[float] = ...) -> None: ...
 
 class OpenOrder(_message.Message):
-    __slots__ = ("order_id", "symbol", "side", "quantity", "filled", "limit_price", "timestamp_ns", "strategy_ids")
+    __slots__ = ("order_id", "symbol", "side", "quantity", "filled", "limit_price", "timestamp_ns", "strategy_ids", "is_cancelling")
     ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_FIELD_NUMBER: _ClassVar[int]
     SIDE_FIELD_NUMBER: _ClassVar[int]
@@ -337,6 +377,7 @@ class OpenOrder(_message.Message):
     LIMIT_PRICE_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMP_NS_FIELD_NUMBER: _ClassVar[int]
     STRATEGY_IDS_FIELD_NUMBER: _ClassVar[int]
+    IS_CANCELLING_FIELD_NUMBER: _ClassVar[int]
     order_id: str
     symbol: str
     side: str
@@ -345,7 +386,8 @@ class OpenOrder(_message.Message):
     limit_price: float
     timestamp_ns: int
     strategy_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, order_id: _Optional[str] = ..., symbol: _Optional[str] = ..., side: _Optional[str] = ..., quantity: _Optional[float] = ..., filled: _Optional[float] = ..., limit_price: _Optional[float] = ..., timestamp_ns: _Optional[int] = ..., strategy_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    is_cancelling: bool
+    def __init__(self, order_id: _Optional[str] = ..., symbol: _Optional[str] = ..., side: _Optional[str] = ..., quantity: _Optional[float] = ..., filled: _Optional[float] = ..., limit_price: _Optional[float] = ..., timestamp_ns: _Optional[int] = ..., strategy_ids: _Optional[_Iterable[str]] = ..., is_cancelling: _Optional[bool] = ...) -> None: ...
 
 class SymbolState(_message.Message):
     __slots__ = ("symbol", "bid", "ask", "bid_quantity", "ask_quantity", "mid", "last_ns")

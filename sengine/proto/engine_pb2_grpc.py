@@ -89,6 +89,16 @@ class EngineControlStub:
                 request_serializer=sengine_dot_proto_dot_engine__pb2.RearmRequest.SerializeToString,
                 response_deserializer=sengine_dot_proto_dot_engine__pb2.CommandReply.FromString,
                 _registered_method=True)
+        self.Flatten = channel.unary_unary(
+                '/sengine.engine.v1.EngineControl/Flatten',
+                request_serializer=sengine_dot_proto_dot_engine__pb2.FlattenRequest.SerializeToString,
+                response_deserializer=sengine_dot_proto_dot_engine__pb2.FlattenReply.FromString,
+                _registered_method=True)
+        self.CancelOrder = channel.unary_unary(
+                '/sengine.engine.v1.EngineControl/CancelOrder',
+                request_serializer=sengine_dot_proto_dot_engine__pb2.CancelOrderRequest.SerializeToString,
+                response_deserializer=sengine_dot_proto_dot_engine__pb2.CommandReply.FromString,
+                _registered_method=True)
         self.Shutdown = channel.unary_unary(
                 '/sengine.engine.v1.EngineControl/Shutdown',
                 request_serializer=sengine_dot_proto_dot_engine__pb2.ShutdownRequest.SerializeToString,
@@ -194,6 +204,20 @@ class EngineControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Flatten(self, request, context):
+        """Cancel what rests and bring positions to zero with market orders, also while the kill switch is pulled. Strategies
+        stay active; their signals are filtered until their positions are at zero.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelOrder(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Shutdown(self, request, context):
         """Stop the engine as SIGTERM does; the reply comes before it has stopped.
         """
@@ -290,6 +314,16 @@ def add_EngineControlServicer_to_server(servicer, server):
             'Rearm': grpc.unary_unary_rpc_method_handler(
                     servicer.Rearm,
                     request_deserializer=sengine_dot_proto_dot_engine__pb2.RearmRequest.FromString,
+                    response_serializer=sengine_dot_proto_dot_engine__pb2.CommandReply.SerializeToString,
+            ),
+            'Flatten': grpc.unary_unary_rpc_method_handler(
+                    servicer.Flatten,
+                    request_deserializer=sengine_dot_proto_dot_engine__pb2.FlattenRequest.FromString,
+                    response_serializer=sengine_dot_proto_dot_engine__pb2.FlattenReply.SerializeToString,
+            ),
+            'CancelOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelOrder,
+                    request_deserializer=sengine_dot_proto_dot_engine__pb2.CancelOrderRequest.FromString,
                     response_serializer=sengine_dot_proto_dot_engine__pb2.CommandReply.SerializeToString,
             ),
             'Shutdown': grpc.unary_unary_rpc_method_handler(
@@ -619,6 +653,60 @@ class EngineControl:
             target,
             '/sengine.engine.v1.EngineControl/Rearm',
             sengine_dot_proto_dot_engine__pb2.RearmRequest.SerializeToString,
+            sengine_dot_proto_dot_engine__pb2.CommandReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Flatten(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sengine.engine.v1.EngineControl/Flatten',
+            sengine_dot_proto_dot_engine__pb2.FlattenRequest.SerializeToString,
+            sengine_dot_proto_dot_engine__pb2.FlattenReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sengine.engine.v1.EngineControl/CancelOrder',
+            sengine_dot_proto_dot_engine__pb2.CancelOrderRequest.SerializeToString,
             sengine_dot_proto_dot_engine__pb2.CommandReply.FromString,
             options,
             channel_credentials,

@@ -20,6 +20,8 @@ from sengine.adapters.control import ControlServer
 from sengine.adapters.control_client import ControlClient, RefusedError, UnreachableError
 from sengine.adapters.control_streams import MOST_IN_BATCH, MOST_STREAMS, batches
 from sengine.config.schema import ApiConfig
+from sengine.domain.events import Flatten
+from sengine.domain.order import Order, OrderStatus, OrderUpdate
 from sengine.errors import ConfigError, SengineError
 from sengine.live import LogRecord, Stream
 from sengine.proto import engine_pb2 as pb
@@ -30,7 +32,7 @@ from tests.adapters.served_engine import (
     served,
     within,
 )
-from tests.engine.conftest import Actor, long, quote, short, trade
+from tests.engine.conftest import Actor, fill, long, quote, short, trade
 
 FREE = "127.0.0.1:0"
 
@@ -569,3 +571,59 @@ async def test_stopping_the_server_ends_its_streams(tmp_path: Path) -> None:
         await within(5, server.stop(0))
         with pytest.raises(UnreachableError):
             await within(5, anext(stream))
+
+
+# Flatten.
+
+
+async def test_flatten_previews_and_trades_and_the_orders_go_out_to_the_gateway(tmp_path: Path) -> None:
+    live = live_engine(Actor("a", [long(size=2.0), long(limit_price=90.0)], route="direct"), fills=False)
+    live.gateway = gateway = Gateway()
+    async with served(live, tmp_path) as (client, _):
+        live.take(quote(1.0))
+        live.take(fill("1", 2.0))
+        preview = await client.check_flatten()
+        assert gateway.cancelled == []
+        done = await client.flatten(reason="drill")
+        assert done == preview
+        assert (gateway.cancelled, [order.quantity for order in gateway.sent][2:]) == (["2"], [2.0])
+        assert [order.is_cancelling for order in (await client.snapshot()).orders] == [True, False]
+        assert "flatten of everything (drill): cancels 1 order, sells 2 BTC" in [
+            line.event for line in live.logs.history
+        ]
+        with pytest.raises(RefusedError, match='there is no strategy "z"'):
+            await client.flatten("z")
+
+
+async def test_a_failed_flatten_is_told_however_many_orders_were_refused_before(tmp_path: Path) -> None:
+    live = live_engine(Actor("a", long()), fills=False)
+    live.take(quote(1.0))
+    live.take(fill("1", 1.0))
+    live.order_updates[OrderStatus.REJECTED] = 1_000
+    live.take(Flatten())
+    live.take(OrderUpdate("2", OrderStatus.REJECTED, 0))
+    assert "flatten of a BTC is not done" in live.logs.history[-1].event
+
+
+async def test_an_order_is_cancelled_once(tmp_path: Path) -> None:
+    live = live_engine(Actor("a", long(limit_price=90.0), route="direct"), fills=False)
+    live.gateway = gateway = Gateway()
+    async with served(live, tmp_path) as (client, _):
+        live.take(quote(1.0))
+        assert (await client.cancel_order("1")).orders_to_cancel == 1
+        assert (await client.cancel_order("1")).message == "order 1 was already being cancelled"
+        assert gateway.cancelled == ["1"]
+
+
+class Gateway:
+    """Remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.sent: list[Order] = []
+        self.cancelled: list[str] = []
+
+    def send(self, order: Order, received_ns: int = 0) -> None:
+        self.sent.append(order)
+
+    def cancel(self, order_id: str) -> None:
+        self.cancelled.append(order_id)

@@ -42,6 +42,7 @@ MESSAGES = {
     "ServiceView": pb.ServiceInfo,
     "ReplyView": pb.CommandReply,
     "ReloadView": pb.ReloadReply,
+    "FlattenView": pb.FlattenReply,
 }
 VIEWS = [each for each in vars(control_views).values() if isinstance(each, type) and issubclass(each, View)]
 

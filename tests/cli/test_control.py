@@ -113,3 +113,32 @@ async def test_the_token_comes_from_the_environment_or_the_option(tmp_path: Path
 async def test_a_bad_address_is_bad_usage() -> None:
     code, _, err = await sengine("status", "--address", "nonsense")
     assert (code, err) == (2, 'sengine: --address: expected unix:/path or host:port, got "nonsense"\n')
+
+
+async def test_flatten_says_what_it_would_do_and_does_it_only_when_told_to(tmp_path: Path) -> None:
+    live = live_engine(Actor("a", [long(size=2.0), long(limit_price=90.0)], route="direct"))
+    async with served(live, tmp_path) as (client, _):
+        live.take(quote(1.0))
+        asked = await sengine("flatten", "--address", client.address)
+        assert (asked[0], asked[1]) == (1, "")
+        assert "This cancels 1 order, sells 2 BTC." in asked[2]
+        assert "nothing was done: without a terminal to ask on, give --yes" in asked[2]
+        assert live.engine.positions.quantity("a", "BTC") == 2.0
+        done = await sengine("flatten", "--yes", "--strategy", "a", "--json", "--address", client.address)
+        assert orjson.loads(done[1]) == {
+            "message": "cancels 1 order, sells 2 BTC",
+            "cancels": ["2"],
+            "trades": [{"symbol": "BTC", "side": "sell", "quantity": 2.0, "strategy_ids": ["a"]}],
+        }
+        assert live.engine.positions.quantity("a", "BTC") == 0.0
+        again = await sengine("flatten", "--address", client.address)
+        assert again == (0, "nothing to flatten: no position is held and no order rests there\n", "")
+
+
+async def test_cancel_names_the_order(tmp_path: Path) -> None:
+    live = live_engine(Actor("a", long(limit_price=90.0), route="direct"))
+    async with served(live, tmp_path) as (client, _):
+        live.take(quote(1.0))
+        assert await sengine("cancel", "1", "--address", client.address) == (0, "order 1 is being cancelled\n", "")
+        code, _, err = await sengine("cancel", "1", "--address", client.address)
+    assert (code, err) == (1, 'sengine: no order "1" is open\n')

@@ -73,6 +73,7 @@ def order(number: int, side: str = "buy", symbol: str = "ETHUSDT") -> views.Open
         limit_price=2_496.2,
         timestamp_ns=NOW_NS,
         strategy_ids=("maker_eth",),
+        is_cancelling=False,
     )
 
 
