@@ -14,7 +14,7 @@ from sengine.adapters.durable_fills import pull_fills
 from sengine.adapters.feed_stats import FeedStats
 from sengine.adapters.inbox import Arrival, Inbox, Kind
 from sengine.adapters.nats_connection import OrderedConnection, content_type, until_sent
-from sengine.adapters.nats_options import connect_options, server_urls, without_login
+from sengine.adapters.nats_options import connect_options, server_urls, trouble_in_words, without_login
 from sengine.adapters.wire import BadMessageError, Decoder
 from sengine.clock import NS_PER_MS, NS_PER_S
 from sengine.config.schema import NatsConfig
@@ -354,7 +354,7 @@ class NatsFeed:
     def _trouble(self, error: Exception) -> None:
         self._complain(
             type(error).__name__,
-            "NATS: " + (str(error) or type(error).__name__),
+            trouble_in_words(error, self._config),
             servers=", ".join(without_login(server) for server in self._servers),
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from sengine.adapters.nats_credentials import CredentialsFile, read_seed
 from sengine.config.schema import NatsConfig
 from sengine.errors import ConfigError
 
@@ -55,6 +56,15 @@ def connect_options(config: NatsConfig) -> dict[str, Any]:
     if bool(config.tls_cert) != bool(config.tls_key):
         missing, given = ("tls_key", "tls_cert") if config.tls_cert else ("tls_cert", "tls_key")
         mistakes.append(f"nats.{missing}: expected the other half of nats.{given}, found nothing; give both or neither")
+    seed, credentials = "", None
+    if not mistakes:
+        try:
+            key = "nkey_seed_file"
+            seed = read_seed(config.nkey_seed_file) if config.nkey_seed_file else ""
+            key = "credentials_file"
+            credentials = CredentialsFile(config.credentials_file) if config.credentials_file else None
+        except (ValueError, OSError) as error:
+            mistakes.append(f'nats.{key}: cannot log in with "{getattr(config, key)}": {error}; give another file')
     ways = [key for key in LOGIN_KEYS if getattr(config, key)]
     if len(ways) > 1:
         mistakes.append(f"nats: expected one way to log in, found {' and '.join(ways)}; keep one of them")
@@ -66,12 +76,37 @@ def connect_options(config: NatsConfig) -> dict[str, Any]:
     if config.token:
         options["token"] = config.token
     if config.nkey_seed_file:
-        options["nkeys_seed"] = config.nkey_seed_file
-    if config.credentials_file:
-        options["user_credentials"] = config.credentials_file
+        options["nkeys_seed_str"] = seed
+    if credentials is not None:
+        options.update(user_jwt_cb=credentials.token, signature_cb=credentials.sign)
     if config.tls_ca or config.tls_cert:
         options["tls"] = _tls(config)
     return options
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether the server turned us away at the login; nats-py has the server's words only."""
+    return "authorization" in str(error).lower() or "authentication" in str(error).lower()
+
+
+def trouble_in_words(error: Exception, config: NatsConfig) -> str:
+    """What went wrong with a connection, and which key to look at; never the login itself."""
+    text = str(error) or type(error).__name__
+    if is_refusal(error):
+        way = next((key for key in LOGIN_KEYS if getattr(config, key)), "")
+        if way:
+            return f"the NATS server refuses the login; correct nats.{way}" + " and nats.password" * (way == "user")
+        if "@" in config.url:
+            return "the NATS server refuses the login; correct the one in nats.url"
+        return f"the NATS server refuses the login; set one of {', '.join(f'nats.{key}' for key in LOGIN_KEYS)}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        what_to_do = "correct" if config.tls_ca else "set"
+        return f"the NATS server's certificate is not trusted: {error.verify_message}; {what_to_do} nats.tls_ca"
+    if isinstance(error, ssl.SSLError):
+        if "CERTIFICATE_REQUIRED" in text:
+            return "the NATS server wants a client's certificate; set nats.tls_cert and nats.tls_key"
+        return f"TLS with the NATS server failed: {error.reason or text}; check the nats.tls_* keys"
+    return "NATS: " + text
 
 
 def _unreadable(key: str, path: str) -> list[str]:

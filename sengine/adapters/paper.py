@@ -22,7 +22,7 @@ from grpc_reflection.v1alpha import reflection
 from nats.errors import Error as NatsError
 
 from sengine.adapters.nats_connection import OrderedConnection, content_type, until_sent
-from sengine.adapters.nats_options import connect_options, server_urls
+from sengine.adapters.nats_options import connect_options, server_urls, trouble_in_words
 from sengine.adapters.paper_desk import PaperDesk
 from sengine.adapters.paper_fills import FillPublisher
 from sengine.adapters.paper_journal import NewsLine, PaperJournal
@@ -274,7 +274,7 @@ class PaperExecution:
     def _trouble(self, error: Exception) -> None:
         self.nats_errors += 1
         if self.nats_errors <= 3 or self.nats_errors % 100 == 0:
-            _log.warning("broker", error=str(error) or type(error).__name__, count=self.nats_errors)
+            _log.warning("broker", error=trouble_in_words(error, self._config.nats), count=self.nats_errors)
 
     def _book_arrived(self, subject: bytes, payload: bytes, headers: bytes | None) -> None:
         event = self._decoded(self._decoder.decode_book, subject, payload, headers)

@@ -188,24 +188,33 @@ async def _connected(broker: _Broker) -> AsyncIterator[Client]:
     import nats
     import nats.errors
 
-    from sengine.adapters.nats_options import server_urls, without_login
+    from sengine.adapters.nats_options import is_refusal, server_urls, without_login
     from sengine.errors import EngineError
 
-    async def ignore(_error: Exception) -> None:
-        """nats-py reports what it then repairs; what it cannot repair is raised where it matters."""
+    was_refused = False
+
+    async def on_error(error: Exception) -> None:
+        """nats-py reports what it then repairs; what it cannot repair is raised where it matters, without its cause."""
+        nonlocal was_refused
+        was_refused = was_refused or is_refusal(error)
 
     shown = without_login(broker.url)
     try:
         connection = await nats.connect(
             server_urls(broker.url),
             name="sengine-publish",
-            error_cb=ignore,
+            error_cb=on_error,
             connect_timeout=3,
             reconnect_time_wait=1,
             max_reconnect_attempts=3,
             **broker.options,
         )
     except (OSError, TimeoutError, nats.errors.Error) as error:
+        if was_refused:
+            raise EngineError(
+                f"the NATS server at {shown} refuses the login; give the engine's configuration with -c, or the "
+                "variables SENGINE_NATS_USER and SENGINE_NATS_PASSWORD"
+            ) from None
         raise EngineError(
             f"no NATS server answers at {shown}: {error or type(error).__name__}; start one with sengine broker, "
             "or give --url"

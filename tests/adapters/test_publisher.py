@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from replay.sample import write_sample
+from sengine.adapters.broker import EmbeddedBroker, Login
 from sengine.adapters.children import spawn
 from sengine.adapters.publisher import Publisher, subject_token
 from sengine.adapters.wire import Decoder, encode_fill
@@ -160,6 +161,19 @@ async def test_an_absent_server_is_a_sentence_that_hides_the_password(tmp_path: 
     assert code == 1
     assert "nats://127.0.0.1:1" in said
     assert "secret" not in said
+
+
+async def test_a_refused_login_is_not_taken_for_an_absent_server(tmp_path: Path) -> None:
+    write_sample(tmp_path / "market.csv", 5, ["A"], 1)
+    server = EmbeddedBroker(tmp_path / "broker", login=Login.random())
+    await server.start()
+    try:
+        code, said = await run("publish", str(tmp_path / "market.csv"), "--url", server.address)
+    finally:
+        await server.stop()
+
+    assert code == 1
+    assert f"the NATS server at {server.address} refuses the login" in said
 
 
 async def test_the_simulated_market_keeps_its_rate_and_is_stamped_with_now(broker, arrived, until) -> None:
