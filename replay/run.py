@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from replay.feed import Feed, open_feed
 from replay.merge import merge_feeds
+from replay.price_trail import PriceTrail
 from replay.recorders import (
     EQUITY_COLUMNS,
     FILL_COLUMNS,
@@ -27,6 +28,7 @@ from replay.recorders import (
 from replay.report import report_json
 from replay.rows import RejectedRow
 from replay.session import Observer, ReplaySession, RunResult
+from replay.trade_marks import TradeMarks
 from sengine.assembly import FailedStrategy, build_engine, build_venue, catalog, load_strategies, select_strategies
 from sengine.config import Config
 from sengine.domain.market import DataKind
@@ -50,6 +52,7 @@ class ReplayOptions(msgspec.Struct, frozen=True):
     signals_csv: Path | None = None
     fills_csv: Path | None = None
     equity_csv: Path | None = None
+    html_file: Path | None = None
 
 
 class OpenReplay:
@@ -119,8 +122,14 @@ def run_replay(
         observers = _observers(stack, options)
         equity_csv = _csv(stack, options.equity_csv, EQUITY_COLUMNS)
         json_file = stack.enter_context(OutputFile(options.json_file)) if options.json_file is not None else None
-        on_rejected = _strict_check(feed) if options.strict else None
-        session = ReplaySession(engine, observers=observers, on_rejected=on_rejected)
+        html_file = stack.enter_context(OutputFile(options.html_file)) if options.html_file is not None else None
+        prices, marks = PriceTrail(), TradeMarks()
+        session = ReplaySession(
+            engine,
+            observers=observers if html_file is None else [*observers, marks.observe],
+            on_rejected=_strict_check(feed) if options.strict else None,
+            on_sample=prices.sample if html_file is not None else None,
+        )
         replay = OpenReplay(feed, session, failed, rejected_rows)
         if run is not None:
             result = replay.whole(run(replay))
@@ -130,6 +139,11 @@ def run_replay(
             write_equity(equity_csv, result.curve, capital)
         if json_file is not None:
             json_file.write(report_json(result, capital))
+        if html_file is not None:
+            # Imported here: the charts' library takes longer to load than a small replay to run.
+            from replay.html_report import html_report
+
+            html_file.write(html_report(result, config, [path.name for path in options.files], prices, marks))
     return result
 
 
@@ -157,6 +171,7 @@ def _check_outputs(options: ReplayOptions) -> None:
         ("--signals", options.signals_csv),
         ("--fills", options.fills_csv),
         ("--equity", options.equity_csv),
+        ("--report", options.html_file),
     ):
         if path is None or (exists(path) and not isfile(path)):
             continue

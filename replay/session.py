@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from time import perf_counter
 
@@ -17,6 +17,7 @@ from sengine.domain.events import MarketEvent, Shutdown
 from sengine.domain.position import Position
 from sengine.engine.core import Engine
 from sengine.engine.guest import StrategyFault
+from sengine.engine.markets import Market
 from sengine.engine.outcome import NOTHING, Outcome
 
 # Progress and interruption are looked at between chunks of this many events.
@@ -63,7 +64,8 @@ class ReplaySession:
     """Drives an engine over events and keeps the run's accounts.
 
     ``observers`` see each outcome in which something happened.
-    ``on_rejected`` gets the engine's reason for each event that it dropped; it may raise to stop the run.
+    ``on_rejected`` gets the engine's reason for each event that it dropped; it may raise to stop the run. ``on_sample``
+    is called with event time and the markets whenever the equity curve was sampled.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class ReplaySession:
         *,
         observers: Sequence[Observer] = (),
         on_rejected: Callable[[str], None] | None = None,
+        on_sample: Callable[[int, Mapping[str, Market]], None] | None = None,
     ) -> None:
         self.engine = engine
         # Reading a clock several times on each of millions of ticks would be a fifth of the run.
@@ -81,6 +84,7 @@ class ReplaySession:
         self._tally = TradeTally()
         self.observers: list[Observer] = [self._digest.add, self._tally_fills, self._keep_faults, *observers]
         self._on_rejected = on_rejected
+        self._on_sample = on_sample
         self._fills = 0
         self._faults: list[StrategyFault] = []
         self._pauses: list[str] = []
@@ -139,6 +143,8 @@ class ReplaySession:
             if not self.curve.pnl:
                 self._first_ns = event.timestamp_ns
             self.curve.advance(event.timestamp_ns, pnl, gross)
+            if self._on_sample is not None:
+                self._on_sample(event.timestamp_ns, self.engine.markets)
         return outcome
 
     def account(self, outcome: Outcome) -> None:

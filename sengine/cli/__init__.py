@@ -21,6 +21,7 @@ from sengine.cli.init import init
 from sengine.cli.paper import paper
 from sengine.cli.publish import publish, simulate
 from sengine.cli.replay import replay
+from sengine.cli.report import report_app
 from sengine.cli.run import run as run_engine
 from sengine.cli.sample import sample
 from sengine.cli.strategies import strategies_app
@@ -45,6 +46,7 @@ app.command()(publish)
 app.command(hidden=True)(simulate)
 control.register(app)
 app.add_typer(config_app, name="config")
+app.add_typer(report_app, name="report")
 app.add_typer(strategies_app, name="strategies")
 
 

@@ -33,6 +33,9 @@ def replay(
     signals: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write every signal.")] = None,
     fills: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write every fill.")] = None,
     equity: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write the equity curve.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write a page with charts, tables and configuration.")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad row and name its line.")] = False,
     tui: Annotated[bool, typer.Option("--tui", help="Watch and drive it on the screens of a live engine.")] = False,
     speed: Annotated[str, typer.Option(help="Pace of --tui at first: 1x is the files' own, max is at once.")] = "10x",
@@ -80,6 +83,7 @@ def replay(
         signals_csv=signals,
         fills_csv=fills,
         equity_csv=equity,
+        html_file=report,
     )
     # What a strategy prints must not end up inside the JSON.
     with redirect_stdout(sys.stderr) if only_json else nullcontext():

@@ -1,0 +1,81 @@
+"""Two reports of `sengine replay --json` side by side."""
+
+from __future__ import annotations
+
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+
+from sengine.errors import DataError
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One figure of two runs. ``change`` is B minus A; ``None`` is not defined."""
+
+    name: str
+    a: float | None
+    b: float | None
+    change: float | None
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """``same_digest``: both runs made the same orders and fills."""
+
+    same_digest: bool
+    figures: list[Difference]
+    positions: list[Difference]
+    """P&L of each strategy and symbol, of those that either run has."""
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """A report as `sengine replay --json` wrote it. Raises ``DataError``."""
+    try:
+        report = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    except orjson.JSONDecodeError as error:
+        raise DataError(f"{path}: expected a report of `sengine replay --json`, got no JSON: {error}") from None
+    if not isinstance(report, dict) or not {"digest", "metrics", "positions", "signals"} <= report.keys():
+        raise DataError(f"{path}: expected a report of `sengine replay --json`, got other JSON")
+    return report
+
+
+def compare_reports(a: dict[str, Any], b: dict[str, Any]) -> Comparison:
+    """What differs between two runs, figure by figure."""
+    before, after = _figures(a), _figures(b)
+    profits_a, profits_b = _profits(a), _profits(b)
+    return Comparison(
+        a["digest"] == b["digest"],
+        [_difference(name, before.get(name), after.get(name)) for name in before | after],
+        [
+            _difference(name, profits_a.get(name, 0.0), profits_b.get(name, 0.0))
+            for name in sorted(profits_a | profits_b)
+        ],
+    )
+
+
+def _figures(report: dict[str, Any]) -> dict[str, Any]:
+    counts = {"ticks": report.get("ticks"), "orders": report.get("orders"), "fills": report.get("fills")}
+    signals = {f"signals {name}".replace("_", " "): count for name, count in report["signals"].items()}
+    metrics = {name.replace("_", " "): value for name, value in report["metrics"].items()}
+    return metrics | counts | signals
+
+
+def _profits(report: dict[str, Any]) -> dict[str, float]:
+    return {
+        f"{position['strategy_id']} {position['symbol']}": position["realized_pnl"] + position["unrealized_pnl"]
+        for position in report["positions"]
+    }
+
+
+def _difference(name: str, a: Any, b: Any) -> Difference:
+    a, b = _number(a), _number(b)
+    return Difference(name, a, b, b - a if a is not None and b is not None else None)
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    return float(value) if is_number else None

@@ -1,0 +1,159 @@
+"""A run as one page that needs nothing else: pictures, tables, configuration and digest in a single HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from string import Template
+from typing import Any
+
+import plotly.graph_objects as go
+import yaml
+from plotly.offline import get_plotlyjs
+
+from replay.charts import equity_chart, latency_chart, monthly_chart, price_chart
+from replay.price_trail import PriceTrail
+from replay.report import report_of
+from replay.session import RunResult
+from replay.trade_marks import MAX_MARKS, TradeMarks
+from sengine import __version__
+from sengine.config import Config
+from sengine.config.redact import redacted
+
+_PAGE = Template("""<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:">
+<title>$title</title>
+<style>
+:root { font-family: system-ui, sans-serif; color: #0f172a; background: #fff }
+body { max-width: 1100px; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.4rem; margin-bottom: .2rem } h2 { font-size: 1.05rem; margin: 2.2rem 0 .6rem }
+p, pre, .muted { color: #475569 } pre { background: #f8fafc; padding: 1rem; overflow: auto; font-size: .8rem }
+.scroll { overflow-x: auto }
+table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums }
+th, td { padding: .3rem .8rem; border-bottom: 1px solid #e2e8f0; text-align: right; white-space: nowrap }
+th:first-child, td:first-child { text-align: left } th { color: #475569; font-weight: 600 }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: .8rem }
+.figures div { border: 1px solid #e2e8f0; border-radius: .4rem; padding: .6rem .8rem }
+.figures b { display: block; font-size: 1.15rem; font-variant-numeric: tabular-nums }
+code { font-size: .8rem; word-break: break-all }
+</style><script>$plotly</script></head><body>
+<h1>$title</h1><p>$span</p>
+<div class="figures">$figures</div>
+<h2>Equity and drawdown</h2>$equity
+<h2>Trades on price</h2>$prices
+<h2>Returns by month</h2>$monthly
+<h2>Strategies</h2>$strategies
+<h2>Signals</h2>$signals
+<h2>Latency</h2>$latency
+$trouble
+<h2>Configuration</h2><pre>$configuration</pre>
+<h2>Digest</h2><p><code>$digest</code><br>The same input, configuration and strategy code give the same digest.</p>
+<p class="muted">sengine $version</p>
+</body></html>
+""")
+
+
+def html_report(result: RunResult, config: Config, files: Sequence[str], prices: PriceTrail, marks: TradeMarks) -> str:
+    """The whole page. Text from files and strategies is shown as text, never as markup."""
+    capital = config.account.initial_capital
+    report = report_of(result, capital)
+    traded = [symbol for symbol in prices.mids if any(mark.symbol == symbol for mark in marks.kept)]
+    charts = "".join(_chart(price_chart(symbol, prices, marks)) for symbol in traded) or "<p>No trades.</p>"
+    if marks.total > MAX_MARKS:
+        charts += f"<p>The first {MAX_MARKS:,} of {marks.total:,} fills are drawn.</p>"
+    return _PAGE.substitute(
+        title=escape(f"Replay of {', '.join(files)}"),
+        span=escape(f"{result.ticks:,} ticks, {report['from']} to {report['to']}"),
+        plotly=get_plotlyjs(),
+        figures="".join(f"<div>{escape(name)}<b>{escape(text)}</b></div>" for name, text in _figures(result)),
+        equity=_chart(equity_chart(result.curve, capital)),
+        prices=charts,
+        monthly=_chart(monthly_chart(result.curve, capital)),
+        strategies=_strategies(report),
+        signals=_signals(result),
+        latency=_chart(latency_chart(result.tick_us, result.on_tick_us)) + _latencies(result),
+        trouble=_trouble(report),
+        configuration=escape(yaml.safe_dump(redacted(config), sort_keys=False, allow_unicode=True)),
+        digest=escape(result.digest),
+        version=escape(__version__),
+    )
+
+
+def _figures(result: RunResult) -> list[tuple[str, str]]:
+    figures = result.performance
+    return [
+        ("P&L", f"{figures.total_pnl:+,.2f}"),
+        ("return", f"{figures.total_return:+.4%}"),
+        ("max drawdown", f"{figures.max_drawdown:.4%}"),
+        ("sharpe", _number(figures.sharpe)),
+        ("sortino", _number(figures.sortino)),
+        ("trades", f"{figures.trades:,}"),
+        ("win rate", "n/a" if figures.win_rate is None else f"{figures.win_rate:.2%}"),
+        ("profit factor", _number(figures.profit_factor)),
+        ("commission", f"{figures.commission:,.2f}"),
+        ("turnover", f"{figures.turnover:,.2f} x"),
+        ("exposure", f"{figures.exposure:.2%}"),
+        ("time in market", f"{figures.time_in_market:.2%}"),
+    ]
+
+
+def _strategies(report: dict[str, Any]) -> str:
+    rows = [
+        (
+            position["strategy_id"],
+            position["symbol"],
+            f"{position['quantity']:g}",
+            f"{position['average_price']:,.10g}",
+            f"{position['realized_pnl']:+,.2f}",
+            f"{position['unrealized_pnl']:+,.2f}",
+            f"{position['realized_pnl'] + position['unrealized_pnl']:+,.2f}",
+            f"{position['commission']:,.2f}",
+            report["strategy_errors"].get(position["strategy_id"], 0),
+        )
+        for position in report["positions"]
+    ]
+    head = ("strategy", "symbol", "position", "average", "realized", "unrealized", "P&L", "commission", "errors")
+    return _table(head, rows)
+
+
+def _signals(result: RunResult) -> str:
+    rows = [(name.replace("_", " "), f"{count:,}") for name, count in sorted(result.dispositions.items())]
+    rows += [(f"filtered by {check}", f"{count:,}") for check, count in sorted(result.filtered_by.items())]
+    return _table(("signals", f"{result.signals_total:,}"), rows)
+
+
+def _latencies(result: RunResult) -> str:
+    rows = [
+        (name, *(f"{row.get(figure, 0.0):,.1f}" for figure in ("p50", "p99", "max")))
+        for name, row in (("whole tick", result.tick_us), *result.on_tick_us.items())
+    ]
+    return _table(("latency, us", "p50", "p99", "max"), rows)
+
+
+def _trouble(report: dict[str, Any]) -> str:
+    """What went wrong, where anything did."""
+    lines = [f"{fault['strategy_id']}: {fault['message']} ({fault['where']})" for fault in report["faults"]]
+    lines += [f"{one['strategy_id']} was not loaded: {one['reason']}" for one in report["failed_strategies"]]
+    lines += [*report["pauses"], *report["hints"]]
+    lines += [f"{count:,} rows dropped: {reason}" for reason, count in report["rejected"].items()]
+    if not lines:
+        return ""
+    return "<h2>What went wrong</h2><ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def _table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
+    body = "".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
+    titles = "".join(f"<th>{escape(str(cell))}</th>" for cell in head)
+    return f'<div class="scroll"><table><tr>{titles}</tr>{body}</table></div>'
+
+
+def _chart(figure: go.Figure) -> str:
+    drawn: str = figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False})
+    return drawn
+
+
+def _number(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:,.2f}"

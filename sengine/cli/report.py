@@ -1,0 +1,69 @@
+"""``sengine report``: what to do with the reports of replays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+report_app = typer.Typer(help="Compare the reports of replays.", no_args_is_help=True)
+
+
+@report_app.callback()
+def _reports() -> None:
+    """Compare the reports of replays."""
+
+
+@report_app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A.json", help="Report of `sengine replay --json`.")],
+    b: Annotated[Path, typer.Argument(metavar="B.json", help="Another one.")],
+    everything: Annotated[bool, typer.Option("--all", help="Also what is equal.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what differs between two replays, figure by figure.
+
+    Example:
+
+        sengine replay market.csv --json a.json
+        sengine replay market.csv --set execution.commission_bps=1 --json b.json
+        sengine report compare a.json b.json
+    """
+    import orjson
+    from rich.table import Table
+
+    from replay.compare import compare_reports, read_report
+    from sengine.cli.console import open_console
+
+    comparison = compare_reports(read_report(a), read_report(b))
+    if as_json:
+        typer.echo(orjson.dumps(comparison, default=_plain, option=orjson.OPT_INDENT_2).decode())
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    for title in (a.name, b.name, "change"):
+        table.add_column(title, justify="right")
+    profits = [(f"P&L {row.name}", row) for row in comparison.positions]
+    for name, row in [*((row.name, row) for row in comparison.figures), *profits]:
+        if everything or row.a != row.b:
+            table.add_row(name, _shown(row.a), _shown(row.b), _shown(row.change, signed=True))
+    console = open_console()
+    if table.row_count:
+        console.print(table)
+    same = "the same orders and fills" if comparison.same_digest else "different orders or fills"
+    console.print(f"{same}, by their digests")
+
+
+def _plain(value: object) -> object:
+    import msgspec
+
+    return msgspec.to_builtins(value)
+
+
+def _shown(value: float | None, *, signed: bool = False) -> str:
+    if value is None:
+        return "n/a"
+    if value == int(value) and abs(value) < 1e15:
+        return f"{value:+,.0f}" if signed else f"{value:,.0f}"
+    return f"{value:+,.6g}" if signed else f"{value:,.6g}"
