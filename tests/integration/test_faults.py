@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -195,8 +196,13 @@ def fill(order_id: str, side: str = "buy", quantity: float = 1.0, number: int = 
 
 def send_raw(url: str, commands: bytes) -> None:
     """To the broker, past every client's checks."""
-    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=5) as connection:
+    server = urlsplit(url)
+    hello = orjson.dumps({"verbose": False, "user": server.username or "", "pass": server.password or ""})
+    with socket.create_connection((server.hostname, server.port), timeout=5) as connection:
         connection.recv(4096)
-        connection.sendall(b'CONNECT {"verbose":false}\r\n' + commands + b"PING\r\n")
-        while b"PONG" not in connection.recv(4096):
-            continue
+        connection.sendall(b"CONNECT " + hello + b"\r\n" + commands + b"PING\r\n")
+        said = b""
+        while b"PONG" not in said:
+            received = connection.recv(4096)
+            assert received, said
+            said += received
