@@ -106,6 +106,7 @@ def _with_screens(arguments: list[str], file: Path, overrides: Sequence[str]) ->
     """The demo as a child, and its screens in this terminal."""
     import tempfile
 
+    from sengine.adapters.control_address import configured_address
     from sengine.adapters.control_client import ControlClient
     from sengine.cli.screens import run_with_engine
     from sengine.config import load_config
@@ -114,7 +115,12 @@ def _with_screens(arguments: list[str], file: Path, overrides: Sequence[str]) ->
         # Ahead of the user's own, which may say otherwise.
         command = ["demo", "--no-tui", "--set", f"service.data_directory={directory}", *arguments]
         settings = load_config(file, overrides=[f"service.data_directory={directory}", *overrides])
-        run_with_engine(command, lambda: ControlClient.of_config(settings), Path(directory) / "engine.log")
+        run_with_engine(
+            command,
+            lambda: ControlClient.of_config(settings),
+            Path(directory) / "engine.log",
+            f"sengine attach {configured_address(settings)}",
+        )
 
 
 class _Market:

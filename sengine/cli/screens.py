@@ -62,10 +62,13 @@ def run_screens(
     return answer or "detach"
 
 
-def run_with_engine(arguments: Sequence[str], connect: Callable[[], ControlClient], log_file: Path) -> None:
+def run_with_engine(
+    arguments: Sequence[str], connect: Callable[[], ControlClient], log_file: Path, attach: str = "sengine attach"
+) -> None:
     """Start ``sengine ARGUMENTS...`` as a child, draw its screens, and end it or stay with it when they are left.
 
-    The child dies with this process. What it prints goes to ``log_file``. Raises ``typer.Exit`` with the child's code
+    The child dies with this process. What it prints goes to ``log_file``; ``attach`` is the command that opens its
+    screens. Raises ``typer.Exit`` with the child's code
     when it fails.
     """
     import subprocess
@@ -84,11 +87,9 @@ def run_with_engine(arguments: Sequence[str], connect: Callable[[], ControlClien
             start_new_session=True,
         )
         try:
-            answer = screens_of(child, connect) if _has_started(child) else "stop"
+            answer = screens_of(child, connect)
             if answer == "detach" and child.poll() is None:
-                typer.echo(
-                    "sengine: the engine goes on; `sengine attach` opens the screens, Ctrl-C here stops it", err=True
-                )
+                typer.echo(f"sengine: the engine goes on; `{attach}` opens the screens, Ctrl-C here stops it", err=True)
                 child.wait()
         except KeyboardInterrupt:
             pass
@@ -103,17 +104,6 @@ def run_with_engine(arguments: Sequence[str], connect: Callable[[], ControlClien
 def screens_of(child: Popen[bytes], connect: Callable[[], ControlClient]) -> str:
     """Draw the screens of an engine that this process started; returns as ``run_screens``."""
     return run_screens(connect, owns_engine=True, has_ended=lambda: child.poll() is not None)
-
-
-def _has_started(child: Popen[bytes]) -> bool:
-    """A wrong configuration ends it at once: that is told as text, not on a screen."""
-    import subprocess
-
-    try:
-        child.wait(0.4)
-    except subprocess.TimeoutExpired:
-        return True
-    return False
 
 
 def end(child: Popen[bytes]) -> None:

@@ -98,7 +98,7 @@ class Dashboard(Screen[None]):
         panel = self.panels[number - 1]
         if self.maximised or panel.region.area == 0:
             self.maximise(panel)
-        panel.focus_target.focus()
+        self._focus(panel)
 
     def maximise(self, panel: Panel) -> None:
         self.restore()
@@ -107,8 +107,14 @@ class Dashboard(Screen[None]):
         for node in panel.ancestors:
             if node.has_class("column"):
                 node.add_class("-holds-it")
-        panel.focus_target.focus()
+        self._focus(panel)
         self.call_after_refresh(self._repaint, panel)
+
+    def _focus(self, panel: Panel) -> None:
+        """At once where that can be: the next key may be on its way, and means this panel."""
+        self.set_focus(panel.focus_target)
+        if self.focused is not panel.focus_target:
+            panel.focus_target.focus()
 
     def restore(self) -> None:
         self.remove_class("-maximised")
