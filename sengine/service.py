@@ -122,6 +122,10 @@ class EngineService:
         http = HttpServer(live, facts, config.http.host, config.service.port, metrics=config.metrics.enabled)
         stack.push_async_callback(http.stop)
         facts.listeners["http"] = await http.start()
+        for port, key in _metrics_ports(config).items():
+            extra = HttpServer(live, facts, port=port, metrics=config.metrics.enabled, pages=False, place=key)
+            stack.push_async_callback(extra.stop)
+            facts.listeners[key] = await extra.start()
         if config.nats.url == "embedded":
             await self._start_broker(stack, directory)
         failed = load_strategies(live.engine, config.strategies, self._plugins, str(self._config_file or ""))
@@ -208,6 +212,15 @@ class EngineService:
 def config_reader(file: Path | None, overrides: Sequence[str]) -> Callable[[], Config]:
     """Reads the configuration of this run, again each time it is called."""
     return lambda: load_config(file, overrides=overrides)
+
+
+def _metrics_ports(config: Config) -> dict[int, str]:
+    """Ports that monitoring wants beside ``service.port``, with the keys that say so."""
+    wanted = {
+        config.metrics.prometheus_port if config.metrics.enabled else None: "metrics.prometheus_port",
+        config.service.metrics_port: "service.metrics_port",
+    }
+    return {port: key for port, key in wanted.items() if port is not None and port != config.service.port}
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -29,11 +29,20 @@ _Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class HttpServer:
     """``await start()`` listens and returns the URL, ``await stop()`` closes. Port 0 takes a free one.
 
-    Raises ``SengineError`` when the address is taken or is not this machine's.
+    Without ``pages`` it has no positions and signals, only what monitoring asks for. ``place`` is the configuration key
+    of the port. Raises ``SengineError`` when the address is taken or is not this machine's.
     """
 
     def __init__(
-        self, live: LiveEngine, facts: ServiceFacts, host: str = "127.0.0.1", port: int = 0, *, metrics: bool = True
+        self,
+        live: LiveEngine,
+        facts: ServiceFacts,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        metrics: bool = True,
+        pages: bool = True,
+        place: str = "http.host and service.port",
     ) -> None:
         self._live = live
         self._facts = facts
@@ -45,9 +54,11 @@ class HttpServer:
         get("/ready", self._ready)
         if metrics:
             get("/metrics", self._metrics)
-        get("/api/signals", self._signals)
-        get("/api/strategies", self._strategies)
-        get("/api/positions", self._positions)
+        if pages:
+            get("/api/signals", self._signals)
+            get("/api/strategies", self._strategies)
+            get("/api/positions", self._positions)
+        self._place = place
 
     @property
     def url(self) -> str:
@@ -74,7 +85,7 @@ class HttpServer:
         except OSError as error:
             await runner.cleanup()
             raise SengineError(
-                f"cannot listen on {self.url}: {error.strerror}; set http.host and service.port to a free address"
+                f"cannot listen on {self.url}: {error.strerror}; set {self._place} to a free address"
             ) from error
         self._runner = runner
         self._address = Address(None, self._address.host, runner.addresses[0][1])

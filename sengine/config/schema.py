@@ -35,8 +35,11 @@ class ServiceConfig(Section, frozen=True):
     """``service``: what this engine is called and where it answers."""
 
     name: Annotated[Name, Meta(description="Name of this engine in logs and metrics.")] = "strategy-engine"
-    port: Annotated[Port, Meta(description="TCP port of the service.")] = 9092
-    metrics_port: Annotated[Port, Meta(description="TCP port of health checks and metrics.")] = 9092
+    port: Annotated[Port, Meta(description="TCP port of HTTP: health checks, metrics, read-only pages.")] = 9092
+    metrics_port: Annotated[
+        Port | None,
+        Meta(description="One more port of health checks and metrics, on loopback; null or service.port: there only."),
+    ] = None
     data_directory: Annotated[
         Name, Meta(description="Directory for the socket, the broker's files and the records.")
     ] = "./data"
@@ -214,7 +217,9 @@ class MetricsConfig(Section, frozen=True):
     """``metrics``: the Prometheus endpoint."""
 
     enabled: Annotated[bool, Meta(description="Serve metrics.")] = True
-    prometheus_port: Annotated[Port, Meta(description="TCP port of the metrics.")] = 9092
+    prometheus_port: Annotated[
+        Port | None, Meta(description="As service.metrics_port; both may be given, and then both are served.")
+    ] = None
 
 
 class AccountConfig(Section, frozen=True):

@@ -190,3 +190,20 @@ async def test_a_stopped_server_no_longer_answers() -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.ClientConnectorError):
             await asyncio.wait_for(get_status(session, f"{url}/health"), 5)
+
+
+async def test_a_port_for_monitoring_has_health_and_metrics_and_no_positions() -> None:
+    async with site(live_engine(), pages=False) as (session, url):
+        for page in ("/health", "/ready", "/metrics"):
+            assert await get_status(session, url + page) in (200, 503)
+        status, body = await get(session, f"{url}/api/positions")
+    assert status == 404
+    assert "/api" not in body["error"]
+
+
+async def test_a_taken_port_for_monitoring_names_its_own_key() -> None:
+    async with site(live_engine()) as (_, url):
+        port = int(url.rpartition(":")[2])
+        second = HttpServer(live_engine(), ServiceFacts("x"), port=port, place="service.metrics_port")
+        with pytest.raises(SengineError, match=r"set service\.metrics_port to a free address"):
+            await second.start()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 import grpc
 import pytest
@@ -14,6 +15,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from replay.synthetic import quote_rows
 from tests.integration.engine_process import ENVIRONMENT, EngineProcess, children, flipper, until
+from tests.integration.test_faults import free_port
 
 Running = Callable[..., Awaitable[EngineProcess]]
 
@@ -108,3 +110,18 @@ async def test_a_running_demo_is_found_without_its_address(tmp_path: Path, monke
         demo.kill()
         demo.wait()
     assert list((tmp_path / "state").rglob("demo")) == []
+
+
+async def test_metrics_are_on_the_ports_of_the_plan_too(running: Running) -> None:
+    ports = [free_port(), free_port()]
+    engine = await running(
+        service={"port": 0, "data_directory": "data", "metrics_port": ports[0]},
+        metrics={"prometheus_port": ports[1]},
+        strategies=[flipper()],
+        execution={"target": "simulated"},
+    )
+    assert engine.listeners["service.metrics_port"] == f"http://127.0.0.1:{ports[0]}"
+    assert engine.listeners["metrics.prometheus_port"] == f"http://127.0.0.1:{ports[1]}"
+    for port in ports:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            assert b"sengine_ready 1.0" in answer.read()
