@@ -11,14 +11,15 @@ import msgspec
 
 from sengine.clock import NS_PER_MS
 from sengine.config import Config, load_config
-from sengine.config.schema import ConfidenceFilter, Filter, PositionLimitFilter, StrategyConfig
+from sengine.config.risk_schema import RiskConfig
+from sengine.config.schema import StrategyConfig
 from sengine.domain.market import DataKind
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
 from sengine.engine.guest import StrategySpec
 from sengine.engine.positions import PositionTracker
 from sengine.engine.risk import RiskPipeline
-from sengine.engine.risk_checks import ConfidenceCheck, ContributionCheck, DrawdownCheck, PositionLimitCheck
+from sengine.engine.risk_checks import CHECKS, AnyCheck
 from sengine.engine.simulated import SimulatedVenue
 from sengine.errors import ConfigError, PluginError
 from sengine.plugins.catalog import Catalog
@@ -40,13 +41,18 @@ def build_engine(config: Config, venue: SimulatedVenue | None = None, order_pref
     """An engine with the configured vote, risk checks and books, and no strategies yet."""
     return Engine(
         VoteBook(config.aggregation.method, config.aggregation.window_size_ns),
-        RiskPipeline([_check(item) for item in config.risk.filters], bypass=config.risk.bypass),
+        RiskPipeline(risk_checks(config.risk), config.risk.bypass),
         PositionTracker(config.account.initial_capital),
         venue,
         max_errors=config.plugins.max_errors,
         reset_after_ns=config.plugins.reset_after_ns,
         order_prefix=order_prefix,
     )
+
+
+def risk_checks(risk: RiskConfig) -> list[AnyCheck]:
+    """The configured checks in their order: a filter and its check have the same name and attributes."""
+    return [CHECKS[str(item.__struct_config__.tag)](**msgspec.structs.asdict(item)) for item in risk.filters]
 
 
 def build_venue(config: Config) -> SimulatedVenue:
@@ -189,11 +195,3 @@ def strategy_spec(strategy: StrategyConfig, plugin: LoadedPlugin) -> StrategySpe
         plugin.version,
         kind.one_instance_per_symbol,
     )
-
-
-def _check(item: Filter) -> ContributionCheck:
-    if isinstance(item, ConfidenceFilter):
-        return ConfidenceCheck(item.min_confidence)
-    if isinstance(item, PositionLimitFilter):
-        return PositionLimitCheck(item.max_position)
-    return DrawdownCheck(item.max_drawdown)

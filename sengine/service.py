@@ -66,7 +66,7 @@ class EngineService:
         prefix = "" if simulated else f"{_base36(time_ns() // 1_000_000)}-"
         engine = build_engine(config, build_venue(config) if simulated else None, prefix)
         self.live = LiveEngine(engine)
-        self.facts = ServiceFacts(config.service.name, risk=config.risk)
+        self.facts = ServiceFacts(config.service.name)
         self.broker_url = config.nats.url
         self._plugins = catalog(config)
         self._reloading = Reloading(self.live, self.facts, self._plugins, config, read_config)

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import pytest
 from msgspec import inspect
@@ -38,10 +38,13 @@ from sengine.assembly import build_engine
 from sengine.cli import app
 from sengine.config import Config, describe
 from sengine.config.overrides import environment_keys
+from sengine.config.risk_schema import Filter
+from sengine.engine.risk_checks import CHECKS
 from sengine.live import LiveEngine
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CONFIGURATION = CHECKOUT / "docs" / "configuration.md"
+RISK = CHECKOUT / "docs" / "risk.md"
 OPERATIONS = CHECKOUT / "docs" / "operations.md"
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 UPDATING = os.environ.get("UPDATE_DOCS") == "1"
@@ -54,6 +57,10 @@ KEYS_TABLE = re.compile(
 )
 METRICS_TABLE = re.compile(
     r"(?<=<!-- metrics: written by UPDATE_DOCS=1 pytest tests/test_docs.py -->\n).*(?=<!-- end of metrics)", re.S
+)
+
+CHECKS_TABLE = re.compile(
+    r"(?<=<!-- checks: written by UPDATE_DOCS=1 pytest tests/test_docs.py -->\n).*(?=<!-- end of checks)", re.S
 )
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -243,6 +250,21 @@ def test_the_operations_page_lists_every_metric() -> None:
     rows = ["| metric | kind | is |", "|---|---|---|"]
     rows += [f"| `{each.name}` | {each.kind} | {each.help} |" for each in families(live, facts)]
     hold_table(OPERATIONS, METRICS_TABLE, rows)
+
+
+def test_the_risk_page_lists_every_check() -> None:
+    filters = {str(each.__struct_config__.tag): each for each in get_args(Filter)}
+    rows = [
+        "| type and keys | scope | refuses under the code, when | an order that reduces | source |",
+        "|---|---|---|---|---|",
+    ]
+    for name, check in CHECKS.items():
+        keys = [field.name for field in describe(filters[name]) if field.name not in ("strategy", "symbol")]
+        codes = "; ".join(f"`{code}`: {when}" for code, when in check.codes.items())
+        scope = "strategy" if hasattr(check, "review") else "order"
+        named = f"`{name}`" + (f": {', '.join(f'`{key}`' for key in keys)}" if keys else "")
+        rows.append(f"| {named} | {scope} | {codes} | {check.reducing} | {check.source} |")
+    hold_table(RISK, CHECKS_TABLE, rows)
 
 
 def hold_table(page: Path, place: re.Pattern[str], rows: list[str]) -> None:

@@ -70,7 +70,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
         positions=positions,
         orders=orders,
         symbols=symbols,
-        risk=risk_messages(live, facts, exposure),
+        risk=risk_messages(live, exposure),
         initial_capital=engine.positions.initial_capital,
         realized_pnl=total.realized,
         unrealized_pnl=total.unrealized,

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from time import time_ns
 from typing import Protocol
 
-from sengine.config.schema import RiskConfig
 from sengine.engine.latency import LatencyHistogram
 from sengine.live import LiveEngine
 
@@ -108,7 +107,6 @@ class ServiceFacts:
     """
 
     name: str
-    risk: RiskConfig = field(default_factory=RiskConfig)
     feed: FeedFigures | None = None
     gateway: GatewayFigures | None = None
     replay: ReplayDrive | None = None

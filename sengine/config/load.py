@@ -53,7 +53,7 @@ def load_config(
     layers.apply_environment(environment)
     layers.apply_overrides(overrides)
     config, wrong = convert(layers.tree, Config)
-    mistakes += [layers.sentence(mistake, source) for mistake in (*wrong, *_repeated_ids(layers.tree))]
+    mistakes += [layers.sentence(mistake, source) for mistake in (*wrong, *_found_between(layers.tree))]
     mistakes += layers.mistakes
     if mistakes:
         raise ConfigError(list(dict.fromkeys(mistakes)))
@@ -95,15 +95,38 @@ def _read(path: Path, source: str) -> tuple[dict[str, Any], list[Mistake]]:
     return tree, mistakes
 
 
+def _found_between(tree: dict[str, Any]) -> Iterator[Mistake]:
+    """Mistakes that no key has on its own; on raw values, so that no other mistake hides them."""
+    yield from _repeated_ids(tree)
+    yield from _unknown_strategies(tree)
+
+
+def _unknown_strategies(tree: dict[str, Any]) -> Iterator[Mistake]:
+    """A mistake for every risk filter that is for a strategy which is not configured."""
+    risk, strategies = tree.get("risk"), tree.get("strategies")
+    filters = risk.get("filters") if isinstance(risk, dict) else None
+    listed = strategies if isinstance(strategies, list) else []
+    known = [_text(each.get("id")) for each in listed if isinstance(each, dict)]
+    for index, each in enumerate(filters if isinstance(filters, list) else ()):
+        name = _text(each.get("strategy")) if isinstance(each, dict) else ""
+        if isinstance(name, str) and name and name not in known:
+            configured = ", ".join(str(one) for one in known) or "none"
+            place = ("risk", "filters", index, "strategy")
+            yield Mistake(place, f"there is no strategy {quoted(name)}; configured: {configured}")
+
+
 def _repeated_ids(tree: dict[str, Any]) -> Iterator[Mistake]:
     """A mistake for every strategy whose id an earlier one has; on raw values, so that no other mistake hides it."""
     strategies = tree.get("strategies")
     first: dict[str, int] = {}
     for index, strategy in enumerate(strategies if isinstance(strategies, list) else ()):
-        name = strategy.get("id") if isinstance(strategy, dict) else None
-        name = name.text if isinstance(name, ScalarText) else name
+        name = _text(strategy.get("id")) if isinstance(strategy, dict) else None
         if not isinstance(name, str):
             continue
         if first.setdefault(name, index) != index:
             place = show_path(("strategies", first[name]))
             yield Mistake(("strategies", index, "id"), f"{quoted(name)} is the id of {place} already; ids are unique")
+
+
+def _text(value: object) -> object:
+    return value.text if isinstance(value, ScalarText) else value

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-import msgspec
 from msgspec import Meta, field
 
 from sengine.clock import NS_PER_S
 from sengine.config.durations import Duration
 from sengine.config.expected import WORDS
+from sengine.config.risk_schema import RiskConfig
+from sengine.config.section import Name, NotNegative, Port, Positive, Section
 
-Name: TypeAlias = Annotated[str, Meta(min_length=1)]
-Port: TypeAlias = Annotated[int, Meta(ge=0, le=65535)]
-Positive: TypeAlias = Annotated[float, Meta(gt=0)]
-NotNegative: TypeAlias = Annotated[float, Meta(ge=0)]
 StrategyId: TypeAlias = Annotated[
     str,
     Meta(
@@ -25,10 +22,6 @@ StrategyId: TypeAlias = Annotated[
         extra={WORDS: "1 to 64 letters, digits, dots, dashes or underscores"},
     ),
 ]
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every section: immutable, and strict about keys."""
 
 
 class ServiceConfig(Section, frozen=True):
@@ -158,43 +151,6 @@ class AggregationConfig(Section, frozen=True):
     window_size_ns: Annotated[Duration, Meta(gt=0, description="Votes of this age and older no longer count.")] = field(
         default=5 * NS_PER_S, name="window_size"
     )
-
-
-class ConfidenceFilter(Section, frozen=True, tag_field="type", tag="confidence"):
-    """Refuses what the vote is not sure enough of."""
-
-    min_confidence: Annotated[float, Meta(ge=0, le=1, description="Least confidence of a decision.")] = 0.6
-
-
-class PositionLimitFilter(Section, frozen=True, tag_field="type", tag="position_limit"):
-    """Refuses what would take a strategy's position too far."""
-
-    max_position: Annotated[
-        Positive, Meta(description="Largest position of a strategy in a symbol, long or short, with orders in flight.")
-    ] = 10.0
-
-
-class DrawdownFilter(Section, frozen=True, tag_field="type", tag="drawdown"):
-    """Refuses a strategy that lost too much from its peak."""
-
-    max_drawdown: Annotated[
-        float, Meta(gt=0, le=1, description="Largest loss from the equity peak, as a share of capital plus peak.")
-    ] = 0.2
-
-
-Filter: TypeAlias = ConfidenceFilter | PositionLimitFilter | DrawdownFilter
-FilterName: TypeAlias = Literal["confidence", "position_limit", "drawdown"]
-
-
-class RiskConfig(Section, frozen=True):
-    """``risk``: the checks every order passes, in this order. What a check cannot decide, it refuses."""
-
-    filters: Annotated[list[Filter], Meta(description="Checks in the order they run.")] = field(
-        default_factory=lambda: [ConfidenceFilter(), PositionLimitFilter(), DrawdownFilter()]
-    )
-    bypass: Annotated[
-        list[FilterName], Meta(description="For tests only: filters that are listed but let everything pass.")
-    ] = field(default_factory=list)
 
 
 class PositionTrackerConfig(Section, frozen=True):

@@ -111,6 +111,10 @@ class AnswerDesk:
     ) -> None:
         self._flow.begin(outcome, now_ns)
         self._count(self._desk.settle(direct, voting, now_ns), outcome)
+        if self._desk.disabled:
+            for strategy_id, reason in self._desk.disabled.items():
+                self._roster.disable(strategy_id, reason, outcome)
+            self._desk.disabled.clear()
         for fault in outcome.faults:
             # One that was paused in this very event has cast its vote after it left.
             guest = self._roster.find(fault.strategy_id)

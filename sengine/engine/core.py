@@ -47,10 +47,12 @@ from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.positions import PositionTracker
 from sengine.engine.recent import new_ring
 from sengine.engine.remote import RemoteDesk
-from sengine.engine.risk import RiskPipeline
+from sengine.engine.risk import ChangeLimits, RiskPipeline
+from sengine.engine.risk_checks import RiskView
 from sengine.engine.roster import LoadStrategy, Roster, Route
 from sengine.engine.simulated import SimulatedVenue
 from sengine.engine.swap import SwapStrategy
+from sengine.engine.trading_record import TradingRecord
 from sengine.errors import EngineError
 
 _WORTH_FOLDING = 128
@@ -97,8 +99,11 @@ class Engine:
         self.gaps: Counter[str] = Counter()
         self.is_shut_down = False
         self.time_one_in = 1
-        self._flow = flow = OrderFlow(self.orders, positions, self.roster, self.markets, venue)
-        self._desk = DecisionDesk(votes, risk, positions, self.orders, flow.send, flow.cancel, order_prefix)
+        self.risk = risk
+        self.record = TradingRecord()
+        self.risk_view = RiskView(positions, self.orders, self.markets, self.record)
+        self._flow = flow = OrderFlow(self.orders, positions, self.roster, self.markets, venue, self.record)
+        self._desk = DecisionDesk(votes, risk, self.risk_view, flow.send, flow.cancel, order_prefix)
         self._flattens = FlattenDesk(positions, self.orders, flow, self._desk.send_reducing, votes.withdraw_on)
         self._desk.flattening = self._flattens.pending
         self._answers = AnswerDesk(self.roster, votes, self._desk, flow)
@@ -127,12 +132,13 @@ class Engine:
             Rearm: self._on_rearm,
             Flatten: self._on_flatten,
             CancelOrder: self._on_cancel_order,
+            ChangeLimits: self._on_change_limits,
             Shutdown: self._on_shutdown,
             RemoteSignals: remote.on_signals,
             RemoteReady: remote.on_ready,
         }
 
-    def process(self, event: Event | LoadStrategy | SwapStrategy) -> Outcome:
+    def process(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits) -> Outcome:
         """Take one event through the whole engine.
 
         Raises ``LifecycleError`` or ``EngineError`` for a command that cannot be carried out; nothing has changed
@@ -180,6 +186,8 @@ class Engine:
             market.has_book = True
             mid = (book.bids[0].price + book.asks[0].price) / 2
             if mid != market.mid:
+                if now_ns >= market.reference_until_ns:
+                    self._refer(market, now_ns)
                 market.mid = mid
                 if symbol in marked:
                     self.positions.mark(symbol, mid)
@@ -247,7 +255,12 @@ class Engine:
 
     def _on_book(self, event: BookEvent) -> Outcome:
         fault = book_fault(event.book)
-        return self._on_sound_book(event) if fault is None else self._drop(event, fault)
+        if fault is None:
+            return self._on_sound_book(event)
+        market = self.markets.get(event.symbol)
+        if market is not None:
+            market.doubt()
+        return self._drop(event, fault)
 
     def _on_sound_book(self, event: BookEvent) -> Outcome:
         started_ns = self._stopwatch_ns()
@@ -265,10 +278,20 @@ class Engine:
         mid = (book.bids[0].price + book.asks[0].price) / 2
         if mid != market.mid:
             # Most quotes move quantities only; what is held is then worth what it was.
+            if now_ns >= market.reference_until_ns:
+                self._refer(market, now_ns)
             market.mid = mid
             if symbol in self.positions.open:
                 self.positions.mark(symbol, mid)
         return self._advance(event, market, DataKind.BOOK, routes, book, started_ns)
+
+    def _refer(self, market: Market, now_ns: int) -> None:
+        """What happens about once a second and symbol, when the mid is about to change: a reference for jumps, and a
+        new day for the day's loss."""
+        record = self.record
+        if now_ns >= record.day_ends_ns:
+            record.begin_day(now_ns, self.positions.equities())
+        market.refer(record.day_ends_ns, now_ns)
 
     def _on_trade(self, event: TradeEvent) -> Outcome:
         started_ns = self._stopwatch_ns()
@@ -279,6 +302,7 @@ class Engine:
         fault = self._admit(event, market)
         if fault is not None:
             return self._reject(fault)
+        market.follow_book()
         market.last_ns = self.now_ns = event.timestamp_ns
         market.take_trade(event)
         routes = self.roster.routes_for(DataKind.TRADE, event.symbol)
@@ -293,7 +317,10 @@ class Engine:
         fault = self._admit(event, market)
         if fault is not None:
             return self._reject(fault)
+        market.follow_book()
         market.last_ns = self.now_ns = event.timestamp_ns
+        if not market.has_book and market.last_ns >= market.reference_until_ns:
+            self._refer(market, market.last_ns)
         market.take_bar(event)
         new_touch = None
         if not market.has_book:
@@ -417,6 +444,7 @@ class Engine:
 
     def _on_resume(self, command: ResumeStrategy) -> Outcome:
         self.roster.resume(command.strategy_id)
+        self.record.forgive(command.strategy_id)
         return NOTHING
 
     def _on_load(self, command: LoadStrategy) -> Outcome:
@@ -489,6 +517,15 @@ class Engine:
         outcome = Outcome()
         self._flow.begin(outcome, self.now_ns)
         self._flow.cancel(command.order_id)
+        return outcome
+
+    def _on_change_limits(self, command: ChangeLimits) -> Outcome:
+        looser = self.risk.loosened_by(command.checks, command.bypass)
+        if looser and not command.allow_loosening:
+            raise EngineError(f"the limits stay as they are, because these would be looser: {'; '.join(looser)}")
+        self.risk.change(command.checks, command.bypass)
+        outcome = Outcome()
+        outcome.notices.extend([f"limit loosened: {each}" for each in looser])
         return outcome
 
     def _on_shutdown(self, command: Shutdown) -> Outcome:

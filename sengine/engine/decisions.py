@@ -9,10 +9,8 @@ from typing import Final, TypeAlias
 from sengine.domain.order import Contribution, Order, ProposedOrder, Side
 from sengine.domain.signal import Direction, Disposition, SignalResult, StampedSignal
 from sengine.engine.aggregation import VoteBook
-from sengine.engine.orders import OrderTracker
-from sengine.engine.positions import PositionTracker
 from sengine.engine.risk import RiskPipeline, approve_reducing
-from sengine.engine.risk_checks import ProposedContribution, Refusal
+from sengine.engine.risk_checks import ProposedContribution, Refusal, RiskView
 from sengine.errors import EngineError
 
 # Members of an Enum are looked up through a descriptor; on the signal's way that shows.
@@ -38,16 +36,16 @@ class DecisionDesk:
         self,
         votes: VoteBook,
         risk: RiskPipeline,
-        positions: PositionTracker,
-        orders: OrderTracker,
+        view: RiskView,
         send: Callable[[Order], None],
         cancel: Callable[[str], None],
         order_prefix: str = "",
     ) -> None:
         self._votes = votes
         self._risk = risk
-        self._positions = positions
-        self._orders = orders
+        self._view = view
+        self._positions = view.positions
+        self._orders = view.orders
         self._send = send
         self._cancel = cancel
         self._order_prefix = order_prefix
@@ -56,6 +54,8 @@ class DecisionDesk:
         """Why the kill switch is pulled; nothing is sent while there is a reason."""
         self.flattening: Collection[tuple[str, str]] = ()
         """(strategy, symbol) that an operator is bringing to zero; their signals are filtered until they are there."""
+        self.disabled: dict[str, str] = {}
+        """Strategies that a check has disabled, and why; whoever pauses them empties it."""
 
     def settle(
         self, direct: Sequence[StampedSignal], voting: Sequence[StampedSignal], now_ns: int
@@ -147,8 +147,10 @@ class DecisionDesk:
             return SignalResult(signal, Disposition.NO_CHANGE)
         if self.flattening and (signal.strategy_id, signal.symbol) in self.flattening:
             return _result(signal, _FLATTENING)
-        refusal = self._risk.review(ProposedContribution(signal, quantity, confidence, position), self._positions)
+        refusal = self._risk.review(ProposedContribution(signal, quantity, confidence, position), self._view)
         if refusal is not None:
+            if refusal.disables:
+                self.disabled[signal.strategy_id] = refusal.reason
             return _result(signal, refusal)
         return Contribution(signal.strategy_id, quantity, signal.sequence)
 
@@ -161,7 +163,7 @@ class DecisionDesk:
         """Send an order that the order-scope checks approve; the refusal otherwise."""
         if self.kill_reason:
             return Refusal("kill_switch", "kill_switch_pulled", f"the kill switch is pulled: {self.kill_reason}")
-        verdict = self._risk.approve(proposal, self._positions, f"{self._order_prefix}{self.orders_sent + 1}")
+        verdict = self._risk.approve(proposal, self._view, f"{self._order_prefix}{self.orders_sent + 1}")
         if not isinstance(verdict, Order):
             return verdict
         self.orders_sent += 1

@@ -14,6 +14,8 @@ from sengine.domain.market import EMPTY_BOOK, OHLCV, DataKind, MarketData, Order
 
 RECENT_TRADES: Final = 100
 BAR_NS: Final = 60 * NS_PER_S
+REFERENCE_NS: Final = NS_PER_S
+"""How long a mid is what later ones are compared with to find jumps."""
 
 
 def book_fault(book: OrderBook) -> str | None:
@@ -77,6 +79,9 @@ class Market:
     __slots__ = (
         "_bar_start_ns",
         "_bar_touch",
+        "_doubted",
+        "_followed",
+        "_followed_ns",
         "_trades",
         "bar",
         "book",
@@ -86,6 +91,8 @@ class Market:
         "mid",
         "recent",
         "recent_trades",
+        "reference_mid",
+        "reference_until_ns",
         "routed",
         "sequences",
         "symbol",
@@ -111,11 +118,43 @@ class Market:
         """The same for trades and bars."""
         self.recent: deque[tuple[int, MarketData]] | None = None
         """The last ticks with their numbers, where the engine keeps them."""
+        self.reference_mid = 0.0
+        """The mid of up to a second ago, for finding jumps; 0.0 until the mid first changed."""
+        self.reference_until_ns = self.last_ns
+        # Books are known by identity, so that a new one is no work: the one that trades or bars came after and its
+        # time, and the one that an unsound one came after.
+        self._followed: OrderBook | None = None
+        self._followed_ns = 0
+        self._doubted: OrderBook | None = None
 
     @property
     def touch(self) -> OrderBook | None:
         """What simulated orders meet: the book, or for a symbol that only has bars, their close."""
         return self.book if self.has_book else self._bar_touch
+
+    @property
+    def price_ns(self) -> int:
+        """When the touch came: the book, or for a symbol that only has bars, the last bar."""
+        return self._followed_ns if self.book is self._followed else self.last_ns
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether an unsound book came after the one in use."""
+        return self.book is self._doubted
+
+    def doubt(self) -> None:
+        """An unsound book came; the one in use is old news until a sound one comes."""
+        self._doubted = self.book
+
+    def refer(self, day_ends_ns: int, now_ns: int) -> None:
+        """Compare the mids of the next second, or up to the day's end, with the one that is about to go."""
+        self.reference_mid = self.mid
+        self.reference_until_ns = min(now_ns + REFERENCE_NS, day_ends_ns)
+
+    def follow_book(self) -> None:
+        """Something else than a book is coming: remember how old the book is."""
+        if self.has_book and self.book is not self._followed:
+            self._followed, self._followed_ns = self.book, self.last_ns
 
     def take_trade(self, event: TradeEvent) -> None:
         """Add a trade to the recent ones and to the current one-minute bar."""
@@ -136,6 +175,7 @@ class Market:
         if not self.has_book:
             close = PriceLevel(event.bar.close, event.bar.volume)
             self._bar_touch = OrderBook((close,), (close,))
+            self._followed, self._followed_ns = self.book, event.timestamp_ns
             self.mid = event.bar.close
 
     def missed(self, kind: DataKind, sequence: int) -> int:

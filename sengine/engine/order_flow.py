@@ -13,6 +13,7 @@ from sengine.engine.outcome import Outcome
 from sengine.engine.positions import PositionTracker
 from sengine.engine.roster import Roster
 from sengine.engine.simulated import SimulatedVenue, VenueReport
+from sengine.engine.trading_record import TradingRecord
 
 
 class OrderFlow:
@@ -25,8 +26,10 @@ class OrderFlow:
         roster: Roster,
         markets: Mapping[str, Market],
         venue: SimulatedVenue | None,
+        record: TradingRecord,
     ) -> None:
         self.anomalies: Counter[str] = Counter()
+        self._record = record
         self._orders = orders
         self._positions = positions
         self._roster = roster
@@ -43,6 +46,7 @@ class OrderFlow:
         """Count an approved order as in flight and let it out; the simulated venue may fill it at once."""
         outcome = self._outcome
         outcome.orders.append(order)
+        self._record.sent(order)
         if self._venue is None:
             self._orders.sent(order)
             return
@@ -51,6 +55,8 @@ class OrderFlow:
         reports = self._venue.submit(order, touch, self._now_ns)
         if len(reports) == 1 and reports[0].quantity == order.quantity:
             # Filled whole before anything could ask for it: there is no moment at which it is in flight.
+            if order.limit_price is not None:
+                self._record.executed(order, reports[0].timestamp_ns)
             self._book(reports[0], split(reports[0], order), outcome)
             return
         self._orders.sent(order)
@@ -109,7 +115,11 @@ class OrderFlow:
                 self._apply_update(report)
 
     def _apply_fill(self, fill: Fill, outcome: Outcome) -> None:
+        working = self._orders.find(fill.order_id)
+        is_first = working is not None and not working.fills
         shares = self._orders.shares(fill)
+        if shares is not None and is_first and working is not None and working.order.limit_price is not None:
+            self._record.executed(working.order, max(fill.timestamp_ns, working.order.timestamp_ns))
         if shares is None:
             self.anomalies["unknown_order_fill"] += 1
             outcome.notices.append(

@@ -126,6 +126,15 @@ class OrderTracker:
         working = self._open.get(order_id)
         return working is not None and working.is_cancelling
 
+    def find(self, order_id: str) -> WorkingOrder | None:
+        """An order that may still fill, or was closed not long ago."""
+        return self._open.get(order_id) or self._closed.get(order_id)
+
+    @property
+    def count(self) -> int:
+        """How many are in flight."""
+        return len(self._open)
+
     def open_orders(self) -> Iterable[WorkingOrder]:
         """All orders in flight, oldest first."""
         return self._open.values()

@@ -141,6 +141,14 @@ class PositionTracker:
         """P&L of a strategy, read only; all zeros before its first fill."""
         return self._accounts.get(strategy_id, self._no_fills)
 
+    def accounts(self) -> Iterable[tuple[str, Account]]:
+        """Strategies that ever had a fill, and their P&L. Read only."""
+        return self._accounts.items()
+
+    def equities(self) -> dict[str, float]:
+        """P&L by strategy, "" for all together."""
+        return {"": self.total.equity} | {name: account.equity for name, account in self._accounts.items()}
+
     def positions(self) -> Iterable[Position]:
         """Every position ever held, flat ones included, in the order of their first fill. Read only."""
         return (holding.position for holding in self._holdings.values())

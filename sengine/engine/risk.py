@@ -3,45 +3,98 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import TypeVar
+from typing import Final, TypeAlias, TypeVar
+
+import msgspec
 
 from sengine.domain.order import Order, ProposedOrder
-from sengine.engine.risk_checks import ContributionCheck, OrderCheck, ProposedContribution, Refusal, RiskView
+from sengine.engine.risk_checks import AnyCheck, Check, ProposedContribution, Refusal, RiskView
 
 _Subject = TypeVar("_Subject", ProposedContribution, ProposedOrder)
+_Review: TypeAlias = tuple[str, Callable[[_Subject, RiskView], Refusal | None]]
+_CHAINS_KEPT: Final = 1_000
+
+
+class ChangeLimits(msgspec.Struct, frozen=True):
+    """Command: these checks instead of those in force.
+
+    What would let more pass is refused unless ``allow_loosening``.
+    """
+
+    checks: Sequence[AnyCheck]
+    bypass: Sequence[str] = ()
+    allow_loosening: bool = False
 
 
 class RiskPipeline:
     """Strategy-scope checks look at each contribution, order-scope checks at the order that they sum to.
 
-    ``bypass`` names checks to leave out; it exists for tests and is shown wherever limits are shown.
+    A check is asked about what its ``strategy`` and ``symbol`` say, and every check that is asked must let it pass: one
+    for a single symbol comes on top of one for all. ``bypass`` names checks to leave out; it exists for tests and is
+    shown wherever limits are shown.
     """
 
-    def __init__(
-        self,
-        contribution_checks: Sequence[ContributionCheck],
-        order_checks: Sequence[OrderCheck] = (),
-        bypass: Collection[str] = (),
-    ) -> None:
+    def __init__(self, checks: Sequence[Check], bypass: Collection[str] = ()) -> None:
+        self.change(checks, bypass)
+
+    def change(self, checks: Sequence[Check], bypass: Collection[str]) -> None:
+        """These checks from now on."""
+        self.checks = _labelled(checks)
         self.bypass = frozenset(bypass)
-        self._contribution_checks = [
-            (check.name, check.review) for check in contribution_checks if check.name not in self.bypass
-        ]
-        self._order_checks = [
-            (check.name, check.review_order) for check in order_checks if check.name not in self.bypass
-        ]
+        self._of_contributions: dict[tuple[str, str], list[_Review[ProposedContribution]]] = {}
+        self._of_orders: dict[tuple[str, ...], list[_Review[ProposedOrder]]] = {}
 
     def review(self, proposal: ProposedContribution, view: RiskView) -> Refusal | None:
         """The first refusal of a contribution, or ``None`` when all checks let it pass."""
-        return _first_refusal(self._contribution_checks, proposal, view)
+        signal = proposal.signal
+        key = (signal.symbol, signal.strategy_id)
+        reviews = self._of_contributions.get(key)
+        if reviews is None:
+            reviews = [(check.title, check.review) for check in self._for(key) if hasattr(check, "review")]
+            _keep(self._of_contributions, key, reviews)
+        return _first_refusal(reviews, proposal, view)
 
     def approve(self, order: ProposedOrder, view: RiskView, order_id: str) -> Order | Refusal:
         """The order as the type that gateways take, under ``order_id``, or the first refusal."""
-        if self._order_checks:
-            refusal = _first_refusal(self._order_checks, order, view)
+        key = (order.symbol, *[part.strategy_id for part in order.contributions])
+        reviews = self._of_orders.get(key)
+        if reviews is None:
+            reviews = [(check.title, check.review_order) for check in self._for(key) if hasattr(check, "review_order")]
+            _keep(self._of_orders, key, reviews)
+        if reviews:
+            refusal = _first_refusal(reviews, order, view)
             if refusal is not None:
                 return refusal
         return Order.approved(order, order_id)
+
+    def loosened_by(self, checks: Sequence[Check], bypass: Collection[str]) -> list[str]:
+        """What ``checks`` would let pass that those in force do not, in words; empty where they are as strict.
+
+        Every check in force needs one of its name, strategy and symbol that is as strict.
+        """
+        looser = [f"{name} is bypassed" for name in sorted(set(bypass) - self.bypass)]
+        for check in self.checks:
+            if check.name in self.bypass:
+                continue
+            successors = [
+                check.loosened_in(each)
+                for each in checks
+                if type(each) is type(check) and (each.strategy, each.symbol) == (check.strategy, check.symbol)
+            ]
+            if not successors:
+                looser.append(f"{check.title} is gone")
+            elif all(successors):
+                looser.append(f"{check.title}: {', '.join(sorted(successors, key=len)[0])}")
+        return looser
+
+    def _for(self, key: tuple[str, ...]) -> list[Check]:
+        """The checks that apply to a symbol, the first of ``key``, and to any of the strategies that follow it."""
+        symbol, *strategies = key
+        return [
+            check
+            for check in self.checks
+            if check.name not in self.bypass and check.symbol in ("", symbol) and check.strategy in ("", *strategies)
+        ]
 
 
 def approve_reducing(order: ProposedOrder, held: Callable[[str, str], float], order_id: str) -> Order | Refusal:
@@ -58,12 +111,33 @@ def approve_reducing(order: ProposedOrder, held: Callable[[str, str], float], or
     return Order.approved(order, order_id)
 
 
-def _first_refusal(
-    checks: Sequence[tuple[str, Callable[[_Subject, RiskView], Refusal | None]]], subject: _Subject, view: RiskView
-) -> Refusal | None:
+def _labelled(checks: Sequence[Check]) -> list[Check]:
+    """Each check with a label of its own: the name, what it is for, and a number where that is not enough."""
+    labelled: list[Check] = []
+    seen: set[str] = set()
+    for check in checks:
+        scope = ",".join([each for each in (check.strategy, check.symbol) if each])
+        label = base = f"{check.name}[{scope}]" if scope else check.name
+        number = 1
+        while label in seen:
+            number += 1
+            label = f"{base}#{number}"
+        seen.add(label)
+        labelled.append(check if label == check.title else msgspec.structs.replace(check, label=label))
+    return labelled
+
+
+def _keep(chains: dict, key: tuple[str, ...], reviews: list) -> None:  # type: ignore[type-arg]
+    """Which checks apply to whom is worked out once; votes can bring strategies together in many ways."""
+    if len(chains) >= _CHAINS_KEPT:
+        chains.clear()
+    chains[key] = reviews
+
+
+def _first_refusal(reviews: Sequence[_Review[_Subject]], subject: _Subject, view: RiskView) -> Refusal | None:
     asked = ""
     try:
-        for asked, review in checks:  # noqa: B007 - the one that raised is named below
+        for asked, review in reviews:  # noqa: B007 - the one that raised is named below
             refusal = review(subject, view)
             if refusal is not None:
                 return refusal

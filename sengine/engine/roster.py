@@ -188,6 +188,12 @@ class Roster:
         self.pause(guest.strategy_id, reason)
         outcome.notices.append(f"strategy {guest.strategy_id} paused: {reason}")
 
+    def disable(self, strategy_id: str, reason: str, outcome: Outcome) -> None:
+        """Pause a strategy that a check has disabled; only a person resumes it."""
+        guest = self._guests.get(strategy_id)
+        if guest is not None and guest.is_active:
+            self._pause_with_notice(guest, reason, outcome)
+
     def wants(self, symbol: str) -> bool:
         """Whether any strategy, active or not, is subscribed to the symbol."""
         return any(guest.wants(symbol) for guest in self._guests.values())

@@ -13,7 +13,8 @@ from sengine.config import Config, Duration, FieldDescription, describe
 from sengine.config.convert import convert
 from sengine.config.durations import LONGEST_NS, format_duration, read_duration_ns
 from sengine.config.fields import as_written
-from sengine.config.schema import ConfidenceFilter, RiskConfig, StrategyConfig
+from sengine.config.risk_schema import ConfidenceFilter, RiskConfig
+from sengine.config.schema import StrategyConfig
 
 
 class Mode(Enum):

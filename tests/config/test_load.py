@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sengine.config import Config, load_config
+from sengine.config.risk_schema import FilterName
 from sengine.config.schema import StrategyConfig
 from sengine.errors import ConfigError
 
@@ -78,7 +80,7 @@ zzz: 1
         'FILE: strategies[2]: expected "plugin", the name of the strategy\'s file, found neither "plugin" nor "module"',
         'FILE: strategies[3]: "plugin" and "module" are synonyms, but "rsi" and "momentum" differ; give one of them',
         'FILE: aggregation.method: expected one of first_signal, majority_vote, unanimous, weighted_average, got "foo"',
-        'FILE: risk.bypass[0]: expected one of confidence, drawdown, position_limit, got "everything"',
+        f'FILE: risk.bypass[0]: expected one of {", ".join(sorted(get_args(FilterName)))}, got "everything"',
         'FILE: risk.filers: unknown key; did you mean "filters"?',
         '--set execution.depth: expected one of touch, walk, got "deep"',
         "FILE: zzz: unknown key; known keys: service, nats, plugins, strategies, aggregation, risk, position_tracker, "

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from msgspec import Struct, inspect
 
 from sengine.config import Config, load_config
 from sengine.config.keys import UnknownKeyError, locate
 from sengine.config.overrides import environment_keys
-from sengine.config.schema import ConfidenceFilter, DrawdownFilter, PositionLimitFilter
+from sengine.config.risk_schema import ConfidenceFilter, DrawdownFilter, FilterName, PositionLimitFilter
 from sengine.errors import ConfigError
 
 FILE = """
@@ -137,7 +139,7 @@ def test_quoted_value_stays_text(file):
         ("strategies[3].port=1", 'no item "[3].port" in strategies, which has 3 items: momentum, momentum.v2, 0'),
         ("risk.filters.x.y=5", 'no item "x.y" in risk.filters, which has 2 items: confidence, drawdown'),
         ("risk.filters.drawdown.typ=5", 'unknown key; did you mean "type"?'),
-        ("risk.filters.drawdown.type=x", 'expected one of confidence, position_limit, drawdown, got "x"'),
+        ("risk.filters.drawdown.type=x", f'expected one of {", ".join(get_args(FilterName))}, got "x"'),
         ("strategies[0].config.short_window.x=1", "strategies[0].config.short_window is 5, nothing is below it"),
         ("strategies[0].config.levels[2]=1", 'no item "[2]" in strategies[0].config.levels, which has 2 items'),
         ("strategies.momentum.data[0]=book", 'no item "[0]" in strategies[0].data, which has 0 items: none'),

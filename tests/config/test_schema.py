@@ -6,15 +6,11 @@ from typing import get_args
 
 import pytest
 
+from sengine.config.risk_schema import ConfidenceFilter, DrawdownFilter, Filter, FilterName, PositionLimitFilter
 from sengine.config.schema import (
     AggregationConfig,
-    ConfidenceFilter,
     Config,
-    DrawdownFilter,
-    Filter,
-    FilterName,
     PluginsConfig,
-    PositionLimitFilter,
     StrategyConfig,
 )
 

@@ -16,7 +16,7 @@ from sengine.engine.guest import StrategySpec
 from sengine.engine.outcome import Outcome
 from sengine.engine.positions import PositionTracker
 from sengine.engine.risk import RiskPipeline
-from sengine.engine.risk_checks import ContributionCheck, OrderCheck
+from sengine.engine.risk_checks import Check
 from sengine.engine.simulated import SimulatedVenue
 from sengine.strategy import BaseStrategy
 
@@ -173,8 +173,7 @@ def engine_with(
     *actors: Actor,
     method: str = "weighted_average",
     window_s: float = 5.0,
-    checks: Sequence[ContributionCheck] = (),
-    order_checks: Sequence[OrderCheck] = (),
+    checks: Sequence[Check] = (),
     bypass: Sequence[str] = (),
     venue: SimulatedVenue | None = None,
     votes: VoteBook | None = None,
@@ -186,7 +185,7 @@ def engine_with(
     """An engine with these strategies. Without a venue, orders stay in flight until the test fills them."""
     engine = Engine(
         votes or VoteBook(method, ns(window_s)),
-        RiskPipeline(checks, order_checks, bypass),
+        RiskPipeline(checks, bypass),
         PositionTracker(capital),
         venue,
         max_errors=max_errors,

@@ -7,19 +7,32 @@ import pytest
 from sengine.domain.order import Contribution, Order, ProposedOrder, Side
 from sengine.engine.positions import PositionTracker
 from sengine.engine.risk import RiskPipeline
-from sengine.engine.risk_checks import ConfidenceCheck, PositionLimitCheck, ProposedContribution, Refusal
+from sengine.engine.risk_checks import (
+    AnyCheck,
+    ConfidenceCheck,
+    MaxOrderQuantityCheck,
+    OrderRateCheck,
+    PositionLimitCheck,
+    ProposedContribution,
+    Refusal,
+    RiskView,
+    SymbolAllowListCheck,
+    TradingHoursCheck,
+)
 from tests.engine.conftest import vote
 
-VIEW = PositionTracker(100_000.0)
+VIEW = RiskView(PositionTracker(100_000.0))
 PROPOSAL = ProposedContribution(vote("a"), 1.0, 0.8, 0.0)
 ORDER = ProposedOrder("BTC", Side.BUY, 1.0, 0, (Contribution("a", 1.0, 1),), 99.0)
 
 
 class Check:
-    """A check of either scope that answers with what it was given, and writes down that it ran."""
+    """A strategy-scope check that answers with what it was given, and writes down that it ran."""
+
+    strategy = symbol = ""
 
     def __init__(self, name: str, answer: Refusal | BaseException | None = None, ran: list[str] | None = None) -> None:
-        self.name = name
+        self.name = self.title = name
         self.answer = answer
         self.ran = ran if ran is not None else []
 
@@ -29,7 +42,16 @@ class Check:
             raise self.answer
         return self.answer
 
-    review_order = review
+
+class OrderCheck:
+    """The same of order scope."""
+
+    strategy = symbol = ""
+
+    def __init__(self, *given) -> None:
+        inner = Check(*given)
+        self.name = self.title = inner.name
+        self.review_order = inner.review
 
 
 def refusal(name: str) -> Refusal:
@@ -57,14 +79,14 @@ def test_the_first_refusal_of_a_contribution_is_the_answer_and_ends_the_review()
 
 def test_order_checks_look_at_orders_only() -> None:
     ran: list[str] = []
-    pipeline = RiskPipeline([Check("part", None, ran)], [Check("first", None, ran), Check("second", None, ran)])
+    pipeline = RiskPipeline([Check("part", None, ran), OrderCheck("first", None, ran), OrderCheck("second", None, ran)])
     assert isinstance(pipeline.approve(ORDER, VIEW, "1"), Order)
     assert ran == ["first", "second"]
 
 
 def test_the_first_refusal_of_an_order_is_the_answer() -> None:
     ran: list[str] = []
-    pipeline = RiskPipeline([], [Check("a", refusal("a"), ran), Check("b", None, ran)])
+    pipeline = RiskPipeline([OrderCheck("a", refusal("a"), ran), OrderCheck("b", None, ran)])
     assert pipeline.approve(ORDER, VIEW, "1") == refusal("a")
     assert ran == ["a"]
 
@@ -83,7 +105,7 @@ def test_a_contribution_check_that_raises_refuses(error: Exception) -> None:
 
 
 def test_an_order_check_that_raises_refuses() -> None:
-    answer = RiskPipeline([], [Check("broken", RuntimeError("no line"))]).approve(ORDER, VIEW, "1")
+    answer = RiskPipeline([OrderCheck("broken", RuntimeError("no line"))]).approve(ORDER, VIEW, "1")
     assert isinstance(answer, Refusal)
     assert (answer.check, answer.code) == ("broken", "check_failed")
 
@@ -96,8 +118,7 @@ def test_what_ends_the_process_is_not_taken_for_an_answer() -> None:
 def test_bypassed_checks_of_both_scopes_do_not_run() -> None:
     ran: list[str] = []
     pipeline = RiskPipeline(
-        [Check("a", refusal("a"), ran), Check("b", None, ran)],
-        [Check("c", refusal("c"), ran)],
+        [Check("a", refusal("a"), ran), Check("b", None, ran), OrderCheck("c", refusal("c"), ran)],
         bypass=["a", "c", "unheard_of"],
     )
     assert pipeline.review(PROPOSAL, VIEW) is None
@@ -114,3 +135,112 @@ def test_the_plans_checks_stand_behind_the_pipeline() -> None:
     second = RiskPipeline([PositionLimitCheck(0.5), ConfidenceCheck(0.9)]).review(PROPOSAL, VIEW)
     assert second is not None
     assert second.check == "position_limit"
+
+
+def asked_of(pipeline: RiskPipeline, strategy_id: str, symbol: str) -> list[str]:
+    """The labels of the checks that refuse a contribution, when all of them would."""
+    refused = pipeline.review(ProposedContribution(vote(strategy_id, symbol=symbol), 9.0, 0.0, 0.0), VIEW)
+    return [] if refused is None else [refused.check]
+
+
+def test_a_check_is_asked_about_its_strategy_and_symbol_only() -> None:
+    for check, asked in [
+        (PositionLimitCheck(1.0, strategy="a"), [("a", "BTC"), ("a", "ETH")]),
+        (PositionLimitCheck(1.0, symbol="BTC"), [("a", "BTC"), ("b", "BTC")]),
+        (PositionLimitCheck(1.0, strategy="a", symbol="BTC"), [("a", "BTC")]),
+    ]:
+        pipeline = RiskPipeline([check])
+        pairs = [(name, symbol) for name in "ab" for symbol in ("BTC", "ETH")]
+        assert [pair for pair in pairs if asked_of(pipeline, *pair)] == asked
+
+
+def test_an_order_is_asked_about_when_any_contributor_is_meant() -> None:
+    parts = (Contribution("a", 1.0, 1), Contribution("b", 1.0, 2))
+    both = ProposedOrder("BTC", Side.BUY, 2.0, 0, parts)
+    for check, refuses in [
+        (MaxOrderQuantityCheck(1.0, strategy="b"), True),
+        (MaxOrderQuantityCheck(1.0, strategy="c"), False),
+        (MaxOrderQuantityCheck(1.0, symbol="ETH"), False),
+    ]:
+        assert isinstance(RiskPipeline([check]).approve(both, VIEW, "1"), Refusal) is refuses
+
+
+def test_a_tighter_limit_for_one_comes_on_top_of_that_for_all() -> None:
+    pipeline = RiskPipeline([PositionLimitCheck(5.0), PositionLimitCheck(50.0, strategy="a")])
+    assert asked_of(pipeline, "a", "BTC") == ["position_limit"], "a wider one does not widen that for all"
+    pipeline = RiskPipeline([PositionLimitCheck(50.0), PositionLimitCheck(5.0, strategy="a")])
+    assert asked_of(pipeline, "a", "BTC") == ["position_limit[a]"]
+    assert asked_of(pipeline, "b", "BTC") == []
+
+
+def test_every_check_has_a_name_of_its_own() -> None:
+    limits = [
+        PositionLimitCheck(1.0),
+        PositionLimitCheck(2.0, strategy="a"),
+        PositionLimitCheck(3.0, strategy="a", symbol="BTC"),
+        PositionLimitCheck(4.0),
+        PositionLimitCheck(5.0),
+    ]
+    assert [check.title for check in RiskPipeline(limits).checks] == [
+        "position_limit",
+        "position_limit[a]",
+        "position_limit[a,BTC]",
+        "position_limit#2",
+        "position_limit#3",
+    ]
+
+
+def test_what_is_remembered_of_who_is_asked_is_bounded() -> None:
+    pipeline = RiskPipeline([PositionLimitCheck(1.0)])
+    for number in range(2_500):
+        asked_of(pipeline, str(number), "BTC")
+    assert len(pipeline._of_contributions) <= 1_000
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (PositionLimitCheck(10.0), PositionLimitCheck(10.0), []),
+        (PositionLimitCheck(10.0), PositionLimitCheck(9.0), []),
+        (PositionLimitCheck(10.0), PositionLimitCheck(20.0), ["position_limit: max_position 10 -> 20"]),
+        (PositionLimitCheck(10.0), PositionLimitCheck(1.0, symbol="BTC"), ["position_limit is gone"]),
+        (PositionLimitCheck(10.0), ConfidenceCheck(0.1), ["position_limit is gone"]),
+        (ConfidenceCheck(0.6), ConfidenceCheck(0.7), []),
+        (ConfidenceCheck(0.6), ConfidenceCheck(0.5), ["confidence: min_confidence 0.6 -> 0.5"]),
+        (OrderRateCheck(5, 10), OrderRateCheck(5, 10, 3), []),
+        (OrderRateCheck(5, 10, 3), OrderRateCheck(5, 10), ["order_rate: max_orders_per_strategy 3 -> none"]),
+        (OrderRateCheck(5, 10), OrderRateCheck(6, 9), ["order_rate: max_orders 5 -> 6, per_ns 10 -> 9"]),
+        (SymbolAllowListCheck(("A", "B")), SymbolAllowListCheck(("B",)), []),
+        (
+            SymbolAllowListCheck(("A",)),
+            SymbolAllowListCheck(("A", "B")),
+            ["symbol_allow_list: symbols ('A',) -> ('A', 'B')"],
+        ),
+        (
+            SymbolAllowListCheck(("A",), strategy="a"),
+            SymbolAllowListCheck(("A",), strategy="a"),
+            [],
+        ),
+        (
+            TradingHoursCheck("08:00", "16:00"),
+            TradingHoursCheck("09:00", "16:00"),
+            ["trading_hours: open 08:00 -> 09:00"],
+        ),
+    ],
+)
+def test_a_looser_limit_is_found_and_told(before: AnyCheck, after: AnyCheck, said: list[str]) -> None:
+    assert RiskPipeline([before]).loosened_by([after], []) == said
+    assert RiskPipeline([before], [before.name]).loosened_by([after], [before.name]) == []
+
+
+def test_a_bypass_is_looser_and_another_check_of_the_kind_that_is_as_strict_will_do() -> None:
+    pipeline = RiskPipeline([PositionLimitCheck(10.0)])
+    assert pipeline.loosened_by([PositionLimitCheck(10.0)], ["position_limit"]) == ["position_limit is bypassed"]
+    assert pipeline.loosened_by([PositionLimitCheck(50.0), PositionLimitCheck(10.0)], []) == []
+
+
+def test_checks_can_be_changed_and_who_is_asked_is_worked_out_anew() -> None:
+    pipeline = RiskPipeline([PositionLimitCheck(1.0)])
+    assert asked_of(pipeline, "a", "BTC") == ["position_limit"]
+    pipeline.change([PositionLimitCheck(100.0, symbol="ETH")], [])
+    assert asked_of(pipeline, "a", "BTC") == []

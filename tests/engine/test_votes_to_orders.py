@@ -33,7 +33,8 @@ PASSED, OVERRULED, FILTERED, NO_CHANGE = (
 class RefuseOrders:
     """An order-scope check that lets nothing pass above a size."""
 
-    name = "order_size"
+    name = title = "order_size"
+    strategy = symbol = ""
 
     def __init__(self, largest: float = 0.0) -> None:
         self.largest = largest
@@ -160,7 +161,7 @@ def test_the_drawdown_check_stops_a_strategy_that_lost_too_much_and_lets_it_redu
 
 def test_a_refused_order_filters_every_contribution_in_it() -> None:
     check = RefuseOrders(largest=4.0)
-    engine = engine_with(Actor("a", long(0.9, 3.0)), Actor("b", long(0.9, 2.0)), order_checks=[check])
+    engine = engine_with(Actor("a", long(0.9, 3.0)), Actor("b", long(0.9, 2.0)), checks=[check])
     outcome = engine.process(quote(1))
     assert endings(outcome) == [("a", FILTERED), ("b", FILTERED)]
     assert {result.check for result in outcome.signals} == {"order_size"}
