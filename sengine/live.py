@@ -54,6 +54,13 @@ class LogRecord(msgspec.Struct, frozen=True, gc=False):
     fields: dict[str, Any]
 
 
+class FillRecord(msgspec.Struct, frozen=True, gc=False):
+    """One strategy's share of a fill, and the gross P&L that it realized; ``None`` where it only added."""
+
+    share: Fill
+    realized: float | None
+
+
 class Subscription(Generic[T]):
     """One reader of a stream. It never slows the writer: when its buffer is full the oldest item is dropped."""
 
@@ -121,6 +128,7 @@ class LiveEngine:
         self.gateway: Gateway | None = None
         self.signals: Stream[SignalRecord] = Stream()
         self.logs: Stream[LogRecord] = Stream()
+        self.fills: Stream[FillRecord] = Stream()
         self.signal_counts: Counter[tuple[str, str, str]] = Counter()
         """Signals by (strategy, symbol, direction)."""
         self.filtered_counts: Counter[tuple[str, str]] = Counter()
@@ -216,6 +224,8 @@ class LiveEngine:
                     guest.spec.version if guest is not None else "",
                 )
             )
+        for share, realized in outcome.shares:
+            self.fills.publish(FillRecord(share, realized))
         for fault in outcome.faults:
             self.say("error", fault.message, strategy_id=fault.strategy_id, kind=fault.kind, where=fault.where)
 

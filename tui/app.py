@@ -117,7 +117,7 @@ class EngineApp(EngineActions, ReplayActions, LookActions):
             return
         for replay in screen.query(ReplayBar):
             replay.show(snapshot, palette)
-        self.history.add(snapshot)
+        self.history.add(snapshot, link.past)
         self.frame = Frame(snapshot, link.signals, link.log, self.history, palette, bool(problem), snapshot.kill_reason)
         if screen is self.dashboard:
             self.dashboard.show(self.frame)

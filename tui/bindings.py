@@ -37,6 +37,7 @@ COMMANDS: Final = (
     Command("reload", "l", "Reload", "Read the selected strategy's file and configuration again", "Strategy", True),
     Command("edit", "e", "Edit", "Edit the selected strategy's parameters, checked and shown before", "Strategy", True),
     Command("kill", "K", "Kill", "Kill switch: cancel open orders, stop new ones", "Engine", True),
+    Command("flatten_all", "F", "Flatten all", "Cancel what rests and bring every position to zero", "Engine", True),
     Command("quit_or_detach", "q", "Quit", "Leave the screens, and say what becomes of the engine", "Screen"),
     Command("open_details", "enter", "Details", "Open the selected strategy or symbol", "Look", shown_as="⏎"),
     Command("filter", "slash", "Filter", "Show only rows of the focused table that hold a text", "Table", shown_as="/"),
@@ -44,6 +45,8 @@ COMMANDS: Final = (
     Command("maximise", "m", "Max", "Give the focused panel the whole screen, and back", "Look"),
     Command("rearm", "A", "Re-arm", "Let orders out again after the kill switch", "Engine", True),
     Command("pause_all", "P", "Pause all", "Pause every running strategy", "Engine", True),
+    Command("flatten", "f", "Flatten", "Bring the selected position, symbol or strategy to zero", "Strategy", True),
+    Command("cancel_order", "X", "Cancel order", "Cancel the selected open order", "Engine", True),
     Command("load", "L", "Load", "Load a strategy from its file", "Strategy", True),
     Command("unload", "x", "Unload", "Unload the selected strategy", "Strategy", True),
     Command("open_strategy", "d", "Strategy", "Parameters, signals, positions and errors of a strategy", "Look"),
@@ -63,6 +66,7 @@ COMMANDS: Final = (
     Command("panel(7)", "7", "Health", "Go to feed and execution health", "Panel"),
     Command("panel(8)", "8", "Markets", "Go to the markets", "Panel"),
     Command("panel(9)", "9", "Log", "Go to the engine's log", "Panel"),
+    Command("panel(10)", "0", "Orders", "Go to the open orders", "Panel"),
     Command("go_back", "escape", "Back", "Leave a detail, a filter or a maximised panel", "Look", shown_as="esc"),
 )
 

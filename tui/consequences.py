@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sengine.adapters.control_views import SnapshotView
+from sengine.adapters.control_views import FlattenView, OpenOrderView, SnapshotView
 from tui import figures
 
 
@@ -37,6 +37,35 @@ def of_rearm(snapshot: SnapshotView) -> str:
 
 def of_kill(snapshot: SnapshotView | None) -> str:
     return _of_cancelling(snapshot, "\nStops new orders of every strategy, until A re-arms.")
+
+
+def of_flatten(plan: FlattenView, snapshot: SnapshotView | None) -> str:
+    """The engine's own words first."""
+    text = f"This {plan.message}, at market."
+    if len(plan.trades) > 1:
+        text += "".join(
+            f"\n  {each.side}s {each.quantity:.10g} {each.symbol} of {', '.join(each.strategy_ids)}"
+            for each in plan.trades[:8]
+        )
+        text += f"\n  and {len(plan.trades) - 8} more" if len(plan.trades) > 8 else ""
+    named = {name for each in plan.trades for name in each.strategy_ids}
+    if snapshot is None:
+        return text
+    if snapshot.kill_reason:
+        return text + "\nThe kill switch stays on, and lets this through."
+    active = [view.strategy_id for view in snapshot.strategies if view.is_active and view.strategy_id in named]
+    if active:
+        text += f"\nStill active, and may trade again once flat: {', '.join(active[:6])}"
+        text += f" and {len(active) - 6} more" if len(active) > 6 else ""
+        text += ".\nPause them or pull the kill switch first to keep them out."
+    return text
+
+
+def of_cancel(order: OpenOrderView) -> str:
+    price = "at market" if order.limit_price is None else f"at {figures.price(order.limit_price)}"
+    text = f"Cancels order {order.order_id}: {order.side} {order.quantity:g} {order.symbol} {price}"
+    text += f", {order.filled:g} of it filled" if order.filled else ""
+    return text + f", of {', '.join(order.strategy_ids)}.\nIt may still fill until the venue confirms."
 
 
 def of_stop(snapshot: SnapshotView | None) -> str:

@@ -8,7 +8,11 @@ from sengine.adapters.control_views import ReplayView, SnapshotView
 from sengine.errors import SengineError
 from tui import consequences
 from tui.commanding import CommandingApp
-from tui.screens.dialogs import Confirm, EditParameters, Leave, LoadStrategy
+from tui.screens.dashboard import Dashboard
+from tui.screens.details import Detail
+from tui.screens.dialogs import Confirm, Leave, LoadStrategy
+from tui.screens.parameters import EditParameters
+from tui.widgets.orders import OrdersPanel
 
 
 class EngineActions(CommandingApp):
@@ -80,6 +84,57 @@ class EngineActions(CommandingApp):
             return
         if await self.push_screen_wait(Confirm("Kill switch", consequences.of_kill(self._snapshot), "Kill")):
             self._do("kill switch", self.link.commands.kill("by the operator"))
+
+    @work
+    async def action_flatten_all(self) -> None:
+        if self._may("flatten_all"):
+            await self._flatten("", "")
+
+    @work
+    async def action_flatten(self) -> None:
+        """What is selected: a position, a symbol's net, or all of a strategy."""
+        if not self._may("flatten"):
+            return
+        screen = self.screen
+        row = screen.current_row if isinstance(screen, Dashboard | Detail) else None
+        strategy_id, symbol = (row.strategy_id, row.symbol) if row is not None else ("", "")
+        if isinstance(screen, Detail) or (isinstance(screen, Dashboard) and screen.focused_panel.NAME == "strategies"):
+            strategy_id, symbol = screen.strategy_id, "" if screen.strategy_id else screen.symbol
+        if strategy_id or symbol:
+            await self._flatten(strategy_id, symbol)
+        else:
+            self.tell("no position is selected; F flattens everything", "warning")
+
+    async def _flatten(self, strategy_id: str, symbol: str) -> None:
+        scope = " ".join(filter(None, (strategy_id, symbol))) or "everything"
+        commands = self.link.commands
+        try:
+            plan = await commands.check_flatten(strategy_id, symbol)
+        except SengineError as error:
+            self.tell(f"flatten {scope}: {error}", "error")
+            return
+        if not plan.cancels and not plan.trades:
+            self.tell(plan.message, "warning")
+            return
+        consequence = consequences.of_flatten(plan, self._snapshot)
+        if await self.push_screen_wait(Confirm(f"Flatten {scope}", consequence, "Flatten")):
+            self._do(f"flatten {scope}", commands.flatten(strategy_id, symbol, "by the operator"))
+
+    @work
+    async def action_cancel_order(self) -> None:
+        if not self._may("cancel_order") or self.frame is None:
+            return
+        panel = self.dashboard.query_one(OrdersPanel)
+        row = panel.table.current if self.dashboard.focused_panel is panel else None
+        if row is None:
+            self.tell("no order is selected; 0 goes to the open orders", "warning")
+            return
+        order = next((each for each in self.frame.snapshot.orders if each.order_id == row.key), None)
+        if order is None:
+            self.tell(f"order {row.key} is not open any more", "warning")
+            return
+        if await self.push_screen_wait(Confirm("Cancel an order", consequences.of_cancel(order), "Cancel it")):
+            self._do(f"cancel {row.key}", self.link.commands.cancel_order(row.key))
 
     @work
     async def action_rearm(self) -> None:

@@ -9,8 +9,11 @@ from msgspec.structs import replace
 
 from sengine.adapters.control_client import RefusedError
 from sengine.adapters.control_views import (
+    FlattenTradeView,
+    FlattenView,
     LogLineView,
     MarketView,
+    PnlHistoryView,
     ReloadView,
     ReplyView,
     SignalView,
@@ -23,12 +26,13 @@ from tui.tail import Tail
 class FakeLink:
     """Answers commands by changing its snapshot as the engine would, and remembers them in ``asked``.
 
-    ``refusal`` is a sentence to refuse the next command with.
+    ``refusal`` is a sentence to refuse the next command with, ``invalid`` one that all parameters are refused with.
     """
 
     def __init__(self, snapshot: SnapshotView | None = None, address: str = "unix:/run/sengine/engine.sock") -> None:
         self.address = address
         self.snapshot = snapshot
+        self.past: PnlHistoryView | None = None
         self.problem = ""
         self.age_s = 0.0
         self.signals: Tail[SignalView] = Tail(300)
@@ -37,6 +41,7 @@ class FakeLink:
         self.markets: dict[str, MarketView] = {}
         self.asked: list[tuple[Any, ...]] = []
         self.refusal = ""
+        self.invalid = ""
 
     @property
     def commands(self) -> FakeLink:
@@ -70,8 +75,8 @@ class FakeLink:
         return ReloadView(message=f"strategy {strategy_id} has new parameters", config=config)
 
     async def check_parameters(self, strategy_id: str, config: dict[str, Any]) -> ReloadView:
-        if any(isinstance(value, str) for value in config.values()):
-            raise RefusedError(f"{strategy_id}: expected a number, got text")
+        if self.invalid:
+            raise RefusedError(self.invalid)
         return ReloadView(message="these parameters are valid", config=config)
 
     async def load(
@@ -100,6 +105,36 @@ class FakeLink:
         if self.snapshot is not None:
             self.snapshot = replace(self.snapshot, kill_reason="")
         return ReplyView(message="orders may go out again", orders_to_cancel=0)
+
+    async def check_flatten(self, strategy_id: str = "", symbol: str = "") -> FlattenView:
+        snapshot = self.snapshot
+        if snapshot is None:
+            return FlattenView(message="nothing to flatten", cancels=(), trades=())
+        cancels = [
+            each.order_id
+            for each in snapshot.orders
+            if (not strategy_id or strategy_id in each.strategy_ids) and symbol in ("", each.symbol)
+        ]
+        trades = [
+            FlattenTradeView(
+                symbol=each.symbol,
+                side="sell" if each.quantity > 0 else "buy",
+                quantity=abs(each.quantity),
+                strategy_ids=(each.strategy_id,),
+            )
+            for each in snapshot.positions
+            if each.quantity and strategy_id in ("", each.strategy_id) and symbol in ("", each.symbol)
+        ]
+        said = [f"cancels {len(cancels)} orders", *(f"{each.side}s {each.quantity:g} {each.symbol}" for each in trades)]
+        return FlattenView(message=", ".join(said), cancels=tuple(cancels), trades=tuple(trades))
+
+    async def flatten(self, strategy_id: str = "", symbol: str = "", reason: str = "") -> FlattenView:
+        self._ask("flatten", strategy_id, symbol)
+        return await self.check_flatten(strategy_id, symbol)
+
+    async def cancel_order(self, order_id: str) -> ReplyView:
+        self._ask("cancel_order", order_id)
+        return ReplyView(message=f"order {order_id} is being cancelled", orders_to_cancel=1)
 
     async def shutdown(self) -> ReplyView:
         self._ask("shutdown")

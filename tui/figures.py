@@ -48,6 +48,14 @@ def count(number: int) -> str:
     return f"{number / 1_000_000:.1f}M"
 
 
+def short(number: float) -> str:
+    """A figure of any size in at most six cells: ``0.25``, ``10``, ``250k``, ``1.5M``."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(number) >= size:
+            return f"{number / (1e3 if unit == 'k' else size):.3g}{unit}"
+    return f"{number:.4g}"
+
+
 def micros(value_us: float) -> str:
     """A latency in its own unit: ``850ns``, ``17us``, ``1.3ms``, ``2.0s``; empty for none."""
     if value_us <= 0:

@@ -7,16 +7,16 @@ from typing import Final
 
 import msgspec
 
-from sengine.adapters.control_views import LogLineView, SignalView, SnapshotView
+from sengine.adapters.control_views import LogLineView, PnlHistoryView, SignalView, SnapshotView
 from sengine.clock import NS_PER_S
 from tui.tail import Tail
 from tui.themes import Palette
 
-_POINTS: Final = 2000
+_POINTS: Final = 7200
 
 
 class History:
-    """Profit and loss over time as far as these screens have seen it, and the rate of ticks.
+    """Profit and loss over time, the engine's own record first and then what these screens see, and the rate of ticks.
 
     One point a second; when there are ``_POINTS``, every other one goes and the step doubles."""
 
@@ -28,13 +28,16 @@ class History:
         self._engine = (0, 0)
         self._seen: deque[tuple[float, int]] = deque(maxlen=9)
 
-    def add(self, snapshot: SnapshotView) -> None:
+    def add(self, snapshot: SnapshotView, past: PnlHistoryView | None = None) -> None:
         engine = (snapshot.service.pid, snapshot.service.started_ns)
         if engine != self._engine:  # another run: its P&L is another curve
             self.times_ns.clear()
             self.pnl.clear()
             self._seen.clear()
             self._engine = engine
+            if past is not None:
+                self.times_ns += past.times_ns
+                self.pnl += past.pnl
         up_s = snapshot.service.uptime_s  # in a replay time_ns goes at another pace
         if self._seen and self._seen[-1][0] == up_s:
             return

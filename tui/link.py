@@ -14,9 +14,11 @@ from typing import Any, Final, Protocol
 
 from sengine.adapters.control_client import ControlClient, UnreachableError
 from sengine.adapters.control_views import (
+    FlattenView,
     LogLineView,
     LogView,
     MarketView,
+    PnlHistoryView,
     ReloadView,
     ReplyView,
     SignalsView,
@@ -50,6 +52,9 @@ class Commands(Protocol):
     async def unload(self, strategy_id: str) -> ReplyView: ...
     async def kill(self, reason: str = "") -> ReplyView: ...
     async def rearm(self) -> ReplyView: ...
+    async def flatten(self, strategy_id: str = "", symbol: str = "", reason: str = "") -> FlattenView: ...
+    async def check_flatten(self, strategy_id: str = "", symbol: str = "") -> FlattenView: ...
+    async def cancel_order(self, order_id: str) -> ReplyView: ...
     async def shutdown(self) -> ReplyView: ...
     async def drive_replay(
         self, *, is_paused: bool | None = None, speed: float | None = None, steps: int = 0, finish: bool = False
@@ -66,6 +71,11 @@ class EngineLink(Protocol):
     @property
     def snapshot(self) -> SnapshotView | None:
         """The last one that came; it stays while the engine does not answer."""
+        ...
+
+    @property
+    def past(self) -> PnlHistoryView | None:
+        """Profit and loss before these screens attached."""
         ...
 
     @property
@@ -109,6 +119,7 @@ class LiveLink:
         self._heard_s = monotonic()
         self._problem = "connecting"
         self._snapshot: SnapshotView | None = None
+        self._past: PnlHistoryView | None = None
         self._signals: Tail[SignalView] = Tail(2 * _HISTORY)
         self._log: Tail[LogLineView] = Tail(2 * _HISTORY)
         self._address = address
@@ -120,6 +131,10 @@ class LiveLink:
     @property
     def snapshot(self) -> SnapshotView | None:
         return self._snapshot
+
+    @property
+    def past(self) -> PnlHistoryView | None:
+        return self._past
 
     @property
     def problem(self) -> str:
@@ -180,6 +195,7 @@ class LiveLink:
             await asyncio.sleep(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
 
     async def _read_snapshots(self) -> None:
+        self._past = await self._open().pnl_history()
         stream = self._open().snapshots(SNAPSHOT_INTERVAL_MS)
         async with contextlib.aclosing(stream):
             while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -58,6 +59,7 @@ class ControlServer:
         self._service = ControlService(live, context, lambda: self.address)
         self._socket: PrivateSocket | None = None
         self._server: grpc.aio.Server | None = None
+        self._sampling: asyncio.Task[None] | None = None
         self._health: health.aio.HealthServicer | None = None
 
     @property
@@ -75,6 +77,7 @@ class ControlServer:
         self._bind(server)
         await server.start()
         self._server = server
+        self._sampling = asyncio.create_task(self._service.pnl_history.keep(), name="pnl-history")
         for name in (health.OVERALL_HEALTH, SERVICE):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         if not self._address.is_loopback and self._credentials is None:
@@ -85,6 +88,8 @@ class ControlServer:
         """Calls under way get ``grace_s`` to end; streams are cut then."""
         if self._server is not None:
             assert self._health is not None
+            if self._sampling is not None:
+                self._sampling.cancel()
             await self._health.enter_graceful_shutdown()
             await self._server.stop(grace_s)
             self._server = None

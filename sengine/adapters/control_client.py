@@ -156,6 +156,9 @@ class ControlClient:
     async def rearm(self) -> views.ReplyView:
         return await self._call(views.ReplyView, self._stub.Rearm, pb.RearmRequest())
 
+    async def pnl_history(self) -> views.PnlHistoryView:
+        return await self._call(views.PnlHistoryView, self._stub.GetPnlHistory, pb.GetPnlHistoryRequest())
+
     async def flatten(self, strategy_id: str = "", symbol: str = "", reason: str = "") -> views.FlattenView:
         request = pb.FlattenRequest(strategy_id=strategy_id, symbol=symbol, reason=reason)
         return await self._call(views.FlattenView, self._stub.Flatten, request)

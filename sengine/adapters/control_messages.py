@@ -25,12 +25,17 @@ from sengine.engine.latency import LatencyHistogram
 from sengine.engine.markets import Market
 from sengine.engine.orders import WorkingOrder
 from sengine.engine.snapshot import strategy_state
-from sengine.live import LiveEngine, LogRecord, SignalRecord
+from sengine.live import FillRecord, LiveEngine, LogRecord, SignalRecord
 from sengine.proto import engine_pb2 as pb
 
 # The texts of a stream's messages are bounded, whatever a strategy or a service put into them.
 LONGEST_TEXT: Final = 16_384
 NO_STATE: Final = "none"
+
+
+def shown_time_ns(live: LiveEngine, facts: ServiceFacts) -> int:
+    """The wall clock; of a replay its own time, which is what its screens are about."""
+    return time_ns() if facts.replay is None else live.engine.now_ns
 
 
 async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) -> pb.Snapshot:
@@ -59,7 +64,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
             address=address,
             listeners=facts.listeners,
         ),
-        time_ns=now_ns if facts.replay is None else engine.now_ns,
+        time_ns=shown_time_ns(live, facts),
         now_ns=engine.now_ns,
         is_ready=not reasons,
         not_ready_because=reasons,
@@ -139,6 +144,21 @@ def strategy_detail(live: LiveEngine, facts: ServiceFacts, guest: Guest) -> pb.S
         last_traceback=_text(guest.last_fault.traceback) if guest.last_fault is not None else "",
         positions=[position_message(engine, each) for each in engine.positions.positions() if each.strategy_id == name],
         signals=[signal_message(record) for record in live.signals.history if record.strategy_id == name],
+        fills=[fill_message(record) for record in live.fills.history if record.share.strategy_id == name],
+    )
+
+
+def fill_message(record: FillRecord) -> pb.StrategyFill:
+    share = record.share
+    return pb.StrategyFill(
+        timestamp_ns=share.timestamp_ns,
+        order_id=share.order_id,
+        symbol=share.symbol,
+        side=share.side,
+        price=share.price,
+        quantity=share.quantity,
+        commission=share.commission,
+        realized_pnl=record.realized,
     )
 
 

@@ -19,6 +19,7 @@ import structlog
 from sengine.adapters import control_messages as messages
 from sengine.adapters.control_streams import StreamLimit, batches
 from sengine.adapters.facts import ServiceFacts
+from sengine.adapters.pnl_history import PnlHistory
 from sengine.domain.events import (
     CancelOrder,
     Flatten,
@@ -93,6 +94,7 @@ class ControlService(EngineControlServicer):
         self._address = address
         self._streams = StreamLimit()
         self._making = asyncio.Lock()
+        self.pnl_history = PnlHistory(self._pnl_now)
         self._last_snapshot: tuple[float, pb.Snapshot] | None = None
 
     @property
@@ -122,6 +124,10 @@ class ControlService(EngineControlServicer):
             known = ", ".join(list(markets)[:20]) or "none has arrived yet"
             raise EngineError(f'there is no market data of "{request.symbol}"; symbols: {known}')
         return messages.market_message(market)
+
+    @answering
+    async def GetPnlHistory(self, request: pb.GetPnlHistoryRequest, context: Call) -> pb.PnlHistory:
+        return pb.PnlHistory(times_ns=self.pnl_history.times_ns, pnl=self.pnl_history.pnl)
 
     @answering
     async def GetSnapshot(self, request: pb.GetSnapshotRequest, context: Call) -> pb.Snapshot:
@@ -272,6 +278,9 @@ class ControlService(EngineControlServicer):
                 message = await messages.snapshot_message(self._live, self._facts, self._address())
                 self._last_snapshot = clock(), message
             return self._last_snapshot[1]
+
+    def _pnl_now(self) -> tuple[int, float]:
+        return messages.shown_time_ns(self._live, self._facts), self._live.engine.positions.total.equity
 
     def _done(self, message: str) -> pb.CommandReply:
         self._live.say("info", message, by="operator")

@@ -116,6 +116,22 @@ class LogView(View, frozen=True):
     dropped: int
 
 
+class StrategyFillView(View, frozen=True):
+    timestamp_ns: int
+    order_id: str
+    symbol: str
+    side: str
+    price: float
+    quantity: float
+    commission: float
+    realized_pnl: float | None
+
+
+class PnlHistoryView(View, frozen=True):
+    times_ns: tuple[int, ...]
+    pnl: tuple[float, ...]
+
+
 class StrategyDetailView(View, frozen=True):
     state: StrategyView
     config: dict[str, Any]
@@ -123,6 +139,7 @@ class StrategyDetailView(View, frozen=True):
     last_traceback: str
     positions: tuple[PositionView, ...]
     signals: tuple[SignalView, ...]
+    fills: tuple[StrategyFillView, ...]
 
 
 class OpenOrderView(View, frozen=True):

@@ -172,6 +172,18 @@ class CommandReply(_message.Message):
     orders_to_cancel: int
     def __init__(self, message: _Optional[str] = ..., orders_to_cancel: _Optional[int] = ...) -> None: ...
 
+class GetPnlHistoryRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PnlHistory(_message.Message):
+    __slots__ = ("times_ns", "pnl")
+    TIMES_NS_FIELD_NUMBER: _ClassVar[int]
+    PNL_FIELD_NUMBER: _ClassVar[int]
+    times_ns: _containers.RepeatedScalarFieldContainer[int]
+    pnl: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, times_ns: _Optional[_Iterable[int]] = ..., pnl: _Optional[_Iterable[float]] = ...) -> None: ...
+
 class GetSnapshotRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
@@ -330,20 +342,42 @@ class FailedStrategy(_message.Message):
     def __init__(self, strategy_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class StrategyDetail(_message.Message):
-    __slots__ = ("state", "config_json", "own_state_json", "last_traceback", "positions", "signals")
+    __slots__ = ("state", "config_json", "own_state_json", "last_traceback", "positions", "signals", "fills")
     STATE_FIELD_NUMBER: _ClassVar[int]
     CONFIG_JSON_FIELD_NUMBER: _ClassVar[int]
     OWN_STATE_JSON_FIELD_NUMBER: _ClassVar[int]
     LAST_TRACEBACK_FIELD_NUMBER: _ClassVar[int]
     POSITIONS_FIELD_NUMBER: _ClassVar[int]
     SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    FILLS_FIELD_NUMBER: _ClassVar[int]
     state: StrategyState
     config_json: str
     own_state_json: str
     last_traceback: str
     positions: _containers.RepeatedCompositeFieldContainer[Position]
     signals: _containers.RepeatedCompositeFieldContainer[Signal]
-    def __init__(self, state: _Optional[_Union[StrategyState, _Mapping]] = ..., config_json: _Optional[str] = ..., own_state_json: _Optional[str] = ..., last_traceback: _Optional[str] = ..., positions: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., signals: _Optional[_Iterable[_Union[Signal, _Mapping]]] = ...) -> None: ...
+    fills: _containers.RepeatedCompositeFieldContainer[StrategyFill]
+    def __init__(self, state: _Optional[_Union[StrategyState, _Mapping]] = ..., config_json: _Optional[str] = ..., own_state_json: _Optional[str] = ..., last_traceback: _Optional[str] = ..., positions: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., signals: _Optional[_Iterable[_Union[Signal, _Mapping]]] = ..., fills: _Optional[_Iterable[_Union[StrategyFill, _Mapping]]] = ...) -> None: ...
+
+class StrategyFill(_message.Message):
+    __slots__ = ("timestamp_ns", "order_id", "symbol", "side", "price", "quantity", "commission", "realized_pnl")
+    TIMESTAMP_NS_FIELD_NUMBER: _ClassVar[int]
+    ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    COMMISSION_FIELD_NUMBER: _ClassVar[int]
+    REALIZED_PNL_FIELD_NUMBER: _ClassVar[int]
+    timestamp_ns: int
+    order_id: str
+    symbol: str
+    side: str
+    price: float
+    quantity: float
+    commission: float
+    realized_pnl: float
+    def __init__(self, timestamp_ns: _Optional[int] = ..., order_id: _Optional[str] = ..., symbol: _Optional[str] = ..., side: _Optional[str] = ..., price: _Optional[float] = ..., quantity: _Optional[float] = ..., commission: _Optional[float] = ..., realized_pnl: _Optional[float] = ...) -> None: ...
 
 class Position(_message.Message):
     __slots__ = ("strategy_id", "symbol", "quantity", "in_flight", "average_price", "mark_price", "realized_pnl", "unrealized_pnl", "commission")

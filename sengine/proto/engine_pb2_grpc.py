@@ -109,6 +109,11 @@ class EngineControlStub:
                 request_serializer=sengine_dot_proto_dot_engine__pb2.DriveReplayRequest.SerializeToString,
                 response_deserializer=sengine_dot_proto_dot_engine__pb2.CommandReply.FromString,
                 _registered_method=True)
+        self.GetPnlHistory = channel.unary_unary(
+                '/sengine.engine.v1.EngineControl/GetPnlHistory',
+                request_serializer=sengine_dot_proto_dot_engine__pb2.GetPnlHistoryRequest.SerializeToString,
+                response_deserializer=sengine_dot_proto_dot_engine__pb2.PnlHistory.FromString,
+                _registered_method=True)
         self.GetSnapshot = channel.unary_unary(
                 '/sengine.engine.v1.EngineControl/GetSnapshot',
                 request_serializer=sengine_dot_proto_dot_engine__pb2.GetSnapshotRequest.SerializeToString,
@@ -232,6 +237,13 @@ class EngineControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPnlHistory(self, request, context):
+        """Profit and loss since the start, at most 3600 points.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSnapshot(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -335,6 +347,11 @@ def add_EngineControlServicer_to_server(servicer, server):
                     servicer.DriveReplay,
                     request_deserializer=sengine_dot_proto_dot_engine__pb2.DriveReplayRequest.FromString,
                     response_serializer=sengine_dot_proto_dot_engine__pb2.CommandReply.SerializeToString,
+            ),
+            'GetPnlHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPnlHistory,
+                    request_deserializer=sengine_dot_proto_dot_engine__pb2.GetPnlHistoryRequest.FromString,
+                    response_serializer=sengine_dot_proto_dot_engine__pb2.PnlHistory.SerializeToString,
             ),
             'GetSnapshot': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSnapshot,
@@ -762,6 +779,33 @@ class EngineControl:
             '/sengine.engine.v1.EngineControl/DriveReplay',
             sengine_dot_proto_dot_engine__pb2.DriveReplayRequest.SerializeToString,
             sengine_dot_proto_dot_engine__pb2.CommandReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPnlHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sengine.engine.v1.EngineControl/GetPnlHistory',
+            sengine_dot_proto_dot_engine__pb2.GetPnlHistoryRequest.SerializeToString,
+            sengine_dot_proto_dot_engine__pb2.PnlHistory.FromString,
             options,
             channel_credentials,
             insecure,

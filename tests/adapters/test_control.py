@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from sengine.adapters.control import ControlServer
 from sengine.adapters.control_client import ControlClient, RefusedError, UnreachableError
 from sengine.adapters.control_streams import MOST_IN_BATCH, MOST_STREAMS, batches
+from sengine.adapters.pnl_history import POINTS, PnlHistory
 from sengine.config.schema import ApiConfig
 from sengine.domain.events import Flatten
 from sengine.domain.order import Order, OrderStatus, OrderUpdate
@@ -627,3 +628,34 @@ class Gateway:
 
     def cancel(self, order_id: str) -> None:
         self.cancelled.append(order_id)
+
+
+# The past.
+
+
+async def test_a_late_client_gets_the_pnl_since_the_start_and_the_fills(tmp_path: Path) -> None:
+    live = live_engine(Actor("a", long(size=2.0), short(size=2.0)))
+    async with served(live, tmp_path) as (client, _):
+        assert list((await client.pnl_history()).pnl) == [0.0]
+        live.take(quote(1.0))
+        live.take(quote(10.0, 109.0, 111.0))
+        fills = (await client.strategy("a")).fills
+        assert [(each.side, each.price, each.realized_pnl) for each in fills] == [
+            ("buy", 101.0, None),
+            ("sell", 109.0, 16.0),
+        ]
+        history = await client.pnl_history()
+        while history.pnl[-1] != 16.0:
+            history = await within(5, client.pnl_history())
+        assert history.pnl[0] == 0.0
+        assert list(history.times_ns) == sorted(history.times_ns)
+
+
+def test_a_long_history_keeps_its_first_and_last_moments_and_stays_small() -> None:
+    now = [0]
+    history = PnlHistory(lambda: (now[0] * 1_000_000_000, float(now[0])))
+    for now[0] in range(20_000):
+        history.sample()
+    assert len(history.pnl) <= POINTS
+    assert history.pnl[0] == 0.0
+    assert history.pnl[-1] > 19_980

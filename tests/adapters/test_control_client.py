@@ -43,6 +43,7 @@ MESSAGES = {
     "ReplyView": pb.CommandReply,
     "ReloadView": pb.ReloadReply,
     "FlattenView": pb.FlattenReply,
+    "StrategyFillView": pb.StrategyFill,
 }
 VIEWS = [each for each in vars(control_views).values() if isinstance(each, type) and issubclass(each, View)]
 

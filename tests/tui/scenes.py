@@ -273,6 +273,19 @@ def busy() -> FakeLink:
             last_traceback="Traceback (most recent call last):\n  line 31\nZeroDivisionError" if view.errors else "",
             positions=(position(view.strategy_id, view.symbols[0], view.position, 120.25, -14.5),),
             signals=tuple(signal(number) for number in range(0, 30, 3)),
+            fills=tuple(
+                views.StrategyFillView(
+                    timestamp_ns=NOW_NS - (9 - number) * NS_PER_S,
+                    order_id=f"order-{number}",
+                    symbol=view.symbols[0],
+                    side=("buy", "sell")[number % 2],
+                    price=60_030.5 + number,
+                    quantity=0.5,
+                    commission=0.0,
+                    realized_pnl=(None, 1.75)[number % 2],
+                )
+                for number in range(8)
+            ),
         )
     link.markets["BTCUSDT"] = views.MarketView(
         state=busy_snapshot().symbols[0],

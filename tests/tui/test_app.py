@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,15 +8,17 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from textual.pilot import Pilot
-from textual.widgets import Button, Input, TextArea
+from textual.widgets import Button, Input, Static
 
+from sengine.adapters.control_views import PnlHistoryView
 from tests.tui import scenes
 from tui.app import EngineApp
 from tui.bindings import COMMANDS
 from tui.fake_link import FakeLink
 from tui.screens.dashboard import Dashboard
 from tui.screens.details import StrategyDetail, SymbolDetail
-from tui.screens.dialogs import Confirm, EditParameters, Help, Leave, LoadStrategy
+from tui.screens.dialogs import Confirm, Help, Leave, LoadStrategy
+from tui.screens.parameters import EditParameters, parsed, written
 from tui.widgets.header import Banner, HeaderLine
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.panel import TablePanel
@@ -266,18 +267,120 @@ async def test_parameters_are_checked_and_the_difference_is_shown_before_they_ap
         await settled(app, pilot, lambda: isinstance(app.screen, EditParameters))
         dialog = app.screen
         assert isinstance(dialog, EditParameters)
-        area = dialog.query_one(TextArea)
-        for text, verdict in (("{", "no JSON object yet"), ('{"short_window": "x"}', "expected a number")):
-            area.text = text
-            await settled(app, pilot, lambda v=verdict: v in dialog.verdict.plain)
-            assert dialog.query_one("#apply", Button).disabled
+        field = dialog.query(Input).first()
+        field.value = "3x"
+        await settled(app, pilot, lambda: "a field is not valid yet" in dialog.verdict.plain)
+        assert "expected a whole number" in text_of(app)
+        assert dialog.query_one("#apply", Button).disabled
         await pilot.press("ctrl+s")
         assert app.screen is dialog
-        wanted = {"short_window": 30, "long_window": 120}
-        area.text = json.dumps(wanted)
+        field.value = "30"
         await settled(app, pilot, lambda: "short_window  20 → 30" in dialog.verdict.plain)
         await pilot.press("ctrl+s")
+        wanted = {"short_window": 30, "long_window": 120}
         await settled(app, pilot, lambda: link.asked == [("set_parameters", "momentum_btc", wanted)])
+
+
+async def test_what_the_engine_refuses_is_told_in_the_form() -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        await pilot.press("e")
+        await settled(app, pilot, lambda: isinstance(app.screen, EditParameters))
+        link.invalid = "momentum: short_window: expected less than long_window, got 500"
+        app.screen.query(Input).first().value = "500"
+        await settled(app, pilot, lambda: "expected less than long_window" in text_of(app))
+        assert "refused, see below" in text_of(app)
+        assert app.screen.query_one("#apply", Button).disabled
+
+
+@pytest.mark.parametrize(
+    ("like", "text", "value"),
+    [(1, "-7", -7), (1.5, "2", 2.0), ("a", "b c", "b c"), ([1], "[2, 3]", [2, 3]), (None, "null", None)],
+)
+def test_fields_read_what_they_write(like: object, text: str, value: object) -> None:
+    assert parsed(text, like) == value
+    assert parsed(written(like), like) == like
+
+
+@pytest.mark.parametrize(("like", "text"), [(1, "1.5"), (1.5, "x"), ({}, "{")])
+def test_fields_say_what_they_expect(like: object, text: str) -> None:
+    with pytest.raises(ValueError, match="expected a"):
+        parsed(text, like)
+
+
+# Flatten and orders.
+
+
+async def test_flatten_all_says_what_it_does_before_and_only_y_does_it() -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        await pilot.press("F")
+        await settled(app, pilot, lambda: isinstance(app.screen, Confirm))
+        said = app.screen.consequence  # type: ignore[attr-defined]
+        assert "cancels 3 orders, sells 1.5 BTCUSDT, buys 2 BTCUSDT, sells 2.5 ETHUSDT" in said
+        assert "Still active, and may trade again once flat: momentum_btc, rsi_btc, maker_eth" in said
+        await pilot.press("enter")
+        assert link.asked == []
+        await pilot.press("F")
+        await settled(app, pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await settled(app, pilot, lambda: link.asked == [("flatten", "", "")])
+
+
+async def test_f_flattens_what_is_selected() -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        for keys, wanted in (
+            (["1"], ("flatten", "momentum_btc", "")),
+            (["2"], ("flatten", "", "BTCUSDT")),
+            (["down"], ("flatten", "momentum_btc", "BTCUSDT")),
+        ):
+            await pilot.press(*keys)
+            await pilot.press("f")
+            await settled(app, pilot, lambda: isinstance(app.screen, Confirm))
+            await pilot.press("y")
+            await settled(app, pilot, lambda w=wanted: link.asked[-1:] == [w])
+
+
+async def test_an_open_order_is_cancelled_from_its_row() -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        await pilot.press("X")
+        await settled(app, pilot, lambda: "0 goes to the open orders" in told(app))
+        await pilot.press("0", "down", "X")
+        await settled(app, pilot, lambda: isinstance(app.screen, Confirm))
+        assert "sell 0.5 ETHUSDT at 2,496.20, of maker_eth" in app.screen.consequence  # type: ignore[attr-defined]
+        await pilot.press("y")
+        await settled(app, pilot, lambda: link.asked == [("cancel_order", "order-2")])
+
+
+async def test_a_reason_that_has_no_room_is_shown_whole_for_the_selected_row() -> None:
+    link = scenes.busy()
+    reason = "position 9.5 (in flight counted) would become 11.25, beyond max_position 10 of this strategy and symbol"
+    link.signals.extend([scenes.signal(41, "filtered", reason=reason)])
+    async with opened(link, (100, 40)) as (app, pilot):
+        assert "beyond max_position" not in text_of(app)
+        await pilot.press("3")
+        await pilot.pause()
+        panel = app.dashboard.query_one(SignalsPanel)
+        whole = str(panel.query_one(".whole", Static).render())
+        assert reason.replace("_", " ") in whole
+        assert "beyond max position 10 of this strategy" in " ".join(text_of(app).replace("│", "").split())
+
+
+async def test_the_pnl_curve_has_the_past_from_before_the_screens() -> None:
+    link = scenes.busy()
+    times = tuple(scenes.NOW_NS - (600 - n) * 1_000_000_000 for n in range(600))
+    link.past = PnlHistoryView(times_ns=times, pnl=tuple(float(n) for n in range(600)))
+    async with opened(link) as (app, _):
+        assert len(app.history.times_ns) == 601
+        assert "10m00s ago" in text_of(app)
+
+
+async def test_the_strategy_detail_shows_its_fills() -> None:
+    async with opened(scenes.busy()) as (app, pilot):
+        await pilot.press("d")
+        await settled(app, pilot, lambda: "+1.75" in text_of(app))
 
 
 async def test_loading_asks_for_plugin_id_and_symbols() -> None:
@@ -396,7 +499,9 @@ async def test_one_key_maximises_a_panel_and_gives_the_rest_back() -> None:
         assert signals.region.size == (120, 38)
         await pilot.press("escape")
         await pilot.pause()
-        assert all(panel.region.area for panel in app.dashboard.query(TablePanel) if panel.NAME != "markets")
+        assert all(
+            panel.region.area for panel in app.dashboard.query(TablePanel) if panel.NAME not in ("markets", "orders")
+        )
 
 
 async def test_details_of_a_strategy_show_parameters_and_its_traceback() -> None:

@@ -15,6 +15,7 @@ from tui.widgets.key_bar import KeyBar
 from tui.widgets.latency import LatencyPanel
 from tui.widgets.log import LogPanel
 from tui.widgets.markets import MarketsPanel
+from tui.widgets.orders import OrdersPanel
 from tui.widgets.panel import Panel, TablePanel
 from tui.widgets.pnl import PnlPanel
 from tui.widgets.positions import PositionsPanel
@@ -36,6 +37,7 @@ class Dashboard(Screen[None]):
             with Vertical(id="main", classes="column"):
                 yield StrategiesPanel()
                 yield PositionsPanel()
+                yield OrdersPanel()
                 yield SignalsPanel()
                 yield LogPanel()
             with Vertical(id="side", classes="column"):

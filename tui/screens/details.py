@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
-from sengine.adapters.control_views import MarketView, StrategyDetailView
+from sengine.adapters.control_views import MarketView, StrategyDetailView, StrategyFillView
 from sengine.errors import SengineError
 from tui import figures
 from tui.link import EngineLink
@@ -42,7 +42,7 @@ class Detail(Screen[None]):
 
     def ask(self) -> None:
         if self.is_current:
-            self.run_worker(self._ask(), exclusive=True, group="ask")
+            self.run_worker(self._ask, exclusive=True, group="ask")  # type: ignore[arg-type]
 
     def repaint(self, palette: Palette) -> None:
         self._palette = palette
@@ -94,6 +94,9 @@ class StrategyDetail(Detail):
                     box.styles.height = 7
                     yield LiveTable(_POSITION_COLUMNS)
                 with Vertical(classes="detail-box") as box:
+                    box.border_title = "Its fills"
+                    yield LiveTable(_FILL_COLUMNS, is_tail=True)
+                with Vertical(classes="detail-box") as box:
                     box.border_title = "Its signals"
                     yield LiveTable([c for c in SIGNAL_COLUMNS if c.key != "strategy"], is_tail=True)
         yield KeyBar()
@@ -104,7 +107,8 @@ class StrategyDetail(Detail):
         self.query_one("#head", Static).update(_strategy_head(view, palette))
         self.query_one("#parameters", Static).update(_parameters(view, palette))
         self.query_one("#errors", Static).update(_errors(view, palette))
-        positions, signals = self.query(LiveTable)
+        positions, fills, signals = self.query(LiveTable)
+        fills.show([_fill_row(n, each, palette) for n, each in enumerate(view.fills)][::-1][:200])
         self.symbol = view.state.symbols[0] if view.state.symbols else ""
         positions.show([_position_row(each, palette) for each in view.positions])
         rows = [signal_row(n, each, palette) for n, each in enumerate(view.signals)]
@@ -172,6 +176,37 @@ _POSITION_COLUMNS = (
     Column("realized", "realized", 10, "right"),
     Column("unrealized", "unreal.", 10, "right"),
 )
+_FILL_COLUMNS = (
+    Column("time", "time", 10),
+    Column("symbol", "symbol", 8, grows=True),
+    Column("side", "side", 6),
+    Column("quantity", "size", 6, "right"),
+    Column("price", "price", 10, "right"),
+    Column("realized", "realized", 8, "right"),
+    Column("order", "order", 10, rank=2),
+)
+
+
+def _fill_row(number: int, view: StrategyFillView, palette: Palette) -> Row:
+    bought, realized = view.side == "buy", view.realized_pnl
+    return Row(
+        str(number),
+        (
+            Cell(figures.time_of_day(view.timestamp_ns, with_ms=True)[:-2], palette.dim, view.timestamp_ns),
+            Cell(view.symbol, palette.bold),
+            Cell("▲ buy" if bought else "▼ sell", palette.up if bought else palette.down),
+            Cell(f"{view.quantity:g}", palette.text, view.quantity),
+            Cell(figures.price(view.price), palette.text, view.price),
+            Cell("-", palette.dim, 0.0)
+            if realized is None
+            else Cell(figures.money(realized), signed(palette, realized), realized),
+            Cell(view.order_id, palette.dim),
+        ),
+        "",
+        view.symbol,
+    )
+
+
 _TRADE_COLUMNS = (
     Column("time", "time", 12, grows=True),
     Column("side", "taker", 5),

@@ -1,21 +1,16 @@
-"""Dialogs: confirmation, leaving, help, and a strategy's parameters."""
+"""Dialogs: confirmation, leaving, help, and loading a strategy."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-import msgspec
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Static, TextArea
+from textual.widgets import Button, Input, Static
 
-from sengine.adapters.control_views import ReloadView
-from sengine.errors import SengineError
 from tui.bindings import COMMANDS, GROUPS
 from tui.themes import Palette
 
@@ -110,75 +105,6 @@ class Help(Dialog[None]):
             yield Static(self.text)
 
 
-class EditParameters(Dialog[dict[str, Any]]):
-    """The parameters as JSON. Each change is checked by the engine, and what it would change is shown."""
-
-    BINDINGS = [Binding("ctrl+s", "apply", show=False, priority=True)]  # noqa: RUF012
-
-    def __init__(
-        self,
-        strategy_id: str,
-        config: dict[str, Any],
-        check: Callable[[str, dict[str, Any]], Awaitable[ReloadView]],
-        palette: Palette,
-    ) -> None:
-        super().__init__()
-        self._strategy_id, self._config, self._check, self._palette = strategy_id, config, check, palette
-        self.verdict = Text("unchanged")
-        self._valid: dict[str, Any] | None = None
-
-    def compose(self) -> ComposeResult:
-        text = msgspec.json.format(msgspec.json.encode(self._config), indent=2).decode()
-        with Vertical(classes="box") as box:
-            box.border_title = f"Parameters of {self._strategy_id}"
-            box.border_subtitle = "ctrl+s applies · esc leaves all as it is"
-            yield TextArea(text, language=None, show_line_numbers=False, id="parameters")
-            yield Static(self.verdict, classes="check")
-            with Horizontal(classes="buttons"):
-                yield Button("Cancel", id="cancel")
-                yield Button("Apply", id="apply", disabled=True)
-
-    def on_text_area_changed(self, event: TextArea.Changed) -> None:
-        self.run_worker(self._judge(event.text_area.text), exclusive=True, group="judge")
-
-    async def _judge(self, text: str) -> None:
-        await asyncio.sleep(0.15)  # typing goes on; the engine is asked for what it comes to
-        self._valid = None
-        palette, verdict = self._palette, Text()
-        try:
-            wanted = msgspec.json.decode(text, type=dict[str, Any])
-            would_be = (await self._check(self._strategy_id, wanted)).config
-        except msgspec.DecodeError as error:
-            verdict.append(f"no JSON object yet: {error}", palette.warn)
-        except SengineError as error:
-            verdict.append(str(error), palette.down)
-        else:
-            changes = difference(self._config, would_be)
-            for name, before, after in changes:
-                verdict.append(f"{name}  ", palette.bold)
-                verdict.append(before, palette.down)
-                verdict.append(" → ", palette.label)
-                verdict.append(f"{after}\n", palette.up)
-            if changes:
-                self._valid = wanted
-                verdict.append("valid; ctrl+s puts it into force", palette.label)
-            else:
-                verdict.append("valid, and changes nothing", palette.label)
-        self.verdict = verdict
-        self.query_one(".check", Static).update(verdict)
-        self.query_one("#apply", Button).disabled = self._valid is None
-
-    def action_apply(self) -> None:
-        if self._valid is not None:
-            self.dismiss(self._valid)
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        if event.button.id == "apply":
-            self.action_apply()
-        else:
-            self.dismiss(None)
-
-
 class LoadStrategy(Dialog[tuple[str, str, tuple[str, ...]]]):
     """Asks for plugin, id and symbols."""
 
@@ -209,17 +135,3 @@ class LoadStrategy(Dialog[tuple[str, str, tuple[str, ...]]]):
             name = self.query_one("#strategy-id", Input).value.strip() or plugin.rsplit("/")[-1].removesuffix(".py")
             symbols = self.query_one("#symbols", Input).value.split(",")
             self.dismiss((plugin, name, tuple(symbol.strip() for symbol in symbols if symbol.strip())))
-
-
-def difference(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Name, old and new value of each parameter that differs; ``-`` for one that is not there."""
-    names = dict.fromkeys([*before, *after])
-    return [
-        (name, _shown(before, name), _shown(after, name))
-        for name in names
-        if (name in before) != (name in after) or before.get(name) != after.get(name)
-    ]
-
-
-def _shown(config: dict[str, Any], name: str) -> str:
-    return msgspec.json.encode(config[name]).decode() if name in config else "-"

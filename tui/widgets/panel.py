@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -13,17 +14,21 @@ from textual.widgets import Input, Static
 from tui.frame import Frame
 from tui.widgets.table import Column, LiveTable, Row
 
+MOST_LINES: Final = 3
+
 
 class Panel(Vertical):
     """Base of all panels."""
 
     NAME: ClassVar[str]
     NUMBER: ClassVar[int]
+    KEY: ClassVar[str] = ""
+    """Where it is another than the number."""
     TITLE: ClassVar[str]
 
     def __init__(self) -> None:
         super().__init__(id=self.NAME, classes="panel")
-        self.border_title = f"{self.NUMBER} {self.TITLE}"
+        self.border_title = f"{self.KEY or self.NUMBER} {self.TITLE}"
         self._frame: Frame | None = None
 
     def show(self, frame: Frame) -> None:
@@ -85,11 +90,14 @@ class TablePanel(Panel):
         super().__init__()
         self.table = LiveTable(self.COLUMNS, is_tail=self.IS_TAIL)
         self._nothing = Static(self.EMPTY, classes="empty")
+        self._whole = Static(classes="whole")
+        self._whole_shown = ("", 0)
         self._filter = Input(placeholder="show only rows with this text; esc ends", classes="filter", compact=True)
 
     def compose(self) -> ComposeResult:
         yield self.table
         yield self._nothing
+        yield self._whole
         yield self._filter
 
     @property
@@ -101,9 +109,34 @@ class TablePanel(Panel):
         table = self.table
         table.show(rows)
         self._tell_if_empty(bool(rows))
+        self.show_whole()
 
     def rows(self, frame: Frame) -> list[Row]:
         raise NotImplementedError
+
+    # What there is no room for.
+
+    def show_whole(self) -> None:
+        """Below the table, in full: what of the selected row has no room in it."""
+        width = max(1, self.content_size.width)
+        text = self.table.unseen_of_current() if self.table.has_focus else ""
+        lines = min(MOST_LINES if self.size.height > 12 else 1, -(-cell_len(text) // max(1, width - 4)))
+        if (text, lines) == self._whole_shown:
+            return
+        if lines != self._whole_shown[1]:  # only this moves anything else
+            self._whole.styles.height = lines
+            self._whole.display = lines > 0
+        self._whole_shown = text, lines
+        self._whole.update(Text(text, overflow="ellipsis"), layout=False)
+
+    def on_data_table_row_highlighted(self) -> None:
+        self.show_whole()
+
+    def on_descendant_focus(self) -> None:
+        self.show_whole()
+
+    def on_descendant_blur(self) -> None:
+        self.call_after_refresh(self.show_whole)
 
     # The filter line.
 

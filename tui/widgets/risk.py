@@ -19,9 +19,9 @@ class RiskPanel(TablePanel):
     TITLE = "Risk"
     EMPTY = "no risk checks are configured"
     COLUMNS = (
-        Column("name", "check", 14),
-        Column("use", "used", 13),
-        Column("limit", "limit", 5, "right"),
+        Column("name", "check", 16),
+        Column("use", "used", 11),
+        Column("limit", "limit", 6, "right"),
         Column("refusals", "refused", 7, "right"),
         Column("by", "by", 12, rank=2, grows=True),
     )
@@ -57,8 +57,11 @@ def _row(view: RiskCheckView, palette: Palette) -> Row:
     is_used = view.used is not None and view.limit is not None and view.limit > 0
     share = view.used / view.limit if is_used and view.used is not None and view.limit is not None else 0.0
     colour = palette.up if share < 0.7 else palette.warn if share < 1 else palette.down
-    use = Cell(f"{figures.bar(share, 8)} {share:>4.0%}", colour, share) if is_used else Cell("-", palette.dim, -1.0)
-    why = view.used_by or ", ".join(figures.in_words(reason) for reason in view.refusals_by_reason)
+    use = Cell(f"{figures.bar(share, 6)} {share:>4.0%}", colour, share) if is_used else Cell("-", palette.dim, -1.0)
+    if not is_used and view.used is not None:
+        use = Cell(figures.short(view.used), palette.text, view.used)
+    refused = ", ".join(f"{figures.in_words(code)} {count}" for code, count in view.refusals_by_reason.items())
+    why = " · ".join(filter(None, (view.used_by, refused)))
     name = figures.in_words(view.name)
     if view.bypassed:
         use, why = Cell("OFF", palette.down, 2.0), "bypassed by the configuration"
@@ -67,7 +70,7 @@ def _row(view: RiskCheckView, palette: Palette) -> Row:
         (
             Cell(name, palette.text),
             use,
-            Cell("-" if view.limit is None else f"{view.limit:g}", palette.label, view.limit or 0.0),
+            Cell("-" if view.limit is None else figures.short(view.limit), palette.label, view.limit or 0.0),
             Cell(figures.count(view.refusals), palette.warn if view.refusals else palette.dim, view.refusals),
             Cell(why, palette.dim),
         ),

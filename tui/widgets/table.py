@@ -112,6 +112,21 @@ class LiveTable(DataTable[Text]):
         if not stays_first:
             self._follow(cursor)
 
+    def unseen_of_current(self) -> str:
+        """What the current row has to say beyond what is seen of it: cells cut short first, then columns left out."""
+        row = self.current
+        if row is None or not self._fitted:
+            return ""
+        widths = {i: width for i, (_, width) in zip(self._indices, self._fitted, strict=True)}
+        cut, hidden = [], []
+        for i, (spec, cell) in enumerate(zip(self.specs, row.cells, strict=True)):
+            text = cell.text.strip()
+            if i not in widths and text not in ("", "-", "0"):
+                hidden.append(f"{spec.label} {text}")
+            elif i in widths and cell_len(text) > widths[i]:
+                cut.append(text)
+        return " · ".join(cut + hidden)
+
     def _follow(self, cursor: Row | None) -> None:
         """Put the cursor on the row that it was on."""
         for number, row in enumerate(self._shown.values()):

@@ -1,0 +1,41 @@
+"""Profit and loss over the life of the engine, kept small, so that a screen that attaches late has the past."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from sengine.clock import NS_PER_S
+
+POINTS: Final = 3600
+
+
+class PnlHistory:
+    """One point a second at first; when there are ``POINTS``, every other one goes and the step doubles.
+
+    ``read`` gives the moment and the P&L, realized and unrealized.
+    """
+
+    def __init__(self, read: Callable[[], tuple[int, float]]) -> None:
+        self.times_ns: list[int] = []
+        self.pnl: list[float] = []
+        self._read = read
+        self._step_ns = NS_PER_S
+
+    async def keep(self) -> None:
+        """Sample once a second, until it is cancelled."""
+        while True:
+            self.sample()
+            await asyncio.sleep(1.0)
+
+    def sample(self) -> None:
+        at_ns, pnl = self._read()
+        # Half a step of grace: the sleep between two samples is never exact.
+        if self.times_ns and at_ns - self.times_ns[-1] < self._step_ns - NS_PER_S // 2:
+            return
+        self.times_ns.append(at_ns)
+        self.pnl.append(pnl)
+        if len(self.times_ns) > POINTS:
+            del self.times_ns[1::2], self.pnl[1::2]
+            self._step_ns *= 2
