@@ -87,6 +87,12 @@ class Subscription(Generic[T]):
             await self._arrived.wait()
         return self._items.popleft()
 
+    def take_waiting(self) -> list[T]:
+        """All that waits, oldest first."""
+        items = list(self._items)
+        self._items.clear()
+        return items
+
     def close(self) -> None:
         self._stream.subscriptions.discard(self)
 

@@ -16,6 +16,7 @@ from sengine.adapters.control_address import Address, is_loopback
 from sengine.adapters.control_messages import positions_message, strategies_message
 from sengine.adapters.control_views import PositionsView, StrategiesView, read
 from sengine.adapters.facts import ServiceFacts
+from sengine.adapters.live_page import LivePage
 from sengine.adapters.metrics import CONTENT_TYPE, exposition
 from sengine.domain.signal import Disposition
 from sengine.errors import EngineError, SengineError
@@ -58,6 +59,7 @@ class HttpServer:
             get("/api/signals", self._signals)
             get("/api/strategies", self._strategies)
             get("/api/positions", self._positions)
+            LivePage(live, facts).add_to(self._app)
         self._place = place
 
     @property
@@ -150,6 +152,8 @@ class HttpServer:
             return await handler(request)
         except _QueryError as error:
             return _json({"error": str(error)}, 400)
+        except web.HTTPServiceUnavailable as error:
+            return _json({"error": error.text}, 503)
         except web.HTTPNotFound:
             pages = ", ".join(
                 sorted({route.resource.canonical for route in self._app.router.routes() if route.resource})

@@ -1,0 +1,136 @@
+"use strict";
+// Every text is set with textContent: what strategies and data say is shown, never run.
+
+const SIGNALS_SHOWN = 200, POINTS_KEPT = 1200, STALE_AFTER_MS = 3000, BUDGET_NS = 500000;
+const SVG = "http://www.w3.org/2000/svg";
+const place = (id) => document.getElementById(id);
+const money = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "exceptZero" });
+const number = new Intl.NumberFormat("en", { maximumFractionDigits: 6 });
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const micros = (value) => value >= 1000 ? `${(value / 1000).toFixed(1)} ms` : `${value.toFixed(1)} us`;
+const time = (ns) => new Date(ns / 1e6).toISOString().slice(11, 23);
+
+let signals = [], profits = [], lastSeen = 0, lastTicks = null;
+
+function show(id, text, kind = "") {
+  const element = place(id);
+  if (element.textContent !== text) element.textContent = text;
+  if (element.dataset.kind !== kind) { element.dataset.kind = kind; element.className = kind; }
+}
+
+// Rows are lists of [text, class]; cells that did not change are left alone.
+function fill(id, rows) {
+  const body = place(id);
+  while (body.rows.length > rows.length) body.deleteRow(-1);
+  rows.forEach((cells, at) => {
+    const row = body.rows[at] || body.insertRow();
+    cells.forEach(([text, kind = ""], column) => {
+      const cell = row.cells[column] || row.insertCell();
+      if (cell.textContent !== text) cell.textContent = text;
+      if (cell.className !== kind) cell.className = kind;
+    });
+  });
+}
+
+const sign = (value) => value > 0 ? "gain" : value < 0 ? "loss" : "";
+const tile = (id, value) => show(id, money.format(value), sign(value));
+
+function element(name, attributes) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
+function drawProfits() {
+  const low = Math.min(0, ...profits), high = Math.max(0, ...profits), span = high - low || 1;
+  const y = (value) => 155 - 150 * (value - low) / span;
+  const x = (at) => profits.length > 1 ? 600 * at / (profits.length - 1) : 0;
+  const points = profits.map((value, at) => `${x(at).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
+  place("pnl-picture").replaceChildren(
+    element("line", { x1: 0, x2: 600, y1: y(0), y2: y(0), class: "zero" }),
+    element("polyline", { points, class: "curve" }));
+}
+
+function drawLatency(counts) {
+  const first = 8, last = 24, most = Math.max(1, ...counts);
+  const width = 600 / (last - first);
+  const drawn = [];
+  for (let octave = first; octave < last; octave++) {
+    const count = counts[octave] || 0;
+    // A logarithm, so that the rare slow ticks are seen beside the many fast ones.
+    const height = count ? 8 + 145 * Math.log1p(count) / Math.log1p(most) : 0;
+    const kind = 2 ** octave >= BUDGET_NS ? "bar over" : "bar";
+    const bar = element("rect", { x: (octave - first) * width + 2, y: 158 - height, width: width - 4, height, class: kind });
+    const title = element("title", {});
+    title.textContent = `${micros(2 ** octave / 1000)} to ${micros(2 ** (octave + 1) / 1000)}: ${whole.format(count)}`;
+    bar.append(title);
+    drawn.push(bar);
+  }
+  const budget = (Math.log2(BUDGET_NS) - first) * width;
+  drawn.push(element("line", { x1: budget, x2: budget, y1: 0, y2: 160, class: "budget" }));
+  place("latency-picture").replaceChildren(...drawn);
+}
+
+function takeSnapshot(now) {
+  lastSeen = Date.now();
+  show("name", now.service.name);
+  document.title = `${now.service.name} ${money.format(now.realized_pnl + now.unrealized_pnl)}`;
+  const trouble = now.kill_reason ? `kill switch: ${now.kill_reason}` : "";
+  const alarm = place("alarm");
+  alarm.hidden = !trouble;
+  alarm.textContent = trouble;
+  show("state", now.is_ready ? "trading" : `not ready: ${now.not_ready_because.join("; ")}`, now.is_ready ? "badge good" : "badge warn");
+  if (trouble) show("state", "killed", "badge bad");
+  show("clock", `${time(now.time_ns).slice(0, 8)} UTC`, "quiet");
+  const profit = now.realized_pnl + now.unrealized_pnl;
+  tile("pnl", profit); tile("realized", now.realized_pnl); tile("unrealized", now.unrealized_pnl);
+  show("orders", whole.format(now.orders_sent));
+  show("signal-count", whole.format(now.signals));
+  if (lastTicks && now.time_ns > lastTicks.time_ns) {
+    show("rate", whole.format((now.ticks - lastTicks.ticks) / ((now.time_ns - lastTicks.time_ns) / 1e9)));
+  }
+  lastTicks = { ticks: now.ticks, time_ns: now.time_ns };
+  show("lag", now.feed ? micros(now.feed.lag.p99_us) : "-");
+  show("tick", micros(now.tick.p99_us), now.tick.p99_us > 500 ? "loss" : "");
+  profits.push(profit);
+  if (profits.length > POINTS_KEPT) profits = profits.filter((_, at) => at % 2 === 0);
+  drawProfits();
+  drawLatency(now.tick.octave_counts);
+  fill("strategies", now.strategies.map((each) => {
+    const state = each.pause_reason ? `${each.state.toLowerCase()}: ${each.pause_reason}` : each.state.toLowerCase();
+    return [[each.strategy_id], [state, each.is_active ? "good" : "warn"],
+      [money.format(each.realized_pnl + each.unrealized_pnl), sign(each.realized_pnl + each.unrealized_pnl)],
+      [whole.format(each.ticks)], [whole.format(each.signals)], [whole.format(each.errors), each.errors ? "bad" : ""],
+      [each.on_tick.p50_us.toFixed(1)], [each.on_tick.p99_us.toFixed(1), each.on_tick.p99_us > 500 ? "bad" : ""], [each.version]];
+  }));
+  fill("positions", now.positions.map((each) => [[each.strategy_id], [each.symbol], [number.format(each.quantity), sign(each.quantity)],
+    [number.format(each.average_price)], [number.format(each.mark_price)],
+    [money.format(each.realized_pnl), sign(each.realized_pnl)], [money.format(each.unrealized_pnl), sign(each.unrealized_pnl)]]));
+}
+
+const STATUS = { passed: "good", filtered: "bad", overruled: "warn", no_change: "quiet" };
+
+function drawSignals() {
+  const wanted = place("disposition").value;
+  fill("signals", signals.filter((each) => !wanted || each.disposition === wanted).slice(0, SIGNALS_SHOWN).map((each) => [
+    [time(each.timestamp_ns)], [each.strategy_id], [each.symbol],
+    [each.direction, each.direction === "LONG" ? "gain" : each.direction === "SHORT" ? "loss" : ""],
+    [each.confidence.toFixed(2)], [each.disposition.replace("_", " "), STATUS[each.disposition] || ""],
+    [each.check ? `${each.check}: ${each.reason}` : "", "words"]]));
+}
+
+function takeSignals(batch) {
+  signals = batch.reverse().concat(signals).slice(0, 5 * SIGNALS_SHOWN);
+  drawSignals();
+}
+
+place("disposition").addEventListener("change", drawSignals);
+const events = new EventSource("events");
+events.addEventListener("snapshot", (event) => takeSnapshot(JSON.parse(event.data)));
+events.addEventListener("signals", (event) => takeSignals(JSON.parse(event.data)));
+// After a break the stream begins with the past again.
+events.addEventListener("open", () => { signals = []; });
+setInterval(() => {
+  const age = Date.now() - lastSeen;
+  if (lastSeen && age > STALE_AFTER_MS) show("state", `no answer for ${Math.round(age / 1000)} s`, "badge bad");
+}, 1000);
