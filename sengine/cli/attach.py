@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -56,11 +55,9 @@ def _serve(
 ) -> None:
     """The same command, once for each browser that comes."""
     import os
-    import shlex
-
-    from textual_serve.server import Server
 
     from sengine.adapters.children import own_command
+    from sengine.cli.web import serve_screens
 
     arguments = ["attach", *([address] if address else []), *(["--read-only"] if read_only else [])]
     for option, file in {"--config": config, **files}.items():
@@ -68,6 +65,4 @@ def _serve(
             arguments += [option, str(file)]
     if token:  # a command line is everybody's to read
         os.environ["SENGINE_API_TOKEN"] = token
-    typer.echo(f"sengine: the screens are on http://127.0.0.1:{port}; Ctrl-C ends it", err=True)
-    sys.stderr.flush()
-    Server(shlex.join(own_command(*arguments)), host="127.0.0.1", port=port, title="sengine").serve()
+    serve_screens(own_command(*arguments), port)
