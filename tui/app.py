@@ -95,8 +95,8 @@ class EngineApp(EngineActions, ReplayActions, LookActions):
         """Show what the link has heard; called four times a second and after each command."""
         if not self.is_running or not self.dashboard.is_running:
             return
-        if self._has_ended():
-            self.exit("stop")
+        if self._has_ended() or self.link.turned_away:
+            self.exit("stop" if self.owns_engine else "detach")
             return
         link, palette = self.link, self.palette
         snapshot = link.snapshot

@@ -34,6 +34,7 @@ class FakeLink:
         self.snapshot = snapshot
         self.past: PnlHistoryView | None = None
         self.problem = ""
+        self.turned_away = ""
         self.age_s = 0.0
         self.signals: Tail[SignalView] = Tail(300)
         self.log: Tail[LogLineView] = Tail(300)

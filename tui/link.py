@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Any, Final, Protocol
 
-from sengine.adapters.control_client import ControlClient, UnreachableError
+from sengine.adapters.control_client import ControlClient, RefusedError, UnreachableError
 from sengine.adapters.control_views import (
     FlattenView,
     LogLineView,
@@ -84,6 +84,11 @@ class EngineLink(Protocol):
         ...
 
     @property
+    def turned_away(self) -> str:
+        """The engine's sentence when it wants none of us, as without its token; waiting does not cure that."""
+        ...
+
+    @property
     def age_s(self) -> float:
         """Seconds since the engine was last heard."""
         ...
@@ -118,6 +123,7 @@ class LiveLink:
         self._tasks: list[asyncio.Task[None]] = []
         self._heard_s = monotonic()
         self._problem = "connecting"
+        self._turned_away = ""
         self._snapshot: SnapshotView | None = None
         self._past: PnlHistoryView | None = None
         self._signals: Tail[SignalView] = Tail(2 * _HISTORY)
@@ -139,6 +145,10 @@ class LiveLink:
     @property
     def problem(self) -> str:
         return self._problem
+
+    @property
+    def turned_away(self) -> str:
+        return self._turned_away
 
     @property
     def age_s(self) -> float:
@@ -189,6 +199,8 @@ class LiveLink:
                 problem = f"the engine on {self._address} has stopped"
             except SengineError as error:
                 problem = str(error)
+                if isinstance(error, RefusedError) and self._snapshot is None:
+                    self._turned_away = problem
             if read == self._read_snapshots:
                 self._problem = problem
             failures = 0 if monotonic() - began_s > _SILENCE_S else failures + 1

@@ -38,9 +38,11 @@ def run_screens(
     owns_engine: bool = False,
     has_ended: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Draw until the user leaves. Returns ``stop`` or ``detach``."""
+    """Draw until the user leaves. Returns ``stop`` or ``detach``; raises ``RefusedError`` where the engine wants no
+    screens of ours, as without its token."""
     import asyncio
 
+    from sengine.adapters.control_client import RefusedError
     from tui.app import EngineApp
     from tui.link import LiveLink
     from tui.preferences import preferences_file
@@ -49,8 +51,9 @@ def run_screens(
         async with connect() as client:
             return str(client.address)
 
+    link = LiveLink(connect, asyncio.run(address()))
     app = EngineApp(
-        LiveLink(connect, asyncio.run(address())),
+        link,
         is_read_only=is_read_only,
         owns_engine=owns_engine,
         has_ended=has_ended,
@@ -59,6 +62,8 @@ def run_screens(
     answer = app.run()
     if app.return_code:
         raise typer.Exit(app.return_code)
+    if link.turned_away:
+        raise RefusedError(link.turned_away)
     return answer or "detach"
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-import logging
 import secrets
 import shlex
+import signal
 from collections.abc import Awaitable, Callable, Sequence
 from http.cookies import CookieError
 
@@ -39,11 +40,23 @@ class PrivateServer(Server):
     def address(self) -> str:
         return f"{self.public_url}/?key={self._key}"
 
-    def initialize_logging(self) -> None:
-        logging.getLogger("textual-serve").setLevel(logging.WARNING)
-
     async def on_startup(self, app: web.Application) -> None:
-        typer.echo(f"sengine: the screens are on {self.address}\nsengine: Ctrl-C ends it", err=True)
+        """The base class prints its logo here."""
+
+    async def run(self) -> None:
+        """Serve until SIGINT or SIGTERM. Raises ``OSError`` for a taken port."""
+        stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopped.set)
+        # Screens that are open are told to quit, and get this long.
+        runner = web.AppRunner(await self._make_app(), shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self.host, self.port).start()
+            typer.echo(f"sengine: the screens are on {self.address}\nsengine: Ctrl-C ends it", err=True)
+            await stopped.wait()
+        finally:
+            await runner.cleanup()
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
@@ -55,9 +68,9 @@ class PrivateServer(Server):
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         if self._is_key(request.query.get("key", "")):
-            response = web.HTTPSeeOther("/")
-            response.set_cookie(self._cookie, self._key, httponly=True, samesite="Strict")
-            return response
+            welcome = web.HTTPSeeOther("/")
+            welcome.set_cookie(self._cookie, self._key, httponly=True, samesite="Strict")
+            raise welcome
         try:
             given = request.cookies.get(self._cookie, "")
         except CookieError:
@@ -76,7 +89,7 @@ class PrivateServer(Server):
 def serve_screens(command: Sequence[str], port: int) -> None:
     """Run ``command`` once for each browser that comes, until Ctrl-C. Raises ``SengineError`` for a taken port."""
     try:
-        PrivateServer(command, port).serve()
+        asyncio.run(PrivateServer(command, port).run())
     except OSError as error:
         reason = f"cannot listen on {_HOST}:{port}: {error.strerror}"
         raise SengineError(f"--port {port}: {reason}; choose another") from None
