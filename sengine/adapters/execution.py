@@ -17,7 +17,7 @@ from collections import OrderedDict, deque
 from time import perf_counter_ns, time_ns
 from typing import Any, Final, Protocol
 
-from sengine.adapters.execution_messages import STATUS, cancel_command, submit_command
+from sengine.adapters.execution_messages import STATUS, book_crc, cancel_command, submit_command
 from sengine.adapters.execution_peer import execution_peer
 from sengine.adapters.execution_stream import Write, keep_conversing
 from sengine.adapters.gateway_stats import GatewayStats
@@ -46,10 +46,11 @@ class Hub(Protocol):
 class _Outgoing:
     """An order on its way out. Moments are of the monotonic clock."""
 
-    __slots__ = ("began_ns", "created_ns", "is_overdue", "order", "written_ns")
+    __slots__ = ("began_ns", "book_crc", "created_ns", "is_overdue", "order", "written_ns")
 
-    def __init__(self, order: Order, created_ns: int, since_received_ns: int) -> None:
+    def __init__(self, order: Order, created_ns: int, since_received_ns: int, book_crc: int) -> None:
         self.order = order
+        self.book_crc = book_crc
         self.created_ns = created_ns
         self.began_ns = created_ns - since_received_ns
         """When the event that led to the order came in."""
@@ -109,7 +110,10 @@ class ExecutionGateway:
             self._refuse(order, f"{self._queue_limit} orders wait to be sent already; this one was not sent")
         else:
             since_received_ns = max(0, time_ns() - received_ns) if received_ns else 0
-            self._queue[order.order_id] = _Outgoing(order, perf_counter_ns(), since_received_ns)
+            market = self._live.engine.markets.get(order.symbol)
+            touch = market.touch if market is not None else None
+            crc = book_crc(touch) if touch is not None else 0
+            self._queue[order.order_id] = _Outgoing(order, perf_counter_ns(), since_received_ns, crc)
             self.stats.queue_depth = len(self._queue)
             self._wake.set()
             self._watch()
@@ -188,7 +192,7 @@ class ExecutionGateway:
                 again = self._again.popleft()
                 if again.order.order_id in self._unanswered:
                     stats.retried += 1
-                    await write(submit_command(again.order))
+                    await write(submit_command(again.order, again.book_crc))
             elif self._cancels_due:
                 order_id = self._cancels_due.popleft()
                 if order_id in self._cancels:
@@ -201,7 +205,7 @@ class ExecutionGateway:
                 # From here on it may have left, whatever becomes of the connection.
                 outgoing.written_ns = perf_counter_ns()
                 self._remember(outgoing)
-                await write(submit_command(outgoing.order))
+                await write(submit_command(outgoing.order, outgoing.book_crc))
                 stats.tick_to_order.record(perf_counter_ns() - outgoing.began_ns)
                 self._fold()
             else:

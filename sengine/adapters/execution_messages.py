@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from array import array
 from typing import Final
+from zlib import crc32
 
+from sengine.domain.market import OrderBook
 from sengine.domain.order import Order, OrderStatus, Side
 from sengine.proto import execution_pb2 as pb
 
@@ -16,7 +20,15 @@ STATUS: Final = {
 }
 
 
-def submit_command(order: Order) -> pb.OrderCommand:
+def book_crc(book: OrderBook) -> int:
+    """What tells a book from others with its timestamp; never 0."""
+    numbers = array("d", [each for level in (*book.bids, *book.asks) for each in (level.price, level.quantity)])
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return crc32(numbers.tobytes()) or 1
+
+
+def submit_command(order: Order, crc: int = 0) -> pb.OrderCommand:
     limit = order.limit_price
     return pb.OrderCommand(
         submit=pb.OrderRequest(
@@ -27,6 +39,7 @@ def submit_command(order: Order) -> pb.OrderCommand:
             quantity=order.quantity,
             limit_price=0.0 if limit is None else limit,
             timestamp_ns=order.timestamp_ns,
+            book_crc=crc,
         )
     )
 

@@ -118,7 +118,7 @@ class PaperDesk:
         if listener is not None:
             listener(report_of(reply, pb.REPORT_CAUSE_SUBMIT, 0.0))
         if not reason:
-            self._take(self.venue.submit(_order(request, request.quantity)))
+            self._take(self.venue.submit(_order(request, request.quantity), request.book_crc))
             return reply
         self.rejected += 1
         if order_id in self._records:
@@ -184,7 +184,8 @@ class PaperDesk:
             if record.news.status != pb.ORDER_STATUS_ACCEPTED:
                 self._end(order_id)
             else:
-                self._take(self.venue.submit(_order(requests[order_id], record.quantity - record.filled)))
+                order = _order(requests[order_id], record.quantity - record.filled)
+                self._take(self.venue.submit(order, has_rested=True))
         return list(unpublished.values())
 
     def _shorten(self, journal: PaperJournal) -> None:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from sengine.adapters.execution_messages import book_crc
 from sengine.clock import NS_PER_MS
 from sengine.config.schema import ExecutionConfig
 from sengine.domain.events import BarEvent, BookEvent
@@ -66,6 +67,8 @@ class EventTimeVenue:
         self._open: dict[str, dict[str, SimulatedVenue]] = {}
         """Venues with something in them, by symbol and order id, oldest first."""
         self._symbol_of: dict[str, str] = {}
+        self._decided_on: dict[str, tuple[int, int]] = {}
+        """Time and CRC of the book that an order waits for, by order id."""
         self.rejected: Counter[str] = Counter()
         """Market data that was not used, by reason; the reasons are the engine's."""
         self.too_late = 0
@@ -98,8 +101,12 @@ class EventTimeVenue:
         close = PriceLevel(event.bar.close, event.bar.volume)
         return self._on_touch(recent, OrderBook((close,), (close,)), event.timestamp_ns)
 
-    def submit(self, order: Order) -> Sequence[VenueReport]:
-        """Take an order and match it against the kept books from its due time on."""
+    def submit(self, order: Order, crc: int = 0, *, has_rested: bool = False) -> Sequence[VenueReport]:
+        """Take an order and match it against the kept books from its due time on. ``has_rested``: after a restart.
+
+        Without latency and with the ``crc`` of a book (``book_crc``), books with the order's very timestamp are passed
+        over, or waited for, until that one.
+        """
         execution = self._execution
         venue = SimulatedVenue(self._latency_ns, execution.commission_bps, execution.slippage_bps, execution.depth)
         due_ns = order.timestamp_ns + self._latency_ns
@@ -107,12 +114,17 @@ class EventTimeVenue:
         times_ns = recent.times_ns if recent is not None else []
         first = bisect_left(times_ns, due_ns)
         reports: list[VenueReport] = []
+        if crc and recent is not None and not self._latency_ns:
+            while first < len(times_ns) and times_ns[first] == due_ns and book_crc(recent.books[first]) != crc:
+                first += 1
         if recent is None or first == len(times_ns):
-            venue.submit(order, None, order.timestamp_ns)
+            if crc and not self._latency_ns:
+                self._decided_on[order.order_id] = (due_ns, crc)
+            venue.submit(order, None, order.timestamp_ns, has_rested=has_rested)
         else:
             if first == 0 and recent.dropped_until_ns is not None and recent.dropped_until_ns >= due_ns:
                 self.too_late += 1
-            reports.extend(venue.submit(order, recent.books[first], times_ns[first]))
+            reports.extend(venue.submit(order, recent.books[first], times_ns[first], has_rested=has_rested))
             for place in range(first + 1, len(times_ns)):
                 if not venue.waiting:
                     break
@@ -159,6 +171,11 @@ class EventTimeVenue:
             return ()
         reports: list[VenueReport] = []
         for order_id, venue in tuple(venues.items()):
+            if order_id in self._decided_on:
+                due_ns, crc = self._decided_on[order_id]
+                if time_ns == due_ns and book_crc(touch) != crc:
+                    continue
+                del self._decided_on[order_id]
             reports.extend(venue.on_book(symbol, touch, time_ns))
             if not venue.waiting:
                 self._close(symbol, order_id)
@@ -166,6 +183,7 @@ class EventTimeVenue:
 
     def _close(self, symbol: str, order_id: str) -> None:
         del self._symbol_of[order_id]
+        self._decided_on.pop(order_id, None)
         venues = self._open[symbol]
         del venues[order_id]
         if not venues:

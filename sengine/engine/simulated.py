@@ -53,9 +53,10 @@ class SimulatedVenue:
         """Orders at the venue by symbol; a symbol without any is not in it."""
         self._by_id: dict[str, _Resting] = {}
 
-    def submit(self, order: Order, book: OrderBook | None, now_ns: int) -> Sequence[Fill]:
-        """Take an order. Without latency it meets ``book``, the symbol's current one, at once."""
-        resting = _Resting(order, order.timestamp_ns + self._latency_ns, order.quantity)
+    def submit(self, order: Order, book: OrderBook | None, now_ns: int, *, has_rested: bool = False) -> Sequence[Fill]:
+        """Take an order. Without latency it meets ``book``, the symbol's current one, at once. One that ``has_rested``
+        before, at a venue that was restarted, does not arrive anew: it fills at its limit."""
+        resting = _Resting(order, order.timestamp_ns + self._latency_ns, order.quantity, has_rested)
         fills: Sequence[Fill] = ()
         if book is not None and resting.due_ns <= now_ns:
             fills = self._match(resting, book, now_ns)

@@ -49,7 +49,7 @@ REPORT_CAUSE_CANCEL: ReportCause
 REPORT_CAUSE_MARKET: ReportCause
 
 class OrderRequest(_message.Message):
-    __slots__ = ("client_order_id", "symbol", "side", "type", "quantity", "limit_price", "timestamp_ns")
+    __slots__ = ("client_order_id", "symbol", "side", "type", "quantity", "limit_price", "timestamp_ns", "book_crc")
     CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_FIELD_NUMBER: _ClassVar[int]
     SIDE_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +57,7 @@ class OrderRequest(_message.Message):
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
     LIMIT_PRICE_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMP_NS_FIELD_NUMBER: _ClassVar[int]
+    BOOK_CRC_FIELD_NUMBER: _ClassVar[int]
     client_order_id: str
     symbol: str
     side: Side
@@ -64,7 +65,8 @@ class OrderRequest(_message.Message):
     quantity: float
     limit_price: float
     timestamp_ns: int
-    def __init__(self, client_order_id: _Optional[str] = ..., symbol: _Optional[str] = ..., side: _Optional[_Union[Side, str]] = ..., type: _Optional[_Union[OrderType, str]] = ..., quantity: _Optional[float] = ..., limit_price: _Optional[float] = ..., timestamp_ns: _Optional[int] = ...) -> None: ...
+    book_crc: int
+    def __init__(self, client_order_id: _Optional[str] = ..., symbol: _Optional[str] = ..., side: _Optional[_Union[Side, str]] = ..., type: _Optional[_Union[OrderType, str]] = ..., quantity: _Optional[float] = ..., limit_price: _Optional[float] = ..., timestamp_ns: _Optional[int] = ..., book_crc: _Optional[int] = ...) -> None: ...
 
 class CancelRequest(_message.Message):
     __slots__ = ("client_order_id", "timestamp_ns")

@@ -19,7 +19,7 @@ class RecordingHub:
     """Stands where ``LiveEngine`` is: keeps what the gateway and a test's fill subscription bring."""
 
     def __init__(self) -> None:
-        self.engine = SimpleNamespace(now_ns=T0)
+        self.engine = SimpleNamespace(now_ns=T0, markets={})
         self.updates: list[OrderUpdate] = []
         self.fills: list[Fill] = []
         self.lines: list[tuple[str, str, dict[str, Any]]] = []

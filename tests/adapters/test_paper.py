@@ -15,6 +15,7 @@ from nats.aio.client import Client
 
 import sengine.adapters.paper_desk
 from sengine.adapters.broker import EmbeddedBroker
+from sengine.adapters.execution_messages import book_crc
 from sengine.adapters.paper import PaperExecution
 from sengine.adapters.paper_desk import PaperDesk
 from sengine.adapters.paper_journal import NewsLine, PaperJournal
@@ -31,7 +32,7 @@ from sengine.proto.execution_pb2_grpc import OrderExecutionStub
 from tests.adapters.execution_fixtures import MS, T0, RecordingHub, make_book, make_order
 
 
-def request_of(order: Order) -> pb.OrderRequest:
+def request_of(order: Order, crc: int = 0) -> pb.OrderRequest:
     limit = order.limit_price
     return pb.OrderRequest(
         client_order_id=order.order_id,
@@ -41,6 +42,7 @@ def request_of(order: Order) -> pb.OrderRequest:
         quantity=order.quantity,
         limit_price=limit or 0.0,
         timestamp_ns=order.timestamp_ns,
+        book_crc=crc,
     )
 
 
@@ -297,6 +299,46 @@ def test_restored_desk_knows_its_orders_and_goes_on_with_the_open_ones(tmp_path:
     assert [(fill.fill_id, fill.quantity) for fill in after] == [("part-2", 2.0)]
     assert restored.cancel(pb.CancelRequest(client_order_id="gone")).status == pb.ORDER_STATUS_CANCELLED
     assert PaperJournal(path).read()[-1].fill.fill_id == "part-2"
+
+
+def test_restored_limit_order_rests_and_fills_at_its_limit(tmp_path: Path) -> None:
+    path = tmp_path / "orders.journal"
+    desk = PaperDesk(EventTimeVenue(ExecutionConfig()), list, PaperJournal(path))
+    desk.on_book(make_book())
+    desk.submit(request_of(make_order("rests", limit=95.0)))
+    fills: list[Fill] = []
+    journal = PaperJournal(path)
+    restored = PaperDesk(EventTimeVenue(ExecutionConfig()), fills.append, journal)
+    restored.restore(journal.read())
+
+    # The market went through the limit meanwhile: an order that only arrived now would get the touch, 91.
+    restored.on_book(make_book(T0 + MS, 90.0, 91.0))
+
+    assert [(fill.order_id, fill.price) for fill in fills] == [("rests", 95.0)]
+
+
+@pytest.mark.parametrize("known", [0, 1, 2, 3, 4])
+def test_of_books_with_one_timestamp_an_order_meets_the_one_it_was_decided_on(known: int) -> None:
+    fills: list[Fill] = []
+    desk = PaperDesk(EventTimeVenue(ExecutionConfig()), fills.append)
+    books = [make_book(T0, 100.0 - step, 101.0 - step) for step in range(3)] + [make_book(T0 + MS, 80.0, 81.0)]
+    for book in books[:known]:
+        desk.on_book(book)
+    desk.submit(request_of(make_order("third"), book_crc(books[2].book)))
+    for book in books[known:]:
+        desk.on_book(book)
+
+    assert [fill.price for fill in fills] == [99.0]
+
+
+def test_an_order_whose_book_never_comes_meets_the_next_one_later() -> None:
+    fills: list[Fill] = []
+    desk = PaperDesk(EventTimeVenue(ExecutionConfig()), fills.append)
+    desk.on_book(make_book(T0))
+    desk.submit(request_of(make_order("lost"), 12345))
+    desk.on_book(make_book(T0 + MS, 90.0, 91.0))
+
+    assert [fill.price for fill in fills] == [91.0]
 
 
 def test_journal_stays_short_and_keeps_what_is_open_or_unpublished(

@@ -36,12 +36,14 @@ RISK = {"filters": [{"type": "confidence", "min_confidence": 0.5}, {"type": "pos
 COSTS = {"commission_bps": 1.0, "slippage_bps": 0.5}
 
 
-@pytest.fixture(params=["generated", "captured"])
+@pytest.fixture(params=["generated", "several books a timestamp", "captured"])
 def quotes(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """About 3,000 quotes, of several symbols or of an exchange."""
+    """About 3,000 quotes, of several symbols or of an exchange, or with a clock so coarse that many share a time."""
     file = tmp_path / "quotes.csv"
-    if request.param == "generated":
-        rows = [",".join(map(str, row)) for row in quote_rows(3_000, ["BTCUSDT", "ETHUSDT"], 11)]
+    if request.param != "captured":
+        coarse_ns = 1 if request.param == "generated" else 500_000_000
+        made = quote_rows(3_000, ["BTCUSDT", "ETHUSDT"], 11)
+        rows = [",".join(map(str, (row[0] // coarse_ns * coarse_ns, *row[1:]))) for row in made]
         file.write_text("\n".join([HEADER, *rows]) + "\n")
     elif DATA.exists():
         with gzip.open(DATA, "rt") as captured:
