@@ -17,6 +17,7 @@ from time import time_ns
 from typing import Any, Final
 
 from sengine.adapters.broker import EmbeddedBroker, Login
+from sengine.adapters.call_timer import CallTimer
 from sengine.adapters.control import ControlServer
 from sengine.adapters.execution import ExecutionGateway
 from sengine.adapters.facts import ServiceFacts
@@ -24,7 +25,9 @@ from sengine.adapters.gateway_stats import GatewayStats
 from sengine.adapters.http import HttpServer
 from sengine.adapters.nats_feed import NatsFeed
 from sengine.adapters.nats_options import LOGIN_KEYS
+from sengine.adapters.strategy_watch import StrategyWatch
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
+from sengine.clock import NS_PER_S
 from sengine.config import Config, load_config
 from sengine.config.schema import StrategyConfig
 from sengine.data_directory import DataDirectory
@@ -65,6 +68,13 @@ class EngineService:
         # Ids name orders at the execution service for longer than this process lives, so each session has its own.
         prefix = "" if simulated else f"{_base36(time_ns() // 1_000_000)}-"
         engine = build_engine(config, build_venue(config) if simulated else None, prefix)
+        plugins = config.plugins
+        engine.guard.tick_budget_ns = int(plugins.tick_budget_us * 1000)
+        # Ctrl-C is the loop's to handle, so a KeyboardInterrupt is a strategy's own doing.
+        engine.guard.passes_on = ()
+        self._timer = CallTimer(
+            engine.guard, plugins.tick_timeout_ms, plugins.setup_timeout_ms, plugins.watchdog_after_ns / NS_PER_S
+        )
         self.live = LiveEngine(engine)
         self.facts = ServiceFacts(config.service.name)
         self.broker_url = config.nats.url
@@ -81,6 +91,8 @@ class EngineService:
             # The configuration has just been read; a reload has nothing to do yet.
             loop.add_signal_handler(signal.SIGHUP, lambda: None)
             stack.callback(loop.remove_signal_handler, signal.SIGHUP)
+            self._timer.start()
+            stack.callback(self._timer.stop)
             feed = await self._unless_stopped(stack)
             if feed is None:
                 return
@@ -133,6 +145,8 @@ class EngineService:
         for one in failed:
             live.say("error", "a strategy could not be loaded", strategy_id=one.strategy_id, reason=one.reason)
         facts.strategies_are_loaded = True
+        watch = StrategyWatch(live, self._timer, config.plugins.stalled_after_ns, config.plugins.resume_after_ns)
+        stack.push_async_callback(_cancelled, asyncio.create_task(watch.run(), name="strategy watch"))
         await self._start_gateway(stack, directory)
         feed = NatsFeed(config.nats, self.broker_url, live, lockstep=config.execution.lockstep)
         facts.feed = feed.stats

@@ -131,6 +131,8 @@ def strategy_message(engine: Engine, facts: ServiceFacts, guest: Guest, held: Ma
         unrealized_pnl=account.unrealized,
         peak_pnl=account.peak,
         on_tick=latency_message(guest.on_tick_latency),
+        over_budget=guest.on_tick_latency.over_budget,
+        stalled_s=guest.stalled_s,
     )
 
 

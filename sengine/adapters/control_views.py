@@ -52,6 +52,8 @@ class StrategyView(View, frozen=True):
     unrealized_pnl: float
     peak_pnl: float
     on_tick: LatencyView
+    over_budget: int
+    stalled_s: float
 
 
 class FailedStrategyView(View, frozen=True):

@@ -113,6 +113,18 @@ def _plan(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
         {(guest.strategy_id, kind): count for guest in guests for kind, count in guest.errors.items()},
         ("strategy_id", "error_type"),
     )
+    yield _counter(
+        "sengine_strategy_over_budget_total",
+        "Calls of on_tick that took longer than plugins.tick_budget_us.",
+        {(guest.strategy_id,): guest.on_tick_latency.over_budget for guest in guests},
+        ("strategy_id",),
+    )
+    yield Family(
+        "sengine_strategy_stalled_seconds",
+        "gauge",
+        "For how long a strategy has had no tick, where that is too long.",
+        (("", (("strategy_id", guest.strategy_id),), guest.stalled_s) for guest in guests),
+    )
     yield _gauge("strategy_active_count", "Strategies that are active.", sum(guest.is_active for guest in guests))
     positions = list(engine.positions.positions())
     yield Family(

@@ -47,10 +47,12 @@ def _print_head(console: Console, view: SnapshotView) -> None:
 def _print_strategies(console: Console, view: SnapshotView) -> None:
     table = _table("strategy", "state", "version", "ticks", "signals", "errors", "position", "realized", "unrealized")
     for each in view.strategies:
-        colour = _STATE_COLOURS.get(each.state, "red")
+        state, colour = each.state, _STATE_COLOURS.get(each.state, "red")
+        if each.stalled_s:
+            state, colour = f"STALLED {each.stalled_s:.0f} s", "red"
         table.add_row(
             escape(each.strategy_id),
-            f"[{colour}]{each.state}[/{colour}]",
+            f"[{colour}]{state}[/{colour}]",
             escape(each.version),
             str(each.ticks),
             str(each.signals),

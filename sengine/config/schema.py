@@ -97,6 +97,30 @@ class PluginsConfig(Section, frozen=True):
     reset_after_ns: Annotated[
         Duration, Meta(gt=0, description="Errors older than this no longer count towards max_errors.")
     ] = field(default=60 * NS_PER_S, name="reset_after")
+    tick_budget_us: Annotated[
+        Positive, Meta(description="A call of on_tick that takes longer is counted as over its budget.")
+    ] = 500.0
+    tick_timeout_ms: Annotated[
+        float,
+        Meta(ge=1, le=60_000, description="A call of on_tick or on_fill is interrupted after this; it is then paused."),
+    ] = 50.0
+    setup_timeout_ms: Annotated[
+        float,
+        Meta(ge=1, le=600_000, description="Time limit of initialize, hot_reload and shutdown."),
+    ] = 10_000.0
+    resume_after_ns: Annotated[
+        Duration | None,
+        Meta(description="A strategy that was paused for its errors resumes after this; null: a person does it."),
+    ] = field(default=None, name="resume_after")
+    stalled_after_ns: Annotated[
+        Duration, Meta(gt=0, description="An active strategy without a tick for this long is shown as stalled.")
+    ] = field(default=60 * NS_PER_S, name="stalled_after")
+    watchdog_after_ns: Annotated[
+        Duration, Meta(gt=0, description="A call that cannot be interrupted is reported after this.")
+    ] = field(default=2 * NS_PER_S, name="watchdog_after")
+    watchdog_restart: Annotated[
+        bool, Meta(description="End a process that such a call holds up, and start the engine again.")
+    ] = False
 
 
 class StrategyConfig(Section, frozen=True):

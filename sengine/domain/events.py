@@ -112,6 +112,19 @@ class RemoteReady(msgspec.Struct, frozen=True):
     config: dict[str, object] = {}
 
 
+class Interrupted(msgspec.Struct, frozen=True):
+    """While the next event is processed, this call into a strategy is to end as timed out, without being made.
+
+    Only a journal holds these: time is not in the events, so what a timer cut short must be told. ``call`` and
+    ``number`` are those of the fault.
+    """
+
+    strategy_id: str
+    call: str
+    number: int
+    message: str
+
+
 class KillSwitch(msgspec.Struct, frozen=True):
     """Send nothing more and cancel what is open, until a person re-arms. Strategies still see the market."""
 
@@ -155,6 +168,7 @@ Command: TypeAlias = (
     | Flatten
     | CancelOrder
     | Shutdown
+    | Interrupted
 )
 RemoteEvent: TypeAlias = RemoteSignals | RemoteReady
 Event: TypeAlias = MarketEvent | Fill | OrderUpdate | Command | RemoteEvent

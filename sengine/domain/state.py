@@ -9,7 +9,9 @@ import msgspec
 
 
 class StrategyState(msgspec.Struct, frozen=True):
-    """A strategy at one moment. ``position`` is summed over its symbols; ``last_signal_ns`` is 0 before the first."""
+    """A strategy at one moment. ``position`` is summed over its symbols; ``last_signal_ns`` is 0 before the first.
+    ``over_budget`` counts ticks that took too long; ``stalled_s`` is for how long there was none, 0.0 when that
+    is not too long."""
 
     strategy_id: str
     is_active: bool
@@ -27,4 +29,6 @@ class StrategyState(msgspec.Struct, frozen=True):
     symbols: Sequence[str]
     route: str
     on_tick_us: Mapping[str, float]
+    over_budget: int
+    stalled_s: float
     metadata: Mapping[str, Any]

@@ -86,9 +86,11 @@ class AnswerDesk:
                 self._roster.fault(guest, signal.kind, RemoteError(signal), data.timestamp_ns, outcome)
                 continue
             try:
-                stamped = guest.stamp(signal, data, self.signals + 1)
+                with guest.calling():
+                    stamped = guest.stamp(signal, data, self.signals + 1)
             # Reading what strategy code made can raise anything: arrays for numbers, numbers beyond any float.
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
+                guest.guard.contain(error)
                 kind = "invalid_signal" if isinstance(signal, Signal) else "bad_return"
                 self._roster.fault(guest, kind, error, data.timestamp_ns, outcome)
                 continue
@@ -101,8 +103,10 @@ class AnswerDesk:
         if not isinstance(answer, list | tuple):
             return (answer,)
         try:
-            return tuple(answer)
-        except (Exception, SystemExit) as error:
+            with guest.calling():
+                return tuple(answer)
+        except BaseException as error:
+            guest.guard.contain(error)
             self._roster.fault(guest, "bad_return", error, data.timestamp_ns, outcome)
             return ()
 

@@ -18,6 +18,7 @@ from sengine.domain.events import (
     CancelOrder,
     Event,
     Flatten,
+    Interrupted,
     KillSwitch,
     MarketEvent,
     PauseStrategy,
@@ -37,6 +38,7 @@ from sengine.engine.aggregation import VoteBook
 from sengine.engine.answers import Answer, AnswerDesk, Raised
 from sengine.engine.decisions import DecisionDesk
 from sengine.engine.flatten import FlattenDesk, FlattenPlan
+from sengine.engine.guard import Guard
 from sengine.engine.guest import FOLD_EVERY
 from sengine.engine.latency import LatencyHistogram
 from sengine.engine.lifecycle import State
@@ -88,7 +90,8 @@ class Engine:
         self.positions = positions
         self.orders = OrderTracker()
         self.markets: dict[str, Market] = {}
-        self.roster = Roster(max_errors, reset_after_ns, votes.withdraw, self.markets)
+        self.guard = Guard()
+        self.roster = Roster(max_errors, reset_after_ns, votes.withdraw, self.markets, self.guard)
         self._recent_ticks = recent_ticks
         self.tick_latency = LatencyHistogram()
         self._record_tick = self.tick_latency.record
@@ -134,6 +137,7 @@ class Engine:
             CancelOrder: self._on_cancel_order,
             ChangeLimits: self._on_change_limits,
             Shutdown: self._on_shutdown,
+            Interrupted: self._on_interrupted,
             RemoteSignals: remote.on_signals,
             RemoteReady: remote.on_ready,
         }
@@ -158,6 +162,7 @@ class Engine:
         """
         stopwatch_ns, marked, untimed_mask = self._stopwatch_ns, self.positions.open, self.time_one_in - 1
         current: str | None = None
+        guard = self.guard
         for event in events:
             symbol, now_ns = event.symbol, event.timestamp_ns
             if now_ns >= stop_ns:
@@ -200,11 +205,14 @@ class Engine:
             else:
                 guest, on_tick = routes[0]
                 guest.ticks += 1
+                guard.running = guest
                 try:
                     answer = on_tick(data)
+                    guard.running = None
                     if answer is None:
                         continue
-                except (Exception, SystemExit) as error:
+                except BaseException as error:
+                    guard.contain(error)
                     answer = Raised(error)
                 answers = ((guest, answer),)
             if answers:
@@ -397,10 +405,15 @@ class Engine:
         answers: list[Answer] = []
         stopwatch_ns = self._stopwatch_ns
         called_ns = stopwatch_ns()
+        guard = self.guard
         for guest, on_tick in routes:
+            guest.ticks += 1
+            guard.running = guest
             try:
                 answer = on_tick(data)
-            except (Exception, SystemExit) as error:
+                guard.running = None
+            except BaseException as error:
+                guard.contain(error)
                 answer = Raised(error)
             done_ns = stopwatch_ns()
             guest.took(done_ns - called_ns)
@@ -474,6 +487,12 @@ class Engine:
         self.roster.swap(command, self.positions, self.now_ns, self.ticks, outcome)
         self._route_anew()
         return outcome
+
+    def _on_interrupted(self, event: Interrupted) -> Outcome:
+        guest = self.roster.get(event.strategy_id)
+        guest.interrupt(event)
+        self.roster.forget_routes()
+        return NOTHING
 
     def _on_kill(self, command: KillSwitch) -> Outcome:
         outcome = Outcome()

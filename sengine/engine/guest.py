@@ -6,23 +6,25 @@ This is the only place that calls into strategy code, and one of the two places 
 from __future__ import annotations
 
 import contextlib
-import traceback
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite
+from traceback import extract_tb, format_exception
 from typing import Any
 
 import msgspec
 
-from sengine.domain.events import ReportedError
+from sengine.domain.events import Interrupted, ReportedError
 from sengine.domain.market import MarketData
 from sengine.domain.order import Fill
 from sengine.domain.signal import Direction, Signal, StampedSignal
+from sengine.engine.guard import CALL_OF_KIND, ON_TICK, TIMEOUT, Guard, StrategyTimeout
 from sengine.engine.latency import LatencyHistogram
 from sengine.engine.lifecycle import Lifecycle, State
 from sengine.engine.recent import ANY_SYMBOL
 from sengine.engine.spec import StrategySpec as StrategySpec
 from sengine.engine.trial import Trial
+from sengine.errors import PluginError
 from sengine.strategy import BaseStrategy
 
 # Latency histograms are brought up to date when nothing else waits (``Engine.fold_next``), at the latest every 8,192 of
@@ -36,7 +38,8 @@ _DIRECTIONS = {
 
 
 class StrategyFault(msgspec.Struct, frozen=True):
-    """One thing that a strategy did wrong. ``kind`` is the metric label; ``where`` is ``file:line`` when known."""
+    """One thing that a strategy did wrong. ``kind`` is the metric label; ``where`` is ``file:line`` when known.
+    ``call`` and ``number`` say in which call: of ``on_tick`` the how many-th, of any other among all others."""
 
     strategy_id: str
     kind: str
@@ -44,6 +47,8 @@ class StrategyFault(msgspec.Struct, frozen=True):
     where: str
     timestamp_ns: int
     traceback: str = ""
+    call: str = ""
+    number: int = 0
 
 
 class InvalidSignalError(Exception):
@@ -62,24 +67,31 @@ class RemoteError(Exception):
 class Guest:
     """One configured strategy. The engine calls ``instance_for`` when routes are built and ``stamp`` on signals."""
 
-    def __init__(self, spec: StrategySpec, max_errors: int, reset_after_ns: int) -> None:
+    def __init__(self, spec: StrategySpec, max_errors: int, reset_after_ns: int, guard: Guard) -> None:
         self.spec = spec
         self.strategy_id = spec.strategy_id
         self.config: dict[str, Any] = dict(spec.config)
         self.is_direct = spec.route == "direct"
         self.lifecycle = Lifecycle(spec.strategy_id)
         self.instances: dict[str, BaseStrategy] = {}
-        self.on_tick_latency = LatencyHistogram()
+        self.on_tick_latency = LatencyHistogram(guard.tick_budget_ns)
         # Handing a tick to another process takes no time worth showing; its round trip is recorded when it ends.
         self._record_on_tick = self.on_tick_latency.record if spec.max_signal_age_ns is None else _not_timed
         self.until_fold = FOLD_EVERY
         """Samples until the latencies are folded; it starts differently for each strategy."""
+        self.guard = guard
         self.ticks = 0
+        self.calls = 0
+        """Calls into it other than ``on_tick``, those left out that no event asks for."""
+        self._interrupts: list[Interrupted] = []
         self.signals = 0
         self.last_signal_ns = 0
         self.errors: dict[str, int] = {}
         self.last_fault: StrategyFault | None = None
         self.pause_reason = ""
+        self.was_paused_for_errors = False
+        self.stalled_s = 0.0
+        """For how long it has had no tick, where that is too long. The edge sets it, and it decides nothing."""
         self._reset_after_ns = reset_after_ns
         self._fault_times_ns: deque[int] = deque(maxlen=max_errors)
         self._spare: BaseStrategy | None = None
@@ -88,14 +100,21 @@ class Guest:
         """The version before this one, while it may still come back."""
 
     def load(self) -> None:
-        """UNLOADED to INITIALIZED. Raises what making the first instance raises; the guest is then UNLOADED again."""
+        """UNLOADED to INITIALIZED. Raises what making the first instance raises, as ``PluginError`` where that is no
+        ``Exception``; the guest is then UNLOADED again."""
         self.lifecycle.to(State.LOADING)
         try:
-            self._spare = self.spec.create()
-            self.config = self.spec.prepare(dict(self.spec.config))[1]
-        except BaseException:
+            with self.calling(has_patience=True):
+                self._spare = self.spec.create()
+                self.config = self.spec.prepare(dict(self.spec.config))[1]
+        except BaseException as error:
             self.lifecycle.to(State.UNLOADED)
-            raise
+            self.guard.contain(error)
+            if isinstance(error, Exception):
+                raise
+            raise PluginError(
+                f"{self.spec.source}: {self.strategy_id} could not start: {describe_error(error)}"
+            ) from error
         self.lifecycle.to(State.INITIALIZED)
 
     @property
@@ -119,6 +138,9 @@ class Guest:
             self.instances[key] = instance
         return instance
 
+    def has_instance(self, symbol: str) -> bool:
+        return self.key_of(symbol, self.spec) in self.instances
+
     def _new_instance(self) -> BaseStrategy:
         """One more instance, with the parameters in force now."""
         instance = self.spec.create()
@@ -127,9 +149,37 @@ class Guest:
             instance.hot_reload(self._reloaded[1])
         return instance
 
+    def calling(self, *, has_patience: bool = False) -> Guard:
+        """``with guest.calling():`` around every call into the strategy that an event leads to, ``on_tick`` aside.
+        Raises ``StrategyTimeout`` instead where a journal says that this call was interrupted."""
+        self.calls += 1
+        self._raise_if_interrupted(False, self.calls)
+        return self.guard.calling(self, has_patience=has_patience)
+
+    def to_call(self, symbol: str) -> Callable[[MarketData], object]:
+        """``on_tick`` of the instance for ``symbol``; raises what making that raises."""
+        on_tick = self.instance_for(symbol).on_tick
+        if not self._interrupts:
+            return on_tick
+
+        def on_tick_or_interrupted(data: MarketData) -> object:
+            self._raise_if_interrupted(True, self.ticks)
+            return on_tick(data)
+
+        return on_tick_or_interrupted
+
+    def interrupt(self, event: Interrupted) -> None:
+        """Have a call end as it did when the event was recorded, without making it."""
+        self._interrupts.append(event)
+
+    def _raise_if_interrupted(self, is_tick: bool, number: int) -> None:
+        for event in self._interrupts:
+            if event.number == number and (event.call == ON_TICK) == is_tick:
+                self._interrupts.remove(event)
+                raise StrategyTimeout(event.message)
+
     def took(self, duration_ns: int) -> None:
-        """Count a call of ``on_tick`` and how long it took."""
-        self.ticks += 1
+        """Record how long a call of ``on_tick`` took."""
         self._record_on_tick(duration_ns)
         self.until_fold -= 1
         if self.until_fold <= 0:
@@ -180,9 +230,10 @@ class Guest:
 
     def fill(self, share: Fill) -> None:
         """Tell the instance that trades the fill's symbol about its share."""
-        if self.trial is not None:
-            self._fill_old(self.trial, share)
-        self.instance_for(share.symbol).on_fill(share)
+        with self.calling():
+            if self.trial is not None:
+                self._fill_old(self.trial, share)
+            self.instance_for(share.symbol).on_fill(share)
 
     def _fill_old(self, trial: Trial, share: Fill) -> None:
         old = trial.instances.get(self.key_of(share.symbol, trial.spec))
@@ -192,6 +243,10 @@ class Guest:
 
     def reload_parameters(self, config: dict[str, Any]) -> None:
         """Validate ``config`` and hand it to every instance. Whatever raises, the old parameters are back in force."""
+        with self.calling(has_patience=True):
+            self._give_parameters(config)
+
+    def _give_parameters(self, config: dict[str, Any]) -> None:
         prepared = self.spec.prepare(config)
         reloaded: list[tuple[BaseStrategy, Any]] = []
         try:
@@ -244,13 +299,26 @@ class Guest:
 
     def fault(self, kind: str, error: BaseException, timestamp_ns: int) -> StrategyFault:
         """Count an error against this strategy and say where in its file it was."""
+        try:
+            # Showing an error runs code of its author.
+            with self.guard.calling(self):
+                message = describe_error(error)
+                trace = error.traceback if isinstance(error, RemoteError) else "".join(format_exception(error))
+        except BaseException as worse:
+            self.guard.contain(worse)
+            message, trace = f"{type(error).__name__}: its message cannot be shown", ""
+        call = CALL_OF_KIND.get(kind, kind)
+        if isinstance(error, StrategyTimeout):
+            kind = TIMEOUT
         fault = StrategyFault(
             self.strategy_id,
             kind,
-            describe_error(error),
+            message,
             self._where(error),
             timestamp_ns,
-            error.traceback if isinstance(error, RemoteError) else "".join(traceback.format_exception(error)),
+            trace,
+            call,
+            self.ticks if call == ON_TICK else self.calls,
         )
         self.errors[kind] = self.errors.get(kind, 0) + 1
         self.last_fault = fault
@@ -271,7 +339,7 @@ class Guest:
         """The innermost line of the strategy's own file; for what never left the engine, where ``on_tick`` begins."""
         if isinstance(error, RemoteError):
             return error.where
-        frames = traceback.extract_tb(error.__traceback__)
+        frames = extract_tb(error.__traceback__)
         for frame in reversed(frames):
             if frame.filename == self.spec.source:
                 return f"{frame.filename}:{frame.lineno}"
@@ -288,7 +356,8 @@ def describe_error(error: BaseException) -> str:
         text = str(error)
     except Exception:
         text = "its message cannot be shown"
-    return text if isinstance(error, InvalidSignalError | RemoteError) else f"{type(error).__name__}: {text}"
+    is_sentence = isinstance(error, InvalidSignalError | RemoteError | StrategyTimeout)
+    return text if is_sentence else f"{type(error).__name__}: {text}"
 
 
 def _not_timed(duration_ns: int) -> None:

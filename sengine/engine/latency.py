@@ -25,9 +25,21 @@ _PLAN_EDGES_NS: Final = tuple(edge_us * 1000 for edge_us in PLAN_BUCKETS_US)
 class LatencyHistogram:
     """Durations in nanoseconds. Call ``record(ns)`` on the hot path and ``fold()`` every few thousand samples."""
 
-    __slots__ = ("_counts", "_pending", "_plan_counts", "count", "max_ns", "record", "sum_ns")
+    __slots__ = (
+        "_counts",
+        "_over_budget",
+        "_pending",
+        "_plan_counts",
+        "budget_ns",
+        "count",
+        "max_ns",
+        "record",
+        "sum_ns",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, budget_ns: int = _LARGEST_NS) -> None:
+        self.budget_ns = budget_ns
+        self._over_budget = 0
         self._pending: list[int] = []
         self.record: Callable[[int], None] = self._pending.append
         self._counts = [0] * (_OCTAVES * SUB_BUCKETS)
@@ -53,7 +65,15 @@ class LatencyHistogram:
         for sample_ns, count in Counter(pending).items():
             self._counts[_bucket(sample_ns)] += count
             self._plan_counts[bisect_left(_PLAN_EDGES_NS, sample_ns)] += count
+            if sample_ns > self.budget_ns:
+                self._over_budget += count
         pending.clear()
+
+    @property
+    def over_budget(self) -> int:
+        """Samples longer than ``budget_ns``."""
+        self.fold()
+        return self._over_budget
 
     def percentile_ns(self, quantile: float) -> float:
         """Nanoseconds below which ``quantile`` (0 to 1) of the samples lie; 0.0 when there are none."""

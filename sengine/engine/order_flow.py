@@ -140,7 +140,8 @@ class OrderFlow:
             if guest is not None:
                 try:
                     guest.fill(share)
-                except (Exception, SystemExit) as error:
+                except BaseException as error:
+                    guest.guard.contain(error)
                     self._roster.fault(guest, "on_fill", error, fill.timestamp_ns, outcome)
 
     def _apply_update(self, update: OrderUpdate) -> bool:

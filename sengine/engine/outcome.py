@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
+from sengine.domain.events import Interrupted
 from sengine.domain.order import Fill, Order
 from sengine.domain.signal import SignalResult
+from sengine.engine.guard import TIMEOUT
 from sengine.engine.guest import StrategyFault
 from sengine.engine.trial import RolledBack
 
@@ -29,6 +33,14 @@ class Outcome(msgspec.Struct):
     notices: list[str] = []
     rollbacks: list[RolledBack] = []
     warnings: list[str] = []
+
+    def interruptions(self) -> Sequence[Interrupted]:
+        """The calls that a timer cut short. Processed before the same event, they make it end as it did."""
+        return [
+            Interrupted(fault.strategy_id, fault.call, fault.number, fault.message)
+            for fault in self.faults
+            if fault.kind == TIMEOUT
+        ]
 
 
 # The outcome of nearly every tick, made once; compare with ``is``, and never add to it.

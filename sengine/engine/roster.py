@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from sengine.domain.market import DataKind, MarketData
+from sengine.engine.guard import Guard, StrategyTimeout
 from sengine.engine.guest import FOLD_EVERY, Guest, StrategyFault, StrategySpec, describe_error
 from sengine.engine.lifecycle import State
 from sengine.engine.markets import Market
@@ -35,6 +36,7 @@ class Roster:
         reset_after_ns: int,
         on_leave: Callable[[str], None],
         markets: Mapping[str, Market],
+        guard: Guard,
     ) -> None:
         self._guests: dict[str, Guest] = {}
         self.routes: dict[DataKind, dict[str, Sequence[Route]]] = {kind: {} for kind in DataKind}
@@ -46,6 +48,7 @@ class Roster:
         self._reset_after_ns = reset_after_ns
         self._on_leave = on_leave
         self._markets = markets
+        self._guard = guard
 
     def __iter__(self) -> Iterator[Guest]:
         return iter(self._guests.values())
@@ -67,7 +70,7 @@ class Roster:
         if spec.strategy_id in self._guests:
             state = self._guests[spec.strategy_id].lifecycle.state
             raise LifecycleError(f'strategy "{spec.strategy_id}" is already loaded and {state}; unload it first')
-        guest = Guest(spec, self._max_errors, self._reset_after_ns)
+        guest = Guest(spec, self._max_errors, self._reset_after_ns, self._guard)
         guest.load()
         self._loaded += 1
         guest.until_fold -= 379 * self._loaded % FOLD_EVERY
@@ -81,6 +84,7 @@ class Roster:
         guest = self.get(strategy_id)
         guest.lifecycle.to(State.PAUSED)
         guest.pause_reason = reason
+        guest.was_paused_for_errors = False
         self._left(strategy_id)
 
     def resume(self, strategy_id: str) -> None:
@@ -88,6 +92,7 @@ class Roster:
         guest = self.get(strategy_id)
         guest.lifecycle.to(State.ACTIVE)
         guest.pause_reason = ""
+        guest.was_paused_for_errors = False
         guest.forgive()
         self.forget_routes()
 
@@ -110,7 +115,8 @@ class Roster:
         guest.lifecycle.to(State.RELOAD_PENDING)
         try:
             guest.reload_parameters(config)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            self._guard.contain(error)
             return guest.fault("reload", error, now_ns)
         finally:
             guest.lifecycle.to(before)
@@ -125,8 +131,10 @@ class Roster:
         before, trial = guest.lifecycle.state, guest.trial
         guest.lifecycle.to(State.RELOAD_PENDING)
         try:
-            swap(guest, command, self._markets, positions, now_ns, tick)
-        except (Exception, SystemExit) as error:
+            with guest.calling(has_patience=True):
+                swap(guest, command, self._markets, positions, now_ns, tick)
+        except BaseException as error:
+            self._guard.contain(error)
             outcome.faults.append(guest.fault("reload", error, now_ns))
             return
         finally:
@@ -154,8 +162,10 @@ class Roster:
         faults = []
         for instance in instances:
             try:
-                instance.shutdown()
-            except (Exception, SystemExit) as error:
+                with guest.calling(has_patience=True):
+                    instance.shutdown()
+            except BaseException as error:
+                self._guard.contain(error)
                 faults.append(guest.fault("shutdown", error, now_ns))
         return faults
 
@@ -170,7 +180,10 @@ class Roster:
             outcome.faults += self._shut_down(guest, ended, now_ns)
             self.forget_routes()
             return
-        if guest.has_too_many_faults and guest.is_active:
+        if isinstance(error, StrategyTimeout):
+            if guest.is_active:
+                self._pause_with_notice(guest, f"{fault.call} was {fault.message}", outcome)
+        elif guest.has_too_many_faults and guest.is_active:
             seconds = self._reset_after_ns / 1e9
             reason = f"{self._max_errors} errors within {seconds:g} s; last: {fault.message}"
             self._pause_with_notice(guest, reason, outcome)
@@ -180,12 +193,14 @@ class Roster:
         unstarted, self.unstarted = self.unstarted, []
         for guest, error in unstarted:
             rollbacks = len(outcome.rollbacks)
-            self.fault(guest, "exception", error, now_ns, outcome)
+            kind = "initialize" if isinstance(error, StrategyTimeout) else "exception"
+            self.fault(guest, kind, error, now_ns, outcome)
             if guest.is_active and len(outcome.rollbacks) == rollbacks:
                 self._pause_with_notice(guest, f"could not start for a new symbol: {describe_error(error)}", outcome)
 
     def _pause_with_notice(self, guest: Guest, reason: str, outcome: Outcome) -> None:
         self.pause(guest.strategy_id, reason)
+        guest.was_paused_for_errors = True
         outcome.notices.append(f"strategy {guest.strategy_id} paused: {reason}")
 
     def disable(self, strategy_id: str, reason: str, outcome: Outcome) -> None:
@@ -213,8 +228,12 @@ class Roster:
     def _started(self, guest: Guest, symbol: str) -> Callable[[MarketData], object] | None:
         """``on_tick`` of the instance for ``symbol``; where making it fails, that is noted and there is none."""
         try:
-            return guest.instance_for(symbol).on_tick
-        except (Exception, SystemExit) as error:
+            if guest.has_instance(symbol):
+                return guest.to_call(symbol)
+            with guest.calling(has_patience=True):
+                return guest.to_call(symbol)
+        except BaseException as error:
+            self._guard.contain(error)
             self.unstarted.append((guest, error))
             return None
 

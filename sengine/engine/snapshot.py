@@ -122,6 +122,8 @@ def strategy_state(engine: Engine, guest: Guest) -> StrategyState:
         symbols=tuple(guest.spec.symbols),
         route=guest.spec.route,
         on_tick_us=guest.on_tick_latency.summary_us(),
+        over_budget=guest.on_tick_latency.over_budget,
+        stalled_s=guest.stalled_s,
         metadata=_described(guest),
     )
 
@@ -131,7 +133,9 @@ def _described(guest: Guest) -> dict[str, Any]:
     described: dict[str, Any] = {}
     for symbol, instance in guest.instances.items():
         try:
-            described[symbol] = dict(instance.get_state())
-        except (Exception, SystemExit) as error:
+            with guest.guard.calling(guest):
+                described[symbol] = dict(instance.get_state())
+        except BaseException as error:
+            guest.guard.contain(error)
             described[symbol] = {"error": f"get_state failed: {type(error).__name__}: {error}"}
     return described

@@ -10,7 +10,7 @@ from sengine.engine.aggregation import VoteBook
 from sengine.engine.lifecycle import State
 from sengine.engine.outcome import NOTHING
 from sengine.engine.roster import LoadStrategy
-from sengine.errors import EngineError, LifecycleError
+from sengine.errors import EngineError, LifecycleError, PluginError
 from tests.engine.conftest import Actor, endings, engine_with, long, ns, quote, short, simulated_engine
 
 
@@ -86,14 +86,14 @@ def test_a_taken_id_is_refused_and_the_strategy_there_stays() -> None:
     assert len(first.seen) == 1
 
 
-@pytest.mark.parametrize("error", [ValueError("broken"), SystemExit(1)])
-def test_a_strategy_that_cannot_be_made_is_not_in_the_roster(error: BaseException) -> None:
+@pytest.mark.parametrize(("error", "raised"), [(ValueError("broken"), ValueError), (SystemExit(1), PluginError)])
+def test_a_strategy_that_cannot_be_made_is_not_in_the_roster(error: BaseException, raised: type[BaseException]) -> None:
     def create():
         raise error
 
     engine = engine_with(Actor("neighbour"))
     spec = type(Actor("a").spec)("a", create)
-    with pytest.raises(type(error)):
+    with pytest.raises(raised):
         engine.roster.load(spec)
     assert [guest.strategy_id for guest in engine.roster] == ["neighbour"]
     assert engine.roster.find("a") is None

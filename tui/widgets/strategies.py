@@ -51,9 +51,13 @@ def _row(view: StrategyView, palette: Palette) -> Row:
     state, colour = figures.STATES.get(view.state, view.state.lower()), palette.up
     if not view.is_active:
         colour = palette.warn
+    elif view.stalled_s:
+        state, colour = "stalled", palette.down
     dot = "●" if view.is_active else "○"
     name = Cell(view.strategy_id, palette.bold if view.is_active else palette.label)
     trouble = view.last_error or view.pause_reason
+    if view.stalled_s:
+        trouble = f"no tick for {view.stalled_s:.0f} s"
     return Row(
         view.strategy_id,
         (
@@ -72,7 +76,7 @@ def _row(view: StrategyView, palette: Palette) -> Row:
             Cell(figures.count(view.errors), palette.down if view.errors else palette.dim, view.errors),
             Cell(view.version, palette.dim),
             Cell(figures.time_of_day(view.last_reload_ns) or "-", palette.dim, view.last_reload_ns),
-            Cell(trouble, palette.down if view.last_error else palette.warn),
+            Cell(trouble, palette.down if view.last_error or view.stalled_s else palette.warn),
         ),
         view.strategy_id,
         view.symbols[0] if len(view.symbols) == 1 else "",

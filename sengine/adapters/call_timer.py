@@ -1,0 +1,99 @@
+"""The time limit on calls into strategies: a timer signal that raises inside a call that goes on for too long.
+
+The timer beats a few times within the limit. Each beat looks at which call runs; one that is still the same after as
+many beats as the limit has gets ``StrategyTimeout`` raised in its own Python code, and again at every step that it
+takes after catching that, until it has ended. Beats are counted rather than time, so that a process that gets no
+processor does not take it out on its strategies.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+from functools import partial
+from time import monotonic
+from types import FrameType
+from typing import Final
+
+from sengine.engine.guard import Guard, StrategyTimeout
+
+BEATS: Final = 4
+"""Beats within the time limit of a tick; a call is cut at most a quarter of the limit too late."""
+_AT_ONCE_S: Final = 1e-6
+_ENGINE: Final = "sengine.engine"
+
+
+class _Again:
+    """``again[seconds]`` sets the timer. A subscript, because Python looks for signals after a call, but not here: the
+    next beat comes after the handler has raised, at the first step of the code that catches it."""
+
+    __getitem__ = partial(signal.setitimer, signal.ITIMER_REAL)
+
+
+class CallTimer:
+    """Cuts calls short that run for longer than ``tick_timeout_ms``, or ``setup_timeout_ms`` where more is allowed.
+    What let no beat through for ``stuck_after_s``, a long call of C code, is noted as ``stuck``.
+
+    For the main thread, where signal handlers run. It takes ``SIGALRM`` and the process's real-time timer for itself.
+    """
+
+    def __init__(
+        self, guard: Guard, tick_timeout_ms: float, setup_timeout_ms: float, stuck_after_s: float = math.inf
+    ) -> None:
+        self._guard = guard
+        self._period_s = tick_timeout_ms / 1000 / BEATS
+        self._patience = max(BEATS, math.ceil(setup_timeout_ms / tick_timeout_ms * BEATS))
+        self._limits_ms = (tick_timeout_ms, setup_timeout_ms)
+        self._again = _Again()
+        self._seen: tuple[object, int, int] | None = None
+        self._beats_seen = 0
+        self._stuck_after_s = stuck_after_s
+        self._last_beat_s = math.inf
+        self.stuck: tuple[str, float] | None = None
+        """Strategy and seconds of a call that kept even the beats from coming, for ``StrategyWatch`` to take."""
+
+    def start(self) -> None:
+        signal.signal(signal.SIGALRM, self._beat)
+        # System calls of libraries go on after a beat.
+        signal.siginterrupt(signal.SIGALRM, False)
+        self._tick_on()
+
+    def stop(self) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        # A last beat that is on its way must not end the process.
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+
+    def _tick_on(self) -> None:
+        signal.setitimer(signal.ITIMER_REAL, self._period_s, self._period_s)
+
+    def _beat(self, number: int, frame: FrameType | None) -> None:
+        guard = self._guard
+        guest = guard.running
+        now_s = monotonic()
+        gap_s, self._last_beat_s = now_s - self._last_beat_s, now_s
+        if gap_s > self._stuck_after_s and guest is not None and not guard.has_patience:
+            self.stuck = guest.strategy_id, gap_s
+        call = None if guest is None else (guest, guest.ticks, guard.entered)
+        if call is None or call != self._seen:
+            if self._beats_seen > BEATS:
+                self._tick_on()
+            self._seen = call
+            self._beats_seen = 0
+            return
+        self._beats_seen += 1
+        limit = self._patience if guard.has_patience else BEATS
+        if self._beats_seen < limit:
+            return
+        if frame is None or not _is_of_a_strategy(frame):
+            # The call has just returned, or not begun: what is raised here would hit the engine.
+            self._tick_on()
+            return
+        error = StrategyTimeout(f"interrupted after {self._limits_ms[guard.has_patience]:g} ms")
+        self._again[_AT_ONCE_S]
+        raise error
+
+
+def _is_of_a_strategy(frame: FrameType) -> bool:
+    """Whether the innermost code is not the engine's own, nor this."""
+    name = frame.f_globals.get("__name__", "")
+    return not (isinstance(name, str) and (name.startswith(_ENGINE) or name == __name__))

@@ -1,0 +1,188 @@
+"""Strategies that misbehave in a real engine: each is contained, seen and paused, and its neighbours trade on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from textwrap import indent
+from typing import Any
+
+import pytest
+
+from sengine.adapters.control_client import ControlClient
+from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until
+
+Running = Callable[..., Awaitable[EngineProcess]]
+NewEngine = Callable[..., EngineProcess]
+
+FAULTS = {
+    "endless_loop": "while True:\n    pass",
+    "endless_catching_loop": """
+while True:
+    try:
+        time.sleep(0.001)
+    except BaseException:
+        pass""",
+    "endless_nested_catching": """
+def inner():
+    while True:
+        try:
+            len("x")
+        except BaseException:
+            continue
+while True:
+    try:
+        inner()
+    except BaseException as error:
+        kept = error""",
+    "long_sleep": "time.sleep(600)",
+    "backtracking_regex": 're.match(r"(a+)+$", "a" * 60 + "b")',
+    "huge_power": "x = 10 ** (10 ** 8)\ny = x * x",
+}
+ERRORS = {
+    "raises": "raise ValueError('bad day')",
+    "exits": "sys.exit(3)",
+    "interrupts": "raise KeyboardInterrupt",
+    "base_exception": "raise BaseException('very bad day')",
+    "recursion": "def deeper():\n    return deeper() + 1\ndeeper()",
+    "memory": "x = bytearray(1 << 60)",
+    "wrong_type": "return 42",
+}
+SOURCE = """
+import re, sys, time
+from sengine.strategy import BaseStrategy
+
+class Guest(BaseStrategy):
+    calls = 0
+
+    def {method}(self, *arguments):
+        self.calls += 1
+        if self.calls != {on_call}:
+            return {quiet}
+{body}
+{rest}
+
+def create_strategy():
+    return Guest("guest")
+"""
+ON_TICK = "    def on_tick(self, data):\n        return None\n"
+
+
+def write(engine: EngineProcess, name: str, body: str, method: str = "on_tick", on_call: int = 2, **more: Any) -> Any:
+    rest = "" if method == "on_tick" else ON_TICK
+    quiet = "{}" if method == "get_state" else "None"
+    source = SOURCE.format(method=method, on_call=on_call, quiet=quiet, body=indent(body.strip(), " " * 8), rest=rest)
+    (engine.folder / "strategies" / f"{name}.py").write_text(source)
+    return {"id": name, "plugin": name} | more
+
+
+def strategies(engine: EngineProcess) -> dict[str, dict[str, Any]]:
+    return {each["strategy_id"]: each for each in engine.get("/api/strategies")["strategies"]}
+
+
+async def test_endless_calls_are_cut_within_100_ms_and_the_neighbour_gets_every_tick(new_engine: NewEngine) -> None:
+    engine = new_engine({})
+    guests = [write(engine, name, body) for name, body in FAULTS.items()]
+    engine.configure({"strategies": [*guests, flipper()]})
+    engine.start()
+    await engine.ready()
+    async with publisher(engine.listeners["nats broker"]) as (_, publish):
+        await publish(book(step) for step in range(1, 51))
+        await until(lambda: engine.ticks() == 50)
+    seen = strategies(engine)
+    for name in FAULTS:
+        assert seen[name]["state"] == "PAUSED", name
+        assert seen[name]["pause_reason"] == "on_tick was interrupted after 50 ms"
+        assert seen[name]["errors_by_type"] == {"timeout": 1}
+        assert f"{name}.py:" in seen[name]["last_error_where"]
+        assert seen[name]["over_budget"] >= 1
+    assert seen["flip"]["state"] == "ACTIVE"
+    assert seen["flip"]["ticks"] == 50
+    assert engine.get("/ready")["status"] == "ready"
+    assert len(engine.said("paused: on_tick was interrupted")) == len(FAULTS)
+    assert await engine.terminate() == 0
+
+
+async def test_what_is_raised_or_returned_wrongly_is_counted_and_the_neighbour_trades(new_engine: NewEngine) -> None:
+    engine = new_engine({})
+    guests = [write(engine, name, body) for name, body in ERRORS.items()]
+    engine.configure({"strategies": [*guests, flipper()]})
+    engine.start()
+    await engine.ready()
+    async with publisher(engine.listeners["nats broker"]) as (_, publish):
+        await publish(book(step) for step in range(1, 21))
+        await until(lambda: engine.ticks() == 20)
+    seen = strategies(engine)
+    for name in ERRORS:
+        assert seen[name]["errors"] == 1, name
+        assert seen[name]["ticks"] == 20
+    assert seen["flip"]["ticks"] == 20
+    assert engine.get("/health")["status"] == "ok"
+
+
+@pytest.mark.parametrize("method", ["on_fill", "get_state", "hot_reload", "shutdown", "initialize"])
+async def test_no_method_of_a_strategy_can_hold_up_the_engine(new_engine: NewEngine, method: str) -> None:
+    engine = new_engine({})
+    body = "while True:\n    try:\n        pass\n    except BaseException:\n        pass"
+    name = f"endless_{method}"
+    guest = write(engine, name, body, method, on_call=1)
+    if method == "on_fill":
+        path = engine.folder / "strategies" / f"{name}.py"
+        signal = 'Signal(symbol=data.symbol, direction="LONG", confidence=1.0)'
+        source = path.read_text().replace("return None\n", f"return {answer}\n")
+        path.write_text(source.replace("import BaseStrategy", "import BaseStrategy, Signal"))
+    config = {"plugins": {"directory": "strategies", "setup_timeout_ms": 200}, "strategies": [guest, flipper()]}
+    engine.configure(config)
+    engine.start()
+    await engine.ready()
+    async with publisher(engine.listeners["nats broker"]) as (_, publish):
+        await publish([book(1)])
+        await until(lambda: engine.ticks() == 1)
+        if method == "on_fill":
+            await until(lambda: strategies(engine)[name]["errors_by_type"] == {"timeout": 1})
+            assert strategies(engine)[name]["pause_reason"] == "on_fill was interrupted after 50 ms"
+        elif method == "get_state":
+            async with ControlClient(engine.listeners["control API"]) as client:
+                shown = await client.strategy(name)
+            assert "interrupted after 50 ms" in str(shown.own_state)
+        elif method == "hot_reload":
+            engine.process.send_signal(signal.SIGHUP)
+            await until(lambda: strategies(engine)[name]["errors_by_type"] == {"timeout": 1})
+        elif method == "initialize":
+            assert name not in strategies(engine)
+            assert "interrupted after 200 ms" in str(engine.get("/api/strategies")["failed"])
+        await publish([book(2)])
+        await until(lambda: strategies(engine)["flip"]["ticks"] == 2)
+    assert await engine.terminate() == 0
+
+
+async def test_a_strategy_without_ticks_shows_as_stalled_with_its_age(running: Running) -> None:
+    engine = await running(
+        strategies=[flipper(), flipper() | {"id": "deaf", "symbols": ["NEVERUSDT"]}],
+        plugins={"directory": "strategies", "stalled_after": "1s"},
+    )
+    await until(lambda: strategies(engine)["deaf"]["stalled_s"] >= 1.0)
+    assert engine.said("strategy deaf is stalled: it has had no tick for")
+    assert engine.metric("sengine_strategy_stalled_seconds{strategy_id=deaf}") >= 1.0
+    await until(lambda: strategies(engine)["flip"]["stalled_s"] >= 1.0)
+    async with publisher(engine.listeners["nats broker"]) as (_, publish):
+        await publish([book(1)])
+        await until(lambda: strategies(engine)["flip"]["stalled_s"] == 0.0)
+    assert strategies(engine)["deaf"]["stalled_s"] > 1.0
+
+
+async def test_a_paused_strategy_resumes_after_the_configured_time_but_not_one_that_a_person_paused(
+    new_engine: NewEngine,
+) -> None:
+    engine = new_engine({})
+    guest = write(engine, "endless", FAULTS["endless_loop"], on_call=1)
+    plugins = {"directory": "strategies", "resume_after": "1s"}
+    engine.configure({"strategies": [guest, flipper()], "plugins": plugins})
+    engine.start()
+    await engine.ready()
+    async with publisher(engine.listeners["nats broker"]) as (_, publish):
+        await publish([book(1)])
+        await until(lambda: engine.said("strategy endless paused: on_tick was interrupted"))
+        await until(lambda: engine.said("strategy endless resumed by itself"))
+        await publish([book(2)])
+        await until(lambda: strategies(engine)["endless"]["ticks"] == 2)
+    assert strategies(engine)["endless"]["state"] == "ACTIVE"
