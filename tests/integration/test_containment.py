@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Awaitable, Callable
 from textwrap import indent
 from typing import Any
@@ -127,7 +128,7 @@ async def test_no_method_of_a_strategy_can_hold_up_the_engine(new_engine: NewEng
     guest = write(engine, name, body, method, on_call=1)
     if method == "on_fill":
         path = engine.folder / "strategies" / f"{name}.py"
-        signal = 'Signal(symbol=data.symbol, direction="LONG", confidence=1.0)'
+        answer = 'Signal(symbol=data.symbol, direction="LONG", confidence=1.0)'
         source = path.read_text().replace("return None\n", f"return {answer}\n")
         path.write_text(source.replace("import BaseStrategy", "import BaseStrategy, Signal"))
     config = {"plugins": {"directory": "strategies", "setup_timeout_ms": 200}, "strategies": [guest, flipper()]}

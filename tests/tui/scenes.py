@@ -45,6 +45,8 @@ def strategy(strategy_id: str, symbol: str = "BTCUSDT", **changes: Any) -> views
         unrealized_pnl=-14.5,
         peak_pnl=180.0,
         on_tick=latency(17.1, 66.0, 23, 9, 517, 1101, 2019, 4137, 99, 45, 26, 6, 5),
+        over_budget=0,
+        stalled_s=0.0,
     )
     return replace(plain, **changes)
 
