@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 import structlog
 
+from sengine.config.schema import ExecutionConfig
 from sengine.domain.events import Event, MarketEvent
 from sengine.domain.order import Fill, Order, OrderUpdate
 from sengine.engine.core import Engine
@@ -124,6 +125,8 @@ class Gateway(Protocol):
     def send(self, order: Order, received_ns: int = 0) -> None: ...
 
     def cancel(self, order_id: str) -> None: ...
+
+    def change_bounds(self, execution: ExecutionConfig) -> None: ...
 
 
 class LiveEngine:

@@ -26,7 +26,8 @@ def configure_logging(level: str, form: Literal["json", "console"]) -> None:
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        # A reload may change the level, and a cached logger would keep the old one.
+        cache_logger_on_first_use=False,
     )
 
 

@@ -16,6 +16,7 @@ from sengine.domain.events import ReloadParameters, UnloadStrategy
 from sengine.engine.roster import LoadStrategy
 from sengine.errors import ConfigError, EngineError, SengineError
 from sengine.live import LiveEngine
+from sengine.live_settings import LiveSettings, differences
 from sengine.plugins.catalog import Catalog
 from sengine.plugins.loader import load_plugin
 
@@ -38,6 +39,7 @@ class Reloading:
         self._facts = facts
         self._plugins = plugins
         self._started = started
+        self.settings = LiveSettings(live, started)
         self._read_config = read_config
 
     def reload(self, strategy_id: str) -> str:
@@ -60,7 +62,7 @@ class Reloading:
         return said
 
     def reload_all(self) -> None:
-        """Bring all strategies to what the configuration says now; what cannot be done is said."""
+        """Bring strategies and settings to what the configuration says now; what cannot be done is said."""
         try:
             config = self._read_config()
         except ConfigError as error:
@@ -74,6 +76,7 @@ class Reloading:
         for strategy in wanted.values():
             is_loaded = self._live.engine.roster.find(strategy.id) is not None
             self._carry_out(self._give_parameters if is_loaded else self.load, strategy)
+        self.settings.take(config)
         restart = self._needs_restart(config)
         if restart:
             self._live.say("warning", "these changes take effect at the next start", of=", ".join(restart))
@@ -109,11 +112,14 @@ class Reloading:
         return said
 
     def _needs_restart(self, config: Config) -> Sequence[str]:
-        """Names of what differs from the start and is only read there."""
+        """Keys of what differs from what is in force and is only read at the start."""
         sections = [
-            section.name
+            key
             for section in msgspec.structs.fields(Config)
-            if section.name != "strategies" and getattr(config, section.name) != getattr(self._started, section.name)
+            if section.name != "strategies"
+            for key, _, _ in differences(
+                section.name, getattr(self.settings.in_force, section.name), getattr(config, section.name)
+            )
         ]
         before = {strategy.id: _without_parameters(strategy) for strategy in self._started.strategies}
         strategies = [

@@ -191,7 +191,7 @@ class EngineService:
         live, orders = self.live, self.live.engine.orders
         live.say("info", "stopping")
         feed.stop_market_data()
-        if self.config.execution.cancel_on_shutdown and live.gateway is not None:
+        if self._reloading.settings.in_force.execution.cancel_on_shutdown and live.gateway is not None:
             for working in list(orders.open_orders()):
                 if orders.ask_to_cancel(working.order.order_id):
                     live.gateway.cancel(working.order.order_id)
@@ -208,7 +208,7 @@ class EngineService:
                     first=left[:3],
                 )
         # Fills and cancellations are in the strategies' books when they are asked to end.
-        live.take(Shutdown(cancel_orders=self.config.execution.cancel_on_shutdown))
+        live.take(Shutdown(cancel_orders=self._reloading.settings.in_force.execution.cancel_on_shutdown))
 
     # What operators ask for: the context of the control server.
 

@@ -71,11 +71,7 @@ class ExecutionGateway:
         self.target = self._peer.target
         self.stats = stats
         self._live = live
-        self._deadline_ns = int(execution.deadline_ms * NS_PER_MS)
-        self._retry_for_ns = int(execution.retry_for_ms * NS_PER_MS)
-        self._queue_limit = execution.queue_limit
-        shortest_ms = min(execution.deadline_ms, execution.retry_for_ms or execution.deadline_ms)
-        self._check_every_s = min(0.05, max(0.005, shortest_ms / 20_000))
+        self.change_bounds(execution)
         self._queue: OrderedDict[str, _Outgoing] = OrderedDict()
         """Never written, oldest first."""
         self._again: deque[_Outgoing] = deque()
@@ -94,6 +90,14 @@ class ExecutionGateway:
         self._until_fold = _FOLD_EVERY
         self._loop: asyncio.AbstractEventLoop
         self._task: asyncio.Task[None] | None = None
+
+    def change_bounds(self, execution: ExecutionConfig) -> None:
+        """Use this deadline, retry time and queue limit from now on."""
+        self._deadline_ns = int(execution.deadline_ms * NS_PER_MS)
+        self._retry_for_ns = int(execution.retry_for_ms * NS_PER_MS)
+        self._queue_limit = execution.queue_limit
+        shortest_ms = min(execution.deadline_ms, execution.retry_for_ms or execution.deadline_ms)
+        self._check_every_s = min(0.05, max(0.005, shortest_ms / 20_000))
 
     # The engine's side.
 

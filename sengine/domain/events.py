@@ -135,6 +135,13 @@ class Rearm(msgspec.Struct, frozen=True):
     """Let orders out again after a kill."""
 
 
+class ChangeAggregation(msgspec.Struct, frozen=True):
+    """Combine votes another way from now on; votes on the book stay, those outside the new window no longer count."""
+
+    method: str
+    window_ns: int
+
+
 class Flatten(msgspec.Struct, frozen=True):
     """Bring positions to zero with market orders, the kill switch or not: those of one strategy, on one symbol, or
     both; empty means all. What rests there is cancelled first."""
@@ -165,6 +172,7 @@ Command: TypeAlias = (
     | ReloadParameters
     | KillSwitch
     | Rearm
+    | ChangeAggregation
     | Flatten
     | CancelOrder
     | Shutdown

@@ -98,10 +98,14 @@ class VoteBook:
     """One live vote per strategy and symbol. A vote counts while its age is below ``window_ns``."""
 
     def __init__(self, method: str, window_ns: int) -> None:
+        self._votes: dict[str, dict[str, StampedSignal]] = {}
+        self.change(method, window_ns)
+
+    def change(self, method: str, window_ns: int) -> None:
+        """Decide this way from now on."""
+        self._aggregate = METHODS[method]
         self.method = method
         self.window_ns = window_ns
-        self._aggregate = METHODS[method]
-        self._votes: dict[str, dict[str, StampedSignal]] = {}
 
     def cast(self, signal: StampedSignal) -> None:
         """Record a vote; it replaces this strategy's earlier one on the symbol."""

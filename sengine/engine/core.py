@@ -16,6 +16,7 @@ from sengine.domain.events import (
     BarEvent,
     BookEvent,
     CancelOrder,
+    ChangeAggregation,
     Event,
     Flatten,
     Interrupted,
@@ -34,7 +35,7 @@ from sengine.domain.events import (
 )
 from sengine.domain.market import DataKind, MarketData, OrderBook
 from sengine.domain.order import Fill, OrderUpdate
-from sengine.engine.aggregation import VoteBook
+from sengine.engine.aggregation import METHODS, VoteBook
 from sengine.engine.answers import Answer, AnswerDesk, Raised
 from sengine.engine.decisions import DecisionDesk
 from sengine.engine.flatten import FlattenDesk, FlattenPlan
@@ -115,6 +116,7 @@ class Engine:
         self.dispositions = self._answers.dispositions
         self.filtered_by = self._answers.filtered_by
         self._venue = venue
+        self.votes = votes
         self._stopwatch_ns = stopwatch_ns
         self._until_fold = FOLD_EVERY
         self._fold_turn: Iterator[LatencyHistogram] | None = None
@@ -133,6 +135,7 @@ class Engine:
             SwapStrategy: self._on_swap,
             KillSwitch: self._on_kill,
             Rearm: self._on_rearm,
+            ChangeAggregation: self._on_change_aggregation,
             Flatten: self._on_flatten,
             CancelOrder: self._on_cancel_order,
             ChangeLimits: self._on_change_limits,
@@ -521,6 +524,15 @@ class Engine:
                 known = ", ".join(list(self.markets)[:20]) or "none has arrived yet"
                 raise EngineError(f'there is no market data of "{symbol}"; symbols: {known}')
         return self._flattens.plan(strategy_id, symbol)
+
+    def _on_change_aggregation(self, command: ChangeAggregation) -> Outcome:
+        if command.method not in METHODS or command.window_ns <= 0:
+            raise EngineError(
+                f"aggregation: expected one of {', '.join(METHODS)} and a window above 0, "
+                f"got {command.method} and {command.window_ns} ns"
+            )
+        self.votes.change(command.method, command.window_ns)
+        return Outcome()
 
     def _on_flatten(self, command: Flatten) -> Outcome:
         self.flatten_plan(command.strategy_id, command.symbol)
