@@ -15,6 +15,7 @@ from sengine.adapters.facts import ServiceFacts
 from sengine.config import Config
 from sengine.config.schema import ApiConfig
 from sengine.domain.events import Shutdown
+from sengine.domain.reload import ReloadReport
 from sengine.engine.outcome import Outcome
 from sengine.errors import LifecycleError
 from sengine.live import LiveEngine
@@ -44,7 +45,7 @@ class ReplayContext:
         self.facts = facts
         self._paced = paced
 
-    async def reload(self, strategy_id: str) -> str:
+    async def reload(self, strategy_id: str) -> ReloadReport:
         raise LifecycleError(f"a replay runs {strategy_id} as it was read; its parameters can be edited")
 
     async def load(self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any]) -> str:

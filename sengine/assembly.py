@@ -37,8 +37,12 @@ class FailedStrategy(msgspec.Struct, frozen=True):
     reason: str
 
 
-def build_engine(config: Config, venue: SimulatedVenue | None = None, order_prefix: str = "") -> Engine:
-    """An engine with the configured vote, risk checks and books, and no strategies yet."""
+def build_engine(
+    config: Config, venue: SimulatedVenue | None = None, order_prefix: str = "", *, reloads: bool = False
+) -> Engine:
+    """An engine with the configured vote, risk checks and books, and no strategies yet. One that ``reloads`` keeps the
+    ticks that new versions of strategies warm up on, and old ones catch up with."""
+    plugins = config.plugins
     return Engine(
         VoteBook(config.aggregation.method, config.aggregation.window_size_ns),
         RiskPipeline(risk_checks(config.risk), config.risk.bypass),
@@ -47,6 +51,8 @@ def build_engine(config: Config, venue: SimulatedVenue | None = None, order_pref
         max_errors=config.plugins.max_errors,
         reset_after_ns=config.plugins.reset_after_ns,
         order_prefix=order_prefix,
+        # New ticks come while a new version is shown the old ones.
+        recent_ticks=2 * plugins.warmup_ticks + plugins.rollback_ticks if reloads else 0,
     )
 
 
@@ -194,4 +200,5 @@ def strategy_spec(strategy: StrategyConfig, plugin: LoadedPlugin) -> StrategySpe
         str(plugin.path),
         plugin.version,
         kind.one_instance_per_symbol,
+        loaded_from=plugin,
     )

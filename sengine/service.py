@@ -32,11 +32,12 @@ from sengine.config import Config, load_config
 from sengine.config.schema import StrategyConfig
 from sengine.data_directory import DataDirectory
 from sengine.domain.events import Shutdown
-from sengine.errors import ConfigError
+from sengine.domain.reload import ReloadReport
+from sengine.errors import ConfigError, PluginError
 from sengine.keep_running import keep_running
 from sengine.live import LiveEngine
 from sengine.paper_child import PaperChild
-from sengine.reloading import Reloading
+from sengine.reloading.strategies import Reloading
 
 # Together with the time that children may take to end this stays below the 5 s that an operator waits.
 _CONFIRM_CANCELS_S: Final = 1.0
@@ -67,7 +68,7 @@ class EngineService:
         simulated = config.execution.target == "simulated"
         # Ids name orders at the execution service for longer than this process lives, so each session has its own.
         prefix = "" if simulated else f"{_base36(time_ns() // 1_000_000)}-"
-        engine = build_engine(config, build_venue(config) if simulated else None, prefix)
+        engine = build_engine(config, build_venue(config) if simulated else None, prefix, reloads=True)
         plugins = config.plugins
         engine.guard.tick_budget_ns = int(plugins.tick_budget_us * 1000)
         # Ctrl-C is the loop's to handle, so a KeyboardInterrupt is a strategy's own doing.
@@ -147,6 +148,8 @@ class EngineService:
         facts.strategies_are_loaded = True
         watch = StrategyWatch(live, self._timer, config.plugins.stalled_after_ns, config.plugins.resume_after_ns)
         stack.push_async_callback(_cancelled, asyncio.create_task(watch.run(), name="strategy watch"))
+        stack.push_async_callback(self._reloading.stop)
+        await self._reloading.start()
         await self._start_gateway(stack, directory)
         feed = NatsFeed(config.nats, self.broker_url, live, lockstep=config.execution.lockstep)
         facts.feed = feed.stats
@@ -212,15 +215,17 @@ class EngineService:
 
     # What operators ask for: the context of the control server.
 
-    async def reload(self, strategy_id: str) -> str:
-        """Read the configuration again and give a strategy the parameters that it has now."""
-        return self._reloading.reload(strategy_id)
+    async def reload(self, strategy_id: str) -> ReloadReport:
+        """Read a strategy's configuration and file again and put them into force."""
+        return await self._reloading.reload(strategy_id)
 
     async def load(self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any]) -> str:
-        """Load a strategy file by name or path and activate it."""
-        return self._reloading.load(
-            StrategyConfig(id=strategy_id, plugin=plugin, symbols=list(symbols) or ["*"], config=config)
-        )
+        """Load a strategy file by name or path and activate it. Raises ``PluginError`` where it is no good."""
+        strategy = StrategyConfig(id=strategy_id, plugin=plugin, symbols=list(symbols) or ["*"], config=config)
+        report = await self._reloading.load(strategy)
+        if not report.is_done:
+            raise PluginError(report.message)
+        return report.message
 
 
 def config_reader(file: Path | None, overrides: Sequence[str]) -> Callable[[], Config]:

@@ -18,6 +18,7 @@ from sengine.adapters.control_risk import WorstExposure, risk_messages
 from sengine.adapters.facts import FeedFigures, GatewayFigures, ReplayDrive, ServiceFacts
 from sengine.adapters.loop_share import LoopShare
 from sengine.domain.position import Position
+from sengine.domain.reload import ReloadReport
 from sengine.engine.core import Engine
 from sengine.engine.flatten import FlattenPlan
 from sengine.engine.guest import Guest
@@ -91,6 +92,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
         feed=_feed(facts.feed),
         gateway=_gateway(facts.gateway),
         replay=_replay(facts.replay),
+        reloads=[reload_message(report, with_steps=False) for report in facts.reloads.recent],
     )
 
 
@@ -147,6 +149,7 @@ def strategy_detail(live: LiveEngine, facts: ServiceFacts, guest: Guest) -> pb.S
         positions=[position_message(engine, each) for each in engine.positions.positions() if each.strategy_id == name],
         signals=[signal_message(record) for record in live.signals.history if record.strategy_id == name],
         fills=[fill_message(record) for record in live.fills.history if record.share.strategy_id == name],
+        reloads=[reload_message(report) for report in facts.reloads.of(name)],
     )
 
 
@@ -256,6 +259,39 @@ def log_message(record: LogRecord) -> pb.LogLine:
         level=record.level,
         event=_text(record.event),
         fields_json=json_text(record.fields),
+    )
+
+
+def reload_message(report: ReloadReport, *, with_steps: bool = True) -> pb.ReloadReport:
+    compared = report.compared
+    return pb.ReloadReport(
+        strategy_id=report.strategy_id,
+        what=report.what,
+        trigger=report.trigger,
+        time_ns=report.time_ns,
+        is_done=report.is_done,
+        old_version=report.old_version,
+        new_version=report.new_version,
+        message=_text(report.message),
+        reason=_text(report.reason),
+        where=_text(report.where),
+        steps=[
+            pb.ReloadStep(name=step.name, is_done=step.is_done, took_ms=step.took_ms, note=_text(step.note))
+            for step in (report.steps if with_steps else ())
+        ],
+        compared=None
+        if compared is None
+        else pb.SignalComparison(
+            ticks=compared.ticks,
+            same=compared.same,
+            differ=compared.differ,
+            first_difference=_text(compared.first_difference),
+        ),
+        on_tick_p50_us=report.on_tick_p50_us,
+        on_tick_p99_us=report.on_tick_p99_us,
+        swap_pause_us=report.swap_pause_us,
+        longest_stall_us=report.longest_stall_us,
+        took_ms=report.took_ms,
     )
 
 

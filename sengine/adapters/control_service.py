@@ -9,7 +9,6 @@ import functools
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
-from time import time_ns
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import grpc
@@ -19,6 +18,7 @@ import structlog
 from sengine.adapters import control_messages as messages
 from sengine.adapters.control_streams import StreamLimit, batches
 from sengine.adapters.facts import ServiceFacts
+from sengine.adapters.parameters import give_parameters
 from sengine.adapters.pnl_history import PnlHistory
 from sengine.domain.events import (
     CancelOrder,
@@ -26,10 +26,10 @@ from sengine.domain.events import (
     KillSwitch,
     PauseStrategy,
     Rearm,
-    ReloadParameters,
     ResumeStrategy,
     UnloadStrategy,
 )
+from sengine.domain.reload import ReloadReport
 from sengine.errors import ConfigError, EngineError, LifecycleError, PluginError, SengineError
 from sengine.live import HISTORY, LiveEngine, LogRecord, SignalRecord
 from sengine.proto import engine_pb2 as pb
@@ -57,9 +57,9 @@ class EngineContext(Protocol):
 
     facts: ServiceFacts
 
-    async def reload(self, strategy_id: str) -> str:
-        """Read a strategy's configuration and file again and put them into force. Returns what was done, a sentence.
-        Records the reload in ``facts.reloads``, failed or not."""
+    async def reload(self, strategy_id: str) -> ReloadReport:
+        """Read a strategy's configuration and file again and put them into force. Records the reload in
+        ``facts.reloads`` and in the log, failed or not."""
 
     async def load(self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any]) -> str:
         """Load a strategy by name or path; empty ``symbols`` are all. Returns what was done, a sentence."""
@@ -153,21 +153,26 @@ class ControlService(EngineControlServicer):
         if not request.HasField("config_json"):
             if request.validate_only:
                 raise ConfigError(["validate_only checks config_json, and there is none"])
-            message = await self._context.reload(name)
-            self._live.say("info", message, by="operator")
-            guest = self._live.engine.roster.get(name)
-            return pb.ReloadReply(message=message, config_json=messages.json_text(guest.config))
+            return self._reloaded(await self._context.reload(name))
         config = _json_object(request.config_json)
         if request.validate_only:
             prepared = guest.spec.prepare(config)[1]
             return pb.ReloadReply(message="these parameters are valid", config_json=messages.json_text(prepared))
-        outcome = self._live.take(ReloadParameters(name, config))
-        self._facts.reloads.record(name, not outcome.faults, time_ns())
-        if outcome.faults:
-            raise ConfigError([f"{outcome.faults[0].message}; strategy {name} keeps its old parameters"])
-        message = f"strategy {name} has new parameters"
-        self._live.say("info", message, by="operator")
-        return pb.ReloadReply(message=message, config_json=messages.json_text(guest.config))
+        report = give_parameters(self._live, name, config, "command")
+        self._facts.reloads.record(report)
+        self._live.say("info" if report.is_done else "error", report.message, by="operator")
+        return self._reloaded(report)
+
+    def _reloaded(self, report: ReloadReport) -> pb.ReloadReply:
+        """Raises ``ConfigError`` or ``PluginError`` for a reload that failed."""
+        if not report.is_done:
+            raise ConfigError([report.message]) if report.what == "parameters" else PluginError(report.message)
+        guest = self._live.engine.roster.get(report.strategy_id)
+        return pb.ReloadReply(
+            message=report.message,
+            config_json=messages.json_text(guest.config),
+            report=messages.reload_message(report),
+        )
 
     @answering
     async def Load(self, request: pb.LoadRequest, context: Call) -> pb.CommandReply:

@@ -134,6 +134,42 @@ class PnlHistoryView(View, frozen=True):
     pnl: tuple[float, ...]
 
 
+class ReloadStepView(View, frozen=True):
+    name: str
+    is_done: bool
+    took_ms: float
+    note: str
+
+
+class SignalComparisonView(View, frozen=True):
+    ticks: int
+    same: int
+    differ: int
+    first_difference: str
+
+
+class ReloadReportView(View, frozen=True):
+    """One reload; those of a snapshot come without their steps."""
+
+    strategy_id: str
+    what: str
+    trigger: str
+    time_ns: int
+    is_done: bool
+    old_version: str
+    new_version: str
+    message: str
+    reason: str
+    where: str
+    steps: tuple[ReloadStepView, ...]
+    compared: SignalComparisonView | None
+    on_tick_p50_us: float
+    on_tick_p99_us: float
+    swap_pause_us: float
+    longest_stall_us: float
+    took_ms: float
+
+
 class StrategyDetailView(View, frozen=True):
     state: StrategyView
     config: dict[str, Any]
@@ -142,6 +178,7 @@ class StrategyDetailView(View, frozen=True):
     positions: tuple[PositionView, ...]
     signals: tuple[SignalView, ...]
     fills: tuple[StrategyFillView, ...]
+    reloads: tuple[ReloadReportView, ...] = ()
 
 
 class OpenOrderView(View, frozen=True):
@@ -281,6 +318,7 @@ class SnapshotView(View, frozen=True):
     gateway: GatewayView
     replay: ReplayView | None = None
     """``None`` on a live engine."""
+    reloads: tuple[ReloadReportView, ...] = ()
 
 
 class ReplyView(View, frozen=True):
@@ -306,10 +344,11 @@ class FlattenView(View, frozen=True):
 
 
 class ReloadView(View, frozen=True):
-    """What a reload did, and the parameters in force (of a validation: those that would be)."""
+    """What a reload did, and the parameters in force (of a validation: those that would be, and no report)."""
 
     message: str
     config: dict[str, Any]
+    report: ReloadReportView | None = None
 
 
 _readers: dict[type, Callable[[Any], Any]] = {}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time_ns
 from typing import Protocol
 
+from sengine.domain.reload import ReloadReport
 from sengine.engine.latency import LatencyHistogram
 from sengine.live import LiveEngine
 
 CONNECTED = "connected"
+REPORTS_KEPT = 20
 
 
 class FeedFigures(Protocol):
@@ -91,11 +93,20 @@ class Reloads:
         """By (strategy, success)."""
         self.last_ns: dict[str, int] = {}
         """When each strategy was last reloaded with success, wall clock."""
+        self.recent: deque[ReloadReport] = deque(maxlen=REPORTS_KEPT)
+        """The last reports of all strategies, oldest first."""
+        self._of: dict[str, deque[ReloadReport]] = {}
 
-    def record(self, strategy_id: str, success: bool, at_ns: int) -> None:
-        self.counts[strategy_id, success] += 1
-        if success:
-            self.last_ns[strategy_id] = at_ns
+    def record(self, report: ReloadReport) -> None:
+        self.counts[report.strategy_id, report.is_done] += 1
+        if report.is_done:
+            self.last_ns[report.strategy_id] = report.time_ns
+        self.recent.append(report)
+        self._of.setdefault(report.strategy_id, deque(maxlen=REPORTS_KEPT)).append(report)
+
+    def of(self, strategy_id: str) -> Sequence[ReloadReport]:
+        """The last reports of one strategy, oldest first."""
+        return tuple(self._of.get(strategy_id, ()))
 
 
 @dataclass(slots=True)

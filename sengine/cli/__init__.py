@@ -19,6 +19,7 @@ from sengine.cli.console import escape_unprintable, settle_output
 from sengine.cli.demo import demo
 from sengine.cli.init import init
 from sengine.cli.paper import paper
+from sengine.cli.prover import prover
 from sengine.cli.publish import publish, simulate
 from sengine.cli.replay import replay
 from sengine.cli.report import report_app
@@ -44,6 +45,7 @@ app.command()(sample)
 app.command()(broker)
 app.command()(publish)
 app.command(hidden=True)(simulate)
+app.command(hidden=True)(prover)
 control.register(app)
 app.add_typer(config_app, name="config")
 app.add_typer(report_app, name="report")

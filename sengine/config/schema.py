@@ -90,7 +90,28 @@ class PluginsConfig(Section, frozen=True):
     config_directory: Annotated[Name, Meta(description="Directory of configurations of single strategies.")] = (
         "./configs/strategies"
     )
-    hot_reload: Annotated[bool, Meta(description="Reload a strategy when its file changes.")] = True
+    hot_reload: Annotated[
+        bool, Meta(description="Reload a strategy when its file, its helpers or its own configuration change.")
+    ] = True
+    debounce_ms: Annotated[
+        int, Meta(ge=1, le=10_000, description="Changes of files within this time are taken together.")
+    ] = 100
+    load_new: Annotated[
+        bool, Meta(description="Load a strategy file that appears, with its defaults on every symbol.")
+    ] = False
+    unload_after_ns: Annotated[
+        Duration,
+        Meta(ge=0, description="Unload a strategy whose file has been gone for this long; 0 leaves it running."),
+    ] = field(default=0, name="unload_after")
+    warmup_ticks: Annotated[
+        int, Meta(ge=0, description="Recent ticks of each symbol that a new version is proved and warmed up on.")
+    ] = 500
+    rollback_ticks: Annotated[
+        int, Meta(ge=0, description="Ticks within which an error of a new version brings back the old one.")
+    ] = 100
+    proof_timeout_ms: Annotated[
+        Positive, Meta(description="New code that takes longer than this to prove itself is refused.")
+    ] = 5000.0
     max_errors: Annotated[
         int, Meta(ge=1, description="A strategy is paused at this many errors within reset_after.")
     ] = 10

@@ -71,6 +71,8 @@ class Guest:
         self.spec = spec
         self.strategy_id = spec.strategy_id
         self.config: dict[str, Any] = dict(spec.config)
+        self.written: dict[str, Any] = dict(spec.config)
+        """The configuration in force as it was given; ``config`` has defaults filled in."""
         self.is_direct = spec.route == "direct"
         self.lifecycle = Lifecycle(spec.strategy_id)
         self.instances: dict[str, BaseStrategy] = {}
@@ -259,7 +261,7 @@ class Guest:
                 instance.params = params
                 instance.hot_reload(self.config)
             raise
-        self.config = prepared[1]
+        self.config, self.written = prepared[1], config
         self._reloaded = prepared
 
     def swap(
@@ -270,6 +272,7 @@ class Guest:
         self.trial = Trial(
             self.spec,
             self.config,
+            self.written,
             self.instances,
             self._spare,
             self._reloaded,
@@ -277,24 +280,26 @@ class Guest:
             self.ticks,
             self.ticks + rollback_ticks,
         )
-        self._run(spec, config, instances, None, None)
+        self._run(spec, config, dict(spec.config), instances, None, None)
 
     def roll_back(self, trial: Trial) -> Sequence[BaseStrategy]:
         """Go on with the version on hand; the instances that this ends."""
         ended = self.all_instances()
         self.trial = None
-        self._run(trial.spec, trial.config, trial.instances, trial.spare, trial.reloaded)
+        self._run(trial.spec, trial.config, trial.written, trial.instances, trial.spare, trial.reloaded)
         return ended
 
     def _run(
         self,
         spec: StrategySpec,
         config: dict[str, Any],
+        written: dict[str, Any],
         instances: dict[str, BaseStrategy],
         spare: BaseStrategy | None,
         reloaded: tuple[Any, dict[str, Any]] | None,
     ) -> None:
-        self.spec, self.config, self.is_direct = spec, config, spec.route == "direct"
+        self.spec, self.is_direct = spec, spec.route == "direct"
+        self.config, self.written = config, written
         self.instances, self._spare, self._reloaded = instances, spare, reloaded
 
     def fault(self, kind: str, error: BaseException, timestamp_ns: int) -> StrategyFault:

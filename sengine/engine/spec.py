@@ -15,6 +15,7 @@ from sengine.strategy import BaseStrategy
 class StrategySpec(msgspec.Struct, frozen=True):
     """What the engine needs to run a strategy. ``create`` makes one configured instance; ``source`` is the file that
     errors are located in; ``prepare`` validates a new configuration and returns (typed parameters, dict).
+    ``loaded_from`` is what ``create`` makes instances of; the engine only passes it on.
     ``max_signal_age_ns`` is for a strategy in another process that nobody waits for, ``None`` for all others."""
 
     strategy_id: str
@@ -29,3 +30,4 @@ class StrategySpec(msgspec.Struct, frozen=True):
     version: str = ""
     one_instance_per_symbol: bool = True
     max_signal_age_ns: int | None = None
+    loaded_from: Any = None

@@ -25,12 +25,13 @@ class RolledBack(msgspec.Struct, frozen=True):
 class Trial:
     """The version that ran before the last swap, as it was then; its fills still reach it."""
 
-    __slots__ = ("config", "instances", "reloaded", "since_tick", "spare", "spec", "started_at", "until")
+    __slots__ = ("config", "instances", "reloaded", "since_tick", "spare", "spec", "started_at", "until", "written")
 
     def __init__(
         self,
         spec: StrategySpec,
         config: dict[str, Any],
+        written: dict[str, Any],
         instances: dict[str, BaseStrategy],
         spare: BaseStrategy | None,
         reloaded: tuple[Any, dict[str, Any]] | None,
@@ -40,6 +41,7 @@ class Trial:
     ) -> None:
         self.spec = spec
         self.config = config
+        self.written = written
         self.instances = instances
         self.spare = spare
         self.reloaded = reloaded

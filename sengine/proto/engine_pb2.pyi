@@ -73,12 +73,76 @@ class ReloadRequest(_message.Message):
     def __init__(self, strategy_id: _Optional[str] = ..., config_json: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class ReloadReply(_message.Message):
-    __slots__ = ("message", "config_json")
+    __slots__ = ("message", "config_json", "report")
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     CONFIG_JSON_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
     message: str
     config_json: str
-    def __init__(self, message: _Optional[str] = ..., config_json: _Optional[str] = ...) -> None: ...
+    report: ReloadReport
+    def __init__(self, message: _Optional[str] = ..., config_json: _Optional[str] = ..., report: _Optional[_Union[ReloadReport, _Mapping]] = ...) -> None: ...
+
+class ReloadReport(_message.Message):
+    __slots__ = ("strategy_id", "what", "trigger", "time_ns", "is_done", "old_version", "new_version", "message", "reason", "where", "steps", "compared", "on_tick_p50_us", "on_tick_p99_us", "swap_pause_us", "longest_stall_us", "took_ms")
+    STRATEGY_ID_FIELD_NUMBER: _ClassVar[int]
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    TRIGGER_FIELD_NUMBER: _ClassVar[int]
+    TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    IS_DONE_FIELD_NUMBER: _ClassVar[int]
+    OLD_VERSION_FIELD_NUMBER: _ClassVar[int]
+    NEW_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    WHERE_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    COMPARED_FIELD_NUMBER: _ClassVar[int]
+    ON_TICK_P50_US_FIELD_NUMBER: _ClassVar[int]
+    ON_TICK_P99_US_FIELD_NUMBER: _ClassVar[int]
+    SWAP_PAUSE_US_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_STALL_US_FIELD_NUMBER: _ClassVar[int]
+    TOOK_MS_FIELD_NUMBER: _ClassVar[int]
+    strategy_id: str
+    what: str
+    trigger: str
+    time_ns: int
+    is_done: bool
+    old_version: str
+    new_version: str
+    message: str
+    reason: str
+    where: str
+    steps: _containers.RepeatedCompositeFieldContainer[ReloadStep]
+    compared: SignalComparison
+    on_tick_p50_us: float
+    on_tick_p99_us: float
+    swap_pause_us: float
+    longest_stall_us: float
+    took_ms: float
+    def __init__(self, strategy_id: _Optional[str] = ..., what: _Optional[str] = ..., trigger: _Optional[str] = ..., time_ns: _Optional[int] = ..., is_done: _Optional[bool] = ..., old_version: _Optional[str] = ..., new_version: _Optional[str] = ..., message: _Optional[str] = ..., reason: _Optional[str] = ..., where: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[ReloadStep, _Mapping]]] = ..., compared: _Optional[_Union[SignalComparison, _Mapping]] = ..., on_tick_p50_us: _Optional[float] = ..., on_tick_p99_us: _Optional[float] = ..., swap_pause_us: _Optional[float] = ..., longest_stall_us: _Optional[float] = ..., took_ms: _Optional[float] = ...) -> None: ...
+
+class ReloadStep(_message.Message):
+    __slots__ = ("name", "is_done", "took_ms", "note")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    IS_DONE_FIELD_NUMBER: _ClassVar[int]
+    TOOK_MS_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    is_done: bool
+    took_ms: float
+    note: str
+    def __init__(self, name: _Optional[str] = ..., is_done: _Optional[bool] = ..., took_ms: _Optional[float] = ..., note: _Optional[str] = ...) -> None: ...
+
+class SignalComparison(_message.Message):
+    __slots__ = ("ticks", "same", "differ", "first_difference")
+    TICKS_FIELD_NUMBER: _ClassVar[int]
+    SAME_FIELD_NUMBER: _ClassVar[int]
+    DIFFER_FIELD_NUMBER: _ClassVar[int]
+    FIRST_DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    ticks: int
+    same: int
+    differ: int
+    first_difference: str
+    def __init__(self, ticks: _Optional[int] = ..., same: _Optional[int] = ..., differ: _Optional[int] = ..., first_difference: _Optional[str] = ...) -> None: ...
 
 class LoadRequest(_message.Message):
     __slots__ = ("plugin", "strategy_id", "symbols", "config_json")
@@ -346,7 +410,7 @@ class FailedStrategy(_message.Message):
     def __init__(self, strategy_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class StrategyDetail(_message.Message):
-    __slots__ = ("state", "config_json", "own_state_json", "last_traceback", "positions", "signals", "fills")
+    __slots__ = ("state", "config_json", "own_state_json", "last_traceback", "positions", "signals", "fills", "reloads")
     STATE_FIELD_NUMBER: _ClassVar[int]
     CONFIG_JSON_FIELD_NUMBER: _ClassVar[int]
     OWN_STATE_JSON_FIELD_NUMBER: _ClassVar[int]
@@ -354,6 +418,7 @@ class StrategyDetail(_message.Message):
     POSITIONS_FIELD_NUMBER: _ClassVar[int]
     SIGNALS_FIELD_NUMBER: _ClassVar[int]
     FILLS_FIELD_NUMBER: _ClassVar[int]
+    RELOADS_FIELD_NUMBER: _ClassVar[int]
     state: StrategyState
     config_json: str
     own_state_json: str
@@ -361,7 +426,8 @@ class StrategyDetail(_message.Message):
     positions: _containers.RepeatedCompositeFieldContainer[Position]
     signals: _containers.RepeatedCompositeFieldContainer[Signal]
     fills: _containers.RepeatedCompositeFieldContainer[StrategyFill]
-    def __init__(self, state: _Optional[_Union[StrategyState, _Mapping]] = ..., config_json: _Optional[str] = ..., own_state_json: _Optional[str] = ..., last_traceback: _Optional[str] = ..., positions: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., signals: _Optional[_Iterable[_Union[Signal, _Mapping]]] = ..., fills: _Optional[_Iterable[_Union[StrategyFill, _Mapping]]] = ...) -> None: ...
+    reloads: _containers.RepeatedCompositeFieldContainer[ReloadReport]
+    def __init__(self, state: _Optional[_Union[StrategyState, _Mapping]] = ..., config_json: _Optional[str] = ..., own_state_json: _Optional[str] = ..., last_traceback: _Optional[str] = ..., positions: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., signals: _Optional[_Iterable[_Union[Signal, _Mapping]]] = ..., fills: _Optional[_Iterable[_Union[StrategyFill, _Mapping]]] = ..., reloads: _Optional[_Iterable[_Union[ReloadReport, _Mapping]]] = ...) -> None: ...
 
 class StrategyFill(_message.Message):
     __slots__ = ("timestamp_ns", "order_id", "symbol", "side", "price", "quantity", "commission", "realized_pnl")
@@ -615,7 +681,7 @@ class ReplayProgress(_message.Message):
     def __init__(self, source: _Optional[str] = ..., fraction_done: _Optional[float] = ..., speed: _Optional[float] = ..., is_paused: _Optional[bool] = ..., is_over: _Optional[bool] = ...) -> None: ...
 
 class Snapshot(_message.Message):
-    __slots__ = ("service", "time_ns", "now_ns", "is_ready", "not_ready_because", "kill_reason", "ticks", "strategies", "failed", "positions", "orders", "symbols", "risk", "initial_capital", "realized_pnl", "unrealized_pnl", "peak_pnl", "signals", "dispositions", "orders_sent", "order_updates", "rejected", "gaps", "anomalies", "tick", "feed", "gateway", "replay")
+    __slots__ = ("service", "time_ns", "now_ns", "is_ready", "not_ready_because", "kill_reason", "ticks", "strategies", "failed", "positions", "orders", "symbols", "risk", "initial_capital", "realized_pnl", "unrealized_pnl", "peak_pnl", "signals", "dispositions", "orders_sent", "order_updates", "rejected", "gaps", "anomalies", "tick", "feed", "gateway", "replay", "reloads")
     class DispositionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -679,6 +745,7 @@ class Snapshot(_message.Message):
     FEED_FIELD_NUMBER: _ClassVar[int]
     GATEWAY_FIELD_NUMBER: _ClassVar[int]
     REPLAY_FIELD_NUMBER: _ClassVar[int]
+    RELOADS_FIELD_NUMBER: _ClassVar[int]
     service: ServiceInfo
     time_ns: int
     now_ns: int
@@ -707,4 +774,5 @@ class Snapshot(_message.Message):
     feed: FeedHealth
     gateway: GatewayHealth
     replay: ReplayProgress
-    def __init__(self, service: _Optional[_Union[ServiceInfo, _Mapping]] = ..., time_ns: _Optional[int] = ..., now_ns: _Optional[int] = ..., is_ready: _Optional[bool] = ..., not_ready_because: _Optional[_Iterable[str]] = ..., kill_reason: _Optional[str] = ..., ticks: _Optional[int] = ..., strategies: _Optional[_Iterable[_Union[StrategyState, _Mapping]]] = ..., failed: _Optional[_Iterable[_Union[FailedStrategy, _Mapping]]] = ..., positions: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., orders: _Optional[_Iterable[_Union[OpenOrder, _Mapping]]] = ..., symbols: _Optional[_Iterable[_Union[SymbolState, _Mapping]]] = ..., risk: _Optional[_Iterable[_Union[RiskCheck, _Mapping]]] = ..., initial_capital: _Optional[float] = ..., realized_pnl: _Optional[float] = ..., unrealized_pnl: _Optional[float] = ..., peak_pnl: _Optional[float] = ..., signals: _Optional[int] = ..., dispositions: _Optional[_Mapping[str, int]] = ..., orders_sent: _Optional[int] = ..., order_updates: _Optional[_Mapping[str, int]] = ..., rejected: _Optional[_Mapping[str, int]] = ..., gaps: _Optional[_Mapping[str, int]] = ..., anomalies: _Optional[_Mapping[str, int]] = ..., tick: _Optional[_Union[Latency, _Mapping]] = ..., feed: _Optional[_Union[FeedHealth, _Mapping]] = ..., gateway: _Optional[_Union[GatewayHealth, _Mapping]] = ..., replay: _Optional[_Union[ReplayProgress, _Mapping]] = ...) -> None: ...
+    reloads: _containers.RepeatedCompositeFieldContainer[ReloadReport]
+    def __init__(self, service: _Optional[_Union[ServiceInfo, _Mapping]] = ..., time_ns: _Optional[int] = ..., now_ns: _Optional[int] = ..., is_ready: _Optional[bool] = ..., not_ready_because: _Optional[_Iterable[str]] = ..., kill_reason: _Optional[str] = ..., ticks: _Optional[int] = ..., strategies: _Optional[_Iterable[_Union[StrategyState, _Mapping]]] = ..., failed: _Optional[_Iterable[_Union[FailedStrategy, _Mapping]]] = ..., positions: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., orders: _Optional[_Iterable[_Union[OpenOrder, _Mapping]]] = ..., symbols: _Optional[_Iterable[_Union[SymbolState, _Mapping]]] = ..., risk: _Optional[_Iterable[_Union[RiskCheck, _Mapping]]] = ..., initial_capital: _Optional[float] = ..., realized_pnl: _Optional[float] = ..., unrealized_pnl: _Optional[float] = ..., peak_pnl: _Optional[float] = ..., signals: _Optional[int] = ..., dispositions: _Optional[_Mapping[str, int]] = ..., orders_sent: _Optional[int] = ..., order_updates: _Optional[_Mapping[str, int]] = ..., rejected: _Optional[_Mapping[str, int]] = ..., gaps: _Optional[_Mapping[str, int]] = ..., anomalies: _Optional[_Mapping[str, int]] = ..., tick: _Optional[_Union[Latency, _Mapping]] = ..., feed: _Optional[_Union[FeedHealth, _Mapping]] = ..., gateway: _Optional[_Union[GatewayHealth, _Mapping]] = ..., replay: _Optional[_Union[ReplayProgress, _Mapping]] = ..., reloads: _Optional[_Iterable[_Union[ReloadReport, _Mapping]]] = ...) -> None: ...

@@ -13,6 +13,7 @@ from sengine.adapters.control import ControlServer
 from sengine.adapters.control_client import ControlClient
 from sengine.adapters.facts import ServiceFacts
 from sengine.config.schema import ApiConfig
+from sengine.domain.reload import ReloadReport, ReloadStep
 from sengine.engine.core import Engine
 from sengine.engine.latency import LatencyHistogram
 from sengine.engine.risk_checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck
@@ -31,11 +32,15 @@ class Service:
         self.reload_failure: Exception | None = None
         self.was_stopped = asyncio.Event()
 
-    async def reload(self, strategy_id: str) -> str:
-        self.facts.reloads.record(strategy_id, self.reload_failure is None, time_ns())
-        if self.reload_failure is not None:
-            raise self.reload_failure
-        return f"strategy {strategy_id} was read again"
+    async def reload(self, strategy_id: str) -> ReloadReport:
+        reason = str(self.reload_failure or "")
+        message = reason or f"strategy {strategy_id} was read again"
+        steps = (ReloadStep("load", not reason, 1.5, reason),)
+        report = ReloadReport(
+            strategy_id, "code", "command", time_ns(), not reason, "1", "2", message, reason, steps=steps
+        )
+        self.facts.reloads.record(report)
+        return report
 
     async def load(self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any]) -> str:
         if plugin == "absent":

@@ -379,7 +379,7 @@ async def test_parameters_are_checked_applied_and_counted(tmp_path: Path) -> Non
         assert (await client.check_parameters("a", {"x": 1})).config == {"window": 5, "x": 1}
         assert (await client.strategy("a")).config == {"window": 5}
         assert (await client.set_parameters("a", {"window": 7})).config == {"window": 7}
-        with pytest.raises(RefusedError, match=r"window: expected an integer >= 1, got 0.*keeps its old parameters"):
+        with pytest.raises(RefusedError, match=r"keeps its old parameters: .*window: expected an integer >= 1, got 0"):
             await client.set_parameters("a", {"window": 0})
         with pytest.raises(RefusedError, match="window: expected an integer >= 1"):
             await client.check_parameters("a", {"window": 0})

@@ -16,6 +16,7 @@ from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.http import HttpServer
 from sengine.adapters.metrics import CONTENT_TYPE, EngineCollector, _line, exposition
 from sengine.domain.events import KillSwitch
+from sengine.domain.reload import ReloadReport
 from sengine.live import LiveEngine
 from tests.adapters.served_engine import Stats, live_engine
 from tests.engine.conftest import Actor, long, quote, short
@@ -40,8 +41,8 @@ def traded() -> tuple[LiveEngine, ServiceFacts]:
         live.take(quote(float(second), sequence=2 * second))
     live.take(quote(1.0))
     facts = ServiceFacts("test-engine", feed=Stats(), gateway=Stats(), strategies_are_loaded=True)
-    facts.reloads.record("a", True, 1)
-    facts.reloads.record("a", False, 2)
+    for time_ns, is_done in ((1, True), (2, False)):
+        facts.reloads.record(ReloadReport("a", "code", "command", time_ns, is_done, "1", "2", "reloaded"))
     return live, facts
 
 

@@ -95,9 +95,10 @@ async def test_sigterm_during_start_up_ends_it(new_engine: NewEngine) -> None:
 async def test_killed_engine_leaves_no_child_behind(running: Running) -> None:
     engine = await running(strategies=[flipper()])
     pids = children(engine.pid)
-    assert len(pids) == 2
+    assert len(pids) == 3
     assert any("nats-server" in command for command in pids.values())
     assert any("paper" in command for command in pids.values())
+    assert any("prover" in command for command in pids.values())
     os.kill(engine.pid, signal.SIGKILL)
     await engine.ended()
     await until(lambda: not any(is_running(pid) for pid in pids), what="the end of all children")

@@ -1,0 +1,258 @@
+"""Strategies brought to what their files and the configuration say now: on request, on SIGHUP, when a file changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from time import time_ns
+from typing import Any
+
+import msgspec
+
+from sengine.adapters.facts import ServiceFacts
+from sengine.adapters.parameters import give_parameters
+from sengine.config import Config
+from sengine.config.schema import StrategyConfig
+from sengine.domain.events import UnloadStrategy
+from sengine.domain.reload import ReloadReport
+from sengine.engine.guest import Guest
+from sengine.engine.trial import RolledBack
+from sengine.errors import ConfigError, EngineError, SengineError
+from sengine.live import LiveEngine
+from sengine.live_settings import LiveSettings, differences
+from sengine.plugins.catalog import Catalog
+from sengine.reloading.pipeline import Pipeline
+from sengine.reloading.prover_child import ProverChild
+
+_TRIAL_CHECK_S = 0.5
+
+
+class Reloading:
+    """Changes the strategies of a running engine. ``read_config`` gives the configuration anew.
+
+    Every change ends as a report in ``facts.reloads`` and a line in the log; what fails leaves the strategy as it was.
+    """
+
+    def __init__(
+        self,
+        live: LiveEngine,
+        facts: ServiceFacts,
+        plugins: Catalog,
+        started: Config,
+        read_config: Callable[[], Config],
+    ) -> None:
+        self._live = live
+        self._facts = facts
+        self._plugins = plugins
+        self.settings = LiveSettings(live, started)
+        self._read_config = read_config
+        self._prover = ProverChild()
+        self._pipeline = Pipeline(live, self._prover, started.plugins)
+        self._configured = {strategy.id: strategy for strategy in started.strategies}
+        self._trials: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        live.on_rollback = self._rolled_back
+
+    async def start(self) -> None:
+        """Have the prover ready."""
+        await self._prover.start()
+
+    async def stop(self) -> None:
+        """End what is under way; strategies stay as they are."""
+        tasks = [*self._tasks, *([self._trials] if self._trials is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._pipeline.close()
+        await self._prover.stop()
+
+    # One strategy.
+
+    async def reload(self, strategy_id: str) -> ReloadReport:
+        """Read a strategy's configuration and file again and put what changed into force.
+
+        Raises ``EngineError`` where there is no such strategy, ``ConfigError`` where the configuration cannot be read.
+        """
+        self._live.engine.roster.get(strategy_id)
+        wanted = [each for each in self._read_config().strategies if each.id == strategy_id]
+        if not wanted:
+            raise EngineError(f'strategy "{strategy_id}" is not in the configuration any more; unload it instead')
+        return await self._bring_to(wanted[0], "command")
+
+    async def load(self, strategy: StrategyConfig, trigger: str = "command") -> ReloadReport:
+        """Prove a strategy file, load it and activate it. Raises ``PluginError`` where there is no such file."""
+        path = self._plugins.find(strategy.plugin_name)
+        if self._live.engine.roster.find(strategy.id) is not None:
+            raise EngineError(f'strategy "{strategy.id}" is already loaded; reload it, or unload it first')
+        report = self._record(await self._pipeline.load(strategy, path, trigger))
+        if report.is_done:
+            self._configured[strategy.id] = strategy
+        return report
+
+    async def _bring_to(self, wanted: StrategyConfig, trigger: str) -> ReloadReport:
+        """New parameters alone go to the instances that run; anything else that changed takes new ones."""
+        guest = self._live.engine.roster.get(wanted.id)
+        path = self._plugins.find(wanted.plugin_name)
+        running = self._configured.get(wanted.id, wanted)
+        if _same_code(guest, path) and _without_parameters(running) == _without_parameters(wanted):
+            return self._record(give_parameters(self._live, wanted.id, dict(wanted.config), trigger))
+        report = self._record(await self._pipeline.swap(wanted, path, trigger))
+        if report.is_done:
+            self._configured[wanted.id] = wanted
+            self._watch_trials()
+        return report
+
+    # Many strategies.
+
+    def reload_all(self) -> None:
+        """Bring all strategies to what the configuration and their files say now, in the background."""
+        task = asyncio.create_task(self.bring_all("SIGHUP"), name="reload-all")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def bring_all(self, trigger: str) -> None:
+        """What the configuration does not have goes, what is new comes, what changed is reloaded; then the settings.
+        Failures are said."""
+        try:
+            config = self._read_config()
+        except ConfigError as error:
+            for mistake in error.mistakes:
+                self._live.say("error", "configuration not reloaded", reason=mistake)
+            return
+        wanted = {strategy.id: strategy for strategy in config.strategies if strategy.enabled}
+        for guest in list(self._live.engine.roster):
+            if guest.strategy_id not in wanted:
+                self.unload(guest.strategy_id, "the configuration does not have it any more", trigger)
+        for strategy in wanted.values():
+            is_loaded = self._live.engine.roster.find(strategy.id) is not None
+            try:
+                await (self._bring_to(strategy, trigger) if is_loaded else self.load(strategy, trigger))
+            except SengineError as error:
+                self._live.say("error", "not reloaded", reason=str(error))
+        self.settings.take(config)
+        restart = self._needs_restart(config)
+        if restart:
+            self._live.say("warning", "these changes take effect at the next start", of=", ".join(restart))
+
+    async def files_changed(self, paths: Iterable[Path]) -> None:
+        """Reload the strategies that are made of any of these files, with the parameters that they have."""
+        changed = set(paths)
+        for guest in list(self._live.engine.roster):
+            loaded = guest.spec.loaded_from
+            if loaded is None or not self._concerns(guest, changed):
+                continue
+            strategy = self._configured.get(guest.strategy_id)
+            if strategy is None or _same_code(guest, loaded.path):
+                continue
+            wanted = msgspec.structs.replace(strategy, config=dict(guest.written))
+            report = self._record(await self._pipeline.swap(wanted, loaded.path, "file"))
+            if report.is_done:
+                self._configured[guest.strategy_id] = wanted
+                self._watch_trials()
+
+    async def parameters_changed(self, strategy_ids: Iterable[str]) -> None:
+        """Give strategies the parameters that their configuration files have now."""
+        try:
+            configured = {strategy.id: strategy for strategy in self._read_config().strategies}
+        except ConfigError as error:
+            for mistake in error.mistakes:
+                self._live.say("error", "configuration not reloaded", reason=mistake)
+            return
+        for strategy_id in strategy_ids:
+            guest, wanted = self._live.engine.roster.find(strategy_id), configured.get(strategy_id)
+            if guest is not None and wanted is not None and dict(wanted.config) != guest.written:
+                self._record(give_parameters(self._live, strategy_id, dict(wanted.config), "file"))
+
+    def unload(self, strategy_id: str, why: str, trigger: str) -> None:
+        """Unload a strategy and say why."""
+        version = self._live.engine.roster.get(strategy_id).spec.version
+        self._live.take(UnloadStrategy(strategy_id))
+        message = f"strategy {strategy_id} unloaded: {why}"
+        self._record(ReloadReport(strategy_id, "unload", trigger, time_ns(), True, version, "", message))
+
+    def made_of(self, path: Path) -> Sequence[str]:
+        """The strategies whose own file this is."""
+        return [
+            guest.strategy_id
+            for guest in self._live.engine.roster
+            if guest.spec.loaded_from is not None and guest.spec.loaded_from.path == path
+        ]
+
+    # Reports.
+
+    def _record(self, report: ReloadReport) -> ReloadReport:
+        self._facts.reloads.record(report)
+        fields: dict[str, Any] = {"what": report.what, "trigger": report.trigger, "took_ms": round(report.took_ms, 1)}
+        if report.swap_pause_us:
+            fields["longest_stall_us"] = round(report.longest_stall_us)
+        if report.compared is not None and report.compared.first_difference:
+            fields["first_difference"] = report.compared.first_difference
+        if report.where:
+            fields["where"] = report.where
+        self._live.say("info" if report.is_done else "error", report.message, **fields)
+        return report
+
+    def _rolled_back(self, back: RolledBack) -> None:
+        message = (
+            f"strategy {back.strategy_id} rolled back to {back.version}: {back.failed_version} failed "
+            f"after {back.ticks} ticks: {back.where}: {back.reason}"
+        )
+        report = ReloadReport(
+            back.strategy_id,
+            "rollback",
+            "engine",
+            time_ns(),
+            True,
+            back.failed_version,
+            back.version,
+            message,
+            where=back.where,
+        )
+        self._record(report)
+
+    def _watch_trials(self) -> None:
+        if self._trials is None or self._trials.done():
+            self._trials = asyncio.create_task(self._end_trials(), name="trials")
+
+    async def _end_trials(self) -> None:
+        """Let old versions go once their successors have proved themselves."""
+        engine = self._live.engine
+        while any(guest.trial is not None for guest in engine.roster):
+            await asyncio.sleep(_TRIAL_CHECK_S)
+            for fault in engine.roster.end_trials(engine.now_ns):
+                self._live.say("error", fault.message, strategy_id=fault.strategy_id, where=fault.where)
+
+    def _concerns(self, guest: Guest, changed: set[Path]) -> bool:
+        """A file of its own changed; or, where its last reload failed, any in its folder: it may have been missing."""
+        loaded = guest.spec.loaded_from
+        if changed & set(loaded.sources):
+            return True
+        reports = self._facts.reloads.of(guest.strategy_id)
+        return bool(reports) and not reports[-1].is_done and any(loaded.path.parent in path.parents for path in changed)
+
+    def _needs_restart(self, config: Config) -> Sequence[str]:
+        """Keys of what differs from what is in force and is only read at the start."""
+        return [
+            key
+            for section in msgspec.structs.fields(Config)
+            if section.name != "strategies"
+            for key, _, _ in differences(
+                section.name, getattr(self.settings.in_force, section.name), getattr(config, section.name)
+            )
+        ]
+
+
+def _same_code(guest: Guest, path: Path) -> bool:
+    """Whether the files that the running version was made of are as they were."""
+    loaded = guest.spec.loaded_from
+    if loaded is None:
+        return True
+    try:
+        return loaded.path == path and all(file.read_bytes() == content for file, content in loaded.sources.items())
+    except OSError:
+        return False
+
+
+def _without_parameters(strategy: StrategyConfig) -> StrategyConfig:
+    return msgspec.structs.replace(strategy, config={}, enabled=True)
