@@ -16,7 +16,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
 from sengine.adapters.nats_connection import until_sent
-from sengine.adapters.wire import encode_fill
+from sengine.adapters.wire_encoding import encode_fill
 from sengine.domain.order import Fill
 
 FILLS_KEPT: Final = 100_000

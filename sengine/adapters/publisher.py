@@ -7,7 +7,7 @@ from urllib.parse import quote
 from nats.aio.client import Client
 
 from sengine.adapters.nats_connection import until_sent
-from sengine.adapters.wire import encode_bar, encode_book, encode_fill, encode_trade
+from sengine.adapters.wire_encoding import encode_bar, encode_book, encode_fill, encode_trade
 from sengine.config.schema import TopicsConfig
 from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
 from sengine.domain.order import Fill

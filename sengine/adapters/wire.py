@@ -1,4 +1,4 @@
-"""Bytes on NATS to events and back. Decoding is typed and validating; whatever the bytes are, it gives an event or
+"""Bytes on NATS to events. Decoding is typed and validating; whatever the bytes are, it gives an event or
 raises ``BadMessageError`` with a stable reason code.
 
 JSON: ``{"symbol", "timestamp", "orderbook": {"bids": [...], "asks": [...]}, "seq"}`` with levels as ``[price,
@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from sengine.clock import epoch_to_ns, parse_timestamp_ns
 from sengine.config.schema import TopicsConfig
-from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
+from sengine.domain.events import BarEvent, BookEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
 from sengine.domain.order import Fill
 from sengine.engine.markets import book_fault
@@ -236,72 +236,6 @@ class Decoder:
 
     def _refuse_size(self, payload: bytes) -> NoReturn:
         raise BadMessageError("too_large", f"expected at most {self._max_bytes} bytes, got {len(payload)}")
-
-
-def encode_event(event: MarketEvent) -> bytes:
-    """JSON of a market data event; ``Decoder`` makes an equal event of it. Numbers must be finite."""
-    if isinstance(event, BookEvent):
-        return encode_book(event)
-    return encode_trade(event) if isinstance(event, TradeEvent) else encode_bar(event)
-
-
-def encode_book(event: BookEvent) -> bytes:
-    book = event.book
-    sides = {
-        "bids": [(level.price, level.quantity) for level in book.bids],
-        "asks": [(level.price, level.quantity) for level in book.asks],
-    }
-    return _encoded({"symbol": event.symbol, "timestamp": event.timestamp_ns, "orderbook": sides}, event.sequence)
-
-
-def encode_trade(event: TradeEvent) -> bytes:
-    fields = {
-        "symbol": event.symbol,
-        "timestamp": event.timestamp_ns,
-        "price": event.price,
-        "quantity": event.quantity,
-        "side": event.side,
-    }
-    return _encoded(fields, event.sequence)
-
-
-def encode_bar(event: BarEvent) -> bytes:
-    bar = event.bar
-    fields = {
-        "symbol": event.symbol,
-        "timestamp": event.timestamp_ns,
-        "open": bar.open,
-        "high": bar.high,
-        "low": bar.low,
-        "close": bar.close,
-        "volume": bar.volume,
-    }
-    return _encoded(fields, event.sequence)
-
-
-def encode_fill(fill: Fill) -> bytes:
-    """JSON of a whole fill; the strategy's share is not part of it."""
-    return _to_json(
-        {
-            "fill_id": fill.fill_id,
-            "order_id": fill.order_id,
-            "symbol": fill.symbol,
-            "side": fill.side,
-            "price": fill.price,
-            "quantity": fill.quantity,
-            "commission": fill.commission,
-            "timestamp": fill.timestamp_ns,
-        }
-    )
-
-
-_to_json = msgspec.json.Encoder().encode
-
-
-def _encoded(fields: dict[str, object], sequence: int) -> bytes:
-    if sequence != -1:
-        fields["seq"] = sequence
-    return _to_json(fields)
 
 
 def _symbol_place(pattern: str) -> int:

@@ -14,7 +14,8 @@ from sengine.adapters.broker import EmbeddedBroker
 from sengine.adapters.execution import ExecutionGateway
 from sengine.adapters.gateway_stats import GatewayStats
 from sengine.adapters.paper import PaperExecution
-from sengine.adapters.wire import Decoder, encode_book
+from sengine.adapters.wire import Decoder
+from sengine.adapters.wire_encoding import encode_book
 from sengine.config.schema import Config, ExecutionConfig
 from sengine.domain.order import ProposedOrder, Side
 from sengine.proto import execution_pb2 as pb

@@ -20,7 +20,8 @@ from sengine.adapters.paper import PaperExecution
 from sengine.adapters.paper_desk import PaperDesk
 from sengine.adapters.paper_journal import NewsLine, PaperJournal
 from sengine.adapters.paper_venue import EventTimeVenue
-from sengine.adapters.wire import Decoder, encode_book
+from sengine.adapters.wire import Decoder
+from sengine.adapters.wire_encoding import encode_book
 from sengine.config.schema import Config, ExecutionConfig
 from sengine.domain.events import BarEvent, BookEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel

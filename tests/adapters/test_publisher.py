@@ -17,7 +17,8 @@ from replay.sample import write_sample
 from sengine.adapters.broker import EmbeddedBroker, Login
 from sengine.adapters.children import spawn
 from sengine.adapters.publisher import Publisher, subject_token
-from sengine.adapters.wire import Decoder, encode_fill
+from sengine.adapters.wire import Decoder
+from sengine.adapters.wire_encoding import encode_fill
 from sengine.cli import app
 from sengine.config.schema import TopicsConfig
 from sengine.domain.events import BookEvent, SoundBookEvent, TradeEvent

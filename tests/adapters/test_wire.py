@@ -8,16 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sengine.adapters.wire import (
-    MAX_LEVELS,
-    BadMessageError,
-    Decoder,
-    encode_bar,
-    encode_book,
-    encode_event,
-    encode_fill,
-    encode_trade,
-)
+from sengine.adapters.wire import MAX_LEVELS, BadMessageError, Decoder
+from sengine.adapters.wire_encoding import encode_bar, encode_book, encode_fill, encode_trade
 from sengine.config.schema import TopicsConfig
 from sengine.domain.events import BarEvent, BookEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
@@ -271,4 +263,4 @@ def test_a_number_that_json_cannot_hold_is_refused_by_the_reader() -> None:
     event = TradeEvent("A", NOW_NS, math.nan, 1.0, "buy")
 
     with pytest.raises(BadMessageError, match="wrong_type"):
-        Decoder().decode_trade(TRADE, encode_event(event))
+        Decoder().decode_trade(TRADE, encode_trade(event))
