@@ -55,6 +55,12 @@ class EngineApp(EngineActions, ReplayActions, LookActions):
         self._preferences = read_preferences(preferences_file) if preferences_file else Preferences()
         for theme in THEMES:
             self.register_theme(theme)
+        names = [theme.name for theme in THEMES]
+        # Set by assignment, all the styles would be parsed twice before the first paint.
+        self.set_reactive(EngineApp.theme, self._preferences.theme if self._preferences.theme in names else names[0])
+        self.stylesheet.set_variables(self.get_css_variables())
+        self.set_class(not self.current_theme.dark, "-light-mode")
+        self.set_class(self.current_theme.dark, "-dark-mode")
 
     def get_default_screen(self) -> Screen[Any]:
         return self.dashboard
@@ -63,8 +69,6 @@ class EngineApp(EngineActions, ReplayActions, LookActions):
         return dict(THEMES[0].variables)
 
     async def on_mount(self) -> None:
-        names = [theme.name for theme in THEMES]
-        self.theme = self._preferences.theme if self._preferences.theme in names else names[0]
         await self.link.start()
         self.call_after_refresh(self._begin)
         self.set_interval(_PAINT_EVERY_S, self.paint)

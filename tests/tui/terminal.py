@@ -64,6 +64,15 @@ class Terminal:
             assert monotonic() < end_s, f"waited for {texts} (and {gone!r} to go) and saw:\n{screen}"
             sleep(_POLL_S)
 
+    def shows(self, text: str, within_s: float) -> bool:
+        """Whether ``text`` comes onto the screen in time."""
+        end_s = monotonic() + within_s
+        while text not in self.screen():
+            if monotonic() > end_s:
+                return False
+            sleep(_POLL_S)
+        return True
+
     def processes(self, part: str) -> list[int]:
         """Ids of the processes whose command line holds ``part``."""
         found = []

@@ -1,29 +1,53 @@
+"""As many random keys as a fast typist presses in half a minute, ten a second, on a script and on a real engine."""
+
 from __future__ import annotations
 
 import random
-
-import pytest
+import sys
+from pathlib import Path
 
 from tests.tui import scenes
+from tests.tui.terminal import Terminal, needs_tmux
 from tests.tui.test_app import opened
 from tui.bindings import COMMANDS
 
+PRESSED = 300
 KEYS = [command.key for command in COMMANDS if command.action != "quit_or_detach"] + [
     "up", "down", "left", "right", "tab", "shift+tab", "pagedown", "home", "end", "enter", "escape", "y", "n", "a",
     "backspace", "ctrl+s", "ctrl+p", "space", "q",
 ]  # fmt: skip
+NAMED = {"question_mark": "?", "slash": "/", "plus": "+", "minus": "-", "space": "Space", "shift+tab": "BTab"}
+TYPED = [NAMED.get(key, key if len(key) == 1 else key.capitalize()) for key in KEYS if key not in ("q", "ctrl+p")]
+TMUX = {"Pagedown": "NPage", "Backspace": "BSpace", "Ctrl+s": "C-s"}
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_random_keys_never_crash_the_screens(seed: int) -> None:
-    chosen = random.Random(seed)
+async def test_random_keys_and_sizes_never_crash_the_screens() -> None:
+    chosen = random.Random(1)
     async with opened(scenes.busy(), (100, 30), owns_engine=True) as (app, pilot):
-        for number in range(120):
+        for number in range(PRESSED):
             if app.return_value is not None:
                 break
             app.simulate_key(chosen.choice(KEYS))
-            if number % 8 == 0:
+            if number % 12 == 0:
                 app.paint()
                 await pilot.pause()
                 await pilot.resize_terminal(chosen.randrange(20, 200), chosen.randrange(5, 60))
         assert app.return_code in (None, 0)
+
+
+@needs_tmux
+def test_random_keys_on_a_real_engine_leave_it_and_its_screens_alive(tmp_path: Path) -> None:
+    chosen = random.Random(2)
+    with Terminal(tmp_path, 100, 30) as terminal:
+        terminal.run(f"{sys.executable} -m sengine demo; echo left=$?")
+        terminal.until("trading", "1 Strategies")
+        for _ in range(PRESSED // 10):
+            terminal.keys(*(TMUX.get(key, key) for key in chosen.choices(TYPED, k=10)))
+        for _ in range(40):  # out of whatever the keys have opened; an escape and a key at once would be alt+key
+            terminal.keys("Escape")
+            terminal.shows("Leave the screens", within_s=0.3)
+            terminal.keys("q")
+            if terminal.shows("Leave the screens", within_s=1):
+                break
+        terminal.keys("s")
+        terminal.until("left=0")
