@@ -26,6 +26,8 @@ from sengine.adapters.http import HttpServer
 from sengine.adapters.nats_feed import NatsFeed
 from sengine.adapters.nats_options import LOGIN_KEYS
 from sengine.adapters.strategy_watch import StrategyWatch
+from sengine.adapters.watchdog import FILE as HELD_UP
+from sengine.adapters.watchdog import Watchdog
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
 from sengine.clock import NS_PER_S
 from sengine.config import Config, load_config
@@ -146,6 +148,13 @@ class EngineService:
         for one in failed:
             live.say("error", "a strategy could not be loaded", strategy_id=one.strategy_id, reason=one.reason)
         facts.strategies_are_loaded = True
+        watchdog = Watchdog(
+            live,
+            directory / HELD_UP,
+            config.plugins.watchdog_after_ns / NS_PER_S,
+            ends_process=config.plugins.watchdog_restart,
+        )
+        stack.push_async_callback(_cancelled, asyncio.create_task(watchdog.run(), name="watchdog"))
         watch = StrategyWatch(live, self._timer, config.plugins.stalled_after_ns, config.plugins.resume_after_ns)
         stack.push_async_callback(_cancelled, asyncio.create_task(watch.run(), name="strategy watch"))
         stack.push_async_callback(self._reloading.stop)

@@ -19,6 +19,7 @@ def run(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one key; may be repeated.")
     ] = None,
+    supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
     die_with_parent: Annotated[bool, typer.Option("--die-with-parent", hidden=True)] = False,
 ) -> None:
     """Run the live engine: market data from NATS, orders over gRPC. In a terminal its screens open as well.
@@ -31,8 +32,10 @@ def run(
     import uvloop
 
     from sengine.adapters.children import watch_parent
+    from sengine.adapters.watchdog import FILE as HELD_UP
     from sengine.cli.finding import configuration_file
     from sengine.cli.screens import has_screen
+    from sengine.cli.supervise import supervise
     from sengine.config import load_config
     from sengine.logs import configure_logging
     from sengine.service import EngineService, config_reader
@@ -46,6 +49,11 @@ def run(
             _with_screens(file, settings, overrides or ())
             return
         typer.echo("sengine: there is no terminal for screens; running as with --no-tui", err=True)
+    if settings.plugins.watchdog_restart and not supervised:
+        arguments = ["run", "--no-tui", "--config", str(file)]
+        for override in overrides or ():
+            arguments += ["--set", override]
+        raise typer.Exit(supervise(arguments, Path(settings.service.data_directory).expanduser() / HELD_UP))
     configure_logging(settings.logging.level, settings.logging.format)
 
     def on_started(service: EngineService) -> None:

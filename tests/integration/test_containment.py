@@ -187,3 +187,47 @@ async def test_a_paused_strategy_resumes_after_the_configured_time_but_not_one_t
         await publish([book(2)])
         await until(lambda: strategies(engine)["endless"]["ticks"] == 2)
     assert strategies(engine)["endless"]["state"] == "ACTIVE"
+
+
+C_CALL = "import collections, itertools\ncollections.deque(itertools.repeat(None, {count}), maxlen=0)"
+
+
+async def test_a_c_call_that_nobody_can_interrupt_is_reported_and_its_strategy_paused(new_engine: NewEngine) -> None:
+    engine = new_engine({})
+    guest = write(engine, "stuck", C_CALL.format(count=150_000_000), on_call=1)
+    engine.configure(
+        {"strategies": [guest, flipper()], "plugins": {"directory": "strategies", "watchdog_after": "300ms"}}
+    )
+    engine.start()
+    await engine.ready()
+    async with publisher(engine.listeners["nats broker"]) as (_, publish):
+        await publish([book(1)])
+        # While nothing of the engine can run, the watchdog's file tells.
+        held_up = engine.folder / "data" / "held_up.txt"
+        await until(lambda: "stuck.py" in held_up.read_text(), what="the watchdog's report")
+        await until(lambda: "stuck.py" in str(engine.said("the loop was held up")))
+        await until(lambda: strategies(engine)["stuck"]["state"] == "PAUSED")
+        await publish([book(2)])
+        await until(lambda: strategies(engine)["flip"]["ticks"] == 2)
+    assert "in code that cannot be interrupted" in strategies(engine)["stuck"]["pause_reason"]
+    assert "stuck.py" in str(engine.said("the loop was held up"))
+    assert await engine.terminate() == 0
+
+
+async def test_an_engine_that_is_held_up_for_good_is_started_again_where_that_is_configured(
+    new_engine: NewEngine,
+) -> None:
+    engine = new_engine({})
+    guest = write(engine, "stuck", C_CALL.format(count=10**13), on_call=1)
+    plugins = {"directory": "strategies", "watchdog_after": "1s", "watchdog_restart": True}
+    engine.configure({"strategies": [guest, flipper()], "plugins": plugins})
+    engine.start()
+    await engine.ready()
+    async with publisher(engine.listeners["nats broker"]) as (_, publish):
+        await publish([book(1)])
+        await until(lambda: "the engine was held up in" in engine.stderr.read_text(), what="the restart")
+    await until(lambda: len([line for line in engine.said("listening") if line["what"] == "http"]) == 2)
+    engine.listeners = {line["what"]: line["address"] for line in engine.said("listening")}
+    await until(lambda: engine.get("/ready")["status"] == "ready")
+    assert "stuck.py" in engine.stderr.read_text()
+    assert await engine.terminate() == 0
