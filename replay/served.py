@@ -51,6 +51,9 @@ class ReplayContext:
     async def load(self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any]) -> str:
         raise LifecycleError(f"a replay runs the strategies it began with; give {plugin} to the command instead")
 
+    async def reload_risk(self, allow_loosening: bool) -> str:
+        raise LifecycleError("a replay runs with the limits that it began with")
+
     def shutdown(self) -> None:
         self._paced.end()
 

@@ -7,6 +7,7 @@
     ├── DataError          a market data file cannot be read, or a row fails under --strict
     ├── PluginError        a strategy file cannot be found, imported or does not keep the contract
     ├── LifecycleError     a strategy was asked for a transition that its state does not allow
+    ├── LimitError         a change would make a limit looser, and nobody said that it may
     ├── EngineError        the engine was asked for something it does not know
     ├── ResourceError      a file that ships with sengine is missing (sengine.resources)
     ├── BrokerError        the embedded broker cannot be found or does not start (sengine.adapters.broker)
@@ -44,6 +45,10 @@ class PluginError(SengineError):
 
 class LifecycleError(SengineError):
     """An illegal lifecycle transition; the message names both states."""
+
+
+class LimitError(SengineError):
+    """New limits would let more pass than those in force, and the change was not allowed to."""
 
 
 class EngineError(SengineError):

@@ -15,10 +15,11 @@ import msgspec
 import structlog
 
 from sengine.config.schema import ExecutionConfig
-from sengine.domain.events import Event, MarketEvent
+from sengine.domain.events import Event, KillSwitch, MarketEvent, Rearm
 from sengine.domain.order import Fill, Order, OrderUpdate
 from sengine.engine.core import Engine
 from sengine.engine.outcome import NOTHING, Outcome
+from sengine.engine.risk import ChangeLimits
 from sengine.engine.roster import LoadStrategy
 from sengine.engine.swap import SwapStrategy
 from sengine.engine.trial import RolledBack
@@ -143,12 +144,16 @@ class LiveEngine:
         self.filtered_counts: Counter[tuple[str, str]] = Counter()
         """Filtered signals by (check, reason code)."""
         self.order_updates: Counter[str] = Counter()
+        self.faults = 0
+        """Errors of strategies so far."""
+        self.on_kill_switch: Callable[[str], None] = lambda reason: None
+        """Told when the kill switch is pulled, with the reason, or re-armed, with none."""
         self.on_rollback: Callable[[RolledBack], None] = lambda rolled_back: None
         self._wall_clock_ns = wall_clock_ns
         self._settled = asyncio.Event()
         self._settled.set()
 
-    def take(self, event: Event | LoadStrategy | SwapStrategy) -> Outcome:
+    def take(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits) -> Outcome:
         """Process one event now and pass on what it led to.
 
         Raises ``LifecycleError`` or ``EngineError`` for a command that cannot be carried out; market data, fills and
@@ -166,10 +171,12 @@ class LiveEngine:
             if outcome is not None:
                 self._took(event, outcome)
 
-    def _took(self, event: Event | LoadStrategy | SwapStrategy, outcome: Outcome) -> None:
+    def _took(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome) -> None:
         if outcome.rejected:
             return
         self._pass_on(outcome, getattr(event, "received_ns", 0))
+        if isinstance(event, KillSwitch | Rearm):
+            self.on_kill_switch(self.engine.kill_reason)
         for rolled_back in outcome.rollbacks:
             self.on_rollback(rolled_back)
         for warning in outcome.warnings:
@@ -235,6 +242,7 @@ class LiveEngine:
             )
         for share, realized in outcome.shares:
             self.fills.publish(FillRecord(share, realized))
+        self.faults += len(outcome.faults)
         for fault in outcome.faults:
             self.say("error", fault.message, strategy_id=fault.strategy_id, kind=fault.kind, where=fault.where)
 

@@ -7,8 +7,11 @@ from typing import Final
 
 import msgspec
 
+from sengine.assembly import risk_checks
 from sengine.config import Config
+from sengine.config.risk_schema import RiskConfig
 from sengine.domain.events import ChangeAggregation
+from sengine.engine.risk import ChangeLimits
 from sengine.live import LiveEngine
 from sengine.logs import configure_logging
 
@@ -21,6 +24,23 @@ class LiveSettings:
     def __init__(self, live: LiveEngine, started: Config) -> None:
         self._live = live
         self.in_force = started
+
+    def take_limits(self, risk: RiskConfig, *, allow_loosening: bool) -> str:
+        """Put these limits into force; what was done.
+
+        Raises ``LimitError`` where that would make one looser and ``allow_loosening`` is false.
+        """
+        command = ChangeLimits(tuple(risk_checks(risk)), tuple(risk.bypass), allow_loosening)
+        looser = len(self._live.take(command).notices)
+        now = msgspec.structs.replace(self.in_force.risk, filters=risk.filters, bypass=risk.bypass)
+        self.in_force = msgspec.structs.replace(self.in_force, risk=now)
+        said = f"limits reloaded: {len(risk.filters)} checks, {looser or 'none'} looser than before"
+        self._live.say("info", said)
+        return said
+
+    def limits_differ(self, risk: RiskConfig) -> bool:
+        now = self.in_force.risk
+        return (risk.filters, risk.bypass) != (now.filters, now.bypass)
 
     def take(self, config: Config) -> None:
         """Put what may change at run time into force: the vote, logging, and the bounds of the gateway."""

@@ -12,10 +12,12 @@ import gc
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from time import time_ns
 from typing import Any, Final
 
+from sengine.adapters.audit import AuditTrail
 from sengine.adapters.broker import EmbeddedBroker, Login
 from sengine.adapters.call_timer import CallTimer
 from sengine.adapters.control import ControlServer
@@ -37,6 +39,7 @@ from sengine.domain.events import Shutdown
 from sengine.domain.reload import ReloadReport
 from sengine.errors import ConfigError, PluginError
 from sengine.keep_running import keep_running
+from sengine.kill_switch import KillSwitchKeeper
 from sengine.live import LiveEngine
 from sengine.paper_child import PaperChild
 from sengine.reloading.strategies import Reloading
@@ -99,7 +102,7 @@ class EngineService:
             feed = await self._unless_stopped(stack)
             if feed is None:
                 return
-            loop.add_signal_handler(signal.SIGHUP, self._reloading.reload_all)
+            loop.add_signal_handler(signal.SIGHUP, self._reload_all)
             # What start-up made stays; from here on the collector has little to look through.
             gc.collect()
             gc.freeze()
@@ -134,6 +137,12 @@ class EngineService:
         stack.push_async_callback(control.stop)
         facts.listeners["control API"] = await control.start()
         directory = stack.enter_context(DataDirectory(config.service.data_directory)).path
+        facts.audit = audit = AuditTrail(directory, partial(live.say, "error"))
+        stack.callback(audit.close)
+        switch = KillSwitchKeeper(live, facts, config.risk, directory, audit, asyncio.get_running_loop().time)
+        switch.restore()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, switch.pull_by_signal)
+        stack.push_async_callback(_cancelled, asyncio.create_task(switch.watch(), name="kill switch"))
         http = HttpServer(live, facts, config.http.host, config.service.port, metrics=config.metrics.enabled)
         stack.push_async_callback(http.stop)
         facts.listeners["http"] = await http.start()
@@ -222,7 +231,16 @@ class EngineService:
         # Fills and cancellations are in the strategies' books when they are asked to end.
         live.take(Shutdown(cancel_orders=self._reloading.settings.in_force.execution.cancel_on_shutdown))
 
+    def _reload_all(self) -> None:
+        self._reloading.reload_all()
+        if self.facts.audit is not None:
+            self.facts.audit.record("whoever may signal this process", "SIGHUP", "Reload", "reloaded; see the log")
+
     # What operators ask for: the context of the control server.
+
+    async def reload_risk(self, allow_loosening: bool) -> str:
+        """Put the limits that the configuration has now into force."""
+        return self._reloading.reload_risk(allow_loosening)
 
     async def reload(self, strategy_id: str) -> ReloadReport:
         """Read a strategy's configuration and file again and put them into force."""

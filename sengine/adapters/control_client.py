@@ -150,8 +150,14 @@ class ControlClient:
     async def unload(self, strategy_id: str) -> views.ReplyView:
         return await self._call(views.ReplyView, self._stub.Unload, pb.UnloadRequest(strategy_id=strategy_id))
 
-    async def kill(self, reason: str = "") -> views.ReplyView:
-        return await self._call(views.ReplyView, self._stub.KillSwitch, pb.KillSwitchRequest(reason=reason))
+    async def kill(self, reason: str = "", *, flatten: bool = False) -> views.ReplyView:
+        request = pb.KillSwitchRequest(reason=reason, flatten=flatten)
+        return await self._call(views.ReplyView, self._stub.KillSwitch, request)
+
+    async def reload_risk(self, *, allow_loosening: bool = False) -> views.ReplyView:
+        """Have the engine read its limits again."""
+        request = pb.ReloadRiskRequest(allow_loosening=allow_loosening)
+        return await self._call(views.ReplyView, self._stub.ReloadRisk, request)
 
     async def rearm(self) -> views.ReplyView:
         return await self._call(views.ReplyView, self._stub.Rearm, pb.RearmRequest())

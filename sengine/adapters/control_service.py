@@ -16,6 +16,7 @@ import orjson
 import structlog
 
 from sengine.adapters import control_messages as messages
+from sengine.adapters.audit import owner_name
 from sengine.adapters.control_streams import StreamLimit, batches
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.parameters import give_parameters
@@ -52,6 +53,9 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 
+_QUESTIONS: Final = ("ListStrategies", "GetStrategyState", "GetPositions", "GetMarket", "GetSnapshot")
+
+
 class EngineContext(Protocol):
     """What the service does for the API beyond the engine itself. Each may raise any ``SengineError``."""
 
@@ -60,6 +64,9 @@ class EngineContext(Protocol):
     async def reload(self, strategy_id: str) -> ReloadReport:
         """Read a strategy's configuration and file again and put them into force. Records the reload in
         ``facts.reloads`` and in the log, failed or not."""
+
+    async def reload_risk(self, allow_loosening: bool) -> str:
+        """Put the configuration's limits into force. Returns what was done, a sentence."""
 
     async def load(self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any]) -> str:
         """Load a strategy by name or path; empty ``symbols`` are all. Returns what was done, a sentence."""
@@ -71,13 +78,16 @@ class EngineContext(Protocol):
 def answering(
     method: Callable[[ControlService, Q, Call], Awaitable[A]],
 ) -> Callable[[ControlService, Q, Call], Awaitable[A]]:
-    """What sengine raises on purpose becomes a status code with its sentence."""
+    """What sengine raises on purpose becomes a status code with its sentence. Commands go into the audit trail."""
 
     @functools.wraps(method)
     async def answer(self: ControlService, request: Q, context: Call) -> A:
         try:
-            return await method(self, request, context)
+            reply = await method(self, request, context)
+            self.audit(method.__name__, request, context, reply)
+            return reply
         except SengineError as error:
+            self.audit(method.__name__, request, context, error)
             code = next(code for kind, code in _CODES if isinstance(error, kind))
             await context.abort(code, _sentence(str(error)))
         raise AssertionError("abort raises")
@@ -100,6 +110,15 @@ class ControlService(EngineControlServicer):
     @property
     def _facts(self) -> ServiceFacts:
         return self._context.facts
+
+    def audit(self, name: str, request: Any, context: Call, result: object) -> None:
+        """A line in the audit trail for a command, carried out or refused. Questions leave none."""
+        trail = self._facts.audit
+        if trail is None or name in _QUESTIONS or getattr(request, "validate_only", False):
+            return
+        details = {field.name: str(value) for field, value in request.ListFields()}
+        said = f"refused: {result}" if isinstance(result, SengineError) else getattr(result, "message", "") or "done"
+        trail.record(*_caller(context), name, said, **details)
 
     # Questions.
 
@@ -175,6 +194,10 @@ class ControlService(EngineControlServicer):
         )
 
     @answering
+    async def ReloadRisk(self, request: pb.ReloadRiskRequest, context: Call) -> pb.CommandReply:
+        return pb.CommandReply(message=await self._context.reload_risk(request.allow_loosening))
+
+    @answering
     async def Load(self, request: pb.LoadRequest, context: Call) -> pb.CommandReply:
         if not request.plugin or not request.strategy_id:
             raise ConfigError(["Load needs plugin (a strategy's name or path) and strategy_id"])
@@ -192,6 +215,8 @@ class ControlService(EngineControlServicer):
         reason = request.reason or "operator"
         # The engine itself says so in the log, here and below.
         cancels = len(self._live.take(KillSwitch(reason)).cancels)
+        if request.flatten:
+            self._live.take(Flatten(reason=f"kill switch: {reason}"))
         return pb.CommandReply(
             message=f"kill switch pulled: {reason}; no orders go out, {cancels} open orders are being cancelled",
             orders_to_cancel=cancels,
@@ -290,6 +315,17 @@ class ControlService(EngineControlServicer):
     def _done(self, message: str) -> pb.CommandReply:
         self._live.say("info", message, by="operator")
         return pb.CommandReply(message=message)
+
+
+def _caller(context: Call) -> tuple[str, str]:
+    """Who calls, as far as gRPC tells, and from where: the certificate's name, else the token, else the socket's owner,
+    whom alone the system lets connect."""
+    peer = context.peer()
+    if peer.startswith("unix:"):
+        return owner_name(), "control API, private socket"
+    names = list(context.auth_context().get("x509_common_name", ()))
+    who = f"certificate {names[0].decode('utf-8', 'replace')}" if names else "holder of api.token"
+    return who, f"control API, {peer}"
 
 
 def _every(_: LogRecord) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from time import time_ns
 from typing import Protocol
 
+from sengine.adapters.audit import AuditTrail
 from sengine.domain.reload import ReloadReport
 from sengine.engine.latency import LatencyHistogram
 from sengine.live import LiveEngine
@@ -121,6 +122,7 @@ class ServiceFacts:
     feed: FeedFigures | None = None
     gateway: GatewayFigures | None = None
     replay: ReplayDrive | None = None
+    audit: AuditTrail | None = None
     reloads: Reloads = field(default_factory=Reloads)
     failed: Sequence[tuple[str, str]] = ()
     listeners: dict[str, str] = field(default_factory=dict)

@@ -13,6 +13,7 @@ import typer
 from sengine import __version__
 from sengine.cli import control
 from sengine.cli.attach import attach
+from sengine.cli.audit import audit
 from sengine.cli.broker import broker
 from sengine.cli.config import config_app
 from sengine.cli.console import escape_unprintable, settle_output
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command("run")(run_engine)
 app.command()(attach)
+app.command()(audit)
 app.command()(paper)
 app.command()(replay)
 app.command()(init)

@@ -98,7 +98,11 @@ def resume(
 
 
 def reload(
-    strategy_id: IdArgument,
+    strategy_id: Annotated[str, typer.Argument(metavar="[ID]", help="Id of the strategy.")] = "",
+    risk: Annotated[bool, typer.Option("--risk", help="The limits of risk.filters, not a strategy.")] = False,
+    allow_loosening: Annotated[
+        bool, typer.Option("--allow-loosening", help="With --risk: also where a limit becomes looser.")
+    ] = False,
     config: ConfigOption = None,
     address: AddressOption = "",
     token: TokenOption = "",
@@ -107,9 +111,16 @@ def reload(
     tls_key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read a strategy's parameters from the configuration again. A failure leaves the old ones in force."""
+    """Read a strategy's parameters, or the limits, from the configuration again. A failure leaves the old in force.
+
+    Example: `sengine reload momentum_btc`, or `sengine reload --risk`
+    """
+    if bool(strategy_id) == risk:
+        raise typer.BadParameter("expected the id of a strategy, or --risk for the limits")
 
     async def ask(client: ControlClient) -> Any:
+        if risk:
+            return await client.reload_risk(allow_loosening=allow_loosening)
         return await client.reload(strategy_id)
 
     _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
@@ -117,6 +128,7 @@ def reload(
 
 def kill(
     reason: Annotated[str, typer.Option(help="Why; shown until the engine is re-armed.")] = "",
+    flatten: Annotated[bool, typer.Option("--flatten", help="Also bring all positions to zero.")] = False,
     config: ConfigOption = None,
     address: AddressOption = "",
     token: TokenOption = "",
@@ -128,7 +140,7 @@ def kill(
     """Pull the kill switch: no orders go out and open ones are cancelled, until `sengine rearm`. Positions stay."""
 
     async def ask(client: ControlClient) -> Any:
-        return await client.kill(reason)
+        return await client.kill(reason, flatten=flatten)
 
     _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
 

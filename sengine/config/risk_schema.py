@@ -221,6 +221,27 @@ FilterName: TypeAlias = Literal[
 ]
 
 
+class KillOnConfig(Section, frozen=True):
+    """``risk.kill_on``: what pulls the kill switch without a person; null is off."""
+
+    execution_lost_for_ns: Annotated[
+        Annotated[Duration, Meta(gt=0)] | None,
+        Meta(description="The execution service, once connected, has been away this long."),
+    ] = field(default=None, name="execution_lost_for")
+    daily_loss: Annotated[
+        Positive | None,
+        Meta(
+            description="The UTC day's loss of all strategies, unrealized included, is above this, in quote currency."
+        ),
+    ] = None
+    faults: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="This many errors of strategies within faults_within.")
+    ] = None
+    faults_within_ns: Annotated[Duration, Meta(gt=0, description="The time that faults are counted over.")] = field(
+        default=60 * NS_PER_S, name="faults_within"
+    )
+
+
 class RiskConfig(Section, frozen=True):
     """``risk``: the checks every order passes, in this order. What a check cannot decide, it refuses."""
 
@@ -233,3 +254,7 @@ class RiskConfig(Section, frozen=True):
     allow_loosening_on_reload: Annotated[
         bool, Meta(description="Whether a reload on SIGHUP may make a limit looser; false refuses all of its limits.")
     ] = False
+    kill_flattens: Annotated[
+        bool, Meta(description="Whether the kill switch, however it is pulled, also brings all positions to zero.")
+    ] = False
+    kill_on: KillOnConfig = field(default_factory=KillOnConfig)

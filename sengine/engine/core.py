@@ -56,7 +56,7 @@ from sengine.engine.roster import LoadStrategy, Roster, Route
 from sengine.engine.simulated import SimulatedVenue
 from sengine.engine.swap import SwapStrategy
 from sengine.engine.trading_record import TradingRecord
-from sengine.errors import EngineError
+from sengine.errors import EngineError, LimitError
 
 _WORTH_FOLDING = 128
 _KINDS = {
@@ -148,8 +148,8 @@ class Engine:
     def process(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits) -> Outcome:
         """Take one event through the whole engine.
 
-        Raises ``LifecycleError`` or ``EngineError`` for a command that cannot be carried out; nothing has changed
-        then. Market data, fills and order updates never raise.
+        Raises ``LifecycleError``, ``LimitError`` or ``EngineError`` for a command that cannot be carried out; nothing
+        has changed then. Market data, fills and order updates never raise.
         """
         return self._handlers[type(event)](event)
 
@@ -553,7 +553,10 @@ class Engine:
     def _on_change_limits(self, command: ChangeLimits) -> Outcome:
         looser = self.risk.loosened_by(command.checks, command.bypass)
         if looser and not command.allow_loosening:
-            raise EngineError(f"the limits stay as they are, because these would be looser: {'; '.join(looser)}")
+            raise LimitError(
+                f"the limits stay as they are, because these would be looser: {'; '.join(looser)}; "
+                "loosen them on purpose with `sengine reload --risk --allow-loosening`"
+            )
         self.risk.change(command.checks, command.bypass)
         outcome = Outcome()
         outcome.notices.extend([f"limit loosened: {each}" for each in looser])

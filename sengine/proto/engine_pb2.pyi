@@ -163,10 +163,18 @@ class UnloadRequest(_message.Message):
     def __init__(self, strategy_id: _Optional[str] = ...) -> None: ...
 
 class KillSwitchRequest(_message.Message):
-    __slots__ = ("reason",)
+    __slots__ = ("reason", "flatten")
     REASON_FIELD_NUMBER: _ClassVar[int]
+    FLATTEN_FIELD_NUMBER: _ClassVar[int]
     reason: str
-    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+    flatten: bool
+    def __init__(self, reason: _Optional[str] = ..., flatten: _Optional[bool] = ...) -> None: ...
+
+class ReloadRiskRequest(_message.Message):
+    __slots__ = ("allow_loosening",)
+    ALLOW_LOOSENING_FIELD_NUMBER: _ClassVar[int]
+    allow_loosening: bool
+    def __init__(self, allow_loosening: _Optional[bool] = ...) -> None: ...
 
 class RearmRequest(_message.Message):
     __slots__ = ()

@@ -69,6 +69,11 @@ class EngineControlStub:
                 request_serializer=sengine_dot_proto_dot_engine__pb2.ReloadRequest.SerializeToString,
                 response_deserializer=sengine_dot_proto_dot_engine__pb2.ReloadReply.FromString,
                 _registered_method=True)
+        self.ReloadRisk = channel.unary_unary(
+                '/sengine.engine.v1.EngineControl/ReloadRisk',
+                request_serializer=sengine_dot_proto_dot_engine__pb2.ReloadRiskRequest.SerializeToString,
+                response_deserializer=sengine_dot_proto_dot_engine__pb2.CommandReply.FromString,
+                _registered_method=True)
         self.Load = channel.unary_unary(
                 '/sengine.engine.v1.EngineControl/Load',
                 request_serializer=sengine_dot_proto_dot_engine__pb2.LoadRequest.SerializeToString,
@@ -179,6 +184,13 @@ class EngineControlServicer:
 
     def Reload(self, request, context):
         """Without config_json the strategy's configuration and file are read again; with it, these parameters apply.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReloadRisk(self, request, context):
+        """Read the limits of risk.filters again and put them into force.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -307,6 +319,11 @@ def add_EngineControlServicer_to_server(servicer, server):
                     servicer.Reload,
                     request_deserializer=sengine_dot_proto_dot_engine__pb2.ReloadRequest.FromString,
                     response_serializer=sengine_dot_proto_dot_engine__pb2.ReloadReply.SerializeToString,
+            ),
+            'ReloadRisk': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReloadRisk,
+                    request_deserializer=sengine_dot_proto_dot_engine__pb2.ReloadRiskRequest.FromString,
+                    response_serializer=sengine_dot_proto_dot_engine__pb2.CommandReply.SerializeToString,
             ),
             'Load': grpc.unary_unary_rpc_method_handler(
                     servicer.Load,
@@ -563,6 +580,33 @@ class EngineControl:
             '/sengine.engine.v1.EngineControl/Reload',
             sengine_dot_proto_dot_engine__pb2.ReloadRequest.SerializeToString,
             sengine_dot_proto_dot_engine__pb2.ReloadReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReloadRisk(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sengine.engine.v1.EngineControl/ReloadRisk',
+            sengine_dot_proto_dot_engine__pb2.ReloadRiskRequest.SerializeToString,
+            sengine_dot_proto_dot_engine__pb2.CommandReply.FromString,
             options,
             channel_credentials,
             insecure,

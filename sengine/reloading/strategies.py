@@ -105,6 +105,10 @@ class Reloading:
 
     # Many strategies.
 
+    def reload_risk(self, allow_loosening: bool) -> str:
+        """Read the configuration again and put its limits into force; what was done. Raises ``LimitError``."""
+        return self.settings.take_limits(self._read_config().risk, allow_loosening=allow_loosening)
+
     def reload_all(self) -> None:
         """Bring all strategies to what the configuration and their files say now, in the background."""
         task = asyncio.create_task(self.bring_all("SIGHUP"), name="reload-all")
@@ -131,6 +135,11 @@ class Reloading:
             except SengineError as error:
                 self._live.say("error", "not reloaded", reason=str(error))
         self.settings.take(config)
+        if self.settings.limits_differ(config.risk):
+            try:
+                self.settings.take_limits(config.risk, allow_loosening=config.risk.allow_loosening_on_reload)
+            except SengineError as error:
+                self._live.say("error", "not reloaded", reason=str(error))
         restart = self._needs_restart(config)
         if restart:
             self._live.say("warning", "these changes take effect at the next start", of=", ".join(restart))

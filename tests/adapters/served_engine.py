@@ -42,6 +42,9 @@ class Service:
         self.facts.reloads.record(report)
         return report
 
+    async def reload_risk(self, allow_loosening: bool) -> str:
+        return f"limits reloaded{' and loosened' if allow_loosening else ''}"
+
     async def load(self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any]) -> str:
         if plugin == "absent":
             raise PluginError('no strategy "absent" in strategies')

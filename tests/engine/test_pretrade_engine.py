@@ -10,7 +10,7 @@ from sengine.engine import risk_checks as checks
 from sengine.engine.core import Engine
 from sengine.engine.risk import ChangeLimits
 from sengine.engine.trading_record import TradingRecord
-from sengine.errors import EngineError
+from sengine.errors import LimitError
 from tests.engine.conftest import (
     SYMBOL,
     Actor,
@@ -145,7 +145,7 @@ def test_limits_change_by_a_command_that_refuses_to_loosen_them() -> None:
     assert engine.process(tighter).notices == []
     assert refusals(engine, quote(1)) == ["above_max_position"]
     wider = ChangeLimits((checks.PositionLimitCheck(5.0),))
-    with pytest.raises(EngineError, match="position_limit: max_position 2 -> 5; self_cross is gone"):
+    with pytest.raises(LimitError, match="position_limit: max_position 2 -> 5; self_cross is gone"):
         engine.process(wider)
     assert [check.title for check in engine.risk.checks] == ["position_limit", "self_cross"], "nothing has changed"
     outcome = engine.process(msgspec.structs.replace(wider, allow_loosening=True))

@@ -1,0 +1,75 @@
+"""The audit trail: who asked the engine for what, when, and what came of it. JSON lines for the owner's eyes only."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import time_ns
+from typing import Any, Final
+
+import msgspec
+
+from sengine.clock import format_timestamp
+from sengine.errors import DataError
+
+FILE_NAME: Final = "audit.log"
+
+
+class AuditRecord(msgspec.Struct, frozen=True):
+    """One line. ``who`` is a person or what stands for one, ``how`` the way in, ``result`` a sentence."""
+
+    time: str
+    who: str
+    how: str
+    what: str
+    details: dict[str, Any]
+    result: str
+
+
+class AuditTrail:
+    """Appends to ``audit.log`` in the data directory, one write a line. ``complain`` hears of a line that is lost."""
+
+    def __init__(
+        self, directory: Path, complain: Callable[[str], None], wall_clock_ns: Callable[[], int] = time_ns
+    ) -> None:
+        self.path = directory / FILE_NAME
+        self._complain = complain
+        self._wall_clock_ns = wall_clock_ns
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._file = os.open(self.path, flags, 0o600)
+        os.fchmod(self._file, 0o600)
+
+    def record(self, who: str, how: str, what: str, result: str, **details: Any) -> None:
+        """Add a line. It never raises: what an operator asked for is carried out also when the disk is full."""
+        line = AuditRecord(format_timestamp(self._wall_clock_ns()), who, how, what, details, result)
+        try:
+            os.write(self._file, msgspec.json.encode(line) + b"\n")
+        except (OSError, TypeError) as error:
+            self._complain(f"not in the audit trail: {what} by {who}: {error}")
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+def read_audit(path: Path) -> Iterator[AuditRecord]:
+    """The lines of a trail, oldest first. Raises ``DataError`` for one that is none; one cut short at the end is left
+    out."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise DataError(f"{path}: no audit trail can be read here: {error.strerror}") from None
+    for number, line in enumerate(lines[:-1], 1):
+        try:
+            yield msgspec.json.decode(line, type=AuditRecord)
+        except msgspec.MsgspecError as error:
+            raise DataError(f"{path}:{number}: expected a line of an audit trail: {error}") from None
+
+
+def owner_name() -> str:
+    """The user that this engine runs as, who alone can open its socket."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"

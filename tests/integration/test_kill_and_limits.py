@@ -1,0 +1,83 @@
+"""The kill switch and the limits of a real engine: across its death, by signal, and with a trail of who did what."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+
+from tests.integration.engine_process import ENVIRONMENT, EngineProcess, book, flipper, publisher, until
+
+Running = Callable[..., Awaitable[EngineProcess]]
+
+
+def sengine(engine: EngineProcess, *words: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "sengine", *words, "-c", engine.config_file.name],
+        cwd=engine.folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+async def test_a_killed_engine_is_killed_after_its_death_until_a_person_rearms_it(running: Running) -> None:
+    engine = await running(strategies=[flipper()], execution={"target": "simulated"})
+    assert sengine(engine, "kill", "--reason", "looks wrong")[0] == 0
+    engine.kill()
+    engine.stderr = engine.folder / "second.log"
+    engine.start()
+    await engine.ready()
+    assert engine.metric("sengine_kill_switch") == 1.0
+    async with publisher(engine.listeners["nats broker"]) as (_, publish):
+        await publish([book(step) for step in range(1, 4)])
+        await until(lambda: engine.ticks() == 3.0)
+        assert engine.metric("sengine_orders_sent_total") == 0.0
+        assert sengine(engine, "rearm")[0] == 0
+        await publish([book(step) for step in range(4, 9)])
+        await until(lambda: engine.metric("sengine_orders_sent_total") > 0.0)
+    assert not (engine.folder / "data" / "KILL").exists()
+    code, said = sengine(engine, "audit")
+    assert code == 0
+    killed, found, rearmed = said.splitlines()
+    assert f"{getpass.getuser()}, control API, private socket: KillSwitch reason=looks wrong: kill switch" in killed
+    assert "KILL: KillSwitch: kill switch pulled: looks wrong" in found
+    assert "Rearm: re-armed" in rearmed
+
+
+async def test_a_signal_and_a_file_pull_the_switch(running: Running) -> None:
+    engine = await running(strategies=[flipper()], execution={"target": "simulated"})
+    os.kill(engine.pid, signal.SIGUSR1)
+    await until(lambda: engine.metric("sengine_kill_switch") == 1.0)
+    assert sengine(engine, "rearm")[0] == 0
+    (engine.folder / "data" / "KILL").write_text("by hand")
+    await until(lambda: engine.metric("sengine_kill_switch") == 1.0)
+    assert engine.said("kill switch pulled: by hand")
+
+
+async def test_limits_are_tightened_by_a_reload_and_loosened_on_purpose_only(running: Running) -> None:
+    def with_limit(most: float) -> dict:
+        return {
+            "strategies": [flipper()],
+            "execution": {"target": "simulated"},
+            "risk": {"filters": [{"type": "position_limit", "max_position": most}]},
+        }
+
+    engine = await running(**with_limit(5.0))
+    engine.configure(with_limit(2.0))
+    assert sengine(engine, "reload", "--risk") == (0, "limits reloaded: 1 checks, none looser than before\n")
+    engine.configure(with_limit(3.0))
+    code, said = sengine(engine, "reload", "--risk")
+    assert code == 1
+    assert "these would be looser: position_limit: max_position 2 -> 3" in said
+    os.kill(engine.pid, signal.SIGHUP)
+    await until(lambda: [line for line in engine.said("not reloaded") if "max_position 2 -> 3" in line["reason"]])
+    assert sengine(engine, "reload", "--risk", "--allow-loosening")[0] == 0
+    assert engine.said("limit loosened: position_limit: max_position 2 -> 3")
+    assert sengine(engine, "reload")[0] == 2
+    assert "refused: the limits stay as they are" in sengine(engine, "audit")[1]

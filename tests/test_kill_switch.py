@@ -1,0 +1,205 @@
+"""The kill switch's file, signal and triggers: pulled once, remembered, and re-armed by nobody but a person."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sengine.adapters.audit import AuditTrail, read_audit
+from sengine.adapters.facts import ServiceFacts
+from sengine.config.risk_schema import KillOnConfig, RiskConfig
+from sengine.domain.events import KillSwitch, Rearm
+from sengine.errors import DataError
+from sengine.kill_switch import KillSwitchKeeper
+from sengine.live import LiveEngine
+from tests.adapters.served_engine import Stats
+from tests.engine.conftest import Actor, S, engine_with, long, quote, simulated_engine
+
+
+class Desk:
+    """A running engine's switch in ``directory``, with a clock that is set by hand."""
+
+    def __init__(self, directory: Path, live: LiveEngine | None = None, **risk) -> None:
+        self.live = live or LiveEngine(simulated_engine(Actor("a", *[long()] * 5)))
+        self.facts = ServiceFacts("test")
+        self.audit = AuditTrail(directory, lambda line: self.live.say("error", line))
+        self.now_s = 100.0
+        self.keeper = KillSwitchKeeper(
+            self.live, self.facts, RiskConfig(**risk), directory, self.audit, lambda: self.now_s
+        )
+        self.keeper.restore()
+
+    @property
+    def killed_by(self) -> str:
+        return self.live.engine.kill_reason
+
+    def after(self, seconds: float) -> str:
+        self.now_s += seconds
+        self.keeper.look()
+        return self.killed_by
+
+    def trail(self) -> list[tuple[str, str, str]]:
+        return [(line.how, line.what, line.result) for line in read_audit(self.audit.path)]
+
+
+@pytest.fixture
+def desks(tmp_path: Path) -> Iterator:
+    made: list[Desk] = []
+
+    def make(live: LiveEngine | None = None, **risk) -> Desk:
+        made.append(Desk(tmp_path, live, **risk))
+        return made[-1]
+
+    yield make
+    for desk in made:
+        desk.audit.close()
+
+
+def test_a_kill_is_remembered_until_it_is_rearmed(desks, tmp_path: Path) -> None:
+    first = desks()
+    first.live.take(KillSwitch("prices look wrong"))
+    file = tmp_path / "KILL"
+    assert file.read_text() == "prices look wrong\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    second = desks()
+    assert second.killed_by == "prices look wrong"
+    assert second.live.take(quote(1)).orders == []
+    second.live.take(Rearm())
+    assert not file.exists()
+    assert desks().killed_by == ""
+
+
+def test_whoever_makes_the_file_pulls_the_switch(desks, tmp_path: Path) -> None:
+    desk = desks()
+    assert desk.after(1) == ""
+    (tmp_path / "KILL").touch()
+    assert desk.after(1) == "the file KILL in the data directory"
+    assert desk.live.take(quote(1)).orders == []
+    assert desk.trail() == [("KILL", "KillSwitch", "kill switch pulled: the file KILL in the data directory")]
+
+
+def test_removing_the_file_does_not_rearm(desks, tmp_path: Path) -> None:
+    desk = desks()
+    desk.live.take(KillSwitch("operator"))
+    (tmp_path / "KILL").unlink()
+    assert desk.after(1) == "operator"
+    assert (tmp_path / "KILL").exists()
+
+
+def test_a_file_that_cannot_be_read_kills(desks, tmp_path: Path) -> None:
+    (tmp_path / "KILL").mkdir()
+    assert "cannot be read" in desks().killed_by
+
+
+def test_a_switch_that_cannot_be_remembered_says_so_and_stays_pulled(desks, tmp_path: Path) -> None:
+    desk = desks()
+    (tmp_path / ".KILL.new").mkdir()
+    desk.live.take(KillSwitch("operator"))
+    assert desk.killed_by == "operator"
+    assert "not remembered" in desk.live.logs.history[0].event
+
+
+def test_the_signal_pulls_it_once(desks) -> None:
+    desk = desks()
+    desk.keeper.pull_by_signal()
+    desk.keeper.pull_by_signal()
+    assert desk.killed_by == "SIGUSR1"
+    assert len(desk.trail()) == 1
+
+
+def test_a_kill_brings_positions_to_zero_where_that_is_configured(desks) -> None:
+    for flattens, held in ((False, 1.0), (True, 0.0)):
+        desk = desks(kill_flattens=flattens)
+        desk.live.take(quote(1))
+        desk.live.take(KillSwitch("operator"))
+        assert desk.live.engine.positions.quantity("a", "BTC") == held
+        desk.live.take(Rearm())
+
+
+def test_an_execution_service_that_stays_away_pulls_it(desks) -> None:
+    desk = desks(kill_on=KillOnConfig(execution_lost_for_ns=10 * S))
+    assert desk.after(100) == "", "there is no gateway"
+    desk.facts.gateway = stats = Stats()
+    stats.state = "reconnecting"
+    assert desk.after(100) == "", "it was never connected"
+    stats.state = "connected"
+    assert desk.after(100) == ""
+    stats.state = "reconnecting"
+    assert desk.after(9.9) == ""
+    assert desk.after(0.2) == "the execution service has been lost for 10 s"
+    desk.live.take(Rearm())
+    assert desk.after(1) == "", "a person knows of this one"
+    stats.state = "connected"
+    desk.after(1)
+    stats.state = "reconnecting"
+    assert desk.after(11) != ""
+
+
+def test_a_days_loss_pulls_it(desks) -> None:
+    live = LiveEngine(simulated_engine(Actor("a", long(size=10.0))))
+    desk = desks(live, kill_on=KillOnConfig(daily_loss=50.0))
+    live.take(quote(1))
+    assert desk.after(1) == ""
+    live.take(quote(2, 90.0, 92.0))
+    assert desk.after(1) == "today's loss is 100.00, beyond risk.kill_on.daily_loss 50"
+    assert desk.trail() == [("risk.kill_on.daily_loss", "KillSwitch", f"kill switch pulled: {desk.killed_by}")]
+
+
+def test_a_storm_of_errors_pulls_it(desks) -> None:
+    actor = Actor("a", *[ValueError("bad day")] * 9)
+    live = LiveEngine(engine_with(actor, max_errors=100))
+    desk = desks(live, kill_on=KillOnConfig(faults=3, faults_within_ns=10 * S))
+    desk.after(0)
+    for at_s in (1, 2):
+        live.take(quote(at_s))
+    assert desk.after(1) == ""
+    assert desk.after(20) == ""
+    for at_s in (3, 4):
+        live.take(quote(at_s))
+    assert desk.after(1) == ""
+    live.take(quote(5))
+    assert desk.after(1) == "3 errors of strategies within 10 s"
+
+
+def test_without_triggers_nothing_pulls_it(desks) -> None:
+    live = LiveEngine(simulated_engine(Actor("a", long(size=10.0), *[ValueError()] * 9)))
+    desk = desks(live)
+    desk.facts.gateway = Stats()
+    for at_s in range(1, 9):
+        live.take(quote(at_s, 100.0 - 9 * at_s, 101.0))
+        assert desk.after(100) == ""
+
+
+def test_the_trail_is_the_owners_alone_and_grows(desks, tmp_path: Path) -> None:
+    trail = desks().audit
+    trail.record("ann", "control API", "Pause", "strategy a is paused", strategy_id="a")
+    again = AuditTrail(tmp_path, print)
+    again.record("bob", "SIGHUP", "Reload", "done")
+    again.close()
+    assert stat.S_IMODE(trail.path.stat().st_mode) == 0o600
+    first, second = trail.path.read_text().splitlines()
+    line = json.loads(first)
+    assert (line["who"], line["what"], line["details"]) == ("ann", "Pause", {"strategy_id": "a"})
+    assert json.loads(second)["who"] == "bob"
+    with trail.path.open("ab") as file:
+        file.write(b'{"time":"cut sho')
+    assert [each.who for each in read_audit(trail.path)] == ["ann", "bob"]
+    with trail.path.open("ab") as file:
+        file.write(b"\n")
+    with pytest.raises(DataError, match=r"audit\.log:3: expected a line of an audit trail"):
+        list(read_audit(trail.path))
+    with pytest.raises(DataError, match="no audit trail can be read here"):
+        list(read_audit(tmp_path / "absent"))
+
+
+def test_a_line_that_cannot_be_written_is_told(desks) -> None:
+    desk = desks()
+    file, desk.audit._file = desk.audit._file, os.open("/dev/full", os.O_WRONLY)
+    desk.audit.record("ann", "control API", "Pause", "done")
+    assert "not in the audit trail: Pause by ann" in desk.live.logs.history[0].event
+    os.close(file)
