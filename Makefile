@@ -14,7 +14,7 @@ comma := ,
 space := $(empty) $(empty)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench exe smoke lint type imports coverage format protos lock clean
+.PHONY: help demo test check bench exe smoke package lint type imports coverage format protos lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,11 @@ bench: $(STAMP) ## Run the benchmarks and put their figures into docs/benchmarks
 
 exe: $(STAMP) ## Build the single executable dist/sengine
 	$(BIN)/pyinstaller --noconfirm --log-level WARN --workpath .pyinstaller --distpath dist build/sengine.spec
+
+package: $(STAMP) ## Build wheel and sdist, and try the wheel in a fresh environment
+	rm -rf dist/*.whl dist/*.tar.gz
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/python build/try_wheel.py dist/*.whl requirements/run.txt requirements/build.txt
 
 smoke: $(STAMP) ## Prove dist/sengine in a bare environment
 	$(BIN)/python build/smoke.py dist/sengine
