@@ -43,6 +43,7 @@ from sengine.kill_switch import KillSwitchKeeper
 from sengine.live import LiveEngine
 from sengine.paper_child import PaperChild
 from sengine.reloading.strategies import Reloading
+from sengine.reloading.watching import Watcher
 
 # Together with the time that children may take to end this stays below the 5 s that an operator waits.
 _CONFIRM_CANCELS_S: Final = 1.0
@@ -168,6 +169,9 @@ class EngineService:
         stack.push_async_callback(_cancelled, asyncio.create_task(watch.run(), name="strategy watch"))
         stack.push_async_callback(self._reloading.stop)
         await self._reloading.start()
+        if config.plugins.hot_reload:
+            watcher = Watcher(self._reloading, self._plugins.folders, config.plugins)
+            stack.push_async_callback(_cancelled, asyncio.create_task(watcher.run(), name="watcher"))
         await self._start_gateway(stack, directory)
         feed = NatsFeed(config.nats, self.broker_url, live, lockstep=config.execution.lockstep)
         facts.feed = feed.stats

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from sengine.config.yaml_text import MOST_CHARACTERS, YamlError, read_yaml
 from sengine.errors import ConfigError
 
 _DEFAULTS: Final = "configuration"
+OWN_SUFFIX: Final = ".yaml"
 
 
 def load_config(
@@ -29,7 +31,8 @@ def load_config(
 ) -> Config:
     """The configuration of a YAML file, of the defaults where ``path`` is ``None``.
 
-    ``more_strategies`` are added to those of the file. Over it all come ``SENGINE_...`` variables of ``environment``
+    ``more_strategies`` are added to those of the file. Parameters in ``ID.yaml`` of ``plugins.config_directory``
+    replace those of strategy ID, key by key. Over it all come ``SENGINE_...`` variables of ``environment``
     (the process's own where it is ``None``), and over those the ``KEY=VALUE`` items of ``overrides``. Raises
     ``ConfigError`` with all mistakes, and nothing else.
     """
@@ -49,16 +52,49 @@ def load_config(
     listed = tree.setdefault("strategies", []) if more_strategies else None
     if isinstance(listed, list):
         listed.extend(dict(strategy) for strategy in more_strategies)
-    layers = Layers(tree, inspect.type_info(Config), complete=readable)
-    layers.apply_environment(environment)
-    layers.apply_overrides(overrides)
-    config, wrong = convert(layers.tree, Config)
+    bare_tree = copy.deepcopy(tree)
+    layers, config, wrong = _layered(tree, readable, environment, overrides)
+    own = _own_parameters(config, environment, mistakes) if isinstance(config, Config) and not wrong else {}
+    if own:
+        for strategy in bare_tree.get("strategies", ()):
+            name = strategy["id"].text if isinstance(strategy["id"], ScalarText) else strategy["id"]
+            strategy["config"] = (strategy.get("config") or {}) | own.get(name, {})
+        layers, config, wrong = _layered(bare_tree, readable, environment, overrides)
     mistakes += [layers.sentence(mistake, source) for mistake in (*wrong, *_found_between(layers.tree))]
     mistakes += layers.mistakes
     if mistakes:
         raise ConfigError(list(dict.fromkeys(mistakes)))
     assert isinstance(config, Config)
     return config
+
+
+def _layered(
+    tree: dict[str, Any], readable: bool, environment: Mapping[str, str], overrides: Sequence[str]
+) -> tuple[Layers, object, Sequence[Mistake]]:
+    layers = Layers(tree, inspect.type_info(Config), complete=readable)
+    layers.apply_environment(environment)
+    layers.apply_overrides(overrides)
+    config, wrong = convert(layers.tree, Config)
+    return layers, config, wrong
+
+
+def _own_parameters(config: Config, environment: Mapping[str, str], mistakes: list[str]) -> dict[str, dict[str, Any]]:
+    """The parameters in ``ID.yaml`` of ``plugins.config_directory``, by strategy id, where there is such a file."""
+    directory = Path(config.plugins.config_directory).expanduser()
+    own: dict[str, dict[str, Any]] = {}
+    for strategy in config.strategies:
+        path = directory / f"{strategy.id}{OWN_SUFFIX}"
+        if not path.is_file():
+            continue
+        source = printable(str(path))
+        try:
+            tree, found = _read(path, source)
+        except ConfigError as error:
+            mistakes += error.mistakes
+            continue
+        mistakes += [f"{source}: {mistake}" for mistake in found]
+        own[strategy.id] = {key: resolve_references(value, environment) for key, value in tree.items()}
+    return own
 
 
 def _read(path: Path, source: str) -> tuple[dict[str, Any], list[Mistake]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from time import time_ns
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -25,7 +26,9 @@ from sengine.plugins.catalog import Catalog
 from sengine.reloading.pipeline import Pipeline
 from sengine.reloading.prover_child import ProverChild
 
-_TRIAL_CHECK_S = 0.5
+_TRIAL_CHECK_S: Final = 0.5
+_REST_S: Final = 0.3
+_HALF_WRITTEN: Final = ("syntax error", "expected a function create_strategy()", "cannot be read")
 
 
 class Reloading:
@@ -155,7 +158,7 @@ class Reloading:
             if strategy is None or _same_code(guest, loaded.path):
                 continue
             wanted = msgspec.structs.replace(strategy, config=dict(guest.written))
-            report = self._record(await self._pipeline.swap(wanted, loaded.path, "file"))
+            report = self._record(await self._swap_settled(wanted, loaded.path))
             if report.is_done:
                 self._configured[guest.strategy_id] = wanted
                 self._watch_trials()
@@ -163,7 +166,7 @@ class Reloading:
     async def parameters_changed(self, strategy_ids: Iterable[str]) -> None:
         """Give strategies the parameters that their configuration files have now."""
         try:
-            configured = {strategy.id: strategy for strategy in self._read_config().strategies}
+            configured = {strategy.id: strategy for strategy in (await self._settled_config()).strategies}
         except ConfigError as error:
             for mistake in error.mistakes:
                 self._live.say("error", "configuration not reloaded", reason=mistake)
@@ -172,6 +175,24 @@ class Reloading:
             guest, wanted = self._live.engine.roster.find(strategy_id), configured.get(strategy_id)
             if guest is not None and wanted is not None and dict(wanted.config) != guest.written:
                 self._record(give_parameters(self._live, strategy_id, dict(wanted.config), "file"))
+
+    async def _swap_settled(self, wanted: StrategyConfig, path: Path) -> ReloadReport:
+        """Swap; a file that does not parse may be half written, so it gets a moment for the rest."""
+        while True:
+            content = _content(path)
+            report = await self._pipeline.swap(wanted, path, "file")
+            if report.is_done or not report.reason.startswith(_HALF_WRITTEN):
+                return report
+            await asyncio.sleep(_REST_S)
+            if _content(path) == content:
+                return report
+
+    async def _settled_config(self) -> Config:
+        """The configuration; files that do not parse get a moment. Raises ``ConfigError`` where that does not help."""
+        with contextlib.suppress(ConfigError):
+            return self._read_config()
+        await asyncio.sleep(_REST_S)
+        return self._read_config()
 
     def unload(self, strategy_id: str, why: str, trigger: str) -> None:
         """Unload a strategy and say why."""
@@ -250,6 +271,13 @@ class Reloading:
                 section.name, getattr(self.settings.in_force, section.name), getattr(config, section.name)
             )
         ]
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _same_code(guest: Guest, path: Path) -> bool:

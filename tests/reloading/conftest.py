@@ -10,7 +10,7 @@ import pytest
 
 from sengine.adapters.facts import ServiceFacts
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
-from sengine.config import Config
+from sengine.config import Config, load_config
 from sengine.config.schema import AggregationConfig, PluginsConfig, RiskConfig, StrategyConfig
 from sengine.domain.events import BookEvent
 from sengine.domain.market import OrderBook, PriceLevel
@@ -54,6 +54,7 @@ class Desk:
     def __init__(self, folder: Path, plugins: dict[str, Any]) -> None:
         self.folder = folder
         self.file = folder / "mine.py"
+        self.config_file: Path | None = None
         self.write(SOURCE)
         self.strategies = [StrategyConfig(id="a", plugin="mine", config={"size": 1.0})]
         self.settings = PluginsConfig(
@@ -69,6 +70,8 @@ class Desk:
         self.step = 0
 
     def config(self) -> Config:
+        if self.config_file is not None:
+            return load_config(self.config_file, environment={})
         return Config(
             plugins=self.settings,
             strategies=self.strategies,
@@ -100,6 +103,9 @@ class Desk:
 
     def running(self, symbol: str = "BTC") -> BaseStrategy:
         return self.live.engine.roster.get("a").instances[symbol]
+
+    def name(self) -> str:
+        return self.running().name  # type: ignore[attr-defined,no-any-return]
 
     @property
     def version(self) -> str:

@@ -1,0 +1,168 @@
+"""Files that change, as editors change them, and what the running strategies make of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import yaml
+
+from sengine.config import load_config
+from sengine.reloading.watching import Watcher
+from tests.integration.engine_process import until
+from tests.reloading.conftest import SOURCE, Desk, NewDesk
+
+SECOND = SOURCE.replace('"first"', '"second"')
+
+
+@asynccontextmanager
+async def watched(desk: Desk) -> AsyncIterator[Desk]:
+    """The watcher at work, which has already seen a file change."""
+    watcher = Watcher(desk.reloading, [desk.folder], desk.settings)
+    task = asyncio.create_task(watcher.run())
+    desk.tick(10)
+    try:
+        number = 0
+        while desk.name() == "first":
+            # It begins to watch a moment after it is started.
+            number += 1
+            desk.write(SOURCE.replace('"first"', f'"ready {number}"'))
+            await asyncio.sleep(0.3)
+        yield desk
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def becomes(desk: Desk, name: str) -> None:
+    await until(lambda: desk.name() == name, what=f"{name} (it is {desk.name()})")
+
+
+async def test_an_edit_in_place_is_taken(desk: Desk) -> None:
+    async with watched(desk):
+        desk.write(SECOND)
+        await becomes(desk, "second")
+        assert desk.facts.reloads.of("a")[-1].trigger == "file"
+
+
+async def test_a_file_moved_over_the_old_one_is_taken(desk: Desk) -> None:
+    async with watched(desk):
+        swap = desk.folder / ".mine.py.swp"
+        swap.write_text(SECOND)
+        os.replace(swap, desk.file)
+        await becomes(desk, "second")
+
+
+async def test_a_file_put_aside_and_written_anew_is_taken(desk: Desk) -> None:
+    async with watched(desk):
+        os.rename(desk.file, desk.folder / "mine.py~")
+        desk.write(SECOND)
+        await becomes(desk, "second")
+
+
+async def test_a_file_written_in_pieces_is_taken_when_it_is_whole(desk: Desk) -> None:
+    async with watched(desk):
+        failures = sum(not report.is_done for report in desk.facts.reloads.of("a"))
+        half = SECOND.index("return None") - 9
+        for end in (10, half, len(SECOND)):
+            with desk.file.open("w") as file:
+                file.write(SECOND[:end])
+            await asyncio.sleep(0.12)
+        await becomes(desk, "second")
+        assert sum(not report.is_done for report in desk.facts.reloads.of("a")) == failures
+
+
+async def test_a_broken_file_is_reported_once_and_the_next_edit_is_taken(desk: Desk) -> None:
+    async with watched(desk):
+        version = desk.version
+        desk.write(SOURCE.replace("import", "import ("))
+        await until(lambda: not desk.facts.reloads.of("a")[-1].is_done)
+        report = desk.facts.reloads.of("a")[-1]
+        assert (report.where, desk.version) == (f"{desk.file}:2", version)
+        assert report.reason.startswith("syntax error")
+        desk.write(SECOND)
+        await becomes(desk, "second")
+
+
+async def test_a_changed_helper_reloads_who_imports_it(desk: Desk) -> None:
+    async with watched(desk):
+        desk.write("NAME = 'of the helper'\n", "names.py")
+        desk.write(SOURCE.replace('NAME = "first"', "from names import NAME"))
+        await becomes(desk, "of the helper")
+        desk.write("NAME = 'of the changed helper'\n", "names.py")
+        await becomes(desk, "of the changed helper")
+
+
+async def test_a_helper_that_comes_late_is_waited_for(desk: Desk) -> None:
+    async with watched(desk):
+        desk.write(SOURCE.replace('NAME = "first"', "from names import NAME"))
+        await until(lambda: not desk.facts.reloads.of("a")[-1].is_done)
+        desk.write("NAME = 'late'\n", "names.py")
+        await becomes(desk, "late")
+
+
+async def test_touching_a_file_reloads_nothing(desk: Desk) -> None:
+    async with watched(desk):
+        count = len(desk.facts.reloads.of("a"))
+        desk.file.touch()
+        (desk.folder / "other.py").write_text("x = 1\n")
+        await asyncio.sleep(0.5)
+        assert len(desk.facts.reloads.of("a")) == count
+
+
+async def test_a_new_file_is_loaded_where_that_is_wanted(new_desk: NewDesk) -> None:
+    desk = await new_desk(load_new=True)
+    async with watched(desk):
+        desk.write("def helper(): pass\n", "helper.py")
+        desk.write(SOURCE, "fresh.py")
+        await until(lambda: desk.live.engine.roster.find("fresh") is not None)
+        assert desk.live.engine.roster.find("helper") is None
+
+
+async def test_a_deleted_file_unloads_its_strategy_after_a_grace_period(new_desk: NewDesk) -> None:
+    desk = await new_desk(unload_after_ns=400_000_000)
+    async with watched(desk):
+        desk.file.unlink()
+        await asyncio.sleep(0.2)
+        desk.write(SECOND)
+        await becomes(desk, "second")
+        await asyncio.sleep(0.5)
+        assert desk.live.engine.roster.find("a") is not None
+        desk.file.unlink()
+        await until(lambda: desk.live.engine.roster.find("a") is None)
+        assert desk.said("strategy a unloaded")
+
+
+async def test_a_strategys_own_configuration_is_taken(desk: Desk, tmp_path: Path) -> None:
+    main = tmp_path / "main.yaml"
+    settings = {"directory": str(tmp_path), "config_directory": str(tmp_path / "configs")}
+    main.write_text(yaml.safe_dump({"plugins": settings, "strategies": [{"id": "a", "plugin": "mine"}]}))
+    desk.config_file = main
+    async with watched(desk):
+        (tmp_path / "configs").mkdir()
+        own = tmp_path / "configs" / "a.yaml"
+        size = 2.0
+        while desk.running().size == 1.0:  # type: ignore[attr-defined]
+            size += 1
+            own.write_text(f"size: {size}\n")
+            await asyncio.sleep(0.3)
+        own.write_text("size: [")
+        await until(lambda: desk.said("configuration not reloaded"))
+        own.write_text("size: 9.5\n")
+        await until(lambda: desk.running().size == 9.5)  # type: ignore[attr-defined]
+        assert desk.facts.reloads.of("a")[-1].what == "parameters"
+
+
+def test_own_parameters_come_over_the_files_and_under_overrides(tmp_path: Path) -> None:
+    main, configs = tmp_path / "main.yaml", tmp_path / "configs"
+    configs.mkdir()
+    (configs / "a.yaml").write_text("size: 2\nname: own\n")
+    strategy = {"id": "a", "plugin": "mine", "config": {"size": 1, "name": "main", "kept": True}}
+    settings = {"config_directory": str(configs)}
+    main.write_text(yaml.safe_dump({"plugins": settings, "strategies": [strategy, {"id": "b", "plugin": "mine"}]}))
+    config = load_config(main, environment={}, overrides=["strategies.a.config.name=set"])
+    assert config.strategies[0].config == {"size": 2, "name": "set", "kept": True}
+    assert config.strategies[1].config == {}
