@@ -42,6 +42,7 @@ MESSAGES = {
     "ServiceView": pb.ServiceInfo,
     "ReplyView": pb.CommandReply,
     "ReloadView": pb.ReloadReply,
+    "ReplayView": pb.ReplayProgress,
     "FlattenView": pb.FlattenReply,
     "StrategyFillView": pb.StrategyFill,
 }
