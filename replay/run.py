@@ -29,6 +29,7 @@ from replay.report import report_json
 from replay.rows import RejectedRow
 from replay.session import Observer, ReplaySession, RunResult
 from replay.trade_marks import TradeMarks
+from sengine.adapters.remote_lockstep import LockstepHosts
 from sengine.assembly import FailedStrategy, build_engine, build_venue, catalog, load_strategies, select_strategies
 from sengine.config import Config
 from sengine.domain.market import DataKind
@@ -116,7 +117,8 @@ def run_replay(
             stack.callback(feeds[-1].close)
         feed = merge_feeds(feeds)
         engine = build_engine(config, build_venue(config))
-        failed = load_strategies(engine, strategies, plugins, str(options.config_file or ""))
+        hosts = stack.enter_context(LockstepHosts(plugins.find))
+        failed = load_strategies(engine, strategies, plugins, str(options.config_file or ""), hosts.spec)
         if not any(True for _ in engine.roster):
             raise SengineError("\n".join(f"strategy {one.strategy_id}: {one.reason}" for one in failed))
         observers = _observers(stack, options)

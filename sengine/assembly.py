@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from sengine.adapters.remote_channel import configured_target
 from sengine.clock import NS_PER_MS
 from sengine.config import Config, load_config
 from sengine.config.risk_schema import RiskConfig
@@ -75,9 +76,14 @@ def catalog(config: Config) -> Catalog:
 
 
 def load_strategies(
-    engine: Engine, strategies: Iterable[StrategyConfig], plugins: Catalog, source: str = ""
+    engine: Engine,
+    strategies: Iterable[StrategyConfig],
+    plugins: Catalog,
+    source: str = "",
+    remote: Callable[[StrategyConfig], StrategySpec] | None = None,
 ) -> Sequence[FailedStrategy]:
     """Load every enabled strategy into the engine. Those whose file is no good are returned with the reason.
+    ``remote`` gives what stands for a strategy in its own process; without it, none can be loaded.
 
     Raises ``ConfigError`` with the mistakes in all their parameters, each after ``source``, the configuration's file:
     what was configured wrong does not start.
@@ -88,7 +94,13 @@ def load_strategies(
         if not strategy.enabled:
             continue
         try:
-            engine.roster.load(strategy_spec(strategy, load_plugin(plugins.find(strategy.plugin_name))))
+            if strategy.type == "python":
+                spec = strategy_spec(strategy, load_plugin(plugins.find(strategy.plugin_name)))
+            elif remote is not None:
+                spec = remote(strategy)
+            else:
+                raise PluginError("type: grpc: strategies in their own process cannot run here")
+            engine.roster.load(spec)
         except ConfigError as error:
             mistakes.extend(error.mistakes)
         except PluginError as error:
@@ -105,7 +117,10 @@ def check_strategies(config: Config, plugins: Catalog) -> Sequence[str]:
         if not strategy.enabled:
             continue
         try:
-            strategy_spec(strategy, load_plugin(plugins.find(strategy.plugin_name))).create()
+            if strategy.address:
+                configured_target(strategy)
+            else:
+                strategy_spec(strategy, load_plugin(plugins.find(strategy.plugin_name))).create()
         except ConfigError as error:
             mistakes.extend(error.mistakes)
         except PluginError as error:
@@ -202,3 +217,8 @@ def strategy_spec(strategy: StrategyConfig, plugin: LoadedPlugin) -> StrategySpe
         kind.one_instance_per_symbol,
         loaded_from=plugin,
     )
+
+
+def host_spec(plugin: LoadedPlugin, strategy_id: str, symbols: Sequence[str], config: dict[str, Any]) -> StrategySpec:
+    """A strategy alone in its own process. Its engine knows the rest, and judges its signals."""
+    return strategy_spec(StrategyConfig(id=strategy_id, plugin="hosted", symbols=list(symbols), config=config), plugin)

@@ -27,6 +27,7 @@ from sengine.adapters.gateway_stats import GatewayStats
 from sengine.adapters.http import HttpServer
 from sengine.adapters.nats_feed import NatsFeed
 from sengine.adapters.nats_options import LOGIN_KEYS
+from sengine.adapters.remote import Remotes
 from sengine.adapters.strategy_watch import StrategyWatch
 from sengine.adapters.watchdog import FILE as HELD_UP
 from sengine.adapters.watchdog import Watchdog
@@ -86,7 +87,9 @@ class EngineService:
         self.facts = ServiceFacts(config.service.name)
         self.broker_url = config.nats.url
         self._plugins = catalog(config)
-        self._reloading = Reloading(self.live, self.facts, self._plugins, config, read_config)
+        self.remotes = Remotes(self.live, self._plugins.find)
+        self.facts.remotes = self.remotes.links
+        self._reloading = Reloading(self.live, self.facts, self._plugins, config, read_config, self.remotes)
 
     async def run(self) -> None:
         """Start, serve until ``shutdown`` or a signal, and stop. Raises ``SengineError`` when it cannot start."""
@@ -153,10 +156,13 @@ class EngineService:
             facts.listeners[key] = await extra.start()
         if config.nats.url == "embedded":
             await self._start_broker(stack, directory)
-        failed = load_strategies(live.engine, config.strategies, self._plugins, str(self._config_file or ""))
+        stack.push_async_callback(self.remotes.stop)
+        source = str(self._config_file or "")
+        failed = load_strategies(live.engine, config.strategies, self._plugins, source, self.remotes.spec)
         facts.failed = [(one.strategy_id, one.reason) for one in failed]
         for one in failed:
             live.say("error", "a strategy could not be loaded", strategy_id=one.strategy_id, reason=one.reason)
+        await self.remotes.tried()
         facts.strategies_are_loaded = True
         watchdog = Watchdog(
             live,

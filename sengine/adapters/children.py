@@ -43,6 +43,10 @@ class Child:
     def stdout(self) -> asyncio.StreamReader | None:
         return self._process.stdout
 
+    @property
+    def stderr(self) -> asyncio.StreamReader | None:
+        return self._process.stderr
+
     async def wait(self) -> int:
         """Wait until it ends, and for how."""
         return await self._process.wait()

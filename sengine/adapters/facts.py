@@ -86,6 +86,21 @@ class ReplayDrive(Protocol):
         ...
 
 
+class RemoteFigures(Protocol):
+    """What is counted of a strategy in its own process."""
+
+    @property
+    def is_connected(self) -> bool: ...
+    @property
+    def owed_for_s(self) -> float: ...
+    @property
+    def restarts(self) -> int: ...
+    @property
+    def dropped_ticks(self) -> int: ...
+    @property
+    def missed_ticks(self) -> int: ...
+
+
 class Reloads:
     """Hot reloads so far. Whoever carries one out records it, once."""
 
@@ -123,6 +138,7 @@ class ServiceFacts:
     gateway: GatewayFigures | None = None
     replay: ReplayDrive | None = None
     audit: AuditTrail | None = None
+    remotes: Mapping[str, RemoteFigures] = field(default_factory=dict)
     reloads: Reloads = field(default_factory=Reloads)
     failed: Sequence[tuple[str, str]] = ()
     listeners: dict[str, str] = field(default_factory=dict)

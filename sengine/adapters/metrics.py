@@ -8,7 +8,7 @@ registry.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import inf
 from time import time_ns
@@ -20,7 +20,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from sengine import __version__
-from sengine.adapters.facts import CONNECTED, FeedFigures, GatewayFigures, ServiceFacts
+from sengine.adapters.facts import CONNECTED, FeedFigures, GatewayFigures, RemoteFigures, ServiceFacts
 from sengine.adapters.loop_share import LoopShare
 from sengine.engine.latency import PLAN_BUCKETS_US, LatencyHistogram
 from sengine.live import LiveEngine
@@ -51,6 +51,7 @@ def families(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
     yield from _engine(live, facts)
     yield from _feed(facts.feed)
     yield from _gateway(live, facts.gateway)
+    yield from _remotes(facts.remotes)
 
 
 async def exposition(live: LiveEngine, facts: ServiceFacts) -> bytes:
@@ -227,6 +228,24 @@ def _gateway(live: LiveEngine, gateway: GatewayFigures | None) -> Iterator[Famil
         "From a message's arrival to its order being handed to the execution service.",
         gateway.tick_to_order,
     )
+
+
+def _remotes(remotes: Mapping[str, RemoteFigures]) -> Iterator[Family]:
+    links = [((("strategy_id", name),), link) for name, link in remotes.items()]
+    kinds: Sequence[tuple[str, str, str, Callable[[RemoteFigures], float]]] = (
+        (
+            "connected",
+            "gauge",
+            "1 while a remote strategy is connected.",
+            lambda each: each.is_connected,
+        ),
+        ("owed_seconds", "gauge", "Age of the oldest tick that it has not answered.", lambda each: each.owed_for_s),
+        ("restarts_total", "counter", "Connections lost or not made.", lambda each: each.restarts),
+        ("dropped_ticks_total", "counter", "Ticks dropped: too many waited.", lambda each: each.dropped_ticks),
+        ("missed_ticks_total", "counter", "Ticks that came without a connection.", lambda each: each.missed_ticks),
+    )
+    for name, kind, text, value in kinds if links else ():
+        yield Family(f"sengine_remote_{name}", kind, text, [("", labels, value(link)) for labels, link in links])
 
 
 def _process() -> Iterator[Family]:

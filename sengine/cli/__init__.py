@@ -27,6 +27,7 @@ from sengine.cli.report import report_app
 from sengine.cli.run import run as run_engine
 from sengine.cli.sample import sample
 from sengine.cli.strategies import strategies_app
+from sengine.cli.strategy_host import strategy_host
 from sengine.errors import ConfigError, DataError, PluginError, SengineError
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ app.command("run")(run_engine)
 app.command()(attach)
 app.command()(audit)
 app.command()(paper)
+app.command("strategy-host")(strategy_host)
 app.command()(replay)
 app.command()(init)
 app.command()(sample)

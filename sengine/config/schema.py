@@ -147,16 +147,39 @@ class PluginsConfig(Section, frozen=True):
 class StrategyConfig(Section, frozen=True):
     """One item of ``strategies``: a strategy file, the symbols it gets and its parameters.
 
-    Raises ``ValueError`` where neither ``plugin`` nor ``module`` is given, or both and they differ.
+    Raises ``ValueError`` where neither ``plugin`` nor ``module`` is given, or both and they differ, and where an
+    ``address`` is given that does not go with the rest.
     """
 
     id: Annotated[StrategyId, Meta(description="Name of this running strategy, unique in the engine.")]
     plugin: Annotated[
         str, Meta(description="Strategy file in plugins.directory, with or without .py. Required, as this or module.")
     ] = ""
-    type: Annotated[Literal["python"], Meta(description="Language of the strategy.")] = "python"
-    module: Annotated[str, Meta(description="Synonym of plugin.")] = ""
-    port: Annotated[Port | None, Meta(description="Port of a strategy that runs in its own process.")] = None
+    type: Annotated[
+        Literal["python", "grpc"],
+        Meta(description="python: inside the engine; grpc: in its own process, in any language."),
+    ] = "python"
+    module: Annotated[
+        str, Meta(description="Synonym of plugin. With type: grpc the engine starts and restarts its process.")
+    ] = ""
+    address: Annotated[
+        str, Meta(description="With type: grpc, instead of a file: unix:/path or host:port of a running strategy.")
+    ] = ""
+    port: Annotated[
+        Port | None,
+        Meta(description="With type: grpc and a file: TCP port of its process on loopback; null is a Unix socket."),
+    ] = None
+    max_signal_age_ms: Annotated[
+        Positive, Meta(description="With type: grpc: signals that answer an older tick than this are refused.")
+    ] = 500.0
+    token: Annotated[
+        str, Meta(description="Sent to address as `authorization: Bearer TOKEN`; better given as ${VAR}.")
+    ] = ""
+    tls_ca: Annotated[
+        str, Meta(description="CA certificate file; turns TLS on. Required for an address beyond this machine.")
+    ] = ""
+    tls_cert: Annotated[str, Meta(description="Client certificate file for mutual TLS with address.")] = ""
+    tls_key: Annotated[str, Meta(description="Private key file of tls_cert.")] = ""
     symbols: Annotated[
         list[Name], Meta(min_length=1, description='Symbols the strategy is called for; "*" is every symbol.')
     ] = field(default_factory=lambda: ["*"])
@@ -173,6 +196,12 @@ class StrategyConfig(Section, frozen=True):
     ] = None
 
     def __post_init__(self) -> None:
+        if self.type == "grpc" and self.address:
+            if self.plugin or self.module:
+                raise ValueError('expected "address" or "module", found both; a strategy has one process')
+            return
+        if self.address:
+            raise ValueError('"address" is for a strategy in its own process; add "type: grpc"')
         if not self.plugin and not self.module:
             raise ValueError('expected "plugin", the name of the strategy\'s file, found neither "plugin" nor "module"')
         if self.plugin and self.module and self.plugin.removesuffix(".py") != self.module.removesuffix(".py"):

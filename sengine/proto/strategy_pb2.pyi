@@ -13,8 +13,8 @@ class InitializeRequest(_message.Message):
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
-        value: float
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+        value: Position
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Position, _Mapping]] = ...) -> None: ...
     class SavedJsonEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -31,10 +31,18 @@ class InitializeRequest(_message.Message):
     strategy_id: str
     config_json: str
     symbols: _containers.RepeatedScalarFieldContainer[str]
-    positions: _containers.ScalarMap[str, float]
+    positions: _containers.MessageMap[str, Position]
     saved_json: _containers.ScalarMap[str, str]
     saved_version: int
-    def __init__(self, strategy_id: _Optional[str] = ..., config_json: _Optional[str] = ..., symbols: _Optional[_Iterable[str]] = ..., positions: _Optional[_Mapping[str, float]] = ..., saved_json: _Optional[_Mapping[str, str]] = ..., saved_version: _Optional[int] = ...) -> None: ...
+    def __init__(self, strategy_id: _Optional[str] = ..., config_json: _Optional[str] = ..., symbols: _Optional[_Iterable[str]] = ..., positions: _Optional[_Mapping[str, Position]] = ..., saved_json: _Optional[_Mapping[str, str]] = ..., saved_version: _Optional[int] = ...) -> None: ...
+
+class Position(_message.Message):
+    __slots__ = ("quantity", "average_price")
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    AVERAGE_PRICE_FIELD_NUMBER: _ClassVar[int]
+    quantity: float
+    average_price: float
+    def __init__(self, quantity: _Optional[float] = ..., average_price: _Optional[float] = ...) -> None: ...
 
 class InitializeResponse(_message.Message):
     __slots__ = ("success", "error", "version", "route", "market_data", "config_json")

@@ -13,6 +13,7 @@ import msgspec
 
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.parameters import give_parameters
+from sengine.adapters.remote import Remotes
 from sengine.config import Config
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import UnloadStrategy
@@ -44,12 +45,14 @@ class Reloading:
         plugins: Catalog,
         started: Config,
         read_config: Callable[[], Config],
+        remotes: Remotes,
     ) -> None:
         self._live = live
         self._facts = facts
         self._plugins = plugins
         self.settings = LiveSettings(live, started)
         self._read_config = read_config
+        self._remotes = remotes
         self._prover = ProverChild()
         self._pipeline = Pipeline(live, self._prover, started.plugins)
         self._configured = {strategy.id: strategy for strategy in started.strategies}
@@ -85,9 +88,11 @@ class Reloading:
 
     async def load(self, strategy: StrategyConfig, trigger: str = "command") -> ReloadReport:
         """Prove a strategy file, load it and activate it. Raises ``PluginError`` where there is no such file."""
-        path = self._plugins.find(strategy.plugin_name)
         if self._live.engine.roster.find(strategy.id) is not None:
             raise EngineError(f'strategy "{strategy.id}" is already loaded; reload it, or unload it first')
+        if strategy.type == "grpc":
+            return self._record(self._remotes.load(strategy, trigger))
+        path = self._plugins.find(strategy.plugin_name)
         report = self._record(await self._pipeline.load(strategy, path, trigger))
         if report.is_done:
             self._configured[strategy.id] = strategy
@@ -95,6 +100,8 @@ class Reloading:
 
     async def _bring_to(self, wanted: StrategyConfig, trigger: str) -> ReloadReport:
         """New parameters alone go to the instances that run; anything else that changed takes new ones."""
+        if wanted.id in self._remotes.links:
+            return self._record(await self._remotes.reload(wanted, trigger))
         guest = self._live.engine.roster.get(wanted.id)
         path = self._plugins.find(wanted.plugin_name)
         running = self._configured.get(wanted.id, wanted)
@@ -152,6 +159,8 @@ class Reloading:
         changed = set(paths)
         for guest in list(self._live.engine.roster):
             loaded = guest.spec.loaded_from
+            if guest.strategy_id in self._remotes.links and Path(guest.spec.source) in changed:
+                self._record(await self._remotes.reload_code(guest.strategy_id, "file"))
             if loaded is None or not self._concerns(guest, changed):
                 continue
             strategy = self._configured.get(guest.strategy_id)
@@ -174,7 +183,10 @@ class Reloading:
         for strategy_id in strategy_ids:
             guest, wanted = self._live.engine.roster.find(strategy_id), configured.get(strategy_id)
             if guest is not None and wanted is not None and dict(wanted.config) != guest.written:
-                self._record(give_parameters(self._live, strategy_id, dict(wanted.config), "file"))
+                if strategy_id in self._remotes.links:
+                    self._record(await self._remotes.reload(wanted, "file"))
+                else:
+                    self._record(give_parameters(self._live, strategy_id, dict(wanted.config), "file"))
 
     async def _swap_settled(self, wanted: StrategyConfig, path: Path) -> ReloadReport:
         """Swap; a file that does not parse may be half written, so it gets a moment for the rest."""

@@ -1,0 +1,83 @@
+"""What waits to go to a strategy's process, and the figures of that way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final
+
+import msgspec
+
+from sengine.domain.market import MarketData
+from sengine.domain.order import Fill
+
+MOST_WAITING: Final = 4096
+
+
+class Sent(msgspec.Struct, frozen=True, gc=False):
+    """A tick on its way: its number, the data, and when the engine handed it over (``perf_counter_ns``)."""
+
+    number: int
+    data: MarketData
+    given_ns: int
+    is_warm_up: bool = False
+
+
+class RemoteCounts:
+    """Counters of one remote strategy since the engine started."""
+
+    __slots__ = ("answers", "dropped_ticks", "missed_ticks", "restarts", "sent_batches", "sent_ticks")
+
+    def __init__(self) -> None:
+        self.sent_ticks = 0
+        self.sent_batches = 0
+        self.answers = 0
+        self.dropped_ticks = 0
+        """Dropped as the oldest, because too many waited."""
+        self.missed_ticks = 0
+        """Came while there was no connection."""
+        self.restarts = 0
+
+
+class Outbox:
+    """Ticks and fills in their order. When ``MOST_WAITING`` wait, the oldest tick is dropped and counted; fills are
+    kept, since they are facts about the strategy's own position."""
+
+    def __init__(self, figures: RemoteCounts, limit: int = MOST_WAITING) -> None:
+        self.arrived = asyncio.Event()
+        self._items: deque[Sent | Fill] = deque()
+        self._early: deque[Fill] = deque()
+        """Fills from before the oldest tick that is left."""
+        self._figures = figures
+        self._limit = limit
+
+    def __len__(self) -> int:
+        return len(self._items) + len(self._early)
+
+    def put(self, item: Sent | Fill) -> None:
+        items = self._items
+        if len(items) >= self._limit:
+            while items:
+                oldest = items.popleft()
+                if type(oldest) is Sent:
+                    self._figures.dropped_ticks += 1
+                    break
+                self._early.append(oldest)  # type: ignore[arg-type]
+        items.append(item)
+        self.arrived.set()
+
+    def take(self, most_ticks: int) -> Fill | list[Sent]:
+        """The next fill, or the ticks up to it. Empty when nothing waits."""
+        if self._early:
+            return self._early.popleft()
+        ticks: list[Sent] = []
+        while self._items and len(ticks) < most_ticks:
+            item = self._items[0]
+            if isinstance(item, Fill):
+                if not ticks:
+                    self._items.popleft()
+                    return item
+                break
+            ticks.append(item)
+            self._items.popleft()
+        return ticks

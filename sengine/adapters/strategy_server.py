@@ -1,0 +1,132 @@
+"""The listener of a strategy host: a private Unix socket, loopback, or beyond this machine with a token and TLS."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from pathlib import Path
+from typing import Final
+
+import grpc
+import grpc.aio
+import msgspec
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from sengine.adapters.control import TokenGuard
+from sengine.adapters.control_address import Address, parse_address
+from sengine.adapters.remote_messages import LARGEST_MESSAGE
+from sengine.adapters.strategy_service import SpecOf, StrategyService
+from sengine.errors import ConfigError, SengineError
+from sengine.proto import strategy_pb2, strategy_pb2_grpc
+
+SERVICE: Final = strategy_pb2.DESCRIPTOR.services_by_name["StrategyService"].full_name
+TOKEN_VARIABLE: Final = "SENGINE_STRATEGY_TOKEN"
+_BOUNDS: Final = (
+    ("grpc.max_receive_message_length", LARGEST_MESSAGE),
+    ("grpc.max_send_message_length", LARGEST_MESSAGE),
+    ("grpc.max_metadata_size", 8 * 1024),
+    ("grpc.absolute_max_metadata_size", 8 * 1024),
+    ("grpc.max_concurrent_streams", 16),
+    ("grpc.so_reuseport", 0),
+)
+
+
+class HostSecurity(msgspec.Struct, frozen=True):
+    """How a host may be reached. ``token`` is asked of every call; files are PEM."""
+
+    token: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_ca: str = ""
+
+
+class StrategyServer:
+    """``await start()`` listens and returns the address, ``await stop()`` ends it.
+
+    Raises ``ConfigError`` where listening would not be safe, ``SengineError`` when the address is taken.
+    """
+
+    def __init__(self, spec_of: SpecOf, listen: str, security: HostSecurity = HostSecurity()) -> None:  # noqa: B008
+        self._address = parse_address(listen, "--listen")
+        self._token = security.token
+        self._credentials = _credentials(security)
+        if not self._address.is_loopback and not (self._token and self._credentials):
+            raise ConfigError(
+                [
+                    f"--listen: {self._address} is reachable from other machines; set {TOKEN_VARIABLE} and give "
+                    "--tls-cert and --tls-key, or listen on 127.0.0.1 or a unix:/path"
+                ]
+            )
+        self._service = StrategyService(spec_of)
+        self._server: grpc.aio.Server | None = None
+        self._health = health.aio.HealthServicer()
+
+    async def start(self) -> str:
+        interceptors = [TokenGuard(self._token)] if self._token else []
+        server = grpc.aio.server(interceptors=interceptors, options=_BOUNDS)
+        strategy_pb2_grpc.add_StrategyServiceServicer_to_server(self._service, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        try:
+            if self._address.socket is not None:
+                _bind_private(server, self._address.socket)
+            else:
+                port = (
+                    server.add_secure_port(str(self._address), self._credentials)
+                    if self._credentials is not None
+                    else server.add_insecure_port(str(self._address))
+                )
+                self._address = Address(None, self._address.host, port)
+        except (RuntimeError, OSError) as error:
+            raise SengineError(
+                f"cannot listen on {self._address}: {str(error).removesuffix('.')}; give --listen a free address"
+            ) from error
+        await server.start()
+        self._server = server
+        for name in (SERVICE, ""):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        return str(self._address)
+
+    async def stop(self, grace_s: float = 0.2) -> None:
+        if self._server is not None:
+            await self._health.enter_graceful_shutdown()
+            await self._server.stop(grace_s)
+            self._server = None
+            if self._address.socket is not None:
+                self._address.socket.unlink(missing_ok=True)
+
+
+def _bind_private(server: grpc.aio.Server, path: Path) -> None:
+    """A socket for its owner alone. What a dead host left behind is removed; what answers is not."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                raise OSError("another process answers there")
+        path.unlink()
+    before = os.umask(0o177)
+    try:
+        server.add_insecure_port(f"unix:{path}")
+    finally:
+        os.umask(before)
+
+
+def _credentials(security: HostSecurity) -> grpc.ServerCredentials | None:
+    """TLS, ``None`` without. Raises ``ConfigError``."""
+    if not (security.tls_cert or security.tls_key or security.tls_ca):
+        return None
+    if not (security.tls_cert and security.tls_key):
+        missing = "--tls-cert" if not security.tls_cert else "--tls-key"
+        raise ConfigError([f"{missing}: TLS needs --tls-cert and --tls-key, and this one is missing"])
+    cert, key = _read(security.tls_cert, "--tls-cert"), _read(security.tls_key, "--tls-key")
+    authority = _read(security.tls_ca, "--tls-ca") if security.tls_ca else None
+    return grpc.ssl_server_credentials([(key, cert)], authority, require_client_auth=authority is not None)
+
+
+def _read(file: str, place: str) -> bytes:
+    try:
+        return Path(file).expanduser().read_bytes()
+    except OSError as error:
+        raise ConfigError([f'{place}: cannot read "{file}": {error.strerror}']) from error

@@ -1,0 +1,74 @@
+"""``sengine strategy-host``: one Python strategy in a process of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sengine.adapters.strategy_server import StrategyServer
+
+_DEFAULT_DIRECTORY = Path("strategies")
+
+
+def strategy_host(
+    strategy: Annotated[str, typer.Argument(metavar="MODULE_OR_FILE", help="Strategy, as in module:, or its file.")],
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT|unix:/PATH", help="Where engines call; port 0 takes any free one.")
+    ] = "127.0.0.1:0",
+    directory: Annotated[
+        Path, typer.Option("--directory", "-d", metavar="DIR", help="Folder that a MODULE is looked for in.")
+    ] = _DEFAULT_DIRECTORY,
+    tls_cert: Annotated[str, typer.Option(metavar="FILE", help="Server certificate; with --tls-key: TLS.")] = "",
+    tls_key: Annotated[str, typer.Option(metavar="FILE", help="Private key of --tls-cert.")] = "",
+    tls_ca: Annotated[
+        str, typer.Option(metavar="FILE", help="CA; engines must then present a certificate it signed.")
+    ] = "",
+    address_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the address there.")] = None,
+    die_with_parent: Annotated[bool, typer.Option("--die-with-parent", hidden=True)] = False,
+) -> None:
+    """Host a Python strategy for engines that reach it with `type: grpc` and `address:`.
+
+    With `module:` the engine starts this by itself. SENGINE_STRATEGY_TOKEN, when set, is asked of every caller.
+
+    Example: `sengine strategy-host momentum --listen 127.0.0.1:50051`
+    """
+    import os
+
+    import uvloop
+
+    from sengine.adapters.children import watch_parent
+    from sengine.adapters.strategy_server import TOKEN_VARIABLE, HostSecurity, StrategyServer
+    from sengine.assembly import host_spec
+    from sengine.plugins.catalog import Catalog
+    from sengine.plugins.loader import load_plugin
+    from sengine.resources import resource_path
+
+    if die_with_parent:
+        watch_parent()
+    loaded = load_plugin(Catalog([directory, resource_path("strategies")]).find(strategy))
+    security = HostSecurity(os.environ.get(TOKEN_VARIABLE, ""), tls_cert, tls_key, tls_ca)
+    server = StrategyServer(lambda *request: host_spec(loaded, *request), listen, security)
+    uvloop.run(_serve(server, f"{loaded.plugin.name} {loaded.version}", address_file))
+
+
+async def _serve(server: StrategyServer, name: str, address_file: Path | None) -> None:
+    import asyncio
+    import signal
+
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    try:
+        address = await server.start()
+        typer.echo(f"strategy {name} at {address}")
+        if address_file is not None:
+            # Readers see all of it or nothing.
+            whole = address_file.with_name(address_file.name + ".new")
+            whole.write_text(address + "\n", "utf-8")
+            whole.replace(address_file)
+        await asked.wait()
+    finally:
+        await server.stop()

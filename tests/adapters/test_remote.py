@@ -1,0 +1,278 @@
+"""Strategies in processes of their own, with real processes and what can happen to them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from sengine.adapters.facts import ServiceFacts
+from sengine.adapters.metrics import families
+from sengine.config import load_config
+from sengine.config.schema import StrategyConfig
+from sengine.domain.events import ReloadParameters, ResumeStrategy, UnloadStrategy
+from sengine.engine.roster import LoadStrategy
+from sengine.engine.snapshot import strategy_state
+from sengine.errors import ConfigError
+from tests.adapters.remote_parts import MS, T0, book, rig, write_echo
+from tests.engine.conftest import Actor
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="looks at processes in /proc")
+
+
+async def test_a_strategy_trades_from_its_own_process(tmp_path: Path) -> None:
+    write_echo(tmp_path)
+    async with rig(tmp_path) as r:
+        link = r.load(module="echo", config={"size": 2.0})
+        await r.remotes.tried()
+        for step in range(3):
+            r.live.take(book(step))
+        await r.signals(3)
+        await r.until(lambda: link.describe()["strategy"].get("BTC", {}).get("calls") == 3)
+        state = strategy_state(r.live.engine, r.guest())
+        assert (state.position, state.signal_count, state.tick_count, state.error_count) == (6.0, 3, 3, 0)
+        assert state.route == "direct"  # the class says so, in the other process
+        assert state.version.startswith("1.0.0+")
+        assert state.on_tick_us["max"] > 50  # a round trip, not the time it takes to hand a tick over
+        assert state.metadata["*"]["process"] == "connected"
+        assert r.guest().config == {"size": 2.0, "every": 1}
+        record = r.live.signals.history[-1]
+        assert (record.timestamp_ns, record.version) == (T0 + 2 * MS, state.version)
+
+
+async def test_a_killed_process_is_started_again_and_neighbours_notice_nothing(tmp_path: Path) -> None:
+    write_echo(tmp_path)
+    async with rig(tmp_path) as r:
+        neighbour = Actor("near")
+        r.live.take(LoadStrategy(neighbour.spec))
+        link = r.load(module="echo")
+        await r.remotes.tried()
+        r.live.take(book(1))
+        await r.signals(1)
+        first = link.describe()["pid"]
+        os.kill(first, signal.SIGKILL)
+        await r.until(lambda: not link.is_connected)
+        for step in range(2, 12):
+            r.live.take(book(step))
+        assert len(neighbour.seen) == 11
+        assert strategy_state(r.live.engine, r.guest()).metadata["*"]["process"] == "disconnected"
+        assert link.missed_ticks == 10
+        await r.until(lambda: link.is_connected)
+        assert r.guest().errors == {"disconnected": 1}
+        await r.until(lambda: r.guest().last_fault is not None)
+        assert "its process was ended by signal 9" in r.guest().last_fault.message  # type: ignore[union-attr]
+        r.live.take(book(20))
+        await r.signals(2)
+        await r.until(lambda: link.describe()["strategy"].get("BTC", {}).get("position") == 2.0)
+        assert link.describe()["pid"] != first
+
+
+async def test_a_frozen_process_holds_nobody_up_and_its_old_answers_are_refused(tmp_path: Path) -> None:
+    write_echo(tmp_path)
+    async with rig(tmp_path) as r:
+        link = r.load(module="echo", max_signal_age_ms=100)
+        await r.remotes.tried()
+        pid = link.describe()["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        began = perf_counter()
+        for step in range(1000):
+            r.live.take(book(step))
+        assert perf_counter() - began < 1.0
+        await r.until(lambda: link.describe()["process"] == "stalled")
+        assert link.describe()["owed_for_ms"] > 1000
+        await r.until(lambda: any("does not answer" in line.event for line in r.said))
+        os.kill(pid, signal.SIGCONT)
+        await r.signals(1000)
+        engine = r.live.engine
+        # Event time stands at step 999: ticks 899 and later are at most 100 ms old.
+        assert engine.filtered_by == {"signal_age": 899}
+        assert sum(engine.dispositions.values()) == engine.signals_generated == 1000
+        assert r.live.filtered_counts["signal_age", "signal_too_old"] == 899
+        await r.until(lambda: any("answers again" in line.event for line in r.said))
+
+
+async def test_when_too_many_wait_the_oldest_ticks_are_dropped_and_counted(tmp_path: Path) -> None:
+    write_echo(tmp_path)
+    async with rig(tmp_path) as r:
+        link = r.load(module="echo")
+        await r.remotes.tried()
+        os.kill(link.describe()["pid"], signal.SIGSTOP)
+        for step in range(6000):
+            r.live.take(book(step))
+        assert link.dropped_ticks == 6000 - 4096
+        os.kill(link.describe()["pid"], signal.SIGCONT)
+        await r.signals(4096)
+        assert r.live.signals.history[-1].timestamp_ns == T0 + 5999 * MS
+
+
+async def test_a_process_that_keeps_dying_pauses_its_strategy_until_it_is_resumed(tmp_path: Path) -> None:
+    path = write_echo(tmp_path, code="import os\nos._exit(3)\n")
+    async with rig(tmp_path) as r:
+        link = r.load(module="echo")
+        await r.until(lambda: not r.guest().is_active, 60)
+        reason = r.guest().pause_reason
+        assert reason.startswith("its process failed 5 times within 60 s; resume starts it again; last: its process")
+        assert "exit code 3" in reason
+        assert link.describe()["process"] == "given up"
+        write_echo(tmp_path)
+        assert path.exists()
+        r.live.take(ResumeStrategy("echo"))
+        await r.until(lambda: link.is_connected)
+
+
+async def test_a_file_that_does_not_load_shows_its_line(tmp_path: Path) -> None:
+    write_echo(tmp_path, code="x = 1\ndef broken(:\n")
+    async with rig(tmp_path) as r:
+        link = r.load(module="echo")
+        await r.remotes.tried()
+        assert "echo.py:2: syntax error" in link.describe()["reason"]
+
+
+async def test_errors_of_the_strategy_keep_their_line_and_their_kind(tmp_path: Path) -> None:
+    path = write_echo(tmp_path)
+    async with rig(tmp_path) as r:
+        r.load(module="echo")
+        await r.remotes.tried()
+        r.live.take(book(1, mid=9500.0))
+        await r.until(lambda: r.guest().errors)
+        fault = r.guest().last_fault
+        assert fault is not None
+        assert (fault.kind, fault.message) == ("exception", "ValueError: too high: 9500.0")
+        assert fault.where.startswith(f"{path}:")
+        assert "on_tick" in fault.traceback
+
+
+async def test_parameters_are_taken_or_refused_with_the_reason(tmp_path: Path) -> None:
+    write_echo(tmp_path)
+    async with rig(tmp_path) as r:
+        link = r.load(module="echo")
+        await r.remotes.tried()
+        wanted = StrategyConfig(id="echo", type="grpc", module="echo", config={"size": 5})
+        report = await r.remotes.reload(wanted, "command")
+        assert (report.is_done, report.what) == (True, "parameters")
+        r.live.take(book(1))
+        await r.signals(1)
+        assert r.live.signals.history[-1].size == 5.0
+        with pytest.raises(ConfigError, match=r"strategies.echo.config.size: expected a number > 0"):
+            await link.give_parameters({"size": -1})
+        # As an event, for those who cannot wait, the refusal comes as a fault.
+        r.live.take(ReloadParameters("echo", {"size": -1}))
+        await r.until(lambda: "reload" in str(r.guest().last_fault) or r.guest().errors)
+        r.live.take(book(2))
+        await r.signals(2)
+        assert r.live.signals.history[-1].size == 5.0
+
+
+async def test_new_code_takes_over_only_after_it_has_proved_itself(tmp_path: Path) -> None:
+    write_echo(tmp_path)
+    strategy = StrategyConfig(id="echo", type="grpc", module="echo")
+    async with rig(tmp_path) as r:
+        link = r.load(module="echo")
+        await r.remotes.tried()
+        r.live.take(book(1))
+        await r.signals(1)
+        first = link.describe()["pid"]
+        write_echo(tmp_path, code="raise RuntimeError('broken on purpose')\n")
+        report = await r.remotes.reload(strategy, "command")
+        assert not report.is_done
+        assert "echo.py:1: import failed: RuntimeError: broken on purpose" in report.reason
+        assert link.describe()["pid"] == first
+        r.live.take(book(2))
+        await r.signals(2)
+
+        write_echo(tmp_path, "2.0.0")
+        report = await r.remotes.reload_code("echo", "file")
+        assert (report.is_done, report.what) == (True, "code")
+        assert report.new_version.startswith("2.0.0+")
+        assert not is_alive(first)
+        r.live.take(book(3))
+        await r.signals(3)
+        assert r.live.signals.history[-1].version.startswith("2.0.0+")
+        # It knows what its predecessor bought.
+        await r.until(lambda: link.describe()["strategy"].get("BTC", {}).get("position") == 3.0)
+
+
+async def test_an_unloaded_strategy_takes_its_process_with_it(tmp_path: Path) -> None:
+    write_echo(tmp_path)
+    async with rig(tmp_path) as r:
+        link = r.load(module="echo")
+        await r.remotes.tried()
+        pid = link.describe()["pid"]
+        r.live.take(UnloadStrategy("echo"))
+        await r.until(lambda: not is_alive(pid))
+        assert r.remotes.links == {}
+
+
+async def test_its_connection_shows_in_the_metrics(tmp_path: Path) -> None:
+    write_echo(tmp_path)
+    async with rig(tmp_path) as r:
+        facts = ServiceFacts("test", remotes=r.remotes.links)
+        r.load(module="echo")
+        await r.remotes.tried()
+        shown = {each.name: list(each.samples) for each in families(r.live, facts)}
+        assert shown["sengine_remote_connected"] == [("", (("strategy_id", "echo"),), 1)]
+        assert shown["sengine_remote_restarts_total"] == [("", (("strategy_id", "echo"),), 0)]
+
+
+async def test_a_warm_up_fills_windows_and_trades_nothing(tmp_path: Path) -> None:
+    write_echo(tmp_path)
+    async with rig(tmp_path, recent_ticks=50) as r:
+        near = Actor("near")
+        r.live.take(LoadStrategy(near.spec))
+        for step in range(30):
+            r.live.take(book(step))
+        link = r.load(module="echo")
+        await r.remotes.tried()
+        await r.until(lambda: link.describe()["strategy"].get("BTC", {}).get("calls") == 30)
+        assert r.live.engine.signals_generated == 0
+        r.live.take(book(31))
+        await r.signals(1)
+        assert r.live.signals.history[-1].timestamp_ns == T0 + 31 * MS
+
+
+@pytest.mark.parametrize(
+    ("keys", "mistake"),
+    [
+        ("address: 'unix:/tmp/x', module: echo", 'expected "address" or "module", found both'),
+        ("type: python, address: 'unix:/tmp/x'", '"address" is for a strategy in its own process'),
+        ("max_signal_age_ms: 0, module: x", "expected a number > 0"),
+        ("module: ''", 'expected "plugin"'),
+    ],
+)
+def test_a_configuration_that_makes_no_sense_is_refused(tmp_path: Path, keys: str, mistake: str) -> None:
+    path = tmp_path / "c.yaml"
+    kind = "" if "type:" in keys else "type: grpc, "
+    path.write_text(f"strategies:\n  - {{id: far, {kind}{keys}}}\n")
+    with pytest.raises(ConfigError) as error:
+        load_config(path)
+    assert mistake in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "mistake"),
+    [
+        ({"address": "nowhere"}, "strategies.far.address: expected unix:/path or host:port"),
+        ({"address": "10.1.2.3:50051"}, "10.1.2.3:50051 is on another machine, so tls_ca and token are required"),
+        ({"address": "10.1.2.3:50051", "tls_ca": "ca.pem"}, "strategies.far.token: 10.1.2.3:50051"),
+        ({"address": "127.0.0.1:1", "tls_ca": "no/ca.pem"}, 'strategies.far.tls_ca: cannot read "no/ca.pem"'),
+        ({"address": "127.0.0.1:1", "tls_cert": "c.pem"}, "tls_cert and tls_key go together"),
+    ],
+)
+async def test_an_address_that_is_not_safe_is_refused(tmp_path: Path, keys: dict[str, str], mistake: str) -> None:
+    async with rig(tmp_path) as r:
+        with pytest.raises(ConfigError) as error:
+            r.remotes.spec(StrategyConfig(id="far", type="grpc", **keys))
+        assert mistake in str(error.value)
+        await asyncio.sleep(0)

@@ -1,0 +1,108 @@
+"""A strategy in its own process makes the run that it makes inside the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from replay.run import ReplayOptions, run_replay
+from replay.sample import write_sample
+from sengine.config import Config
+from sengine.config.schema import PluginsConfig, RiskConfig, StrategyConfig
+from sengine.errors import SengineError
+
+EXAMPLES = ("momentum", "rsi", "market_maker")
+
+TRADER = """
+import msgspec
+from sengine.strategy import BaseStrategy, Signal
+
+class Trader(BaseStrategy):
+    market_data = ("trade", "bar", "book")
+
+    def on_tick(self, data):
+        if int(data.timestamp_ns / 1e9) % 7 == 0:
+            raise ValueError("sevens")
+        prices = [trade.price for trade in data.recent_trades]
+        if data.kind == "trade" and len(prices) > 2 and prices[-1] > sum(prices) / len(prices):
+            return [Signal(direction="LONG", confidence=0.5), Signal(direction="SHORT", confidence=0.1)]
+        if data.ohlcv is not None and data.ohlcv.close < data.ohlcv.open and self.position > 0:
+            return Signal(direction="CLOSE", confidence=1.0)
+
+def create_strategy():
+    return Trader("trader")
+"""
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("market") / "m.csv"
+    write_sample(path, 1500, ["BTCUSDT", "ETHUSDT"], seed=3)
+    return path
+
+
+def run(market: Path, *strategies: StrategyConfig, directory: str = "./strategies") -> object:
+    config = Config(
+        strategies=list(strategies),
+        risk=RiskConfig(filters=[]),
+        plugins=PluginsConfig(directory=directory, max_errors=100_000),
+    )
+    return run_replay(config, ReplayOptions([market]))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_each_example_gives_the_digest_that_it_gives_in_process(market: Path, name: str) -> None:
+    config = {"spread": 0.00001} if name == "market_maker" else {}
+    inside = run(market, StrategyConfig(id="it", plugin=name, config=config))
+    outside = run(market, StrategyConfig(id="it", type="grpc", module=name, config=config))
+    assert inside.fills > 0
+    assert (outside.digest, outside.fills, outside.signals_total) == (inside.digest, inside.fills, inside.signals_total)
+
+
+def test_all_three_together_and_one_of_them_in_process(market: Path) -> None:
+    inside = run(market, *(StrategyConfig(id=name, plugin=name) for name in EXAMPLES))
+    outside = run(
+        market,
+        *(StrategyConfig(id=name, plugin=name, type="python" if name == "rsi" else "grpc") for name in EXAMPLES),
+    )
+    assert outside.digest == inside.digest
+    assert outside.dispositions == inside.dispositions
+
+
+def test_trades_bars_several_signals_and_errors_are_the_same(tmp_path: Path) -> None:
+    (tmp_path / "trader.py").write_text(TRADER)
+    rows = ["timestamp,symbol,type,price,quantity,side"]
+    for step in range(400):
+        price = 100 + (step * 7919 % 13) / 10
+        side = "buy" if step % 2 else "sell"
+        rows.append(f"{1_700_000_000_000 + step * 500},BTCUSDT,trade,{price},1,{side}")
+    market = tmp_path / "trades.csv"
+    market.write_text("\n".join(rows) + "\n")
+    results = [
+        run(market, StrategyConfig(id="it", plugin="trader", type=kind), directory=str(tmp_path))
+        for kind in ("python", "grpc")
+    ]
+    inside, outside = results
+    assert inside.signals_total > 0
+    assert (outside.digest, outside.signals_total) == (inside.digest, inside.signals_total)
+    assert outside.fault_counts == inside.fault_counts
+    assert [fault.message for fault in outside.faults] == [fault.message for fault in inside.faults]
+    assert [fault.where for fault in outside.faults] == [fault.where for fault in inside.faults]
+
+
+def test_a_host_that_is_not_there_is_a_failure_with_its_address(market: Path, tmp_path: Path) -> None:
+    absent = StrategyConfig(id="far", type="grpc", address=f"unix:{tmp_path}/nobody.sock")
+    with pytest.raises(SengineError, match="no strategy answers at unix:"):
+        run(market, absent)
+
+
+def test_a_broken_file_is_a_failure_with_its_line(market: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("x = (\n")
+    with pytest.raises(SengineError, match=r"broken.py:1: syntax error"):
+        run(market, StrategyConfig(id="far", type="grpc", module="broken"), directory=str(tmp_path))
+
+
+def test_parameters_that_it_does_not_take_are_a_failure_with_their_place(market: Path) -> None:
+    with pytest.raises(SengineError, match=r"strategies.far.config.period: expected an integer"):
+        run(market, StrategyConfig(id="far", type="grpc", module="rsi", config={"period": "many"}))
