@@ -20,6 +20,7 @@ from sengine.adapters.remote_messages import (
 from sengine.domain.events import ReportedError
 from sengine.domain.position import Position
 from sengine.domain.signal import Signal
+from sengine.engine.guard import Guard
 from sengine.engine.guest import Guest, StrategyFault
 from sengine.engine.recent import ANY_SYMBOL
 from sengine.engine.spec import StrategySpec
@@ -37,7 +38,7 @@ class _Run:
     """One initialised strategy: its instances, and what they start with."""
 
     def __init__(self, spec: StrategySpec, request: pb.InitializeRequest) -> None:
-        self.guest = Guest(spec, _FAULTS_COUNTED, 1)
+        self.guest = Guest(spec, _FAULTS_COUNTED, 1, Guard())
         self.guest.load()
         self.ticks = TickDecoder()
         self._held = [
