@@ -31,7 +31,7 @@ def strategy_host(
 ) -> None:
     """Host a Python strategy for engines that reach it with `type: grpc` and `address:`.
 
-    With `module:` the engine starts this by itself. SENGINE_STRATEGY_TOKEN, when set, is asked of every caller.
+    With `module:` the engine starts this by itself. STRATEGY_HOST_TOKEN, when set, is asked of every caller.
 
     Example: `sengine strategy-host momentum --listen 127.0.0.1:50051`
     """

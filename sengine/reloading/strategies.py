@@ -45,14 +45,14 @@ class Reloading:
         plugins: Catalog,
         started: Config,
         read_config: Callable[[], Config],
-        remotes: Remotes,
+        remotes: Remotes | None = None,
     ) -> None:
         self._live = live
         self._facts = facts
         self._plugins = plugins
         self.settings = LiveSettings(live, started)
         self._read_config = read_config
-        self._remotes = remotes
+        self._remotes = remotes or Remotes(live, plugins.find)
         self._prover = ProverChild()
         self._pipeline = Pipeline(live, self._prover, started.plugins)
         self._configured = {strategy.id: strategy for strategy in started.strategies}
