@@ -111,7 +111,9 @@ def reload(
     tls_key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read a strategy's parameters, or the limits, from the configuration again. A failure leaves the old in force.
+    """Read a strategy's file and parameters, or the limits, again. A failure leaves the old in force.
+
+    New code is proved in a process of its own first; `--json` prints the report of all steps, also of a failure.
 
     Example: `sengine reload momentum_btc`, or `sengine reload --risk`
     """
@@ -121,7 +123,7 @@ def reload(
     async def ask(client: ControlClient) -> Any:
         if risk:
             return await client.reload_risk(allow_loosening=allow_loosening)
-        return await client.reload(strategy_id)
+        return await _reload(client, strategy_id, as_json)
 
     _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
 
@@ -235,6 +237,26 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the program."""
     for command in (status, pause, resume, reload, kill, rearm, flatten, cancel, stop):
         app.command()(command)
+
+
+async def _reload(client: ControlClient, strategy_id: str, as_json: bool) -> Any:
+    """With ``as_json`` a reload that failed is printed with its report before it is an error."""
+    from time import time_ns
+
+    from sengine.errors import SengineError
+
+    began_ns = time_ns()
+    try:
+        return await client.reload(strategy_id)
+    except SengineError:
+        if as_json:
+            import contextlib
+
+            with contextlib.suppress(SengineError):
+                reports = (await client.strategy(strategy_id)).reloads
+                if reports and reports[-1].time_ns >= began_ns and not reports[-1].is_done:
+                    _print_json({"message": reports[-1].message, "report": reports[-1]})
+        raise
 
 
 async def _stop(client: ControlClient, wait_s: float) -> ReplyView:

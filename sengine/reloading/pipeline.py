@@ -86,9 +86,9 @@ class Pipeline:
                 Instance(key, _position(engine, guest, key), exported_state(each), each.state_version)
                 for key, each in guest.instances.items()
             ]
-        with draft.step("prove"):
-            loaded = await self._proved(strategy, path, guest, instances, draft)
         async with LoopStall() as stall:
+            with draft.step("prove"):
+                loaded = await self._proved(strategy, path, guest, instances, draft)
             with draft.step("warm up here"):
                 spec = strategy_spec(strategy, loaded)
                 positions = {key: _position(engine, guest, key) for key in _keys(spec, guest, engine)}
