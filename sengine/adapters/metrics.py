@@ -126,6 +126,12 @@ def _plan(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
         "For how long a strategy has had no tick, where that is too long.",
         (("", (("strategy_id", guest.strategy_id),), guest.stalled_s) for guest in guests),
     )
+    yield Family(
+        "sengine_strategy_info",
+        "gauge",
+        "Always 1; the version of its code that a strategy runs.",
+        (("", (("strategy_id", guest.strategy_id), ("version", guest.spec.version)), 1) for guest in guests),
+    )
     yield _gauge("strategy_active_count", "Strategies that are active.", sum(guest.is_active for guest in guests))
     positions = list(engine.positions.positions())
     yield Family(

@@ -123,6 +123,7 @@ async def test_the_services_own_metrics_tell_what_happened() -> None:
         "sengine_gateway_queue_depth": 7,
     }
     assert {name: values(found[name])[()] for name in expected} == expected
+    assert {sample.labels["strategy_id"] for sample in found["sengine_strategy_info"].samples} == {"a", "b"}
     assert found["sengine_build_info"].samples[0].labels.keys() == {"version", "python", "service"}
     for name in ("tick_duration", "tick_to_order", "feed_lag", "order_ack"):
         assert found[f"sengine_{name}_seconds"].type == "histogram"

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sengine.adapters.control_views import LatencyView
+from sengine.adapters.control_views import LatencyView, ReloadReportView, ReloadStepView, SignalComparisonView
 from tui import figures
+from tui.screens.details import last_reload_text
 from tui.tail import Tail
+from tui.themes import Palette
 from tui.widgets.curve import draw_curve
 from tui.widgets.latency import octaves_in_sight
 
@@ -69,3 +71,35 @@ def test_a_curve_fills_its_box_and_no_more(values: list[float], width: int, heig
 def test_no_sample_is_left_out_of_the_histogram(octaves: list[int]) -> None:
     view = LatencyView(count=sum(octaves), p50_us=1.0, p99_us=1.0, max_us=1.0, octave_counts=tuple(octaves))
     assert sum(octaves_in_sight(view)) == sum(octaves)
+
+
+def test_the_last_reload_is_told_step_by_step() -> None:
+    report = ReloadReportView(
+        strategy_id="a",
+        what="code",
+        trigger="file",
+        time_ns=0,
+        is_done=False,
+        old_version="1",
+        new_version="2",
+        message="strategy a not reloaded",
+        reason="too slow",
+        where="a.py:3",
+        steps=(
+            ReloadStepView(name="load", is_done=True, took_ms=1.25, note=""),
+            ReloadStepView(name="canary", is_done=False, took_ms=20.0, note="too slow"),
+        ),
+        compared=SignalComparisonView(ticks=10, same=9, differ=1, first_difference="BTC at noon"),
+        on_tick_p50_us=1.0,
+        on_tick_p99_us=2.0,
+        swap_pause_us=0.0,
+        longest_stall_us=0.0,
+        took_ms=22.0,
+    )
+    lines = last_reload_text(report, Palette(*[""] * 8)).plain.splitlines()
+    assert lines[2:] == [
+        "strategy a not reloaded",
+        "done        1.2 ms  load",
+        "FAILED     20.0 ms  canary",
+        "1 of 10 differ, first BTC at noon",
+    ]

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
-from sengine.adapters.control_views import MarketView, StrategyDetailView, StrategyFillView
+from sengine.adapters.control_views import MarketView, ReloadReportView, StrategyDetailView, StrategyFillView
 from sengine.errors import SengineError
 from tui import figures
 from tui.link import EngineLink
@@ -266,6 +266,21 @@ def _parameters(view: StrategyDetailView, palette: Palette) -> Text:
         for name, value in own.items() if isinstance(own, dict) else [("", own)]:
             text.append(f"{name:<{width}}  ", palette.label)
             text.append(f"{_json(value)}\n", palette.text)
+    if view.reloads:
+        text.append_text(last_reload_text(view.reloads[-1], palette))
+    return text
+
+
+def last_reload_text(report: ReloadReportView, palette: Palette) -> Text:
+    """What the last reload did, step by step."""
+    text = Text(f"\nlast reload {figures.time_of_day(report.time_ns)}\n", palette.accent, end="")
+    text.append(f"{report.message}\n", palette.text if report.is_done else palette.down)
+    for step in report.steps:
+        text.append(f"{'done' if step.is_done else 'FAILED':<7}", palette.label if step.is_done else palette.down)
+        text.append(f"{step.took_ms:>8.1f} ms  {step.name}\n", palette.text)
+    compared = report.compared
+    if compared is not None and compared.differ:
+        text.append(f"{compared.differ} of {compared.ticks} differ, first {compared.first_difference}\n", palette.text)
     return text
 
 
