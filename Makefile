@@ -14,7 +14,7 @@ comma := ,
 space := $(empty) $(empty)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench exe smoke package lint type imports coverage format protos lock clean
+.PHONY: help demo test check bench exe smoke package compiled lint type imports coverage format protos lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,12 @@ package: $(STAMP) ## Build wheel and sdist, and try the wheel in a fresh environ
 
 smoke: $(STAMP) ## Prove dist/sengine in a bare environment
 	$(BIN)/python build/smoke.py dist/sengine
+
+compiled: $(STAMP) ## Compile the momentum example with mypyc into dist/compiled (needs a C compiler)
+	@mkdir -p dist/compiled && cp strategies/momentum.py dist/compiled/
+	cd dist/compiled && $(CURDIR)/$(BIN)/python -m mypyc momentum.py
+	$(BIN)/sengine strategies check --directory dist/compiled momentum
+	@rm dist/compiled/momentum.py
 
 lint: $(STAMP) ## Check style and formatting
 	$(BIN)/ruff check

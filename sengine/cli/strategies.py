@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from sengine.engine.spec import StrategySpec
 
 strategies_app = typer.Typer(help="List, show and write strategies.", no_args_is_help=True)
 
@@ -86,6 +90,99 @@ def show(name: NameArgument, directory: DirectoryOption = _DEFAULT_DIRECTORY) ->
         console.print("It declares no typed parameters: its config: is handed to initialize() as written.")
     else:
         print_fields(console, describe(parameters))
+
+
+@strategies_app.command()
+def check(
+    name: NameArgument,
+    directory: DirectoryOption = _DEFAULT_DIRECTORY,
+    data: Annotated[
+        list[Path] | None, typer.Option("--data", metavar="FILE", help="Market data to use; may be repeated.")
+    ] = None,
+    ticks: Annotated[int, typer.Option(metavar="N", min=10, help="Market data events to use.")] = 5000,
+    warmup: Annotated[int, typer.Option(metavar="N", min=1, help="Ticks of warm-up, as plugins.warmup_ticks.")] = 500,
+    parameters: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the strategy.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check that a strategy keeps the contract, on a generated market or on your own data.
+
+    The same ticks go through it several times. Its signals must be the same on another day and with other random
+    numbers, whatever other instances there are, without the ticks that come later, compiled as not compiled, and with
+    twice the warm-up. The exit code is 1 where a check fails.
+
+    Example: sengine strategies check momentum
+    """
+    from itertools import islice
+
+    import msgspec
+    from rich.text import Text
+
+    from replay.feed import open_feed
+    from replay.merge import merge_feeds
+    from replay.synthetic import generate_quotes
+    from sengine.assembly import strategy_spec
+    from sengine.cli.console import open_console
+    from sengine.config.schema import StrategyConfig
+    from sengine.plugins import conformance
+    from sengine.plugins.catalog import Catalog
+    from sengine.plugins.compiled import is_loadable, module_name
+    from sengine.plugins.loader import load_plugin
+    from sengine.resources import resource_path
+
+    path = Catalog([directory, resource_path("strategies")]).find(name)
+    config = _parameters(parameters or ())
+
+    def way(file: Path) -> Callable[[], StrategySpec]:
+        return lambda: strategy_spec(StrategyConfig(id="checked", plugin=str(file), config=config), load_plugin(file))
+
+    ways = {"compiled" if is_loadable(path) else "as Python": way(path)}
+    for other in sorted(path.parent.iterdir()):
+        if module_name(other) == module_name(path) and other != path:
+            if other.suffix == ".py":
+                ways["as Python"] = way(other)
+            elif is_loadable(other):
+                ways["compiled"] = way(other)
+    if data:
+        feeds = [open_feed(file, lambda row: None) for file in data]
+        events = list(islice(merge_feeds(feeds), ticks))
+        for feed in feeds:
+            feed.close()
+    else:
+        events = list(generate_quotes(ticks, ["BTCUSDT", "ETHUSDT"], 1))
+    findings = conformance.check(ways, events, warmup)
+    failed = any(not finding.passed for finding in findings)
+    if as_json:
+        typer.echo(msgspec.json.encode({"path": str(path), "events": len(events), "findings": findings}))
+    else:
+        console = open_console()
+        console.print(f"{path}, {len(events)} events", soft_wrap=True, markup=False)
+        for finding in findings:
+            word = "skipped" if finding.skipped else "passed" if finding.passed else "FAILED"
+            colour = {"passed": "green", "FAILED": "bold red", "skipped": "yellow"}[word]
+            line = Text.assemble((f"  {word:<7}", colour), f"  {finding.check}: {finding.sentence}")
+            console.print(line, soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _parameters(texts: Sequence[str]) -> dict[str, Any]:
+    """``KEY=VALUE`` texts as a configuration, values read as YAML. Raises ``ConfigError``."""
+    import yaml
+
+    from sengine.errors import ConfigError
+
+    config = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        try:
+            config[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            equals = ""
+        if not equals or not key.strip():
+            raise ConfigError([f'--set {text}: expected KEY=VALUE, as in "short_window=5"'])
+    return config
 
 
 @strategies_app.command()

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sengine.errors import PluginError
-
-COMPILED_SUFFIXES = (".so", ".pyd")
+from sengine.plugins.compiled import is_loadable, module_name
 
 
 class Catalog:
@@ -18,18 +17,19 @@ class Catalog:
         self.folders: Sequence[Path] = tuple(dict.fromkeys(folder.resolve() for folder in folders))
 
     def files(self) -> dict[str, Path]:
-        """Strategy files by stem; of equal stems the first folder's. Tests and private files are left out."""
+        """Strategy files by stem; of equal stems the first folder's, and there the compiled one's. Tests and private
+        files are left out."""
         found: dict[str, Path] = {}
         for folder in self.folders:
             if not folder.is_dir():
                 continue
-            for path in sorted(folder.iterdir()):
+            for path in sorted(folder.iterdir(), key=_precedence):
                 if (
-                    path.suffix == ".py"
+                    (path.suffix == ".py" or is_loadable(path))
                     and not path.name.startswith(("_", ".", "test_"))
                     and path.name != "conftest.py"
                 ):
-                    found.setdefault(path.stem, path)
+                    found.setdefault(module_name(path), path)
         return found
 
     def find(self, name: str) -> Path:
@@ -50,3 +50,8 @@ class Catalog:
         hint = f'did you mean "{near[0]}"?' if near else f"there is: {', '.join(files) or 'none'}"
         folders = ", ".join(str(folder) for folder in self.folders)
         raise PluginError(f'no strategy "{name}" in {folders}; {hint}')
+
+
+def _precedence(path: Path) -> tuple[bool, str]:
+    """A compiled file before the source beside it."""
+    return path.suffix == ".py", path.name

@@ -15,10 +15,11 @@ import msgspec
 
 from sengine.config import convert_parameters
 from sengine.errors import ConfigError, PluginError
+from sengine.plugins.compiled import COMPILED_SUFFIXES, CompiledModule
 from sengine.plugins.private_modules import PrivateModules
 from sengine.strategy import BaseStrategy, Plugin
 
-_SUFFIXES = (".py",)
+_SUFFIXES = (".py", *COMPILED_SUFFIXES)
 
 
 class LoadedPlugin(msgspec.Struct, frozen=True, weakref=True):
@@ -69,7 +70,8 @@ def load_plugin(path: Path, known: Mapping[Path, bytes] | None = None) -> Loaded
     Raises ``PluginError`` saying the file, the line and what was expected: a syntax error, an exception on import,
     no ``create_strategy``, one that does not return a ``BaseStrategy``, or ``parameters`` that are no ``Struct``.
     """
-    modules = PrivateModules(path, known or {})
+    is_compiled = path.suffix in COMPILED_SUFFIXES
+    modules = CompiledModule(path) if is_compiled else PrivateModules(path, known or {})
     try:
         loaded = _checked(path, _import(path, modules), modules)
     except BaseException:
@@ -79,7 +81,7 @@ def load_plugin(path: Path, known: Mapping[Path, bytes] | None = None) -> Loaded
     return loaded
 
 
-def _checked(path: Path, module: ModuleType, modules: PrivateModules) -> LoadedPlugin:
+def _checked(path: Path, module: ModuleType, modules: PrivateModules | CompiledModule) -> LoadedPlugin:
     create = getattr(module, "create_strategy", None)
     if not callable(create):
         raise PluginError(f"{path}: expected a function create_strategy() that returns the strategy, found none")
@@ -110,7 +112,7 @@ def content_hash(sources: Mapping[Path, bytes]) -> str:
     return (digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()).hex()[:12]
 
 
-def _import(path: Path, modules: PrivateModules) -> ModuleType:
+def _import(path: Path, modules: PrivateModules | CompiledModule) -> ModuleType:
     """Run the file as a module of its own: two loads of one file, or two files of one name, never meet."""
     if path.suffix not in _SUFFIXES and path.is_file():
         raise PluginError(f"{path}: is not a Python file")

@@ -1,0 +1,127 @@
+"""Strategies that do what they must not, each found out by the check that is there for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from replay.synthetic import generate_quotes
+from sengine.assembly import strategy_spec
+from sengine.config.schema import StrategyConfig
+from sengine.engine.spec import StrategySpec
+from sengine.plugins.conformance import Finding, check
+from sengine.plugins.loader import load_plugin
+from sengine.resources import resource_path
+
+EVENTS = list(generate_quotes(600, ["BTCUSDT", "ETHUSDT"], 1))
+
+STRATEGY = """
+import random, time
+from pathlib import Path
+from sengine.strategy import BaseStrategy, Signal
+
+SEEN = []
+
+class Tested(BaseStrategy):
+    def __init__(self):
+        super().__init__("tested")
+        self.ticks = 0
+        self.first = 0.0
+
+    def on_tick(self, data):
+        self.ticks += 1
+        self.first = self.first or data.mid
+        if {condition}:
+            return Signal(direction="LONG", confidence=0.5)
+        return Signal(direction="SHORT", confidence=0.5) if self.ticks % 7 == 0 else None
+
+def create_strategy():
+    return Tested()
+"""
+BAD = {
+    "reads random": ("random.random() < 0.5", "repeatable"),
+    "reads the clock": ("int(time.time() / 1000) % 3 == self.ticks % 3", "repeatable"),
+    "hidden state of the module": ("not SEEN.append(1) and len(SEEN) % 11 == 0", "no shared state"),
+    "peeks at a file": ("'x' in Path(__file__).read_text() and self.ticks % 5 == 0", "no other input"),
+    "remembers the first price for good": ("data.mid > self.first", "warm-up"),
+    "says nothing": ("False and 1 or self.ticks > 10**9 or setattr(self, 'ticks', 1)", "signals"),
+}
+
+
+def loading(path: Path) -> Callable[[], StrategySpec]:
+    return lambda: strategy_spec(StrategyConfig(id="checked", plugin=str(path)), load_plugin(path))
+
+
+def failed(findings: list[Finding]) -> list[str]:
+    return [finding.check for finding in findings if not finding.passed]
+
+
+@pytest.mark.parametrize("name", ["momentum", "rsi", "market_maker"])
+def test_the_examples_pass_every_check(name: str) -> None:
+    findings = check({"as Python": loading(resource_path("strategies", f"{name}.py"))}, EVENTS, 60)
+    assert [finding.sentence for finding in findings if not finding.passed or finding.skipped] == []
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_a_strategy_that_breaks_a_rule_is_found_out(fault: str, tmp_path: Path) -> None:
+    condition, expected = BAD[fault]
+    path = tmp_path / "tested.py"
+    path.write_text(STRATEGY.format(condition=condition))
+    findings = check({"as Python": loading(path)}, EVENTS, 60)
+    assert expected in failed(findings), [finding.sentence for finding in findings]
+
+
+def test_a_past_that_changes_when_later_ticks_are_taken_away_is_found_out(tmp_path: Path) -> None:
+    """No strategy can look ahead in an engine, so the ones that are loaded for the shorter runs behave differently."""
+    usual, other = tmp_path / "usual.py", tmp_path / "other.py"
+    usual.write_text(STRATEGY.format(condition="self.ticks % 5 == 0"))
+    other.write_text(STRATEGY.format(condition="self.ticks % 5 == 1"))
+    loads = [loading(usual)] * 3 + [loading(other)] * 3
+    findings = check({"as Python": lambda: loads.pop(0)()}, EVENTS, 60)
+    # A strategy that counts ticks never says the same after another warm-up.
+    assert failed(findings) == ["no look-ahead", "warm-up"]
+    assert "depends on later ticks: at tick 1 " in findings[4].sentence
+
+
+def test_two_ways_that_differ_are_compared_signal_by_signal(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.py", tmp_path / "other.py"
+    one.write_text(STRATEGY.format(condition="self.ticks % 5 == 0"))
+    other.write_text(STRATEGY.format(condition="self.ticks % 5 == 0 and self.ticks != 10"))
+    findings = check({"here": loading(one), "there": loading(other)}, EVENTS, 60)
+    (difference,) = [finding for finding in findings if finding.check == "same there"]
+    assert not difference.passed
+    assert "at tick" in difference.sentence
+    assert "says LONG 1.0 confidence 0.5 here, and nothing there" in difference.sentence
+
+
+def test_too_little_data_for_the_warm_up_is_said_and_no_failure() -> None:
+    findings = check({"as Python": loading(resource_path("strategies", "momentum.py"))}, EVENTS[:100], 60)
+    (warm_up,) = [finding for finding in findings if finding.check == "warm-up"]
+    assert warm_up.skipped
+    assert "it needs 121 ticks of this data, there are 100" in warm_up.sentence
+
+
+def sengine(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sengine", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_command_reports_and_its_exit_code_tells(tmp_path: Path) -> None:
+    path = tmp_path / "tested.py"
+    path.write_text(STRATEGY.format(condition="random.random() < 0.5"))
+    good = sengine("strategies", "check", "momentum", "--ticks", "1500")
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert "passed   no look-ahead: " in good.stdout
+    bad = sengine("strategies", "check", str(path), "--ticks", "1500", "--json")
+    assert bad.returncode == 1
+    findings = {finding["check"]: finding for finding in json.loads(bad.stdout)["findings"]}
+    assert not findings["repeatable"]["passed"]
+    wrong = sengine("strategies", "check", "momentum", "--set", "short_window")
+    assert wrong.returncode != 0
+    assert "expected KEY=VALUE" in wrong.stderr
