@@ -14,7 +14,7 @@ comma := ,
 space := $(empty) $(empty)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench exe smoke package compiled lint type imports coverage format protos lock clean
+.PHONY: help demo test check torture bench exe smoke package compiled lint type imports coverage format protos lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,9 @@ test: $(STAMP) ## Run the tests, without the benchmarks
 	$(BIN)/python -m pytest
 
 check: lint type imports coverage ## Run all that CI runs: lint, types, import layers, tests with held coverage
+
+torture: $(STAMP) ## Run the long proofs: FUZZ_INPUTS (100000) damaged inputs of each kind, and more
+	FUZZ_INPUTS=$(or $(FUZZ_INPUTS),100000) $(BIN)/python -m pytest -q tests/torture
 
 bench: $(STAMP) ## Run the benchmarks and put their figures into docs/benchmarks.md
 	$(BIN)/python -m pytest -q tests/benchmarks/$(ONLY)

@@ -13,8 +13,9 @@ import pytest
 from replay.session import TIME_ONE_TICK_IN
 from sengine.domain.events import BookEvent, SoundBookEvent
 from sengine.domain.market import MarketData, OrderBook, PriceLevel
-from sengine.domain.order import Fill
+from sengine.domain.order import Contribution, Fill, Order, ProposedOrder, Side
 from sengine.domain.signal import Direction, Signal, StampedSignal
+from sengine.engine import risk_checks
 from sengine.engine.aggregation import METHODS, VoteBook
 from sengine.engine.core import Engine
 from sengine.engine.guest import StrategySpec
@@ -138,8 +139,48 @@ def test_aggregating_three_votes(benchmark: Any, figure: Callable[..., None]) ->
 
 
 def test_one_risk_check(benchmark: Any, figure: Callable[..., None]) -> None:
-    view = PositionTracker(100_000.0)
+    view = risk_checks.RiskView(PositionTracker(100_000.0))
     proposal = ProposedContribution(_vote("a", Direction.LONG, 0.8), 1.0, 0.8, 0.0)
     turn = cycle([check.review for check in (ConfidenceCheck(0.6), PositionLimitCheck(10.0), DrawdownCheck(0.2))])
     benchmark(lambda: next(turn)(proposal, view))
     figure("one risk check, mean of the 3", float(benchmark.stats.stats.median) * 1e6, "us", at_most=1.0)
+
+
+def test_all_risk_checks_of_an_order(benchmark: Any, figure: Callable[..., None]) -> None:
+    """Every kind of check at once, in an engine that holds, quotes and has traded, for an order that passes them all."""
+    engine = _engine(Flipper)
+    _live(engine, _books()[:2_000])
+    checks = [
+        ConfidenceCheck(0.6),
+        PositionLimitCheck(10.0),
+        DrawdownCheck(0.2),
+        risk_checks.SymbolAllowListCheck(("BTCUSDT",)),
+        risk_checks.TradingHoursCheck("00:00", "23:00"),
+        risk_checks.StaleMarketDataCheck(10**9),
+        risk_checks.BookCheck(),
+        risk_checks.PriceCollarCheck(500.0, 500.0),
+        risk_checks.MaxOrderQuantityCheck(5.0),
+        risk_checks.MaxOrderNotionalCheck(1e6),
+        risk_checks.OrderRateCheck(1_000, 1, 1_000),
+        risk_checks.RepeatedExecutionCheck(1_000, 10**9),
+        risk_checks.DuplicateOrderCheck(1),
+        risk_checks.MaxOpenOrdersCheck(100),
+        risk_checks.SelfCrossCheck(),
+        risk_checks.GrossExposureCheck(1e9),
+        risk_checks.NetExposureCheck(1e9),
+        risk_checks.DailyLossCheck(1e9),
+    ]
+    assert {check.name for check in checks} == set(risk_checks.CHECKS)
+    pipeline = RiskPipeline(checks)
+    now_ns = engine.now_ns + 10
+    signal = StampedSignal(1, "one", "BTCUSDT", Direction.LONG, 0.8, 1.0, now_ns)
+    contribution = ProposedContribution(signal, 1.0, 0.8, 1.0)
+    order = ProposedOrder("BTCUSDT", Side.BUY, 1.0, now_ns, (Contribution("one", 1.0, 1),), 60000.0)
+
+    def review() -> object:
+        assert pipeline.review(contribution, engine.risk_view) is None
+        return pipeline.approve(order, engine.risk_view, "1")
+
+    assert isinstance(review(), Order)
+    benchmark(review)
+    figure("all risk checks of an order, 18 kinds", float(benchmark.stats.stats.median) * 1e6, "us", at_most=10.0)
