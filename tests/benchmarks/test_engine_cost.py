@@ -147,7 +147,7 @@ def test_one_risk_check(benchmark: Any, figure: Callable[..., None]) -> None:
 
 
 def test_all_risk_checks_of_an_order(benchmark: Any, figure: Callable[..., None]) -> None:
-    """Every kind of check at once, in an engine that holds, quotes and has traded, for an order that passes them all."""
+    """Every kind of check at once, in an engine that holds and has traded, for an order that passes them all."""
     engine = _engine(Flipper)
     _live(engine, _books()[:2_000])
     checks = [
