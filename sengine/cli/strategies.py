@@ -109,8 +109,8 @@ def check(
     """Check that a strategy keeps the contract, on a generated market or on your own data.
 
     The same ticks go through it several times. Its signals must be the same on another day and with other random
-    numbers, whatever other instances there are, without the ticks that come later, compiled as not compiled, and with
-    twice the warm-up. The exit code is 1 where a check fails.
+    numbers, whatever other instances there are, without the ticks that come later, in a process of its own, compiled
+    as not compiled, and with twice the warm-up. The exit code is 1 where a check fails.
 
     Example: sengine strategies check momentum
     """
@@ -122,6 +122,7 @@ def check(
     from replay.feed import open_feed
     from replay.merge import merge_feeds
     from replay.synthetic import generate_quotes
+    from sengine.adapters.remote_lockstep import LockstepHosts
     from sengine.assembly import strategy_spec
     from sengine.cli.console import open_console
     from sengine.config.schema import StrategyConfig
@@ -151,7 +152,9 @@ def check(
             feed.close()
     else:
         events = list(generate_quotes(ticks, ["BTCUSDT", "ETHUSDT"], 1))
-    findings = conformance.check(ways, events, warmup)
+    with LockstepHosts(lambda module: Path(module)) as hosts:
+        remote = StrategyConfig(id="checked", type="grpc", module=str(path), config=config)
+        findings = conformance.check(ways | {"out of process": lambda: hosts.spec(remote)}, events, warmup)
     failed = any(not finding.passed for finding in findings)
     if as_json:
         typer.echo(msgspec.json.encode({"path": str(path), "events": len(events), "findings": findings}))

@@ -118,6 +118,7 @@ def test_the_command_reports_and_its_exit_code_tells(tmp_path: Path) -> None:
     good = sengine("strategies", "check", "momentum", "--ticks", "1500")
     assert good.returncode == 0, good.stdout + good.stderr
     assert "passed   no look-ahead: " in good.stdout
+    assert "passed   same out of process: " in good.stdout
     bad = sengine("strategies", "check", str(path), "--ticks", "1500", "--json")
     assert bad.returncode == 1
     findings = {finding["check"]: finding for finding in json.loads(bad.stdout)["findings"]}
