@@ -69,8 +69,8 @@ class EngineApp(EngineActions, ReplayActions, LookActions):
         return dict(THEMES[0].variables)
 
     async def on_mount(self) -> None:
-        await self.link.start()
         self.call_after_refresh(self._begin)
+        self.call_after_refresh(self.link.start)
         self.set_interval(_PAINT_EVERY_S, self.paint)
 
     def _begin(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from sengine.adapters.control_client import RefusedError
+from sengine.adapters.control_errors import RefusedError
 from sengine.adapters.control_views import (
     FlattenTradeView,
     FlattenView,

@@ -61,5 +61,10 @@ def configured_address(config: Config) -> Address:
     return default_address(config.service.data_directory)
 
 
+def chosen_address(config: Config, address: str = "") -> Address:
+    """``address``, as of an option, or what the configuration says."""
+    return parse_address(address, "--address") if address else configured_address(config)
+
+
 def default_address(data_directory: str | Path) -> Address:
     return Address(Path(data_directory).expanduser().absolute() / SOCKET_NAME)

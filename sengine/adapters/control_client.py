@@ -12,7 +12,8 @@ import grpc
 import orjson
 
 from sengine.adapters import control_views as views
-from sengine.adapters.control_address import Address, configured_address, parse_address
+from sengine.adapters.control_address import Address, chosen_address, parse_address
+from sengine.adapters.control_errors import RefusedError, UnreachableError
 from sengine.config.schema import Config
 from sengine.errors import ConfigError, SengineError
 from sengine.proto import engine_pb2 as pb
@@ -29,14 +30,6 @@ _OPTIONS: Final = (
     ("grpc.default_authority", "localhost"),
 )
 V = TypeVar("V", bound=views.View)
-
-
-class UnreachableError(SengineError):
-    """No engine answers at the address; a screen waits and tries again."""
-
-
-class RefusedError(SengineError):
-    """The engine answered and refused; the message is its sentence."""
 
 
 class ControlClient:
@@ -80,7 +73,7 @@ class ControlClient:
         tls_key: str | Path | None = None,
     ) -> ControlClient:
         """The client of the engine that runs with ``config``; ``address`` and ``token`` override it."""
-        chosen = parse_address(address, "--address") if address else configured_address(config)
+        chosen = chosen_address(config, address)
         return cls(chosen, token or config.api.token or None, tls_ca=tls_ca, tls_cert=tls_cert, tls_key=tls_key)
 
     async def __aenter__(self) -> Self:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sengine.cli.control import CaOption, CertOption, ConfigOption, KeyOption, TokenOption
+
+if TYPE_CHECKING:
+    from sengine.adapters.control_client import ControlClient
 
 
 def attach(
@@ -31,13 +34,15 @@ def attach(
         sengine attach 10.0.0.5:7420 --read-only
         sengine attach --web
     """
-    from sengine.adapters.control_client import ControlClient
+    from sengine.adapters.control_address import chosen_address
     from sengine.cli.finding import running_config
     from sengine.cli.screens import has_screen, refuse_without_screen, run_screens
 
     settings = running_config(config)
 
     def connect() -> ControlClient:
+        from sengine.adapters.control_client import ControlClient
+
         return ControlClient.of_config(settings, address, token, tls_ca=tls_ca, tls_cert=tls_cert, tls_key=tls_key)
 
     if web:
@@ -47,7 +52,7 @@ def attach(
         return
     if not has_screen():
         refuse_without_screen("attach", "`sengine status` shows the engine once")
-    run_screens(connect, is_read_only=read_only)
+    run_screens(str(chosen_address(settings, address)), connect, is_read_only=read_only)
 
 
 def _serve(

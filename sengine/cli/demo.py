@@ -107,8 +107,7 @@ def _with_screens(arguments: list[str], file: Path, overrides: Sequence[str]) ->
     import tempfile
 
     from sengine.adapters.control_address import configured_address
-    from sengine.adapters.control_client import ControlClient
-    from sengine.cli.screens import run_with_engine
+    from sengine.cli.screens import client_of, run_with_engine
     from sengine.config import load_config
 
     with tempfile.TemporaryDirectory(prefix="sengine-screens-") as directory:
@@ -117,7 +116,8 @@ def _with_screens(arguments: list[str], file: Path, overrides: Sequence[str]) ->
         settings = load_config(file, overrides=[f"service.data_directory={directory}", *overrides])
         run_with_engine(
             command,
-            lambda: ControlClient.of_config(settings),
+            str(configured_address(settings)),
+            client_of(settings),
             Path(directory) / "engine.log",
             f"sengine attach {configured_address(settings)}",
         )

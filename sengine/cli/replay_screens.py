@@ -6,9 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from sengine.adapters.control_client import ControlClient
 
 
 def replay_with_screens(arguments: Sequence[str]) -> NoReturn:
@@ -21,8 +24,12 @@ def replay_with_screens(arguments: Sequence[str]) -> NoReturn:
     import tempfile
 
     from sengine.adapters.children import DIE_WITH_PARENT, own_command
-    from sengine.adapters.control_client import ControlClient
     from sengine.cli.screens import end, screens_of
+
+    def connect() -> ControlClient:
+        from sengine.adapters.control_client import ControlClient
+
+        return ControlClient(address)
 
     with tempfile.TemporaryDirectory(prefix="sengine-replay-") as directory:
         address = f"unix:{directory}/engine.sock"
@@ -37,7 +44,7 @@ def replay_with_screens(arguments: Sequence[str]) -> NoReturn:
                 env=os.environ | _as_this_terminal(shutil.get_terminal_size().columns),
             )
         try:
-            answer = screens_of(child, lambda: ControlClient(address))
+            answer = screens_of(child, address, connect)
             if answer == "detach" and child.poll() is None:
                 typer.echo("sengine: replaying the rest; Ctrl-C stops it where it is", err=True)
                 child.wait()

@@ -72,11 +72,11 @@ def run(
 
 def _with_screens(file: Path, settings: Config, overrides: Sequence[str]) -> None:
     """The engine as a child, and its screens in this terminal."""
-    from sengine.adapters.control_client import ControlClient
-    from sengine.cli.screens import run_with_engine
+    from sengine.adapters.control_address import configured_address
+    from sengine.cli.screens import client_of, run_with_engine
 
     arguments = ["run", "--no-tui", "--config", str(file)]
     for override in overrides:
         arguments += ["--set", override]
     log_file = Path(settings.service.data_directory).expanduser() / "engine.log"
-    run_with_engine(arguments, lambda: ControlClient.of_config(settings), log_file)
+    run_with_engine(arguments, str(configured_address(settings)), client_of(settings), log_file)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
     from sengine.adapters.control_client import ControlClient
+    from sengine.config import Config
 
 
 def has_screen() -> bool:
@@ -31,27 +32,36 @@ def refuse_without_screen(command: str, instead: str) -> NoReturn:
     raise typer.Exit(2)
 
 
+def client_of(settings: Config) -> Callable[[], ControlClient]:
+    """Makes the client of the engine with this configuration; loads what that takes when it is called, not before."""
+
+    def connect() -> ControlClient:
+        from sengine.adapters.control_client import ControlClient
+
+        return ControlClient.of_config(settings)
+
+    return connect
+
+
 def run_screens(
+    address: str,
     connect: Callable[[], ControlClient],
     *,
     is_read_only: bool = False,
     owns_engine: bool = False,
     has_ended: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Draw until the user leaves. Returns ``stop`` or ``detach``; raises ``RefusedError`` where the engine wants no
-    screens of ours, as without its token."""
-    import asyncio
+    """Draw the engine on ``address`` until the user leaves.
 
-    from sengine.adapters.control_client import RefusedError
+    Returns ``stop`` or ``detach``. Raises ``RefusedError`` where the engine wants no screens of ours, as without its
+    token.
+    """
+    from sengine.adapters.control_errors import RefusedError
     from tui.app import EngineApp
     from tui.link import LiveLink
     from tui.preferences import preferences_file
 
-    async def address() -> str:
-        async with connect() as client:
-            return str(client.address)
-
-    link = LiveLink(connect, asyncio.run(address()))
+    link = LiveLink(connect, address)
     app = EngineApp(
         link,
         is_read_only=is_read_only,
@@ -68,7 +78,11 @@ def run_screens(
 
 
 def run_with_engine(
-    arguments: Sequence[str], connect: Callable[[], ControlClient], log_file: Path, attach: str = "sengine attach"
+    arguments: Sequence[str],
+    address: str,
+    connect: Callable[[], ControlClient],
+    log_file: Path,
+    attach: str = "sengine attach",
 ) -> None:
     """Start ``sengine ARGUMENTS...`` as a child, draw its screens, and end it or stay with it when they are left.
 
@@ -92,7 +106,7 @@ def run_with_engine(
             start_new_session=True,
         )
         try:
-            answer = screens_of(child, connect)
+            answer = screens_of(child, address, connect)
             if answer == "detach" and child.poll() is None:
                 typer.echo(f"sengine: the engine goes on; `{attach}` opens the screens, Ctrl-C here stops it", err=True)
                 child.wait()
@@ -106,9 +120,9 @@ def run_with_engine(
         raise typer.Exit(child.returncode if child.returncode > 0 else 1)
 
 
-def screens_of(child: Popen[bytes], connect: Callable[[], ControlClient]) -> str:
+def screens_of(child: Popen[bytes], address: str, connect: Callable[[], ControlClient]) -> str:
     """Draw the screens of an engine that this process started; returns as ``run_screens``."""
-    return run_screens(connect, owns_engine=True, has_ended=lambda: child.poll() is not None)
+    return run_screens(address, connect, owns_engine=True, has_ended=lambda: child.poll() is not None)
 
 
 def end(child: Popen[bytes]) -> None:

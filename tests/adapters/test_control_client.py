@@ -14,7 +14,8 @@ import pytest
 
 from sengine.adapters import control_views
 from sengine.adapters.control_address import Address, configured_address, parse_address
-from sengine.adapters.control_client import ControlClient, RefusedError, UnreachableError
+from sengine.adapters.control_client import ControlClient
+from sengine.adapters.control_errors import RefusedError, UnreachableError
 from sengine.adapters.control_views import View, read
 from sengine.config.schema import ApiConfig, Config, ServiceConfig
 from sengine.errors import ConfigError

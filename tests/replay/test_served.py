@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from replay.sample import write_sample
-from sengine.adapters.control_client import ControlClient, RefusedError, UnreachableError
+from sengine.adapters.control_client import ControlClient
+from sengine.adapters.control_errors import RefusedError, UnreachableError
 from sengine.adapters.control_views import SnapshotView
 from tests.adapters.served_engine import live_engine, served
 from tests.engine.conftest import Actor
