@@ -13,7 +13,7 @@ from sengine.errors import ConfigError
 from sengine.live import LiveEngine
 from sengine.live_settings import LiveSettings, differences
 from sengine.logs import configure_logging
-from sengine.reloading import Reloading
+from sengine.reloading.strategies import Reloading
 
 
 class Bounds:
@@ -88,28 +88,28 @@ def test_the_level_of_logging_changes_for_loggers_that_are_in_use(capsys: pytest
     assert "loud enough" in printed
 
 
-def test_what_waits_for_a_restart_is_named_by_its_keys() -> None:
+async def test_what_waits_for_a_restart_is_named_by_its_keys() -> None:
     before = config_of()
     now = [before]
     live = started(before)
     reloading = Reloading(live, ServiceFacts("test"), catalog(before), before, lambda: now[0])
     now[0] = config_of("nats.overload=conflate", "execution.depth=walk", "aggregation.method=unanimous")
-    reloading.reload_all()
+    await reloading.bring_all("SIGHUP")
 
     assert said(live, "next start") == [{"of": "nats.overload, execution.depth"}]
     now[0] = before
-    reloading.reload_all()
+    await reloading.bring_all("SIGHUP")
     assert len(said(live, "next start")) == 1
     assert live.engine.votes.method == "weighted_average"
 
 
-def test_a_wrong_configuration_changes_nothing() -> None:
+async def test_a_wrong_configuration_changes_nothing() -> None:
     live = started(config_of())
 
     def read() -> Config:
         raise ConfigError(["aggregation.method: expected one of these", "logging.level: expected one of those"])
 
-    Reloading(live, ServiceFacts("test"), catalog(config_of()), config_of(), read).reload_all()
+    await Reloading(live, ServiceFacts("test"), catalog(config_of()), config_of(), read).bring_all("SIGHUP")
 
     assert len(said(live, "configuration not reloaded")) == 2
     assert live.engine.votes.method == "weighted_average"

@@ -192,9 +192,9 @@ def test_live_configuration_is_the_plans():
     ]
 
 
-def test_live_configuration_shows_every_key_at_its_default():
+def test_live_configuration_shows_the_defaults_but_for_its_strategies_and_limits():
     config = load_config(CONFIGS / "sengine.yaml", environment={})
-    assert config == Config(strategies=config.strategies)
+    assert config == Config(strategies=config.strategies, risk=config.risk)
 
 
 def test_replay_configuration_runs_momentum_on_every_symbol():
@@ -203,7 +203,7 @@ def test_replay_configuration_runs_momentum_on_every_symbol():
     assert (strategy.id, strategy.plugin_name, strategy.symbols) == ("momentum", "momentum", ["*"])
     # The other examples are there for --strategy, and so that --set reaches their parameters.
     assert [each.id for each in config.strategies] == ["momentum", "rsi", "market_maker"]
-    assert config == Config(strategies=config.strategies)
+    assert config == Config(strategies=config.strategies, risk=config.risk)
 
 
 def config_or_mistakes(path, overrides=(), environment=None):

@@ -25,5 +25,6 @@ strategies:
 def test_the_rest_is_shown_as_it_is_written() -> None:
     shown = redacted(load_config(None))
     assert (shown["nats"]["password"], shown["nats"]["url"]) == ("", "embedded")
-    assert shown["risk"]["filters"][0] == {"type": "confidence", "min_confidence": 0.6}
+    confidence = shown["risk"]["filters"][0]
+    assert (confidence["type"], confidence["min_confidence"]) == ("confidence", 0.6)
     assert shown["aggregation"]["window_size"] == "5s"
