@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+from sengine.config import load_config
 from sengine.config.risk_schema import ConfidenceFilter, DrawdownFilter, Filter, FilterName, PositionLimitFilter
 from sengine.config.schema import (
     AggregationConfig,
@@ -13,6 +14,7 @@ from sengine.config.schema import (
     PluginsConfig,
     StrategyConfig,
 )
+from sengine.errors import ConfigError
 
 
 def test_defaults_are_the_plans():
@@ -58,3 +60,48 @@ def test_importing_the_configuration_imports_no_screen_and_no_columns():
     code = "import sys, sengine.config; print([m for m in ('polars', 'typer', 'textual', 'numpy') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("filter_", "sentence"),
+    [
+        (
+            "{type: position_limit, strategy: momentun}",
+            'risk.filters[0].strategy: there is no strategy "momentun"; configured: a, b',
+        ),
+        (
+            "{type: daily_loss, max_loss: 5, symbol: BTC}",
+            'risk.filters[0]: a day\'s loss is of a strategy or of all; leave "symbol" out',
+        ),
+        (
+            '{type: trading_hours, open: "08:00", close: "08:00"}',
+            'risk.filters[0]: "open" and "close" are both 08:00; leave the filter out to trade at all hours',
+        ),
+        (
+            '{type: trading_hours, open: "8:00", close: "24:00"}',
+            'risk.filters[0].open: expected a time of day like "08:30", in quotes, got "8:00"',
+        ),
+        (
+            "{type: order_rate, max_orders: 5000}",
+            "risk.filters[0].max_orders: expected an integer >= 1 and <= 1000, got 5000",
+        ),
+    ],
+)
+def test_a_filter_that_cannot_be_meant_is_a_sentence(tmp_path, filter_, sentence):
+    path = tmp_path / "c.yaml"
+    path.write_text(f"strategies: [{{id: a, plugin: rsi}}, {{id: b, plugin: rsi}}]\nrisk: {{filters: [{filter_}]}}\n")
+    with pytest.raises(ConfigError) as raised:
+        load_config(path, environment={})
+    assert raised.value.mistakes[0] == f"{path}: {sentence}"
+
+
+def test_the_same_filter_may_be_for_all_and_tighter_for_one(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "strategies: [{id: a, plugin: rsi}]\n"
+        "risk:\n  filters:\n    - {type: position_limit}\n    - {type: position_limit, strategy: a, max_position: 2}\n"
+        "  kill_on: {execution_lost_for: 30s, daily_loss: 500, faults: 20}\n"
+    )
+    risk = load_config(path, environment={}).risk
+    assert risk.filters == [PositionLimitFilter(), PositionLimitFilter(strategy="a", max_position=2.0)]
+    assert (risk.kill_on.execution_lost_for_ns, risk.kill_on.daily_loss, risk.kill_on.faults) == (30 * 10**9, 500.0, 20)
