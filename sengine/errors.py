@@ -9,6 +9,7 @@
     ├── LifecycleError     a strategy was asked for a transition that its state does not allow
     ├── LimitError         a change would make a limit looser, and nobody said that it may
     ├── EngineError        the engine was asked for something it does not know
+    ├── JournalError       a journal cannot be read, written or run again
     ├── ResourceError      a file that ships with sengine is missing (sengine.resources)
     ├── BrokerError        the embedded broker cannot be found or does not start (sengine.adapters.broker)
     ├── UnreachableError   no engine answers the command line (sengine.adapters.control_client)
@@ -53,3 +54,7 @@ class LimitError(SengineError):
 
 class EngineError(SengineError):
     """The engine was asked about a strategy, symbol or order that it does not have."""
+
+
+class JournalError(SengineError):
+    """A journal cannot be read, written or run again; the message names the file and the place."""

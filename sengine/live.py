@@ -16,7 +16,7 @@ import structlog
 
 from sengine.config.schema import ExecutionConfig
 from sengine.domain.events import Event, KillSwitch, MarketEvent, Rearm
-from sengine.domain.order import Fill, Order, OrderUpdate
+from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
 from sengine.engine.core import Engine
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.risk import ChangeLimits
@@ -130,12 +130,26 @@ class Gateway(Protocol):
     def change_bounds(self, execution: ExecutionConfig) -> None: ...
 
 
+class Recorder(Protocol):
+    """The journal, as the way in needs it. ``sengine.adapters.journal`` is it."""
+
+    @property
+    def failure(self) -> str: ...
+
+    def event(self, event: Event | LoadStrategy) -> None: ...
+
+    def recorded(self, events: Iterator[MarketEvent]) -> Iterator[MarketEvent]: ...
+
+    def outcome(self, event: Event | LoadStrategy, outcome: Outcome) -> bool: ...
+
+
 class LiveEngine:
     """The engine with its way in and its ways out."""
 
     def __init__(self, engine: Engine, wall_clock_ns: Callable[[], int] = time_ns) -> None:
         self.engine = engine
         self.gateway: Gateway | None = None
+        self.journal: Recorder | None = None
         self.signals: Stream[SignalRecord] = Stream()
         self.logs: Stream[LogRecord] = Stream()
         self.fills: Stream[FillRecord] = Stream()
@@ -159,6 +173,8 @@ class LiveEngine:
         Raises ``LifecycleError`` or ``EngineError`` for a command that cannot be carried out; market data, fills and
         order updates never raise.
         """
+        if self.journal is not None:
+            self.journal.event(event)
         outcome = self.engine.process(event)
         if outcome is not NOTHING:
             self._took(event, outcome)
@@ -166,6 +182,8 @@ class LiveEngine:
 
     def take_all(self, events: Iterator[MarketEvent]) -> None:
         """``take`` for market data that waits, one after the other, at less cost for each."""
+        if self.journal is not None:
+            events = self.journal.recorded(events)
         while (step := self.engine.process_until(events, END_OF_TIME_NS)) is not None:
             event, outcome = step
             if outcome is not None:
@@ -174,6 +192,8 @@ class LiveEngine:
     def _took(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome) -> None:
         if outcome.rejected:
             return
+        if self.journal is not None and not self.journal.outcome(event, outcome) and self.gateway:
+            self._hold_back(outcome)
         self._pass_on(outcome, getattr(event, "received_ns", 0))
         if isinstance(event, KillSwitch | Rearm):
             self.on_kill_switch(self.engine.kill_reason)
@@ -212,6 +232,16 @@ class LiveEngine:
 
     def _waiting_for_fills(self) -> bool:
         return any(working.order.limit_price is None for working in self.engine.orders.open_orders())
+
+    def _hold_back(self, outcome: Outcome) -> None:
+        """Orders that are not on record do not leave."""
+        assert self.journal is not None
+        reason = f"not sent: the journal cannot be written: {self.journal.failure or 'too much waits to be written'}"
+        loop = asyncio.get_running_loop()
+        for order in outcome.orders:
+            update = OrderUpdate(order.order_id, OrderStatus.REJECTED, order.timestamp_ns, reason)
+            loop.call_soon(self.take, update)
+        outcome.orders.clear()
 
     def _pass_on(self, outcome: Outcome, received_ns: int) -> None:
         gateway = self.gateway

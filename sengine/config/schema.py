@@ -234,6 +234,44 @@ class PositionTrackerConfig(Section, frozen=True):
     db_path: Annotated[Name, Meta(description="SQLite file of the positions.")] = "./data/positions.db"
 
 
+class JournalConfig(Section, frozen=True):
+    """``journal``: the record of all that the engine took in and sent, in ``journal`` in ``service.data_directory``."""
+
+    enabled: Annotated[bool, Meta(description="Keep a journal; without one a restart knows nothing of before.")] = True
+    durability: Annotated[
+        Literal["os", "fsync"],
+        Meta(description="os: what was sent survives the process; fsync: and a power cut, at a disk's time an order."),
+    ] = "os"
+    market_data: Annotated[
+        bool, Meta(description="Record market data too; verify and exact warm-up of strategies need it.")
+    ] = True
+    segment_bytes: Annotated[
+        int, Meta(ge=4096, description="Size at which the next file is begun, with a checkpoint in it.")
+    ] = 64 << 20
+    retain_bytes: Annotated[
+        int, Meta(ge=0, description="Oldest files go when all together are larger; 0 keeps them all.")
+    ] = 4 << 30
+    retain_for_ns: Annotated[Duration, Meta(ge=0, description="Files older than this go; 0 keeps them all.")] = field(
+        default=7 * 86_400 * NS_PER_S, name="retain_for"
+    )
+    compress: Annotated[Literal["zstd", "none"], Meta(description="How finished files are compressed.")] = "zstd"
+
+
+class RecoveryConfig(Section, frozen=True):
+    """``recovery``: how a start takes up what an earlier one left in the journal."""
+
+    on_mismatch: Annotated[
+        Literal["halt", "adopt"],
+        Meta(
+            description="When the execution service's record does not fit ours: halt pulls the kill switch and waits "
+            "for a person; adopt says so and goes on."
+        ),
+    ] = "halt"
+    warmup_events: Annotated[
+        int, Meta(ge=0, description="Recorded events shown again to strategies that declare no state, about this many.")
+    ] = 1_000_000
+
+
 class LoggingConfig(Section, frozen=True):
     """``logging``: what is logged, and how."""
 
@@ -336,6 +374,8 @@ class Config(Section, frozen=True):
     aggregation: AggregationConfig = field(default_factory=AggregationConfig)
     risk: RiskConfig = field(default_factory=RiskConfig)
     position_tracker: PositionTrackerConfig = field(default_factory=PositionTrackerConfig)
+    journal: JournalConfig = field(default_factory=JournalConfig)
+    recovery: RecoveryConfig = field(default_factory=RecoveryConfig)
     logging: LoggingConfig = field(default_factory=LoggingConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     account: AccountConfig = field(default_factory=AccountConfig)

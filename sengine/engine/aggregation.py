@@ -131,6 +131,11 @@ class VoteBook:
             self._votes[symbol] = {vote.strategy_id: vote for vote in fresh}
         return self._aggregate(fresh) if fresh else _UNDECIDED
 
+    def restore(self, votes: Iterable[StampedSignal]) -> None:
+        """Put a checkpoint's votes back, in their order."""
+        for vote in votes:
+            self.cast(vote)
+
     def live(self) -> Iterable[StampedSignal]:
         """Every vote on the book, stale ones that no decision has dropped yet included."""
         for votes in self._votes.values():

@@ -51,6 +51,34 @@ class StrategyFault(msgspec.Struct, frozen=True):
     number: int = 0
 
 
+class InstanceState(msgspec.Struct, frozen=True):
+    """An instance of a strategy in a checkpoint: what it declared of itself, under which version."""
+
+    state: Any
+    version: int
+    position: float
+
+
+class GuestState(msgspec.Struct, frozen=True):
+    """A strategy in a checkpoint. ``instances`` is by symbol; ``fault_times_ns`` count towards auto-pause."""
+
+    strategy_id: str
+    lifecycle: State
+    pause_reason: str
+    ticks: int
+    signals: int
+    last_signal_ns: int
+    errors: dict[str, int]
+    fault_times_ns: list[int]
+    last_fault: StrategyFault | None
+    instances: dict[str, InstanceState]
+
+    @property
+    def declares_its_state(self) -> bool:
+        """Whether the instances can go on from here without market data being shown to them again."""
+        return all(instance.state is not None for instance in self.instances.values())
+
+
 class InvalidSignalError(Exception):
     """A strategy returned something that is not a valid signal; the message says what."""
 
@@ -302,6 +330,37 @@ class Guest:
         self.config, self.written = config, written
         self.instances, self._spare, self._reloaded = instances, spare, reloaded
 
+    def state(self) -> GuestState:
+        """This strategy, for a checkpoint. What ``export_state`` raises counts as declaring nothing."""
+        return GuestState(
+            self.strategy_id,
+            self.lifecycle.state,
+            self.pause_reason,
+            self.ticks,
+            self.signals,
+            self.last_signal_ns,
+            dict(self.errors),
+            list(self._fault_times_ns),
+            self.last_fault,
+            {symbol: _exported(instance) for symbol, instance in self.instances.items()},
+        )
+
+    def restore(self, state: GuestState) -> None:
+        """Take up a checkpoint's counts and instances; the lifecycle is the roster's business. Raises what
+        ``import_state`` raises."""
+        self.pause_reason = state.pause_reason
+        self.ticks, self.signals, self.last_signal_ns = state.ticks, state.signals, state.last_signal_ns
+        self.errors = dict(state.errors)
+        self._fault_times_ns.extend(state.fault_times_ns)
+        self.last_fault = state.last_fault
+        for symbol, kept in state.instances.items():
+            # One instance for all, or one for each symbol: the file says which, and it may have changed.
+            if self.spec.one_instance_per_symbol is (symbol != ANY_SYMBOL):
+                instance = self.instance_for(symbol)
+                instance.position = kept.position
+                if kept.state is not None:
+                    instance.import_state(kept.state, kept.version)
+
     def fault(self, kind: str, error: BaseException, timestamp_ns: int) -> StrategyFault:
         """Count an error against this strategy and say where in its file it was."""
         try:
@@ -325,10 +384,14 @@ class Guest:
             call,
             self.ticks if call == ON_TICK else self.calls,
         )
-        self.errors[kind] = self.errors.get(kind, 0) + 1
-        self.last_fault = fault
-        self._fault_times_ns.append(timestamp_ns)
+        self.recall(fault)
         return fault
+
+    def recall(self, fault: StrategyFault) -> None:
+        """Count an error that is described already."""
+        self.errors[fault.kind] = self.errors.get(fault.kind, 0) + 1
+        self.last_fault = fault
+        self._fault_times_ns.append(fault.timestamp_ns)
 
     @property
     def has_too_many_faults(self) -> bool:
@@ -353,6 +416,15 @@ class Guest:
             if code is not None and code.co_filename == self.spec.source:
                 return f"{code.co_filename}:{code.co_firstlineno}"
         return self.spec.source
+
+
+def _exported(instance: BaseStrategy) -> InstanceState:
+    try:
+        state = msgspec.to_builtins(instance.export_state())
+        position = float(instance.position)
+    except (Exception, SystemExit):
+        state, position = None, 0.0
+    return InstanceState(state, instance.state_version, position)
 
 
 def describe_error(error: BaseException) -> str:

@@ -8,6 +8,8 @@ from itertools import pairwise
 from math import inf, isfinite
 from typing import Final
 
+import msgspec
+
 from sengine.clock import NS_PER_S
 from sengine.domain.events import BarEvent, TradeEvent
 from sengine.domain.market import EMPTY_BOOK, OHLCV, DataKind, MarketData, OrderBook, PriceLevel, Trade
@@ -71,6 +73,22 @@ def bar_fault(event: BarEvent) -> str | None:
     if not bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high:
         return "bar_out_of_range"
     return quantity_fault(bar.volume)
+
+
+class MarketState(msgspec.Struct, frozen=True):
+    """A market, for a checkpoint."""
+
+    symbol: str
+    last_ns: int
+    book: OrderBook
+    has_book: bool
+    bar_touch: OrderBook | None
+    mid: float
+    bar: OHLCV | None
+    bar_start_ns: int
+    trades: list[Trade]
+    book_sequence: int
+    sequences: dict[DataKind, int]
 
 
 class Market:
@@ -188,3 +206,28 @@ class Market:
         if sequence <= last:
             return -1
         return 0 if last == -1 else sequence - last - 1
+
+    def state(self) -> MarketState:
+        return MarketState(
+            self.symbol,
+            self.last_ns,
+            self.book,
+            self.has_book,
+            self._bar_touch,
+            self.mid,
+            self.bar,
+            self._bar_start_ns,
+            list(self._trades),
+            self.book_sequence,
+            dict(self.sequences),
+        )
+
+    def restore(self, state: MarketState) -> None:
+        """Take up a checkpoint's market; whether anybody wants the symbol is not of it."""
+        self.last_ns, self.mid = state.last_ns, state.mid
+        self.book, self.has_book, self._bar_touch = state.book, state.has_book, state.bar_touch
+        self.bar, self._bar_start_ns = state.bar, state.bar_start_ns
+        self._trades.extend(state.trades)
+        self.recent_trades = tuple(self._trades)
+        self.book_sequence = state.book_sequence
+        self.sequences.update(state.sequences)

@@ -45,6 +45,14 @@ class WorkingOrder(msgspec.Struct):
         return max(0.0, self.order.quantity - self.filled)
 
 
+class OrdersState(msgspec.Struct, frozen=True):
+    """Every order and fill that is remembered, oldest first, for a checkpoint."""
+
+    open: list[WorkingOrder]
+    closed: list[WorkingOrder]
+    seen: list[str]
+
+
 class OrderTracker:
     """Every order from sending to its end. In flight is what the open ones may still fill, per strategy."""
 
@@ -60,6 +68,22 @@ class OrderTracker:
         self._open[order.order_id] = working
         for part in order.contributions:
             self._by_owner.setdefault((part.strategy_id, order.symbol), {})[order.order_id] = working
+
+    def state(self) -> OrdersState:
+        """Everything, for a checkpoint; it shares nothing mutable."""
+        copy = msgspec.structs.replace
+        return OrdersState(
+            [copy(each) for each in self._open.values()], [copy(each) for each in self._closed.values()], [*self._seen]
+        )
+
+    def restore(self, state: OrdersState) -> None:
+        """Take up a checkpoint's orders; for a tracker that has seen none yet."""
+        for working in state.open:
+            self.sent(working.order)
+            kept = self._open[working.order.order_id]
+            kept.filled, kept.fills, kept.is_cancelling = working.filled, working.fills, working.is_cancelling
+        self._closed.update((each.order.order_id, msgspec.structs.replace(each)) for each in state.closed)
+        self._seen.update(dict.fromkeys(state.seen))
 
     def in_flight(self, strategy_id: str, symbol: str) -> float:
         """Signed quantity that open orders of this strategy on this symbol may still fill."""

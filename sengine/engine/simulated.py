@@ -23,7 +23,7 @@ _BPS = 10_000.0
 _BUY = Side.BUY
 
 
-class _Resting(msgspec.Struct):
+class Resting(msgspec.Struct):
     """An order at the venue. ``due_ns`` is when it arrives, ``cancel_ns`` when its cancellation does."""
 
     order: Order
@@ -49,14 +49,14 @@ class SimulatedVenue:
         self._buy_factor = 1 + slippage_bps / _BPS
         self._sell_factor = 1 - slippage_bps / _BPS
         self._walks = depth == "walk"
-        self.waiting: dict[str, list[_Resting]] = {}
+        self.waiting: dict[str, list[Resting]] = {}
         """Orders at the venue by symbol; a symbol without any is not in it."""
-        self._by_id: dict[str, _Resting] = {}
+        self._by_id: dict[str, Resting] = {}
 
     def submit(self, order: Order, book: OrderBook | None, now_ns: int, *, has_rested: bool = False) -> Sequence[Fill]:
         """Take an order. Without latency it meets ``book``, the symbol's current one, at once. One that ``has_rested``
         before, at a venue that was restarted, does not arrive anew: it fills at its limit."""
-        resting = _Resting(order, order.timestamp_ns + self._latency_ns, order.quantity, has_rested)
+        resting = Resting(order, order.timestamp_ns + self._latency_ns, order.quantity, has_rested)
         fills: Sequence[Fill] = ()
         if book is not None and resting.due_ns <= now_ns:
             fills = self._match(resting, book, now_ns)
@@ -90,11 +90,22 @@ class SimulatedVenue:
                     self._remove(resting)
         return reports
 
+    def state(self) -> list[Resting]:
+        """What rests or is on its way, for a checkpoint; it shares nothing mutable."""
+        return [msgspec.structs.replace(resting) for resting in self._by_id.values()]
+
+    def restore(self, state: Iterable[Resting]) -> None:
+        """Take up a checkpoint's orders; for a venue that has none yet."""
+        for each in state:
+            resting = msgspec.structs.replace(each)
+            self.waiting.setdefault(resting.order.symbol, []).append(resting)
+            self._by_id[resting.order.order_id] = resting
+
     def open_orders(self) -> Iterable[Order]:
         """What rests or is still on its way, oldest first."""
         return (resting.order for resting in self._by_id.values())
 
-    def _match(self, resting: _Resting, book: OrderBook, now_ns: int) -> list[Fill]:
+    def _match(self, resting: Resting, book: OrderBook, now_ns: int) -> list[Fill]:
         """What an order that has arrived, or arrives now, takes from ``book``."""
         order = resting.order
         arriving = not resting.arrived
@@ -127,11 +138,11 @@ class SimulatedVenue:
                     break
         return fills
 
-    def _cancelled(self, resting: _Resting, now_ns: int) -> OrderUpdate:
+    def _cancelled(self, resting: Resting, now_ns: int) -> OrderUpdate:
         self._remove(resting)
         return OrderUpdate(resting.order.order_id, OrderStatus.CANCELLED, now_ns, "cancelled on request")
 
-    def _remove(self, resting: _Resting) -> None:
+    def _remove(self, resting: Resting) -> None:
         symbol = resting.order.symbol
         del self._by_id[resting.order.order_id]
         self.waiting[symbol].remove(resting)

@@ -1,0 +1,214 @@
+"""The journal of a running engine: every event that it takes, and what it led to, in order.
+
+The engine's loop encodes, a thread writes. What must not be lost is handed over before an order leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from time import time_ns
+from typing import Any, Final
+from zlib import crc32
+
+import msgspec
+
+from sengine import __version__
+from sengine.adapters.journal_format import (
+    FORMAT,
+    HEAD,
+    MARKET_TAGS,
+    PREFIX,
+    TAGS,
+    Closed,
+    Gap,
+    Header,
+    StrategyLoaded,
+    StrategyRecord,
+    frame,
+)
+from sengine.adapters.journal_retention import Retention
+from sengine.adapters.journal_sources import StrategySources, config_record
+from sengine.adapters.journal_writer import JournalWriter
+from sengine.config.schema import Config
+from sengine.domain.events import Event, MarketEvent
+from sengine.domain.order import Fill, OrderUpdate
+from sengine.domain.signal import SignalResult
+from sengine.engine.checkpoint import Checkpoint, checkpoint
+from sengine.engine.core import Engine
+from sengine.engine.following import Happened
+from sengine.engine.guest import StrategyFault
+from sengine.engine.outcome import Outcome
+from sengine.engine.roster import LoadStrategy
+
+FOLDER: Final = "journal"
+_CHECKPOINT: Final = PREFIX[Checkpoint]
+_OUTCOME: Final = PREFIX[Happened]
+_MARKET_PREFIXES: Final = frozenset(PREFIX[kind] for kind, tag in TAGS.items() if tag in MARKET_TAGS)
+
+
+class Beginning(msgspec.Struct, frozen=True):
+    """Where a new session's part of the journal begins: after how many records, in which segment, and from which
+    segment its strategies were shown the past (0 where they were not)."""
+
+    segment: int = 1
+    first_record: int = 0
+    follows_from: int = 0
+
+
+class Journal:
+    """Records one session of ``engine`` into ``directory``. All but the writing is done on the engine's loop.
+
+    ``on_change`` is called, on any thread, with why the journal cannot be written, and with an empty text once it can
+    again. Raises ``JournalError`` when the first segment cannot be written.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        config: Config,
+        engine: Engine,
+        session: str,
+        beginning: Beginning,
+        *,
+        on_change: Callable[[str], None] = lambda failure: None,
+        **writer: Any,
+    ) -> None:
+        self.directory = directory
+        self.records = beginning.first_record
+        self.unrecorded = 0
+        """Events that could not be put into a record."""
+        self._engine = engine
+        self._session = session
+        self._segment = beginning.segment
+        self._follows_from = beginning.follows_from
+        self._config = config_record(config)
+        self._sources = StrategySources(directory)
+        self._takes_market_data = config.journal.market_data
+        self._segment_bytes = config.journal.segment_bytes
+        self._encode = msgspec.msgpack.Encoder(enc_hook=repr).encode
+        self._retention = Retention(directory, config.journal)
+        self._bytes = 0
+        self._writer = JournalWriter(
+            directory,
+            self._segment,
+            self._first_frames(starts_session=True),
+            durability=config.journal.durability,
+            on_change=on_change,
+            on_rolled=lambda path: self._retention.begin(),
+            **writer,
+        )
+        self._retention.begin()
+
+    @property
+    def failure(self) -> str:
+        """Why the journal cannot be written; empty while it can."""
+        return self._writer.failure
+
+    # What LiveEngine calls.
+
+    def event(self, event: Event | LoadStrategy) -> None:
+        """Record an event that is about to be processed."""
+        if self._bytes >= self._segment_bytes or (self._writer.lost and self._writer.has_caught_up):
+            self._roll()
+        try:
+            if type(event) is LoadStrategy:
+                event = StrategyLoaded(self._sources.record(event.spec))  # type: ignore[assignment]
+            prefix = PREFIX[type(event)]
+            if not self._takes_market_data and prefix in _MARKET_PREFIXES:
+                return
+            payload = prefix + self._encode(event)
+        except (TypeError, ValueError, OverflowError, RecursionError, KeyError) as error:
+            self.unrecorded += 1
+            payload = PREFIX[Gap] + self._encode(Gap(1, f"a {type(event).__name__} cannot be recorded: {error}"))
+        self.records += 1
+        self._bytes += len(payload)
+        self._writer.append(HEAD.pack(len(payload), crc32(payload)) + payload)
+
+    def recorded(self, events: Iterator[MarketEvent]) -> Iterator[MarketEvent]:
+        """The same events, each recorded before it comes out."""
+        record = self.event
+        for event in events:
+            record(event)
+            yield event
+
+    def outcome(self, event: Event | LoadStrategy, outcome: Outcome) -> bool:
+        """Record what the event led to; whether its orders may leave."""
+        if outcome.signals or outcome.orders or outcome.cancels or outcome.faults:
+            payload = _OUTCOME + self._encoded(outcome)
+            self.records += 1
+            self._bytes += len(payload)
+            self._writer.append(HEAD.pack(len(payload), crc32(payload)) + payload)
+            if outcome.orders or outcome.cancels:
+                return self._writer.commit()
+        if isinstance(event, Fill | OrderUpdate):
+            return self._writer.commit()
+        return True
+
+    def close(self) -> None:
+        """The session ended on purpose."""
+        self._append(Closed(time_ns()))
+        self._writer.close()
+        self._retention.wait()
+
+    # Records.
+
+    def _encoded(self, outcome: Outcome) -> bytes:
+        paused = {
+            fault.strategy_id: guest.pause_reason
+            for fault in outcome.faults
+            if (guest := self._engine.roster.find(fault.strategy_id)) is not None and guest.pause_reason
+        }
+        happened = happened_of(outcome, paused)
+        try:
+            return self._encode(happened)
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            # What a strategy hung on its signals is its own affair, and decides nothing.
+            plain = [_without_metadata(result) for result in happened.signals]
+            return self._encode(msgspec.structs.replace(happened, signals=plain))
+
+    def _append(self, record: msgspec.Struct) -> None:
+        self.records += 1
+        self._writer.append(frame(PREFIX[type(record)] + self._encode(record)))
+
+    def _roll(self) -> None:
+        """Begin the next segment; the engine is between two events."""
+        lost = self._writer.lost
+        self._segment += 1
+        self._follows_from = 0
+        more = [Gap(lost, "too much waited to be written")] if lost else []
+        self._writer.roll(self._segment, self._first_frames(starts_session=False, more=more))
+
+    def _first_frames(self, *, starts_session: bool, more: Sequence[msgspec.Struct] = ()) -> bytes:
+        strategies: list[StrategyRecord] = [self._sources.record(guest.spec) for guest in self._engine.roster]
+        header = Header(
+            FORMAT,
+            self._session,
+            self._segment,
+            self.records,
+            time_ns(),
+            __version__,
+            self._config,
+            strategies,
+            starts_session,
+            self._follows_from,
+        )
+        records = (header, checkpoint(self._engine), *more)
+        content = b"".join(frame(PREFIX[type(record)] + self._encode(record)) for record in records)
+        self.records += len(records)
+        self._bytes = len(content)
+        return content
+
+
+def happened_of(outcome: Outcome, paused: dict[str, str]) -> Happened:
+    """The part of an outcome that is recorded."""
+    faults = [_without_traceback(fault) for fault in outcome.faults]
+    return Happened(outcome.signals, outcome.orders, outcome.cancels, faults, paused)
+
+
+def _without_traceback(fault: StrategyFault) -> StrategyFault:
+    return msgspec.structs.replace(fault, traceback="")
+
+
+def _without_metadata(result: SignalResult) -> SignalResult:
+    return msgspec.structs.replace(result, signal=msgspec.structs.replace(result.signal, metadata=None))

@@ -1,0 +1,194 @@
+"""What a journal is made of: records in frames, in segment files.
+
+A frame is the record's length and CRC32, four bytes each, little endian, and the record: a MessagePack array of a
+short tag and the record's own struct as a map. A segment begins with a ``Header`` and a ``Checkpoint``, so that it can
+be read without those before it; then come events, each followed by what it led to, where it led to anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from struct import Struct
+from typing import Any, Final, TypeAlias, get_args
+from zlib import crc32
+
+import msgspec
+
+from sengine.domain.events import (
+    BarEvent,
+    BookEvent,
+    Event,
+    KillSwitch,
+    PauseStrategy,
+    Rearm,
+    ReloadParameters,
+    ResumeStrategy,
+    Shutdown,
+    SoundBookEvent,
+    TradeEvent,
+    UnloadStrategy,
+)
+from sengine.domain.order import Fill, OrderUpdate
+from sengine.engine.checkpoint import Checkpoint
+from sengine.engine.following import Happened
+from sengine.errors import JournalError
+
+FORMAT: Final = 1
+HEAD: Final = Struct("<II")
+LONGEST_RECORD: Final = 1 << 30
+SUFFIX: Final = ".journal"
+COMPRESSED: Final = ".journal.zst"
+
+
+class StrategyRecord(msgspec.Struct, frozen=True):
+    """A strategy as it was loaded: its item of the configuration, and the hash under which its file's text is kept."""
+
+    strategy_id: str
+    config: dict[str, Any]
+    path: str
+    version: str
+    source_hash: str
+
+
+class Header(msgspec.Struct, frozen=True):
+    """The first record of a segment. ``session`` is the prefix of its orders' ids; ``first_record`` counts all records
+    before it. ``follows_from`` is the segment from which a start showed its strategies the past, 0 where it did not."""
+
+    format: int
+    session: str
+    segment: int
+    first_record: int
+    time_ns: int
+    program: str
+    config: dict[str, Any]
+    strategies: list[StrategyRecord]
+    starts_session: bool
+    follows_from: int = 0
+
+
+class StrategyLoaded(msgspec.Struct, frozen=True):
+    """Stands for ``LoadStrategy``, whose spec holds code."""
+
+    strategy: StrategyRecord
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """Records that could not be written, and why."""
+
+    records: int
+    reason: str
+
+
+class Closed(msgspec.Struct, frozen=True):
+    """The session ended on purpose; nothing of it is missing."""
+
+    time_ns: int
+
+
+TAGS: Final[dict[type, str]] = {
+    # The engine's events; those without a short tag here have their class's name.
+    **{kind: kind.__name__ for member in get_args(Event) for kind in (get_args(member) or (member,))},
+    SoundBookEvent: "B",
+    BookEvent: "b",
+    TradeEvent: "t",
+    BarEvent: "r",
+    Fill: "f",
+    OrderUpdate: "u",
+    PauseStrategy: "p",
+    ResumeStrategy: "s",
+    UnloadStrategy: "x",
+    ReloadParameters: "m",
+    KillSwitch: "k",
+    Rearm: "a",
+    Shutdown: "q",
+    # The journal's own.
+    Header: "H",
+    Checkpoint: "C",
+    Happened: "o",
+    StrategyLoaded: "l",
+    Gap: "G",
+    Closed: "E",
+}
+MARKET_TAGS: Final = frozenset(TAGS[kind] for kind in (SoundBookEvent, BookEvent, TradeEvent, BarEvent))
+PREFIX: Final = {kind: b"\x92" + msgspec.msgpack.encode(tag) for kind, tag in TAGS.items()}
+"""What a record of each type begins with: an array of two, and the tag."""
+_Decode: TypeAlias = Callable[[memoryview | bytes], Any]
+_DECODE: Final[dict[bytes, _Decode]] = {prefix: msgspec.msgpack.Decoder(kind).decode for kind, prefix in PREFIX.items()}
+_TAG_OF: Final = {prefix: TAGS[kind] for kind, prefix in PREFIX.items()}
+
+
+class Unsound(Exception):  # noqa: N818 - it is told on, never seen by a person
+    """A frame at ``offset`` that is no whole, true record."""
+
+    def __init__(self, offset: int, why: str) -> None:
+        super().__init__(why)
+        self.offset = offset
+
+
+def frame(payload: bytes) -> bytes:
+    """A record as it stands in the file."""
+    return HEAD.pack(len(payload), crc32(payload)) + payload
+
+
+def frames(data: memoryview, start: int = 0) -> Iterator[tuple[int, memoryview]]:
+    """Offset and payload of each record. Raises ``Unsound`` at the first that is not whole or not as it was written."""
+    unpack, size, end = HEAD.unpack_from, HEAD.size, len(data)
+    while start < end:
+        if end - start < size:
+            raise Unsound(start, "it ends within a record's head")
+        length, checksum = unpack(data, start)
+        body = start + size
+        if not 2 <= length <= LONGEST_RECORD:
+            raise Unsound(start, f"a record's length cannot be {length}")
+        if length > end - body:
+            raise Unsound(start, f"{end - body} of a record's {length} bytes are there")
+        payload = data[body : body + length]
+        if crc32(payload) != checksum:
+            raise Unsound(start, "its checksum is not that of its content")
+        yield start, payload
+        start = body + length
+
+
+def has_record_after(data: memoryview, offset: int) -> bool:
+    """Whether a whole record lies anywhere behind ``offset``: then what is unsound there is no torn end."""
+    raw, size = bytes(data[offset + 1 :]), HEAD.size
+    at = raw.find(b"\x92", size)
+    while at != -1:
+        length, checksum = HEAD.unpack_from(raw, at - size)
+        is_plausible = 2 <= length <= len(raw) - at and _prefix(raw[at : at + 34]) in _DECODE
+        if is_plausible and crc32(raw[at : at + length]) == checksum:
+            return True
+        at = raw.find(b"\x92", at + 1)
+    return False
+
+
+def decode(payload: memoryview | bytes) -> tuple[str, Any]:
+    """Tag and record. Raises ``JournalError`` for a record that this version does not know."""
+    prefix = _prefix(payload)
+    decoder = _DECODE.get(prefix)
+    if decoder is None:
+        raise JournalError(f"a record of the unknown kind {bytes(payload[:20])!r}; a newer sengine wrote it")
+    try:
+        return _TAG_OF[prefix], decoder(payload[len(prefix) :])
+    except (msgspec.DecodeError, ValueError) as error:
+        raise JournalError(f"a record of the kind {_TAG_OF[prefix]!r} cannot be read: {error}") from error
+
+
+def _prefix(payload: memoryview | bytes) -> bytes:
+    # 0xa0 + n begins a text of n < 32 bytes.
+    return bytes(payload[: 2 + (payload[1] & 0x1F)])
+
+
+def segment_path(directory: Path, number: int) -> Path:
+    return directory / f"{number:010d}{SUFFIX}"
+
+
+def segments(directory: Path) -> dict[int, Path]:
+    """The segment files by number, in order. A segment of which a compressed copy is finished counts once."""
+    found: dict[int, Path] = {}
+    for path in sorted(directory.glob(f"*{SUFFIX}*")):
+        number, suffix = path.name.split(".", 1)
+        if number.isascii() and number.isdigit() and f".{suffix}" in (SUFFIX, COMPRESSED):
+            found.setdefault(int(number), path)
+    return dict(sorted(found.items()))

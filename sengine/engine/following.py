@@ -1,0 +1,111 @@
+"""An engine that follows what another one did: the same events, and instead of decisions of its own the recorded ones.
+
+What was sent is a fact, whatever the strategies would say today. They are shown the market and their fills, so that
+they know what they knew, and what they answer is not listened to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from sengine.domain.events import Event, MarketEvent
+from sengine.domain.order import Order
+from sengine.domain.signal import Disposition, SignalResult
+from sengine.engine.answers import Answer, AnswerDesk
+from sengine.engine.core import Engine
+from sengine.engine.guest import StrategyFault
+from sengine.engine.outcome import Outcome
+from sengine.errors import SengineError
+
+_END_OF_TIME_NS = 2**63
+
+
+class Happened(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an event led to, as far as it does not follow from the event alone."""
+
+    signals: Sequence[SignalResult] = ()
+    orders: Sequence[Order] = ()
+    cancels: Sequence[str] = ()
+    faults: Sequence[StrategyFault] = ()
+    paused: dict[str, str] = {}
+    """Strategies that the event paused, and why."""
+
+
+class _Deaf:
+    """Stands in for the desk that takes answers."""
+
+    def take(self, answers: Sequence[Answer], data: object, outcome: Outcome) -> None:
+        """What strategies say now is not what they said then."""
+
+
+class Follower:
+    """Takes an engine through recorded events and what they led to. ``end`` gives the engine its own will back."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._answers: AnswerDesk = engine._answers
+        self._last = Outcome()
+        engine._answers = _Deaf()  # type: ignore[assignment]  # no part of it but take is asked for until the end
+
+    def market_data(self, events: Iterator[MarketEvent]) -> None:
+        """Events of which none led to anything but the last, perhaps."""
+        process_until = self._engine.process_until
+        while (step := process_until(events, _END_OF_TIME_NS)) is not None:
+            self._last = step[1] or Outcome()
+
+    def event(self, event: Event) -> None:
+        """Any event; a command that could not be carried out then cannot now."""
+        self._last = Outcome()
+        try:
+            self._last = self._engine.process(event)
+        except SengineError:
+            return
+
+    def happened(self, what: Happened) -> None:
+        """What the event before led to."""
+        engine, answers = self._engine, self._answers
+        desk, flow = engine._desk, engine._flow
+        outcome = Outcome()
+        flow.begin(outcome, engine.now_ns)
+        for result in what.signals:
+            self._count(result, answers)
+        for order_id in what.cancels:
+            flow.cancel(order_id)
+        for order in what.orders:
+            desk.orders_sent += 1
+            flow.send(order)
+        self._blame(what)
+
+    def end(self) -> None:
+        self._engine._answers = self._answers
+
+    def _count(self, result: SignalResult, answers: AnswerDesk) -> None:
+        signal = result.signal
+        answers.signals = signal.sequence
+        answers.dispositions[Disposition(result.disposition)] += 1
+        if result.check:
+            answers.filtered_by[result.check] += 1
+        guest = self._engine.roster.find(signal.strategy_id)
+        if guest is not None:
+            guest.signals += 1
+            guest.last_signal_ns = signal.timestamp_ns
+            if not guest.is_direct and guest.is_active:
+                self._engine._desk._votes.cast(signal)
+
+    def _blame(self, what: Happened) -> None:
+        """Count the faults of then; those that came up again by themselves, as in ``on_fill``, are counted already."""
+        roster = self._engine.roster
+        again = Counter((fault.strategy_id, fault.kind) for fault in self._last.faults)
+        for fault in what.faults:
+            guest = roster.find(fault.strategy_id)
+            if again[fault.strategy_id, fault.kind] > 0:
+                again[fault.strategy_id, fault.kind] -= 1
+            elif guest is not None:
+                guest.recall(fault)
+        for strategy_id, reason in what.paused.items():
+            guest = roster.find(strategy_id)
+            if guest is not None and guest.is_active:
+                roster.pause(strategy_id, reason)

@@ -1,0 +1,416 @@
+"""The journal's files: what was recorded can be read, whatever stops the writing, and damage is never guessed over."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sengine.adapters.journal import Beginning, Journal
+from sengine.adapters.journal_format import Closed, Gap, Header, StrategyLoaded, segments
+from sengine.adapters.journal_reader import Entry, JournalReader, cut_torn_end
+from sengine.adapters.journal_retention import Retention
+from sengine.config.schema import Config, JournalConfig, NatsConfig
+from sengine.domain.events import (
+    BarEvent,
+    BookEvent,
+    KillSwitch,
+    PauseStrategy,
+    Rearm,
+    ReloadParameters,
+    ResumeStrategy,
+    Shutdown,
+    SoundBookEvent,
+    TradeEvent,
+    UnloadStrategy,
+)
+from sengine.domain.market import OHLCV, OrderBook, PriceLevel
+from sengine.domain.order import Contribution, Fill, Order, OrderStatus, OrderUpdate, ProposedOrder, Side
+from sengine.domain.signal import Direction, Disposition, SignalResult, StampedSignal
+from sengine.engine.checkpoint import Checkpoint
+from sengine.engine.core import Engine
+from sengine.engine.following import Happened
+from sengine.engine.guest import StrategyFault
+from sengine.engine.outcome import Outcome
+from sengine.engine.roster import LoadStrategy
+from sengine.errors import JournalError
+from tests.engine.conftest import Actor, engine_with
+
+BOOK = OrderBook([PriceLevel(100.0, 1.0)], [PriceLevel(101.0, 2.0)])
+SIGNAL = StampedSignal(1, "a", "BTC", Direction.LONG, 0.7, 1.0, 5)
+ORDER = Order.approved(ProposedOrder("BTC", Side.BUY, 1.0, 5, [Contribution("a", 1.0, 1)]), "s-1")
+EVENTS: list[Any] = [
+    BookEvent("BTC", 1, BOOK, 7, 8),
+    SoundBookEvent("BTC", 2, BOOK),
+    TradeEvent("BTC", 3, 100.5, 1.0, "buy"),
+    BarEvent("BTC", 4, OHLCV(1.0, 2.0, 0.5, 1.5, 9.0)),
+    Fill("s-1", "", "BTC", "buy", 101.0, 1.0, 0.1, 6, "s-1-1"),
+    OrderUpdate("s-1", OrderStatus.CANCELLED, 7, "cancelled on request"),
+    PauseStrategy("a"),
+    ResumeStrategy("a"),
+    UnloadStrategy("a"),
+    ReloadParameters("a", {"size": 2, "nested": [1.5, None, "x"]}),
+    KillSwitch("enough"),
+    Rearm(),
+    Shutdown(cancel_orders=True),
+]
+OUTCOME = Outcome(
+    signals=[SignalResult(SIGNAL, Disposition.PASSED)],
+    orders=[ORDER],
+    cancels=["s-0"],
+    faults=[StrategyFault("a", "exception", "ValueError: no", "a.py:3", 5, "Traceback ...")],
+)
+
+
+def journal_config(**keys: Any) -> Config:
+    return Config(journal=JournalConfig(**{"compress": "none"} | keys))
+
+
+def new_journal(
+    folder: Path, engine: Engine | None = None, beginning: Beginning | None = None, *, config: Config | None = None,
+    **rest: Any,
+) -> Journal:  # fmt: skip
+    return Journal(folder, config or journal_config(), engine or engine_with(), "s-", beginning or Beginning(), **rest)
+
+
+def records(folder: Path) -> list[Any]:
+    return [entry.record for entry in JournalReader(folder)]
+
+
+def test_every_event_and_what_it_led_to_is_read_back_as_it_was(tmp_path: Path) -> None:
+    journal = new_journal(tmp_path)
+    for event in EVENTS:
+        journal.event(event)
+    assert journal.outcome(EVENTS[-1], OUTCOME)
+    journal.close()
+    header, first, *rest = records(tmp_path)
+    assert (header.session, header.segment, header.first_record, header.starts_session) == ("s-", 1, 0, True)
+    assert isinstance(first, Checkpoint)
+    assert rest[: len(EVENTS)] == EVENTS
+    assert [type(each) for each in rest[: len(EVENTS)]] == [type(each) for each in EVENTS]
+    happened = rest[len(EVENTS)]
+    assert (happened.signals, happened.orders, happened.cancels) == (OUTCOME.signals, OUTCOME.orders, OUTCOME.cancels)
+    assert [(fault.kind, fault.traceback) for fault in happened.faults] == [("exception", "")]
+    assert isinstance(rest[-1], Closed)
+    assert journal.records == len(rest) + 2
+
+
+def test_orders_and_fills_are_in_the_file_when_the_call_returns(tmp_path: Path) -> None:
+    journal = new_journal(tmp_path)
+    journal.event(EVENTS[1])
+    assert journal.outcome(EVENTS[1], OUTCOME)
+    assert isinstance(records(tmp_path)[-1], Happened)
+    journal.event(EVENTS[4])
+    assert journal.outcome(EVENTS[4], Outcome())
+    assert records(tmp_path)[-1] == EVENTS[4]
+    journal.close()
+
+
+def test_market_data_can_be_left_out(tmp_path: Path) -> None:
+    journal = new_journal(tmp_path, config=journal_config(market_data=False))
+    for event in EVENTS[:5]:
+        journal.event(event)
+    journal.close()
+    assert records(tmp_path)[2:-1] == [EVENTS[4]]
+
+
+def test_what_cannot_be_recorded_leaves_a_gap_and_stops_nothing(tmp_path: Path) -> None:
+    journal = new_journal(tmp_path)
+    journal.event(BookEvent("BTC", 2**70, BOOK))
+    bad = StampedSignal(1, "a", "BTC", Direction.LONG, 0.7, 1.0, 5, None, {"huge": 2**80})
+    assert journal.outcome(EVENTS[0], Outcome(signals=[SignalResult(bad, Disposition.OVERRULED)]))
+    journal.close()
+    gap, happened = records(tmp_path)[2:-1]
+    assert gap.records == journal.unrecorded == 1
+    assert "BookEvent" in gap.reason
+    assert happened.signals[0].signal.metadata is None
+
+
+def test_secrets_are_not_in_the_journal(tmp_path: Path) -> None:
+    nats = NatsConfig(url="nats://me:hunter2@broker:4222", password="hunter2", token="hunter2")
+    new_journal(tmp_path, config=Config(nats=nats)).close()
+    assert b"hunter2" not in segments(tmp_path)[1].read_bytes()
+
+
+def test_strategies_are_recorded_with_the_text_that_ran(tmp_path: Path) -> None:
+    from sengine.assembly import catalog, strategy_spec
+    from sengine.config.schema import StrategyConfig
+    from sengine.plugins.loader import load_plugin
+
+    item = StrategyConfig(id="mine", plugin="momentum")
+    spec = strategy_spec(item, load_plugin(catalog(Config()).find("momentum")))
+    engine = engine_with()
+    engine.roster.load(spec)
+    journal = new_journal(tmp_path, engine)
+    journal.event(LoadStrategy(spec))
+    journal.close()
+    header, _, loaded, _ = records(tmp_path)
+    (strategy,) = header.strategies
+    assert isinstance(loaded, StrategyLoaded)
+    assert loaded.strategy == strategy
+    assert strategy.version.endswith(strategy.source_hash)
+    kept = tmp_path / "strategies" / f"{strategy.source_hash}.py"
+    assert kept.read_bytes() == Path(spec.source).read_bytes()
+
+
+def test_segments_follow_one_another_and_each_can_be_read_alone(tmp_path: Path) -> None:
+    journal = new_journal(tmp_path, config=journal_config(segment_bytes=4096, compress="zstd"))
+    events = [SoundBookEvent("BTC", step, BOOK) for step in range(500)]
+    for event in events:
+        journal.event(event)
+        journal.outcome(event, Outcome())
+    journal.close()
+    Retention(tmp_path, JournalConfig()).tidy()
+    reader = JournalReader(tmp_path)
+    assert len(reader.paths) > 5
+    assert [path.suffix for path in reader.paths.values()] == [".zst"] * (len(reader.paths) - 1) + [".journal"]
+    assert [entry.record for entry in reader if entry.tag == "B"] == events
+    headers = reader.headers()
+    place = 0
+    for number in reader.paths:
+        entries = list(reader.of_segment(number))
+        assert headers[number].first_record == place
+        assert headers[number].starts_session is (number == 1)
+        assert isinstance(entries[1].record, Checkpoint)
+        place += len(entries)
+
+
+def test_old_and_excess_segments_go_oldest_first(tmp_path: Path) -> None:
+    for number in range(1, 6):
+        path = tmp_path / f"{number:010d}.journal"
+        path.write_bytes(b"x" * 1000)
+        os.utime(path, ns=(number * 10**9, number * 10**9))
+    (tmp_path / "other.txt").write_text("not ours")
+
+    def now_ns() -> int:
+        return 6 * 10**9
+
+    Retention(tmp_path, JournalConfig(retain_bytes=4_500, compress="none"), now_ns).tidy()
+    assert list(segments(tmp_path)) == [2, 3, 4, 5]
+    Retention(tmp_path, JournalConfig(retain_for_ns=2 * 10**9, compress="none"), now_ns).tidy()
+    assert list(segments(tmp_path)) == [4, 5]
+    Retention(tmp_path, JournalConfig(retain_bytes=1, retain_for_ns=1, compress="none"), now_ns).tidy()
+    assert list(segments(tmp_path)) == [5]
+
+
+# Torn, damaged, missing.
+
+
+@pytest.fixture(scope="module")
+def small_session(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[Entry]]:
+    """One segment's bytes and its entries."""
+    folder = tmp_path_factory.mktemp("small")
+    journal = new_journal(folder)
+    for place, event in enumerate(EVENTS):
+        journal.event(event)
+        journal.outcome(event, OUTCOME if place in (3, 8) else Outcome())
+    journal.close()
+    return segments(folder)[1].read_bytes(), list(JournalReader(folder))
+
+
+def test_a_file_cut_at_any_byte_gives_a_prefix_of_the_truth(
+    small_session: tuple[bytes, list[Entry]], tmp_path: Path
+) -> None:
+    whole, truth = small_session
+    path = tmp_path / "0000000001.journal"
+    for size in (*range(0, truth[1].offset, 50), *range(truth[1].offset, len(whole))):
+        path.write_bytes(whole[:size])
+        reader = JournalReader(tmp_path)
+        read = list(reader)
+        assert read == [entry for entry in truth if entry.offset < size][: len(read)]
+        ends = [entry.offset for entry in truth] + [len(whole)]
+        assert len(read) == sum(end <= size for end in ends[1:])
+        assert (reader.torn is None) == (size in ends)
+        if reader.torn is not None:
+            assert reader.torn.offset == ends[len(read)]
+            cut_torn_end(reader.torn)
+            assert path.stat().st_size == reader.torn.offset if read else not path.exists()
+
+
+@settings(max_examples=int(os.environ.get("SENGINE_FUZZ", "300")), deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(st.data())
+def test_a_damaged_file_is_told_with_its_place_and_nothing_false_is_read(
+    small_session: tuple[bytes, list[Entry]], tmp_path: Path, data: st.DataObject
+) -> None:
+    whole, truth = small_session
+    content = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at] ^= data.draw(st.integers(1, 255))
+    if data.draw(st.booleans()):
+        at = data.draw(st.integers(0, len(content)))
+        junk = data.draw(st.binary(max_size=40))
+        content[at : at + data.draw(st.integers(0, 40))] = junk
+    path = tmp_path / "0000000001.journal"
+    path.write_bytes(content)
+    read: list[Entry] = []
+    reader = JournalReader(tmp_path)
+    damaged = False
+    try:
+        for entry in reader:
+            read.append(entry)  # noqa: PERF402 - what was read before it raised counts
+    except JournalError as error:
+        damaged, said = True, str(error)
+    if damaged:
+        assert f"{path}: byte " in said or f"{path}: expected" in said
+    assert read == truth[: len(read)]
+    if bytes(content) != whole:
+        assert damaged or reader.torn is not None or len(read) < len(truth) or len(content) > len(whole)
+
+
+@settings(max_examples=int(os.environ.get("SENGINE_FUZZ", "300")), deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(st.binary(max_size=300))
+def test_no_bytes_at_all_make_the_reader_crash(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "0000000001.journal").write_bytes(content)
+    reader = JournalReader(tmp_path)
+    try:
+        assert list(reader) == []
+    except JournalError:
+        return
+    assert reader.torn is not None or not content
+
+
+def test_damage_in_the_middle_is_reported_with_file_and_offset(
+    small_session: tuple[bytes, list[Entry]], tmp_path: Path
+) -> None:
+    whole, truth = small_session
+    content = bytearray(whole)
+    place = truth[4].offset
+    content[place + 12] ^= 1
+    path = tmp_path / "0000000001.journal"
+    path.write_bytes(content)
+    entries = iter(JournalReader(tmp_path))
+    assert [next(entries) for _ in range(4)] == truth[:4]
+    with pytest.raises(JournalError, match=rf"0000000001\.journal: byte {place}: damaged: its checksum"):
+        next(entries)
+    # A length that points past the end is damage too while whole records follow it.
+    content = bytearray(whole)
+    content[place + 2] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match=f"byte {place}: damaged: .* of a record's"):
+        list(JournalReader(tmp_path))
+
+
+def test_a_missing_segment_in_between_is_reported(small_session: tuple[bytes, list[Entry]], tmp_path: Path) -> None:
+    for number in (1, 3):
+        (tmp_path / f"{number:010d}.journal").write_bytes(small_session[0])
+    with pytest.raises(JournalError, match="segment 2 is missing"):
+        list(JournalReader(tmp_path))
+
+
+def test_no_journal_and_a_journal_of_tomorrow_are_sentences(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="there is no journal here"):
+        JournalReader(tmp_path)
+    import msgspec
+
+    from sengine.adapters.journal_format import PREFIX, frame
+
+    header = Header(99, "s-", 1, 0, 0, "9.9", {}, [], True)
+    (tmp_path / "0000000001.journal").write_bytes(frame(PREFIX[Header] + msgspec.msgpack.encode(header)))
+    with pytest.raises(JournalError, match=r"a journal of format 99, written by sengine 9\.9; this one reads format 1"):
+        list(JournalReader(tmp_path))
+
+
+# A disk that fails.
+
+
+class Disk:
+    """``os.pwrite`` that fails after so many bytes, until it is mended."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def write(self, file: int, content: bytes | memoryview, offset: int) -> int:
+        size = min(len(content), self.room)
+        if not size:
+            raise OSError(28, "No space left on device")
+        self.room -= size
+        return os.pwrite(file, content[:size], offset)
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    from time import monotonic, sleep
+
+    deadline_s = monotonic() + 10
+    while not condition():
+        assert monotonic() < deadline_s
+        sleep(0.005)
+
+
+def session(journal: Journal) -> Iterator[bool]:
+    for event in EVENTS:
+        journal.event(event)
+        yield journal.outcome(event, OUTCOME if event in (EVENTS[3], EVENTS[8]) else Outcome())
+
+
+def test_a_disk_that_fails_at_any_byte_leaves_a_prefix_and_holds_orders_back(
+    small_session: tuple[bytes, list[Entry]], tmp_path: Path
+) -> None:
+    whole, truth = small_session
+    begin = truth[2].offset
+    for room in range(begin, len(whole), 5):
+        folder = tmp_path / str(room)
+        folder.mkdir()
+        disk = Disk(room)
+        journal = new_journal(folder, write=disk.write)
+        may_leave = list(session(journal))
+        reader = JournalReader(folder)
+        read = [entry.record for entry in reader]
+        assert read[2:] == [entry.record for entry in truth][2 : len(read)]
+        assert sum(isinstance(record, Happened) for record in read) >= may_leave[3] + may_leave[8]
+        disk.room = 1 << 30
+        assert journal._writer.commit()
+        journal.close()
+        after = [entry.record for entry in JournalReader(folder)]
+        assert after[2:-1] == [entry.record for entry in truth][2:-1]
+
+
+def test_a_journal_says_when_it_fails_and_when_it_works_again(tmp_path: Path) -> None:
+    said: list[str] = []
+    disk = Disk(1 << 30)
+    journal = new_journal(tmp_path, on_change=said.append, write=disk.write)
+    disk.room = 0
+    journal.event(EVENTS[0])
+    wait_for(lambda: said == ["No space left on device"])
+    assert journal.failure == said[0]
+    disk.room = 1 << 30
+    wait_for(lambda: said[1:] == [""])
+    journal.close()
+    assert records(tmp_path)[2] == EVENTS[0]
+
+
+def test_what_is_lost_while_it_fails_is_told_in_the_next_segment(tmp_path: Path) -> None:
+    engine = engine_with(Actor("a"))
+    disk = Disk(1 << 30)
+    journal = new_journal(tmp_path, engine, write=disk.write, most_pending_bytes=2_000)
+    disk.room = 0
+    for step in range(100):
+        journal.event(SoundBookEvent("BTC", step, BOOK))
+    assert not journal.outcome(EVENTS[0], OUTCOME)
+    disk.room = 1 << 30
+    wait_for(lambda: not journal.failure)
+    assert not journal.outcome(EVENTS[0], OUTCOME)
+    journal.event(SoundBookEvent("BTC", 100, BOOK))
+    assert journal.outcome(EVENTS[0], OUTCOME)
+    journal.close()
+    reader = JournalReader(tmp_path)
+    assert list(reader.paths) == [1, 2]
+    header, state, gap, event, *_ = [entry.record for entry in reader.of_segment(2)]
+    assert not header.starts_session
+    assert isinstance(state, Checkpoint)
+    assert isinstance(gap, Gap)
+    before = [entry for entry in reader.of_segment(1) if entry.tag == "B"]
+    assert len(before) + gap.records == 102
+    assert event.timestamp_ns == 100
+
+
+def test_a_directory_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match=r"0000000001\.journal: the journal cannot be written: No space left"):
+        new_journal(tmp_path, write=Disk(10).write)
