@@ -72,6 +72,8 @@ class Follower:
         flow.begin(outcome, engine.now_ns)
         for result in what.signals:
             self._count(result, answers)
+        for symbol in {result.signal.symbol for result in what.signals}:
+            desk._votes.decide(symbol, engine.now_ns)  # which forgets stale votes, as it did then
         for order_id in what.cancels:
             flow.cancel(order_id)
         for order in what.orders:
