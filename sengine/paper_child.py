@@ -22,7 +22,8 @@ _LONGEST_SOCKET_PATH: Final = 100
 
 
 class PaperChild:
-    """``sengine paper`` on a Unix socket in the engine's data directory, with a journal of its own session."""
+    """``sengine paper`` on a Unix socket in the engine's data directory, with a journal of its orders. It ``goes_on`` with
+    what an earlier session asked for, or knows nothing of it."""
 
     def __init__(
         self,
@@ -31,6 +32,8 @@ class PaperChild:
         config_file: Path | None,
         overrides: Sequence[str],
         say: Callable[..., None],
+        *,
+        goes_on: bool = False,
     ) -> None:
         self._directory = directory
         self._config_file = config_file
@@ -38,6 +41,7 @@ class PaperChild:
         self._environment = {"SENGINE_NATS_URL": nats_url}
         self._overrides = [override for override in overrides if override.partition("=")[0].strip() != "nats.url"]
         self._say = say
+        self._goes_on = goes_on
         self._short: tempfile.TemporaryDirectory[str] | None = None
         self._socket = directory / "paper.sock"
         self._child: Child | None = None
@@ -52,8 +56,9 @@ class PaperChild:
         if len(os.fsencode(self._socket)) > _LONGEST_SOCKET_PATH:
             self._short = tempfile.TemporaryDirectory(prefix="sengine-")
             self._socket = Path(self._short.name, "paper.sock")
-        # Order ids are each session's own, so what an earlier one asked for is nobody's any more.
-        self._journal().unlink(missing_ok=True)
+        if not self._goes_on:
+            # Order ids are each session's own, so what an earlier one asked for is nobody's any more.
+            self._journal().unlink(missing_ok=True)
         await self._spawn()
         self._watcher = asyncio.create_task(
             keep_running("the paper execution service", self._ended, self._spawn, self._say), name="paper-child"

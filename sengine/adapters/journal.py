@@ -25,11 +25,13 @@ from sengine.adapters.journal_format import (
     Header,
     StrategyLoaded,
     StrategyRecord,
+    StrategySwapped,
     frame,
 )
 from sengine.adapters.journal_retention import Retention
-from sengine.adapters.journal_sources import StrategySources, config_record
+from sengine.adapters.journal_sources import StrategySources
 from sengine.adapters.journal_writer import JournalWriter
+from sengine.config.redact import redacted
 from sengine.config.schema import Config
 from sengine.domain.events import Event, MarketEvent
 from sengine.domain.order import Fill, OrderUpdate
@@ -40,6 +42,7 @@ from sengine.engine.following import Happened
 from sengine.engine.guest import StrategyFault
 from sengine.engine.outcome import Outcome
 from sengine.engine.roster import LoadStrategy
+from sengine.engine.swap import SwapStrategy
 
 FOLDER: Final = "journal"
 _CHECKPOINT: Final = PREFIX[Checkpoint]
@@ -82,7 +85,7 @@ class Journal:
         self._session = session
         self._segment = beginning.segment
         self._follows_from = beginning.follows_from
-        self._config = config_record(config)
+        self._config = redacted(config)
         self._sources = StrategySources(directory)
         self._takes_market_data = config.journal.market_data
         self._segment_bytes = config.journal.segment_bytes
@@ -107,13 +110,15 @@ class Journal:
 
     # What LiveEngine calls.
 
-    def event(self, event: Event | LoadStrategy) -> None:
+    def event(self, event: Event | LoadStrategy | SwapStrategy) -> None:
         """Record an event that is about to be processed."""
         if self._bytes >= self._segment_bytes or (self._writer.lost and self._writer.has_caught_up):
             self._roll()
         try:
             if type(event) is LoadStrategy:
                 event = StrategyLoaded(self._sources.record(event.spec))  # type: ignore[assignment]
+            elif type(event) is SwapStrategy:
+                event = StrategySwapped(self._sources.record(event.spec), dict(event.warmed), event.rollback_ticks)  # type: ignore[assignment]
             prefix = PREFIX[type(event)]
             if not self._takes_market_data and prefix in _MARKET_PREFIXES:
                 return
@@ -132,7 +137,7 @@ class Journal:
             record(event)
             yield event
 
-    def outcome(self, event: Event | LoadStrategy, outcome: Outcome) -> bool:
+    def outcome(self, event: Event | LoadStrategy | SwapStrategy, outcome: Outcome) -> bool:
         """Record what the event led to; whether its orders may leave."""
         if outcome.signals or outcome.orders or outcome.cancels or outcome.faults:
             payload = _OUTCOME + self._encoded(outcome)

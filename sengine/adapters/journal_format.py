@@ -32,6 +32,7 @@ from sengine.domain.events import (
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.checkpoint import Checkpoint
 from sengine.engine.following import Happened
+from sengine.engine.swap import Warmed
 from sengine.errors import JournalError
 
 FORMAT: Final = 1
@@ -49,6 +50,8 @@ class StrategyRecord(msgspec.Struct, frozen=True):
     path: str
     version: str
     source_hash: str
+    max_signal_age_ns: int | None = None
+    """Of a strategy in a process of its own, as in its spec."""
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -71,6 +74,14 @@ class StrategyLoaded(msgspec.Struct, frozen=True):
     """Stands for ``LoadStrategy``, whose spec holds code."""
 
     strategy: StrategyRecord
+
+
+class StrategySwapped(msgspec.Struct, frozen=True):
+    """Stands for ``SwapStrategy``, whose spec and instances are code."""
+
+    strategy: StrategyRecord
+    warmed: dict[str, Warmed]
+    rollback_ticks: int
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -107,6 +118,7 @@ TAGS: Final[dict[type, str]] = {
     Checkpoint: "C",
     Happened: "o",
     StrategyLoaded: "l",
+    StrategySwapped: "w",
     Gap: "G",
     Closed: "E",
 }

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
-
-import msgspec
 
 from sengine.adapters.journal_format import StrategyRecord
-from sengine.config.schema import Config
+from sengine.config.redact import plain
 from sengine.engine.guest import StrategySpec
 from sengine.errors import JournalError
-
-HIDDEN: Final = "(not recorded)"
-_SECRET: Final = re.compile(r"password|passwd|secret|token|api_?key|private_?key|credential", re.IGNORECASE)
-_LOGIN: Final = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 class StrategySources:
@@ -37,12 +28,12 @@ class StrategySources:
             "id": spec.strategy_id,
             "plugin": spec.source,
             "symbols": list(spec.symbols),
-            "config": without_secrets(msgspec.to_builtins(dict(spec.config), enc_hook=repr)),
+            "config": plain(dict(spec.config)),
             "route": spec.route,
             "default_size": spec.default_size,
             "data": [str(kind) for kind in spec.kinds],
         }
-        return StrategyRecord(spec.strategy_id, config, spec.source, spec.version, source_hash)
+        return StrategyRecord(spec.strategy_id, config, spec.source, spec.version, source_hash, spec.max_signal_age_ns)
 
     def path(self, strategy: StrategyRecord) -> Path:
         """The kept file. Raises ``JournalError`` where there is none."""
@@ -70,22 +61,3 @@ class StrategySources:
         except OSError:
             return False
         return True
-
-
-def config_record(config: Config) -> dict[str, Any]:
-    """A configuration for a header: without what logs in, and without strategies, which have records of their own."""
-    plain = msgspec.to_builtins(msgspec.structs.replace(config, strategies=[]), enc_hook=repr)
-    record = without_secrets(plain)
-    assert isinstance(record, dict)
-    return record
-
-
-def without_secrets(value: Any, key: str = "") -> Any:
-    """The same with every text under a telling key, and every login in an address, hidden."""
-    if isinstance(value, Mapping):
-        return {name: without_secrets(each, str(name)) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_secrets(each, key) for each in value]
-    if isinstance(value, str) and value:
-        return HIDDEN if _SECRET.search(key) else _LOGIN.sub("", value)
-    return value

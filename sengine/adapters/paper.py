@@ -37,6 +37,7 @@ from sengine.proto.execution_pb2_grpc import OrderExecutionServicer, add_OrderEx
 
 REPORTS_KEPT: Final = 10_000
 """Reports that may wait for a client that does not read; with more, its stream is ended."""
+IDS_AT_ONCE: Final = 500
 _NATS_START_S: Final = 2.0
 _RECONNECT_S: Final = 0.1
 _SERVICE: Final = pb.DESCRIPTOR.services_by_name["OrderExecution"].full_name
@@ -84,6 +85,10 @@ class _OrderExecution(OrderExecutionServicer):
 
     async def CancelOrder(self, request: pb.CancelRequest, context: Any) -> pb.OrderReply:  # noqa: N802
         return self._desk.cancel(request)
+
+    async def Reconcile(self, request: pb.ReconcileRequest, context: Any) -> Any:  # noqa: N802
+        for item in self._desk.reconcile(request.since_ns, request.client_order_ids[:IDS_AT_ONCE]):
+            yield item
 
     async def Orders(self, request_iterator: Any, context: Any) -> None:  # noqa: N802
         session = _Session()

@@ -5,8 +5,8 @@ An order id is executed once. Its first answer is remembered, and with a journal
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from math import isfinite
 from typing import Final, TypeAlias
@@ -28,6 +28,8 @@ MAX_SYMBOL_CHARS: Final = 64
 ORDERS_KEPT: Final = 100_000
 """Ended orders whose answers are remembered."""
 MAX_OPEN_ORDERS: Final = 10_000
+FILLS_KEPT: Final = 20_000
+"""Fills that an engine which was away may ask for."""
 JOURNAL_ORDERS_KEPT: Final = 10_000
 """Ended orders that stay in a journal when it is shortened."""
 
@@ -47,6 +49,7 @@ class OrderRecord(msgspec.Struct):
     restored_fills: int = 0
     """Fills from before a restart; the venue counts anew from 1."""
     listener: Listener | None = None
+    request: pb.OrderRequest | None = None
 
 
 class PaperDesk:
@@ -70,6 +73,7 @@ class PaperDesk:
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._orders_kept = orders_kept
         self._max_open_orders = max_open_orders
+        self._recent_fills: deque[Fill] = deque(maxlen=FILLS_KEPT)
         self.orders = 0
         self.repeated = 0
         self.rejected = 0
@@ -109,7 +113,7 @@ class PaperDesk:
             reason=reason,
             timestamp_ns=max(now_ns, request.timestamp_ns),
         )
-        record = OrderRecord(reply, reply, request.quantity, listener=listener)
+        record = OrderRecord(reply, reply, request.quantity, listener=listener, request=request)
         # An unusable id is not worth remembering.
         if 0 < len(order_id) <= MAX_ID_CHARS:
             self._records[order_id] = record
@@ -156,6 +160,17 @@ class PaperDesk:
     def on_bar(self, event: BarEvent) -> None:
         self._take(self.venue.on_bar(event))
 
+    # For an engine that was away.
+
+    def reconcile(self, since_ns: int, order_ids: Sequence[str]) -> Iterator[pb.ReconcileItem]:
+        """Fills since ``since_ns``, the orders in the market, and those of ``order_ids``."""
+        for fill in list(self._recent_fills):
+            if fill.timestamp_ns >= since_ns:
+                yield pb.ReconcileItem(fill=fill_message(fill))
+        in_market = [key for key, each in self._records.items() if each.news.status == pb.ORDER_STATUS_ACCEPTED]
+        for order_id in dict.fromkeys((*in_market, *order_ids)):
+            yield pb.ReconcileItem(order=order_state(order_id, self._records.get(order_id)))
+
     # After a restart.
 
     def restore(self, lines: Sequence[OrderLine | FillLine | NewsLine]) -> Sequence[Fill]:
@@ -167,9 +182,10 @@ class PaperDesk:
                 request = pb.OrderRequest.FromString(line.request)
                 reply = pb.OrderReply.FromString(line.reply)
                 requests[request.client_order_id] = request
-                self._records[request.client_order_id] = OrderRecord(reply, reply, request.quantity)
+                self._records[request.client_order_id] = OrderRecord(reply, reply, request.quantity, request=request)
             elif isinstance(line, FillLine):
                 unpublished[line.fill.fill_id] = line.fill
+                self._recent_fills.append(line.fill)
                 record = self._records.get(line.fill.order_id)
                 if record is not None:
                     self._count(record, line.fill)
@@ -209,6 +225,7 @@ class PaperDesk:
                     number = record.fills + 1
                     report = msgspec.structs.replace(report, fill_id=f"{report.order_id}-{number}")
                 self._count(record, report)
+                self._recent_fills.append(report)
                 self.fills += 1
                 if self._journal is not None:
                     self._journal.append(FillLine(report))
@@ -275,6 +292,39 @@ def report_of(reply: pb.OrderReply, cause: pb.ReportCause, filled: float) -> pb.
         timestamp_ns=reply.timestamp_ns,
         cause=cause,
         filled_quantity=filled,
+    )
+
+
+def order_state(order_id: str, record: OrderRecord | None) -> pb.OrderState:
+    """An order as ``Reconcile`` tells of it."""
+    if record is None or record.request is None:
+        return pb.OrderState(client_order_id=order_id)
+    request = record.request
+    return pb.OrderState(
+        client_order_id=order_id,
+        status=record.news.status,
+        reason=record.news.reason,
+        symbol=request.symbol,
+        side=request.side,
+        type=request.type,
+        quantity=request.quantity,
+        limit_price=request.limit_price,
+        filled_quantity=record.filled,
+        timestamp_ns=record.news.timestamp_ns,
+    )
+
+
+def fill_message(fill: Fill) -> pb.OrderFill:
+    """A fill as ``Reconcile`` tells of it."""
+    return pb.OrderFill(
+        fill_id=fill.fill_id,
+        client_order_id=fill.order_id,
+        symbol=fill.symbol,
+        side=pb.SIDE_BUY if fill.side == "buy" else pb.SIDE_SELL,
+        price=fill.price,
+        quantity=fill.quantity,
+        commission=fill.commission,
+        timestamp_ns=fill.timestamp_ns,
     )
 
 

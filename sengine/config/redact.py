@@ -20,22 +20,23 @@ _LOGIN_IN_ADDRESS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 def redacted(config: Config) -> dict[str, Any]:
     """``config`` as plain values under its YAML keys; what is secret, and is set, is ``SECRET``."""
-    shown = _plain(config)
+    shown = plain(config)
     assert isinstance(shown, dict)
     return shown
 
 
-def _plain(value: Any, key: str = "") -> Any:
+def plain(value: Any, key: str = "") -> Any:
+    """Any part of a configuration as plain values, without its secrets; ``key`` is what it is called."""
     if isinstance(value, msgspec.Struct):
         tag = value.__struct_config__.tag
         shown = {value.__struct_config__.tag_field: tag} if tag is not None else {}
         for field in msgspec.structs.fields(value):
-            shown[field.encode_name] = _plain(getattr(value, field.name), field.name)
+            shown[field.encode_name] = plain(getattr(value, field.name), field.name)
         return shown
     if isinstance(value, dict):
-        return {name: _plain(each, str(name)) for name, each in value.items()}
+        return {name: plain(each, str(name)) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each, key) for each in value]
+        return [plain(each, key) for each in value]
     if value and _SECRET_KEY.search(key):
         return SECRET
     if isinstance(value, int) and key.endswith("_ns"):

@@ -37,6 +37,8 @@ class AnswerDesk:
         self.signals = 0
         self.dispositions: Counter[Disposition] = Counter()
         self.filtered_by: Counter[str] = Counter()
+        self.is_deaf = False
+        """While the engine follows a recorded session, what strategies say now is not what they said then."""
         self._roster = roster
         self._votes = votes
         self._desk = desk
@@ -44,6 +46,8 @@ class AnswerDesk:
 
     def take(self, answers: Sequence[Answer], data: MarketData, outcome: Outcome) -> None:
         """Everything that the strategies answered to one tick, in the order of the configuration."""
+        if self.is_deaf:
+            return
         direct: list[StampedSignal] = []
         voting: list[StampedSignal] = []
         for guest, answer in answers:
@@ -56,6 +60,8 @@ class AnswerDesk:
 
     def take_late(self, guest: Guest, said: RemoteSignals, now_ns: int, outcome: Outcome) -> None:
         """What a strategy in another process answered to an earlier tick. Too late, its signals are ``filtered``."""
+        if self.is_deaf:
+            return
         fresh: list[StampedSignal] = []
         tick = MarketData(said.symbol, said.timestamp_ns, EMPTY_BOOK)
         self._stamp(guest, (*said.signals, *said.errors), tick, fresh, outcome)

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import msgspec
 
-from sengine.domain.events import Event, MarketEvent
+from sengine.domain.events import Event, Flatten, MarketEvent, ReloadParameters, Shutdown, UnloadStrategy
 from sengine.domain.order import Order
 from sengine.domain.signal import Disposition, SignalResult
-from sengine.engine.answers import Answer, AnswerDesk
 from sengine.engine.core import Engine
 from sengine.engine.guest import StrategyFault
 from sengine.engine.outcome import Outcome
 from sengine.errors import SengineError
 
-_END_OF_TIME_NS = 2**63
+_END_OF_TIME_NS: Final = 2**63
+# What a restart decides anew (which strategies run, with which parameters), and what is orders and cancels alone.
+_PASSED_OVER: Final = (UnloadStrategy, ReloadParameters, Shutdown, Flatten)
 
 
 class Happened(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -34,21 +36,14 @@ class Happened(msgspec.Struct, frozen=True, omit_defaults=True):
     """Strategies that the event paused, and why."""
 
 
-class _Deaf:
-    """Stands in for the desk that takes answers."""
-
-    def take(self, answers: Sequence[Answer], data: object, outcome: Outcome) -> None:
-        """What strategies say now is not what they said then."""
-
-
 class Follower:
     """Takes an engine through recorded events and what they led to. ``end`` gives the engine its own will back."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._answers: AnswerDesk = engine._answers
+        self._answers, self._desk, self._flow = engine._answers, engine._desk, engine._flow
         self._last = Outcome()
-        engine._answers = _Deaf()  # type: ignore[assignment]  # no part of it but take is asked for until the end
+        self._answers.is_deaf = self._flow.is_muted = True
 
     def market_data(self, events: Iterator[MarketEvent]) -> None:
         """Events of which none led to anything but the last, perhaps."""
@@ -59,6 +54,8 @@ class Follower:
     def event(self, event: Event) -> None:
         """Any event; a command that could not be carried out then cannot now."""
         self._last = Outcome()
+        if isinstance(event, _PASSED_OVER):
+            return
         try:
             self._last = self._engine.process(event)
         except SengineError:
@@ -66,26 +63,26 @@ class Follower:
 
     def happened(self, what: Happened) -> None:
         """What the event before led to."""
-        engine, answers = self._engine, self._answers
-        desk, flow = engine._desk, engine._flow
-        outcome = Outcome()
-        flow.begin(outcome, engine.now_ns)
+        now_ns, desk, flow = self._engine.now_ns, self._desk, self._flow
+        flow.is_muted = False
+        flow.begin(Outcome(), now_ns)
         for result in what.signals:
-            self._count(result, answers)
+            self._count(result)
         for symbol in {result.signal.symbol for result in what.signals}:
-            desk._votes.decide(symbol, engine.now_ns)  # which forgets stale votes, as it did then
+            desk._votes.decide(symbol, now_ns)  # which forgets stale votes, as it did then
         for order_id in what.cancels:
             flow.cancel(order_id)
         for order in what.orders:
             desk.orders_sent += 1
             flow.send(order)
+        flow.is_muted = True
         self._blame(what)
 
     def end(self) -> None:
-        self._engine._answers = self._answers
+        self._answers.is_deaf = self._flow.is_muted = False
 
-    def _count(self, result: SignalResult, answers: AnswerDesk) -> None:
-        signal = result.signal
+    def _count(self, result: SignalResult) -> None:
+        signal, answers = result.signal, self._answers
         answers.signals = signal.sequence
         answers.dispositions[Disposition(result.disposition)] += 1
         if result.check:
@@ -95,7 +92,7 @@ class Follower:
             guest.signals += 1
             guest.last_signal_ns = signal.timestamp_ns
             if not guest.is_direct and guest.is_active:
-                self._engine._desk._votes.cast(signal)
+                self._desk._votes.cast(signal)
 
     def _blame(self, what: Happened) -> None:
         """Count the faults of then; those that came up again by themselves, as in ``on_fill``, are counted already."""

@@ -73,11 +73,6 @@ class GuestState(msgspec.Struct, frozen=True):
     last_fault: StrategyFault | None
     instances: dict[str, InstanceState]
 
-    @property
-    def declares_its_state(self) -> bool:
-        """Whether the instances can go on from here without market data being shown to them again."""
-        return all(instance.state is not None for instance in self.instances.values())
-
 
 class InvalidSignalError(Exception):
     """A strategy returned something that is not a valid signal; the message says what."""

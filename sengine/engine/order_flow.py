@@ -35,6 +35,8 @@ class OrderFlow:
         self._roster = roster
         self._markets = markets
         self._venue = venue
+        self.is_muted = False
+        """While the engine follows a recorded session, orders and cancellations are the recorded ones only."""
         self._outcome = Outcome()
         self._now_ns = 0
 
@@ -44,6 +46,8 @@ class OrderFlow:
 
     def send(self, order: Order) -> None:
         """Count an approved order as in flight and let it out; the simulated venue may fill it at once."""
+        if self.is_muted:
+            return
         outcome = self._outcome
         outcome.orders.append(order)
         self._record.sent(order)
@@ -64,7 +68,7 @@ class OrderFlow:
 
     def cancel(self, order_id: str) -> None:
         """Ask for an order's cancellation, once."""
-        if not self._orders.ask_to_cancel(order_id):
+        if self.is_muted or not self._orders.ask_to_cancel(order_id):
             return
         self._outcome.cancels.append(order_id)
         if self._venue is not None:

@@ -108,6 +108,14 @@ class OrderTracker:
             self._seen.popitem(last=False)
         return False
 
+    def has_seen(self, fill_id: str) -> bool:
+        """Whether a fill of that identity was seen."""
+        return fill_id in self._seen
+
+    def is_known(self, order_id: str) -> bool:
+        """Whether fills of this order would be attributed: it is open, or was not long ago."""
+        return order_id in self._open or order_id in self._closed
+
     def shares(self, fill: Fill) -> list[Fill] | None:
         """Take ``fill`` off its order and split it pro rata among the contributors, the last taking the remainder
         so that nothing is lost to rounding. ``None`` when no such order, on that symbol and side, is known."""

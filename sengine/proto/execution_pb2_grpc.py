@@ -49,6 +49,11 @@ class OrderExecutionStub:
                 request_serializer=sengine_dot_proto_dot_execution__pb2.OrderCommand.SerializeToString,
                 response_deserializer=sengine_dot_proto_dot_execution__pb2.OrderReport.FromString,
                 _registered_method=True)
+        self.Reconcile = channel.unary_stream(
+                '/sengine.execution.v1.OrderExecution/Reconcile',
+                request_serializer=sengine_dot_proto_dot_execution__pb2.ReconcileRequest.SerializeToString,
+                response_deserializer=sengine_dot_proto_dot_execution__pb2.ReconcileItem.FromString,
+                _registered_method=True)
 
 
 class OrderExecutionServicer:
@@ -78,6 +83,14 @@ class OrderExecutionServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Reconcile(self, request, context):
+        """What the service knows, for an engine that was away: every order in the market, the orders asked for by id, and the
+        fills since a time, fills first. Optional: without it an engine that comes back leaves its orders in flight.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OrderExecutionServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +108,11 @@ def add_OrderExecutionServicer_to_server(servicer, server):
                     servicer.Orders,
                     request_deserializer=sengine_dot_proto_dot_execution__pb2.OrderCommand.FromString,
                     response_serializer=sengine_dot_proto_dot_execution__pb2.OrderReport.SerializeToString,
+            ),
+            'Reconcile': grpc.unary_stream_rpc_method_handler(
+                    servicer.Reconcile,
+                    request_deserializer=sengine_dot_proto_dot_execution__pb2.ReconcileRequest.FromString,
+                    response_serializer=sengine_dot_proto_dot_execution__pb2.ReconcileItem.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +196,33 @@ class OrderExecution:
             '/sengine.execution.v1.OrderExecution/Orders',
             sengine_dot_proto_dot_execution__pb2.OrderCommand.SerializeToString,
             sengine_dot_proto_dot_execution__pb2.OrderReport.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reconcile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sengine.execution.v1.OrderExecution/Reconcile',
+            sengine_dot_proto_dot_execution__pb2.ReconcileRequest.SerializeToString,
+            sengine_dot_proto_dot_execution__pb2.ReconcileItem.FromString,
             options,
             channel_credentials,
             insecure,

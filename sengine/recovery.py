@@ -1,0 +1,177 @@
+"""What a start takes up of an earlier session: its books, its orders in flight, its risk state, its strategies' minds.
+
+The engine is restored from a checkpoint in the journal and follows what was recorded since. The checkpoint is taken far
+enough back that strategies see the market they knew: where the journal since the first start is there, all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from sengine.adapters.journal import Beginning
+from sengine.adapters.journal_format import MARKET_TAGS, Closed, Gap, Header, StrategyLoaded, StrategySwapped, segments
+from sengine.adapters.journal_reader import Entry, JournalReader, TornEnd, cut_torn_end
+from sengine.domain.events import MarketEvent
+from sengine.engine.checkpoint import Checkpoint, restore
+from sengine.engine.core import Engine
+from sengine.engine.following import Follower, Happened
+
+_AT_ONCE: Final = 4096
+_NOT_FOLLOWED: Final = (Header, Checkpoint, Gap, Closed, StrategyLoaded, StrategySwapped)
+
+
+class Recovered(msgspec.Struct):
+    """What became of the journal at a start: where the new session goes on, and what there is to say about it."""
+
+    beginning: Beginning
+    records: int = 0
+    was_closed: bool = False
+    notes: list[str] = []
+
+
+def new_session_after(directory: Path) -> Beginning:
+    """Where a session goes that wants to know nothing of those before."""
+    if not segments(directory):
+        return Beginning()
+    reader = JournalReader(directory)
+    return _beginning(reader, 0, _cut(reader, list(reader.of_segment(max(reader.paths)))))
+
+
+async def recover(directory: Path, engine: Engine, warmup_events: int, until: Beginning | None = None) -> Recovered:
+    """Bring ``engine``, with its strategies loaded and nothing processed, to where the journal ends. Without a journal
+    there is nothing to do.
+
+    Raises ``JournalError`` where the journal is damaged. The loop is given its turn every few thousand records.
+    """
+    if not segments(directory):
+        return Recovered(Beginning())
+    reader = JournalReader(directory)
+    start = first_to_follow(reader, warmup_events)
+    following = Following(engine, reader.since(start))
+    while following.step():
+        await asyncio.sleep(0)
+    following.end()
+    torn = reader.torn
+    if torn is not None:
+        cut_torn_end(torn)
+    last_records = following.in_segment if following.segment == max(reader.paths) else 0
+    recovered = Recovered(
+        _beginning(reader, start, last_records), following.records, following.was_closed, following.notes
+    )
+    if torn is not None:
+        recovered.notes.append(str(torn))
+    return recovered
+
+
+def first_to_follow(reader: JournalReader, warmup_events: int, until: int | None = None) -> int:
+    """The segment to begin with: as far back as wanted, and no further than to the start that knew nothing, or to
+    where records were lost. ``until`` is the last segment that counts."""
+    headers = {number: each for number, each in reader.headers().items() if until is None or number <= until}
+    numbers = sorted(headers, reverse=True)
+    end = headers[numbers[0]].first_record
+    start = numbers[0]
+    for number in numbers:
+        header = headers[number]
+        if number < start - 1 or (number < start and end - header.first_record > warmup_events):
+            break
+        start = number
+        if (header.starts_session and not header.follows_from) or _begins_with_gap(reader, number):
+            break
+    return start
+
+
+def _begins_with_gap(reader: JournalReader, number: int) -> bool:
+    third = next(islice(reader.of_segment(number), 2, None), None)
+    return third is not None and isinstance(third.record, Gap)
+
+
+def _beginning(reader: JournalReader, follows_from: int, last_records: int) -> Beginning:
+    last = max(reader.paths)
+    header = reader.headers().get(last)
+    if header is None:
+        before = [number for number in reader.paths if number < last]
+        header = reader.headers()[before[-1]] if before else None
+        last_records = sum(1 for _ in reader.of_segment(before[-1])) if before else 0
+    first = header.first_record if header is not None else 0
+    return Beginning(last + 1, first + last_records, follows_from)
+
+
+def _cut(reader: JournalReader, entries: list[Entry]) -> int:
+    torn: TornEnd | None = reader.torn
+    if torn is not None:
+        cut_torn_end(torn)
+    return len(entries)
+
+
+class Following:
+    """Takes an engine through journal entries, the first of which begin a segment. ``step`` does some of them."""
+
+    def __init__(self, engine: Engine, entries: Iterator[Entry]) -> None:
+        self.records = 0
+        self.segment = 0
+        self.in_segment = 0
+        """Records of the current segment."""
+        self.was_closed = False
+        self.notes: list[str] = []
+        self._engine = engine
+        self._entries = entries
+        self._follower: Follower | None = None
+        self._next: Entry | None = None
+
+    def step(self) -> bool:
+        """Follow a few thousand records; whether there may be more."""
+        for _ in range(_AT_ONCE):
+            entry, self._next = self._next, None
+            if entry is None:
+                entry = self._take()
+                if entry is None:
+                    return False
+            self._follow(entry)
+        return True
+
+    def end(self) -> None:
+        if self._follower is not None:
+            self._follower.end()
+
+    def _follow(self, entry: Entry) -> None:
+        record = entry.record
+        if isinstance(record, Checkpoint) and self._follower is None:
+            self.notes.extend(restore(self._engine, record))
+            self._follower = Follower(self._engine)
+        follower = self._follower
+        self.was_closed = isinstance(record, Closed)
+        if follower is None or isinstance(record, _NOT_FOLLOWED):
+            return
+        if entry.tag in MARKET_TAGS:
+            follower.market_data(self._market_data(record))
+        elif isinstance(record, Happened):
+            follower.happened(record)
+        else:
+            follower.event(record)
+
+    def _market_data(self, first: MarketEvent) -> Iterator[MarketEvent]:
+        """The event and those that follow at once; what comes after them is kept."""
+        yield first
+        for _ in range(_AT_ONCE):
+            entry = self._take()
+            if entry is None:
+                return
+            if entry.tag not in MARKET_TAGS:
+                self._next = entry
+                return
+            yield entry.record
+
+    def _take(self) -> Entry | None:
+        entry = next(self._entries, None)
+        if entry is not None:
+            self.records += 1
+            if entry.segment != self.segment:
+                self.segment, self.in_segment = entry.segment, 0
+            self.in_segment += 1
+        return entry
