@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from os.path import isfile
+from os.path import isdir, isfile
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -42,11 +42,15 @@ class Feed(Protocol):
 
 
 def open_feed(path: str | Path, on_reject: OnReject) -> Feed:
-    """The feed of a file: Parquet told from its first bytes (or its suffix), all else is CSV.
+    """The feed of a file: Parquet told from its first bytes (or its suffix), all else is CSV; a folder is a journal.
 
     Raises ``DataError`` when the file cannot be market data; see the feeds.
     """
     name = str(path)
+    if isdir(name):
+        from replay.journal_feed import JournalFeed
+
+        return JournalFeed(Path(name))
     if not _is_parquet(name):
         return CsvFeed(name, on_reject)
     from replay.parquet_feed import ParquetFeed

@@ -22,8 +22,8 @@ _LONGEST_SOCKET_PATH: Final = 100
 
 
 class PaperChild:
-    """``sengine paper`` on a Unix socket in the engine's data directory, with a journal of its orders. It ``goes_on`` with
-    what an earlier session asked for, or knows nothing of it."""
+    """``sengine paper`` on a Unix socket in the engine's data directory, with a journal of its orders. It ``goes_on``
+    with what an earlier session asked for, or knows nothing of it."""
 
     def __init__(
         self,

@@ -163,6 +163,9 @@ class EngineService:
         for one in failed:
             live.say("error", "a strategy could not be loaded", strategy_id=one.strategy_id, reason=one.reason)
         await self.remotes.tried()
+        recording = Recording(live, facts, config, directory, self._prefix)
+        stack.push_async_callback(recording.close)
+        await recording.start()
         facts.strategies_are_loaded = True
         watchdog = Watchdog(
             live,
@@ -201,12 +204,13 @@ class EngineService:
         watching = keep_running("the embedded broker", broker.wait, broker.start, self.live.say)
         stack.push_async_callback(_cancelled, asyncio.create_task(watching, name="broker"))
 
-    async def _start_gateway(self, stack: AsyncExitStack, directory: Path) -> None:
+    async def _start_gateway(self, stack: AsyncExitStack, directory: Path, recording: Recording) -> None:
         target = self.config.execution.target
         if target == "simulated":
             return
         if target == "paper":
-            paper = PaperChild(directory, self.broker_url, self._config_file, self._overrides, self.live.say)
+            goes_on, say = recording.has_past, self.live.say
+            paper = PaperChild(directory, self.broker_url, self._config_file, self._overrides, say, goes_on=goes_on)
             stack.push_async_callback(paper.stop)
             await paper.start()
             target = self.facts.listeners["paper"] = paper.address
@@ -214,6 +218,7 @@ class EngineService:
         self.live.gateway = gateway = ExecutionGateway(target, self.config.execution, self.live, stats)
         stack.push_async_callback(gateway.stop, _STOP_GATEWAY_S)
         await gateway.start()
+        await recording.reconcile(target)
 
     # Shutdown.
 
@@ -224,8 +229,8 @@ class EngineService:
         feed.stop_market_data()
         if self._reloading.settings.in_force.execution.cancel_on_shutdown and live.gateway is not None:
             for working in list(orders.open_orders()):
-                if orders.ask_to_cancel(working.order.order_id):
-                    live.gateway.cancel(working.order.order_id)
+                if not working.is_cancelling:
+                    live.take(CancelOrder(working.order.order_id))
             try:
                 async with asyncio.timeout(_CONFIRM_CANCELS_S):
                     while next(iter(orders.open_orders()), None) is not None:

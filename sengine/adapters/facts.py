@@ -143,6 +143,10 @@ class ServiceFacts:
     failed: Sequence[tuple[str, str]] = ()
     listeners: dict[str, str] = field(default_factory=dict)
     strategies_are_loaded: bool = False
+    waits_for: str = ""
+    """What trading waits for at the start; empty for nothing."""
+    mismatches: Sequence[str] = ()
+    """Where the execution service's record did not fit ours; they count until a person re-arms."""
     started_ns: int = field(default_factory=time_ns)
 
     def not_ready_because(self, live: LiveEngine) -> list[str]:
@@ -155,6 +159,10 @@ class ServiceFacts:
             reasons.append("strategies are still being loaded")
         elif next(iter(engine.roster), None) is None:
             reasons.append("no strategy is loaded")
+        if self.waits_for:
+            reasons.append(f"trading waits for {self.waits_for}")
+        if engine.kill_reason:
+            reasons.extend(self.mismatches)
         if self.feed is not None and self.feed.state != CONNECTED:
             reasons.append(f"the broker is not connected: {self.feed.state}")
         return reasons

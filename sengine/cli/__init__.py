@@ -19,6 +19,7 @@ from sengine.cli.config import config_app
 from sengine.cli.console import escape_unprintable, settle_output
 from sengine.cli.demo import demo
 from sengine.cli.init import init
+from sengine.cli.journal import journal_app
 from sengine.cli.paper import paper
 from sengine.cli.prover import prover
 from sengine.cli.publish import publish, simulate
@@ -28,6 +29,7 @@ from sengine.cli.run import run as run_engine
 from sengine.cli.sample import sample
 from sengine.cli.strategies import strategies_app
 from sengine.cli.strategy_host import strategy_host
+from sengine.cli.verify import verify
 from sengine.errors import ConfigError, DataError, PluginError, SengineError
 
 app = typer.Typer(
@@ -45,6 +47,7 @@ app.command()(paper)
 app.command("strategy-host")(strategy_host)
 app.command()(replay)
 app.command()(init)
+app.command()(verify)
 app.command()(sample)
 app.command()(broker)
 app.command()(publish)
@@ -54,6 +57,7 @@ control.register(app)
 app.add_typer(config_app, name="config")
 app.add_typer(report_app, name="report")
 app.add_typer(strategies_app, name="strategies")
+app.add_typer(journal_app, name="journal")
 
 
 def _print_version(wanted: bool) -> None:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 def replay(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE", show_default=False, help="CSV (plain, .gz, .zst) or Parquet.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="FILE", show_default=False, help="CSV (plain, .gz, .zst) or Parquet."),
+    ] = None,
     config: Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration (YAML).")] = None,
     strategy: Annotated[
         list[str] | None,
@@ -33,6 +34,9 @@ def replay(
     signals: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write every signal.")] = None,
     fills: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write every fill.")] = None,
     equity: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write the equity curve.")] = None,
+    journal: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Take the market data of a live session's journal.")
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="Write a page with charts, tables and configuration.")
     ] = None,
@@ -56,6 +60,13 @@ def replay(
     """
     import sys
     from contextlib import nullcontext, redirect_stdout
+
+    from sengine.cli.journal import journal_folder
+    from sengine.errors import ConfigError
+
+    files = [*(files or ()), *([journal_folder(journal)] if journal is not None else ())]
+    if not files:
+        raise ConfigError(["replay needs market data: name FILEs, or a journal with --journal DIR"])
 
     from replay.report import report_json
     from replay.run import ReplayOptions, run_replay

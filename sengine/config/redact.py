@@ -34,7 +34,8 @@ def plain(value: Any, key: str = "") -> Any:
             shown[field.encode_name] = plain(getattr(value, field.name), field.name)
         return shown
     if isinstance(value, dict):
-        return {name: plain(each, str(name)) for name, each in value.items()}
+        # What is free to be called anything is no duration of ours.
+        return {name: each if isinstance(each, int) else plain(each, str(name)) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [plain(each, key) for each in value]
     if value and _SECRET_KEY.search(key):

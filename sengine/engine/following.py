@@ -66,9 +66,8 @@ class Follower:
         now_ns, desk, flow = self._engine.now_ns, self._desk, self._flow
         flow.is_muted = False
         flow.begin(Outcome(), now_ns)
-        for result in what.signals:
-            self._count(result)
-        for symbol in {result.signal.symbol for result in what.signals}:
+        voted = {result.signal.symbol for result in what.signals if self._count(result)}
+        for symbol in voted:
             desk._votes.decide(symbol, now_ns)  # which forgets stale votes, as it did then
         for order_id in what.cancels:
             flow.cancel(order_id)
@@ -81,18 +80,21 @@ class Follower:
     def end(self) -> None:
         self._answers.is_deaf = self._flow.is_muted = False
 
-    def _count(self, result: SignalResult) -> None:
+    def _count(self, result: SignalResult) -> bool:
+        """Whether the signal was a vote."""
         signal, answers = result.signal, self._answers
         answers.signals = signal.sequence
         answers.dispositions[Disposition(result.disposition)] += 1
         if result.check:
             answers.filtered_by[result.check] += 1
         guest = self._engine.roster.find(signal.strategy_id)
-        if guest is not None:
-            guest.signals += 1
-            guest.last_signal_ns = signal.timestamp_ns
-            if not guest.is_direct and guest.is_active:
-                self._desk._votes.cast(signal)
+        if guest is None:
+            return False
+        guest.signals += 1
+        guest.last_signal_ns = signal.timestamp_ns
+        if not guest.is_direct and guest.is_active:
+            self._desk._votes.cast(signal)
+        return not guest.is_direct
 
     def _blame(self, what: Happened) -> None:
         """Count the faults of then; those that came up again by themselves, as in ``on_fill``, are counted already."""

@@ -1,0 +1,39 @@
+"""The market data of a recorded live session as a feed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sengine.adapters.journal_format import MARKET_TAGS
+from sengine.adapters.journal_reader import JournalReader
+from sengine.domain.events import MarketEvent
+
+
+class JournalFeed:
+    """All market data that a journal holds, in the order in which the engine took it.
+
+    Raises ``JournalError`` where there is no journal, and while iterating where it is damaged.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._reader = JournalReader(directory)
+        self.path = str(directory)
+        self.size_bytes = sum(path.stat().st_size for path in self._reader.paths.values())
+        self._place = (0, 0)
+
+    def __iter__(self) -> Iterator[MarketEvent]:
+        for entry in self._reader:
+            if entry.tag in MARKET_TAGS:
+                self._place = (entry.segment, entry.offset)
+                yield entry.record
+
+    def position(self) -> str:
+        return f"{self.path}: segment {self._place[0]}, byte {self._place[1]}"
+
+    def fraction_done(self) -> float | None:
+        numbers = list(self._reader.paths)
+        return (self._place[0] - numbers[0]) / len(numbers) if self._place[0] else 0.0
+
+    def close(self) -> None:
+        """Nothing stays open between two segments."""

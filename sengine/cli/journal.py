@@ -1,0 +1,117 @@
+"""``sengine journal``: what a journal holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from sengine.adapters.journal_reader import Entry, JournalReader
+
+journal_app = typer.Typer(no_args_is_help=True, help="Look into the record of live sessions.")
+_Folder = Annotated[
+    Path, typer.Argument(metavar="JOURNAL", show_default=False, help="A journal, or the data directory it is in.")
+]
+_From = Annotated[str, typer.Option("--from", metavar="SEGMENT[:BYTE]", help="Begin at this record.")]
+_Until = Annotated[str, typer.Option(metavar="SEGMENT[:BYTE]", help="End before this record.")]
+
+
+def journal_folder(path: Path) -> Path:
+    """The journal that a path means: itself, or ``journal`` in it."""
+    inner = path / "journal"
+    return inner if inner.is_dir() else path
+
+
+@journal_app.command()
+def stat(journal: _Folder) -> None:
+    """Segments, sessions and how many records of each kind there are.
+
+    Example: `sengine journal stat data`
+    """
+    from collections import Counter
+
+    from sengine.adapters.journal_reader import JournalReader
+    from sengine.clock import format_timestamp
+
+    reader = JournalReader(journal_folder(journal))
+    for number, header in reader.headers().items():
+        begins = f"session {header.session.rstrip('-') or 'simulated'} begins" if header.starts_session else "goes on"
+        size = reader.paths[number].stat().st_size
+        typer.echo(f"{number:>6}  {format_timestamp(header.time_ns)}  {size:>12,} bytes  {begins}")
+    kinds: Counter[str] = Counter(type(entry.record).__name__ for entry in reader)
+    for kind, count in kinds.most_common():
+        typer.echo(f"{count:>12,}  {kind}")
+    if reader.torn is not None:
+        typer.echo(str(reader.torn))
+
+
+@journal_app.command()
+def inspect(
+    journal: _Folder,
+    start: _From = "",
+    until: _Until = "",
+    market_data: Annotated[bool, typer.Option("--market-data", help="Show market data too.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many records.")] = 100,
+) -> None:
+    """Show records, one line each, with their place.
+
+    Example: `sengine journal inspect data --limit 20`
+    """
+    from sengine.adapters.journal_format import MARKET_TAGS
+    from sengine.adapters.journal_reader import JournalReader
+    from sengine.verification import in_words
+
+    reader = JournalReader(journal_folder(journal))
+    shown = 0
+    for entry in _chosen(reader, start, until):
+        if entry.tag in MARKET_TAGS and not market_data:
+            continue
+        typer.echo(f"{entry.segment}:{entry.offset}  {in_words(entry.record)}")
+        shown += 1
+        if shown == limit:
+            break
+    if reader.torn is not None:
+        typer.echo(str(reader.torn))
+
+
+@journal_app.command()
+def export(journal: _Folder, start: _From = "", until: _Until = "") -> None:
+    """Print records as JSON, one line each: `segment`, `offset`, `kind` and `record`.
+
+    Example: `sengine journal export data > session.jsonl`
+    """
+    import msgspec
+
+    from sengine.adapters.journal_reader import JournalReader
+
+    encode = msgspec.json.Encoder(enc_hook=repr).encode
+    reader = JournalReader(journal_folder(journal))
+    for entry in _chosen(reader, start, until):
+        line: dict[str, Any] = {
+            "segment": entry.segment,
+            "offset": entry.offset,
+            "kind": type(entry.record).__name__,
+            "record": entry.record,
+        }
+        typer.echo(encode(line))
+
+
+def _chosen(reader: JournalReader, start: str, until: str) -> Iterator[Entry]:
+    first = _place(start, "--from") if start else (next(iter(reader.paths)), 0)
+    end = _place(until, "--until") if until else None
+    for entry in reader.since(*first):
+        if end is not None and (entry.segment, entry.offset) >= end:
+            return
+        yield entry
+
+
+def _place(text: str, option: str) -> tuple[int, int]:
+    from sengine.errors import ConfigError
+
+    segment, _, offset = text.partition(":")
+    if not (segment.isascii() and segment.isdigit() and (not offset or (offset.isascii() and offset.isdigit()))):
+        raise ConfigError([f'{option}: expected SEGMENT or SEGMENT:BYTE, as in 3:4096, got "{text}"'])
+    return int(segment), int(offset or 0)

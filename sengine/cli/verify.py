@@ -1,0 +1,52 @@
+"""``sengine verify``: run a recorded session again and compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def verify(
+    journal: Annotated[
+        Path, typer.Argument(metavar="JOURNAL", show_default=False, help="A journal, or the data directory it is in.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, one line a session.")] = False,
+) -> None:
+    """Run recorded live sessions again and compare every signal, order and position.
+
+    Equal sessions print the digest of their orders and fills. For the others the first event that led to something else
+    is named, with both sides; the exit code is then 1.
+
+    Example: `sengine verify data`
+    """
+    import msgspec
+
+    from sengine.cli.journal import journal_folder
+    from sengine.verification import verify as run_again
+
+    differs = False
+    for check in run_again(journal_folder(journal)):
+        differs = differs or not check.is_equal
+        if json:
+            typer.echo(msgspec.json.encode(check).decode())
+            continue
+        name = check.session.rstrip("-") or "simulated"
+        counts = f"{check.events} events, {check.signals} signals, {check.orders} orders, {check.fills} fills"
+        typer.echo(f"session {name}: {counts}")
+        for note in check.notes:
+            typer.echo(f"  note: {note}")
+        if check.skipped:
+            typer.echo(f"  not run again: {check.skipped}")
+        elif check.divergence is None:
+            typer.echo(f"  equal: {check.digest}")
+        else:
+            diverged = check.divergence
+            typer.echo(f"  DIFFERENT at {diverged.segment}:{diverged.offset}, {diverged.event}")
+            for side, lines in (("recorded", diverged.recorded), ("again", diverged.again)):
+                for line in lines:
+                    typer.echo(f"    {side + ':':<9} {line}")
+            typer.echo(f"  {diverged.why}")
+    if differs:
+        raise typer.Exit(1)

@@ -1,0 +1,111 @@
+"""The journal's part in a live service: recover at the start, record while it runs, stop trading when that fails."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from sengine.adapters.facts import ServiceFacts
+from sengine.adapters.journal import FOLDER, Beginning, Journal
+from sengine.adapters.reconcile import ask, settle
+from sengine.config import Config
+from sengine.domain.events import KillSwitch
+from sengine.live import LiveEngine
+from sengine.recovery import Recovered, new_session_after, recover
+
+
+class Recording:
+    """Keeps the journal of one run in ``directory``. ``session`` is the prefix of the run's order ids."""
+
+    def __init__(self, live: LiveEngine, facts: ServiceFacts, config: Config, directory: Path, session: str) -> None:
+        self.has_past = False
+        """Whether an earlier session was taken up."""
+        self._live = live
+        self._facts = facts
+        self._config = config
+        self._folder = directory / FOLDER
+        self._session = session
+        self._journal: Journal | None = None
+
+    async def start(self) -> None:
+        """Take up the past, where it is wanted, and record from here on. Raises ``JournalError`` for a journal that is
+        damaged or cannot be written."""
+        config, live = self._config, self._live
+        if not config.journal.enabled:
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if config.position_tracker.persistence:
+            recovered = await recover(self._folder, live.engine, config.recovery.warmup_events)
+            beginning = recovered.beginning
+            self._tell(recovered)
+        else:
+            beginning = new_session_after(self._folder)
+        self._begin(beginning)
+
+    async def reconcile(self, target: str) -> None:
+        """Hold orders in flight against the execution service's record. Returns once trading may start; where the two
+        do not fit and a person must look, the kill switch is pulled."""
+        live = self._live
+        if not self.has_past:
+            return
+        self._facts.waits_for = "the execution service's record of orders in flight"
+        answer = await ask(target, live.engine, live.say)
+        self._facts.waits_for = ""
+        if answer is None:
+            in_flight = sum(1 for _ in live.engine.orders.open_orders())
+            live.say(
+                "warning",
+                "the execution service cannot be asked what became of orders (it has no Reconcile); those in flight "
+                "stay in flight until it reports on them",
+                in_flight=in_flight,
+            )
+            return
+        mismatches = settle(live, answer)
+        for mismatch in mismatches:
+            live.say("error", mismatch)
+        if mismatches and self._config.recovery.on_mismatch == "halt":
+            self._facts.mismatches = mismatches
+            more = f" (and {len(mismatches) - 1} more)" if len(mismatches) > 1 else ""
+            live.take(KillSwitch(f"reconciliation: {mismatches[0]}{more}; look, then `sengine reconcile --adopt`"))
+
+    async def close(self) -> None:
+        """The run ended on purpose."""
+        if self._journal is not None:
+            self._live.journal = None
+            self._journal.close()
+
+    def _begin(self, beginning: Beginning) -> None:
+        loop = asyncio.get_running_loop()
+
+        def on_change(failure: str) -> None:
+            loop.call_soon_threadsafe(self._changed, failure)
+
+        self._journal = Journal(
+            self._folder, self._config, self._live.engine, self._session, beginning, on_change=on_change
+        )
+        self._live.journal = self._journal
+
+    def _changed(self, failure: str) -> None:
+        """On the loop: the journal cannot be written, or can again."""
+        if not failure:
+            self._live.say("warning", "the journal is written again; `sengine rearm` lets orders out")
+        elif self._live.journal is not None:
+            reason = f"the journal cannot be written: {failure}"
+            self._live.say("error", reason, folder=str(self._folder))
+            self._live.take(KillSwitch(reason))
+
+    def _tell(self, recovered: Recovered) -> None:
+        self.has_past = recovered.records > 0
+        for note in recovered.notes:
+            self._live.say("warning", note)
+        if self.has_past:
+            engine = self._live.engine
+            self._live.say(
+                "info",
+                "recovered from the journal",
+                records=recovered.records,
+                was_stopped=recovered.was_closed,
+                positions=sum(1 for each in engine.positions.positions() if each.quantity),
+                in_flight=sum(1 for _ in engine.orders.open_orders()),
+                kill_reason=engine.kill_reason,
+            )

@@ -1,0 +1,195 @@
+"""An engine that is killed at any moment comes back knowing what it had, and what became of it meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sengine.adapters.broker import EmbeddedBroker
+from sengine.adapters.journal_reader import JournalReader
+from sengine.adapters.paper_journal import FillLine, Line, NewsLine, OrderLine
+from sengine.domain.order import Fill, OrderUpdate
+from sengine.domain.position import Position
+from sengine.engine.following import Happened
+from sengine.proto import execution_pb2 as pb
+from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until
+
+NewEngine = Callable[..., EngineProcess]
+KILLS = int(os.environ.get("SENGINE_KILLS", "20"))
+SEED = int(os.environ.get("SENGINE_SEED", "20240808"))
+MAKER = flipper(away=1.0) | {"id": "rest"}
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
+    """A broker that outlives the engine."""
+    broker = EmbeddedBroker(tmp_path / "broker")
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+class Record:
+    """What the execution service and the engine's journal have on record."""
+
+    def __init__(self, engine: EngineProcess) -> None:
+        data = engine.folder / "data"
+        decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+        self.requests: dict[str, pb.OrderRequest] = {}
+        self.cancelled: set[str] = set()
+        self.fills: list[Fill] = []
+        for text in (data / "paper.journal").read_bytes().splitlines(keepends=True):
+            if not text.endswith(b"\n"):
+                break
+            line = decoder.decode(text)
+            if isinstance(line, OrderLine):
+                request = pb.OrderRequest.FromString(line.request)
+                assert request.client_order_id not in self.requests
+                self.requests[request.client_order_id] = request
+            elif isinstance(line, FillLine):
+                self.fills.append(line.fill)
+            elif isinstance(line, NewsLine) and line.reply:
+                self.cancelled.add(pb.OrderReply.FromString(line.reply).client_order_id)
+        records = [entry.record for entry in JournalReader(data / "journal")]
+        self.orders = [order for each in records if isinstance(each, Happened) for order in each.orders]
+        self.refused = {
+            each.order_id for each in records if isinstance(each, OrderUpdate) and each.status == "rejected"
+        }
+
+    def books(self) -> dict[str, Position]:
+        """The strategies' positions by the service's fills, shared out by the orders that were sent."""
+        owner = {order.order_id: order.contributions[0].strategy_id for order in self.orders}
+        books: dict[str, Position] = {}
+        for fill in self.fills:
+            strategy_id = owner[fill.order_id]
+            position = books.setdefault(strategy_id, Position(strategy_id, fill.symbol))
+            position.apply(fill.signed_quantity, fill.price, fill.commission)
+        return books
+
+    def check_orders(self) -> None:
+        """Each order once, and none forgotten."""
+        ids = [order.order_id for order in self.orders]
+        assert len(ids) == len(set(ids))
+        causes = Counter(part.signal_sequence for order in self.orders for part in order.contributions)
+        assert set(causes.values()) == {1}
+        assert set(self.requests) <= set(ids)
+        filled: Counter[str] = Counter()
+        for fill in self.fills:
+            filled[fill.order_id] += fill.quantity
+        fills = [fill.fill_id for fill in self.fills]
+        assert len(fills) == len(set(fills))
+        for order in self.orders:
+            if order.order_id not in self.requests:
+                assert order.order_id in self.ended
+            else:
+                assert filled[order.order_id] <= order.quantity
+
+
+def agrees(engine: EngineProcess) -> bool:
+    """Whether nothing is in flight but resting orders, and the engine holds what the service's record makes."""
+    record = Record(engine)
+    resting = {order_id for order_id, request in record.requests.items() if request.type == pb.ORDER_TYPE_LIMIT}
+    open_at_service = set(record.requests) - record.cancelled - {fill.order_id for fill in record.fills}
+    if open_at_service - resting or engine.metric("sengine_orders_open") != len(open_at_service):
+        return False
+    held = {each["strategy_id"]: each["quantity"] for each in engine.positions()}
+    books = record.books()
+    return held == {name: each.quantity for name, each in books.items() if each.quantity}
+
+
+def assert_profit_agrees(engine: EngineProcess) -> None:
+    books = Record(engine).books()
+    metrics = engine.metrics()
+    for name, position in books.items():
+        assert metrics[f"strategy_pnl{{strategy_id={name}}}"] == pytest.approx(position.realized_pnl, abs=1e-6)
+
+
+async def test_killed_at_any_moment_it_comes_back_with_the_truth(new_engine: NewEngine, broker: EmbeddedBroker) -> None:
+    chance = random.Random(SEED)
+    engine = new_engine(
+        {
+            "strategies": [flipper(), MAKER],
+            "nats": {"url": broker.url},
+            "execution": {"commission_bps": 1.0},
+            "journal": {"segment_bytes": 200_000},
+        }
+    )
+    step = 0
+    async with publisher(broker.url) as (_, publish):
+
+        async def load() -> None:
+            nonlocal step
+            while True:
+                step += 1
+                await publish([book(step, bid=100.0 + chance.randint(-3, 3))])
+                await asyncio.sleep(0.001)
+
+        for kill in range(KILLS + 1):
+            engine.start()
+            engine.listeners = {}
+            seen = len(engine.said("listening"))
+            await until(lambda seen=seen: len(engine.said("listening")) > seen, what="a listening engine")
+            engine.listeners = {line["what"]: line["address"] for line in engine.said("listening")[seen:]}
+            await engine.ready()
+            step += 1
+            await publish([book(step)])
+            await until(lambda: agrees(engine), what=f"agreement after {kill} kills (seed {SEED})")
+            assert_profit_agrees(engine)
+            if kill < KILLS:
+                loading = asyncio.create_task(load())
+                await asyncio.sleep(chance.uniform(0.0, 0.4))
+                engine.kill()
+                loading.cancel()
+                await asyncio.gather(loading, return_exceptions=True)
+        record = Record(engine)
+        record.check_orders()
+        assert len(record.orders) > 5 * KILLS
+        assert len(engine.said("recovered from the journal")) == KILLS
+        assert not [line for line in engine.log() if "reconciliation" in str(line)]
+
+
+async def test_kill_switch_pauses_and_positions_outlive_the_process(
+    new_engine: NewEngine, broker: EmbeddedBroker
+) -> None:
+    engine = new_engine({"strategies": [flipper(), MAKER], "nats": {"url": broker.url}})
+    engine.start()
+    await engine.ready()
+    async with publisher(broker.url) as (_, publish):
+        await publish([book(1)])
+        await until(lambda: agrees(engine) and engine.positions())
+        command(engine, "pause", "rest")
+        command(engine, "kill", "--reason", "lunch")
+        await until(lambda: engine.metric("sengine_orders_open") == 0)
+        positions = engine.positions()
+        engine.kill()
+        engine.stderr.unlink()
+        engine.start()
+        await engine.ready()
+        await publish([book(2)])
+        await until(lambda: engine.ticks() == 2)
+    assert engine.positions() == positions
+    (told,) = engine.said("recovered from the journal")
+    assert told["kill_reason"] == "lunch"
+    states = {each["strategy_id"]: each["state"] for each in engine.get("/api/strategies")["strategies"]}
+    assert states == {"flip": "ACTIVE", "rest": "PAUSED"}
+
+
+def command(engine: EngineProcess, *arguments: str) -> str:
+    import subprocess
+    import sys
+
+    from tests.integration.engine_process import ENVIRONMENT
+
+    done = subprocess.run(
+        [sys.executable, "-m", "sengine", *arguments, "-c", engine.config_file.name],
+        cwd=engine.folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
