@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from sengine.adapters.execution_peer import execution_peer
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.journal import FOLDER, Beginning, Journal
 from sengine.adapters.reconcile import ask, settle
@@ -49,7 +50,7 @@ class Recording:
         if not self.has_past:
             return
         self._facts.waits_for = "the execution service's record of orders in flight"
-        answer = await ask(target, live.engine, live.say)
+        answer = await ask(execution_peer(target, self._config.execution), live.engine, live.say)
         self._facts.waits_for = ""
         if answer is None:
             in_flight = sum(1 for _ in live.engine.orders.open_orders())

@@ -36,13 +36,14 @@ from sengine.clock import NS_PER_S
 from sengine.config import Config, load_config
 from sengine.config.schema import StrategyConfig
 from sengine.data_directory import DataDirectory
-from sengine.domain.events import Shutdown
+from sengine.domain.events import CancelOrder, Shutdown
 from sengine.domain.reload import ReloadReport
 from sengine.errors import ConfigError, PluginError
 from sengine.keep_running import keep_running
 from sengine.kill_switch import KillSwitchKeeper
 from sengine.live import LiveEngine
 from sengine.paper_child import PaperChild
+from sengine.recording import Recording
 from sengine.reloading.strategies import Reloading
 from sengine.reloading.watching import Watcher
 
@@ -74,8 +75,8 @@ class EngineService:
         self._stopping = asyncio.Event()
         simulated = config.execution.target == "simulated"
         # Ids name orders at the execution service for longer than this process lives, so each session has its own.
-        prefix = "" if simulated else f"{_base36(time_ns() // 1_000_000)}-"
-        engine = build_engine(config, build_venue(config) if simulated else None, prefix, reloads=True)
+        self._prefix = "" if simulated else f"{_base36(time_ns() // 1_000_000)}-"
+        engine = build_engine(config, build_venue(config) if simulated else None, self._prefix, reloads=True)
         plugins = config.plugins
         engine.guard.tick_budget_ns = int(plugins.tick_budget_us * 1000)
         # Ctrl-C is the loop's to handle, so a KeyboardInterrupt is a strategy's own doing.
@@ -181,7 +182,7 @@ class EngineService:
         if config.plugins.hot_reload:
             watcher = Watcher(self._reloading, self._plugins.folders, config.plugins)
             stack.push_async_callback(_cancelled, asyncio.create_task(watcher.run(), name="watcher"))
-        await self._start_gateway(stack, directory)
+        await self._start_gateway(stack, directory, recording)
         feed = NatsFeed(config.nats, self.broker_url, live, lockstep=config.execution.lockstep)
         facts.feed = feed.stats
         stack.push_async_callback(feed.stop)

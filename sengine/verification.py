@@ -22,10 +22,11 @@ from sengine.adapters.journal_sources import StrategySources
 from sengine.assembly import build_engine, build_venue, strategy_spec
 from sengine.config.convert import convert
 from sengine.config.schema import Config, StrategyConfig
-from sengine.domain.events import TradeEvent
+from sengine.domain.events import Interrupted, TradeEvent
 from sengine.engine.checkpoint import Checkpoint, checkpoint, restore
 from sengine.engine.core import Engine
 from sengine.engine.following import Happened
+from sengine.engine.guard import TIMEOUT
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.roster import LoadStrategy
 from sengine.engine.spec import StrategySpec
@@ -115,12 +116,20 @@ class _Rerun:
         elif not self._header.starts_session:
             self._check.notes.append("its beginning is gone; strategies that declare no state may do other than then")
         entries = takewhile(lambda entry: entry.segment < self._end, self._reader.since(self._start))
-        for entry in entries:
+        for entry, following in _with_next(entries):
+            if isinstance(following, Happened):
+                self._interrupt(following)
             if not self._take(entry):
                 break
         else:
             self._settle(None)
         self._check.digest = self._digest.text()
+
+    def _interrupt(self, happened: Happened) -> None:
+        """Calls that were cut off by their time limit are cut off again, where they began."""
+        for fault in happened.faults:
+            if fault.kind == TIMEOUT:
+                self._engine.process(Interrupted(fault.strategy_id, fault.call, fault.number, fault.message))
 
     def _take(self, entry: Entry) -> bool:
         """Whether the two still agree."""
@@ -214,7 +223,7 @@ class _Rerun:
         if wrong:
             raise JournalError(f"the session's configuration cannot be read by this version: {wrong[0]}")
         venue = build_venue(config) if config.execution.target == "simulated" else None
-        engine = build_engine(config, venue, header.session)
+        engine = build_engine(config, venue, header.session, reloads=True)
         for strategy in header.strategies:
             engine.roster.load(self._spec(strategy))
         return engine
@@ -226,6 +235,17 @@ class _Rerun:
         if record.max_signal_age_ns is not None:
             return _remote_spec(strategy, record)
         return strategy_spec(strategy, load_plugin(self._sources.path(record)))
+
+
+def _with_next(entries: Iterator[Entry]) -> Iterator[tuple[Entry, Any]]:
+    """Each entry with the record after it."""
+    last: Entry | None = None
+    for entry in entries:
+        if last is not None:
+            yield last, entry.record
+        last = entry
+    if last is not None:
+        yield last, None
 
 
 class _Elsewhere(BaseStrategy):

@@ -32,6 +32,7 @@ from sengine.domain.events import (
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.checkpoint import Checkpoint
 from sengine.engine.following import Happened
+from sengine.engine.risk import ChangeLimits
 from sengine.engine.swap import Warmed
 from sengine.errors import JournalError
 
@@ -113,6 +114,7 @@ TAGS: Final[dict[type, str]] = {
     KillSwitch: "k",
     Rearm: "a",
     Shutdown: "q",
+    ChangeLimits: "L",
     # The journal's own.
     Header: "H",
     Checkpoint: "C",

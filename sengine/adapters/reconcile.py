@@ -7,13 +7,14 @@ person to look at. Nothing is sent again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 import grpc
 import grpc.aio
 import msgspec
 
+from sengine.adapters.execution_peer import ExecutionPeer
 from sengine.clock import NS_PER_S
 from sengine.domain.events import Event
 from sengine.domain.order import Fill, OrderStatus, OrderUpdate
@@ -50,37 +51,37 @@ class Answer(msgspec.Struct):
     orders: dict[str, pb.OrderState] = {}
 
 
-async def ask(target: str, engine: Engine, say: Say, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> (
-    Answer | None
-):  # fmt: skip
-    """What the service at ``target`` knows; it is asked until it answers. ``None`` where it cannot be asked that."""
+async def ask(peer: ExecutionPeer, engine: Engine, say: Say) -> Answer | None:
+    """What the service knows; it is asked until it answers. ``None`` where it cannot be asked that."""
     in_flight = [working.order for working in engine.orders.open_orders()]
     oldest_ns = min((order.timestamp_ns for order in in_flight), default=engine.now_ns)
     ids = [order.order_id for order in in_flight]
     is_told = False
-    async with grpc.aio.insecure_channel(target, options=(("grpc.use_local_subchannel_pool", 1),)) as channel:
+    async with peer.open() as channel:
         stub = OrderExecutionStub(channel)
         while True:
             try:
-                return await _ask_once(stub, max(1, oldest_ns - _MARGIN_NS), ids)
+                return await _ask_once(stub, peer, max(1, oldest_ns - _MARGIN_NS), ids)
             except grpc.aio.AioRpcError as error:
                 if error.code() is grpc.StatusCode.UNIMPLEMENTED:
                     return None
                 if not is_told:
                     is_told = True
                     reason = f"{error.code().name}: {error.details()}"
-                    say("warning", "trading waits for the execution service's record", target=target, reason=reason)
-            await sleep(_AGAIN_S)
+                    say(
+                        "warning", "trading waits for the execution service's record", target=peer.target, reason=reason
+                    )
+            await asyncio.sleep(_AGAIN_S)
 
 
-async def _ask_once(stub: OrderExecutionStub, since_ns: int, ids: Sequence[str]) -> Answer:
+async def _ask_once(stub: OrderExecutionStub, peer: ExecutionPeer, since_ns: int, ids: Sequence[str]) -> Answer:
     answer = Answer()
     for start in range(0, max(1, len(ids)), IDS_AT_ONCE):
         # Fills are told with the first call alone.
         request = pb.ReconcileRequest(
             since_ns=since_ns if start == 0 else 2**63 - 1, client_order_ids=ids[start : start + IDS_AT_ONCE]
         )
-        async for item in stub.Reconcile(request, timeout=_ANSWER_S):
+        async for item in stub.Reconcile(request, timeout=_ANSWER_S, metadata=peer.metadata):
             if item.HasField("fill"):
                 answer.fills.append(_fill(item.fill))
             else:

@@ -23,6 +23,7 @@ from sengine.cli.journal import journal_app
 from sengine.cli.paper import paper
 from sengine.cli.prover import prover
 from sengine.cli.publish import publish, simulate
+from sengine.cli.reconcile import reconcile
 from sengine.cli.replay import replay
 from sengine.cli.report import report_app
 from sengine.cli.run import run as run_engine
@@ -54,6 +55,7 @@ app.command()(publish)
 app.command(hidden=True)(simulate)
 app.command(hidden=True)(prover)
 control.register(app)
+app.command()(reconcile)
 app.add_typer(config_app, name="config")
 app.add_typer(report_app, name="report")
 app.add_typer(strategies_app, name="strategies")

@@ -50,7 +50,7 @@ def status(
     async def ask(client: ControlClient) -> Any:
         return await client.snapshot()
 
-    view = _run(ask, config, address, token, tls_ca, tls_cert, tls_key)
+    view = run_with(ask, config, address, token, tls_ca, tls_cert, tls_key)
     if as_json:
         _print_json(view)
         return
@@ -76,7 +76,7 @@ def pause(
     async def ask(client: ControlClient) -> Any:
         return await client.pause(strategy_id, reason)
 
-    _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+    report(run_with(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
 
 
 def resume(
@@ -94,7 +94,7 @@ def resume(
     async def ask(client: ControlClient) -> Any:
         return await client.resume(strategy_id)
 
-    _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+    report(run_with(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
 
 
 def reload(
@@ -125,7 +125,7 @@ def reload(
             return await client.reload_risk(allow_loosening=allow_loosening)
         return await _reload(client, strategy_id, as_json)
 
-    _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+    report(run_with(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
 
 
 def kill(
@@ -144,7 +144,7 @@ def kill(
     async def ask(client: ControlClient) -> Any:
         return await client.kill(reason, flatten=flatten)
 
-    _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+    report(run_with(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
 
 
 def rearm(
@@ -161,7 +161,7 @@ def rearm(
     async def ask(client: ControlClient) -> Any:
         return await client.rearm()
 
-    _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+    report(run_with(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
 
 
 def flatten(
@@ -194,7 +194,7 @@ def flatten(
             typer.confirm("Flatten now?", abort=True, err=True)
         return await client.flatten(strategy_id, symbol, reason)
 
-    _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+    report(run_with(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
 
 
 def cancel(
@@ -212,7 +212,7 @@ def cancel(
     async def ask(client: ControlClient) -> Any:
         return await client.cancel_order(order_id)
 
-    _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+    report(run_with(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
 
 
 def stop(
@@ -230,7 +230,7 @@ def stop(
     async def ask(client: ControlClient) -> Any:
         return await _stop(client, wait_s)
 
-    _report(_run(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+    report(run_with(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
 
 
 def register(app: typer.Typer) -> None:
@@ -282,7 +282,7 @@ async def _stop(client: ControlClient, wait_s: float) -> ReplyView:
     return msgspec.structs.replace(reply, message="the engine has stopped")
 
 
-def _run(
+def run_with(
     ask: Callable[[ControlClient], Awaitable[R]],
     config: Path | None,
     address: str,
@@ -306,7 +306,7 @@ def _run(
     return asyncio.run(conversation())
 
 
-def _report(reply: Any, as_json: bool) -> None:
+def report(reply: Any, as_json: bool) -> None:
     if as_json:
         _print_json(reply)
     else:

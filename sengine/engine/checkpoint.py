@@ -7,7 +7,7 @@ one would have done. A strategy that declares none starts anew, and is shown rec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from copy import deepcopy
 
 import msgspec
 
@@ -19,11 +19,11 @@ from sengine.engine.markets import MarketState
 from sengine.engine.orders import OrdersState
 from sengine.engine.positions import BooksState
 from sengine.engine.simulated import Resting
+from sengine.engine.trading_record import TradingRecord
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """Everything that an engine knows, as plain values. Times are nanoseconds, UTC; ``risk`` is the checks' own state,
-    by name of the check."""
+    """Everything that an engine knows, as plain values. Times are nanoseconds, UTC."""
 
     now_ns: int
     ticks: int
@@ -41,7 +41,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     resting: list[Resting]
     votes: list[StampedSignal]
     strategies: list[GuestState]
-    risk: dict[str, Any] = {}
+    record: TradingRecord
 
 
 def checkpoint(engine: Engine) -> Checkpoint:
@@ -64,6 +64,7 @@ def checkpoint(engine: Engine) -> Checkpoint:
         venue.state() if venue is not None else [],
         list(desk._votes.live()),
         [guest.state() for guest in engine.roster],
+        deepcopy(engine.record),
     )
 
 
@@ -84,6 +85,8 @@ def restore(engine: Engine, state: Checkpoint) -> Sequence[str]:
     for market in state.markets:
         engine._new_market(market.symbol).restore(market)
     engine.positions.restore(state.books)
+    for field in TradingRecord.__struct_fields__:
+        setattr(engine.record, field, deepcopy(getattr(state.record, field)))
     engine.orders.restore(state.orders)
     if engine._venue is not None:
         engine._venue.restore(state.resting)

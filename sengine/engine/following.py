@@ -12,17 +12,26 @@ from typing import Final
 
 import msgspec
 
-from sengine.domain.events import Event, Flatten, MarketEvent, ReloadParameters, Shutdown, UnloadStrategy
+from sengine.domain.events import (
+    ChangeAggregation,
+    Event,
+    Flatten,
+    MarketEvent,
+    ReloadParameters,
+    Shutdown,
+    UnloadStrategy,
+)
 from sengine.domain.order import Order
 from sengine.domain.signal import Disposition, SignalResult
 from sengine.engine.core import Engine
 from sengine.engine.guest import StrategyFault
 from sengine.engine.outcome import Outcome
+from sengine.engine.risk import ChangeLimits
 from sengine.errors import SengineError
 
 _END_OF_TIME_NS: Final = 2**63
 # What a restart decides anew (which strategies run, with which parameters), and what is orders and cancels alone.
-_PASSED_OVER: Final = (UnloadStrategy, ReloadParameters, Shutdown, Flatten)
+_PASSED_OVER: Final = (UnloadStrategy, ReloadParameters, ChangeAggregation, ChangeLimits, Shutdown, Flatten)
 
 
 class Happened(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -66,6 +66,7 @@ class GuestState(msgspec.Struct, frozen=True):
     lifecycle: State
     pause_reason: str
     ticks: int
+    calls: int
     signals: int
     last_signal_ns: int
     errors: dict[str, int]
@@ -332,6 +333,7 @@ class Guest:
             self.lifecycle.state,
             self.pause_reason,
             self.ticks,
+            self.calls,
             self.signals,
             self.last_signal_ns,
             dict(self.errors),
@@ -355,6 +357,7 @@ class Guest:
                 instance.position = kept.position
                 if kept.state is not None:
                     instance.import_state(kept.state, kept.version)
+        self.calls = state.calls
 
     def fault(self, kind: str, error: BaseException, timestamp_ns: int) -> StrategyFault:
         """Count an error against this strategy and say where in its file it was."""

@@ -89,6 +89,11 @@ class MarketState(msgspec.Struct, frozen=True):
     trades: list[Trade]
     book_sequence: int
     sequences: dict[DataKind, int]
+    reference_mid: float
+    reference_until_ns: int
+    is_followed: bool
+    followed_ns: int
+    is_doubted: bool
 
 
 class Market:
@@ -220,6 +225,11 @@ class Market:
             list(self._trades),
             self.book_sequence,
             dict(self.sequences),
+            self.reference_mid,
+            self.reference_until_ns,
+            self.book is self._followed,
+            self._followed_ns,
+            self.book is self._doubted,
         )
 
     def restore(self, state: MarketState) -> None:
@@ -231,3 +241,6 @@ class Market:
         self.recent_trades = tuple(self._trades)
         self.book_sequence = state.book_sequence
         self.sequences.update(state.sequences)
+        self.reference_mid, self.reference_until_ns = state.reference_mid, state.reference_until_ns
+        self._followed, self._followed_ns = self.book if state.is_followed else None, state.followed_ns
+        self._doubted = self.book if state.is_doubted else None

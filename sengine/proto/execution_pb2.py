@@ -24,21 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsengine/proto/execution.proto\x12\x14sengine.execution.v1\"\xdf\x01\n\x0cOrderRequest\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12(\n\x04side\x18\x03 \x01(\x0e\x32\x1a.sengine.execution.v1.Side\x12-\n\x04type\x18\x04 \x01(\x0e\x32\x1f.sengine.execution.v1.OrderType\x12\x10\n\x08quantity\x18\x05 \x01(\x01\x12\x13\n\x0blimit_price\x18\x06 \x01(\x01\x12\x14\n\x0ctimestamp_ns\x18\x07 \x01(\x03\x12\x10\n\x08\x62ook_crc\x18\x08 \x01(\r\">\n\rCancelRequest\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x14\n\x0ctimestamp_ns\x18\x02 \x01(\x03\"~\n\nOrderReply\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x31\n\x06status\x18\x02 \x01(\x0e\x32!.sengine.execution.v1.OrderStatus\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x14\n\x0ctimestamp_ns\x18\x04 \x01(\x03\"\x86\x01\n\x0cOrderCommand\x12\x34\n\x06submit\x18\x01 \x01(\x0b\x32\".sengine.execution.v1.OrderRequestH\x00\x12\x35\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32#.sengine.execution.v1.CancelRequestH\x00\x42\t\n\x07\x63ommand\"\xca\x01\n\x0bOrderReport\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x31\n\x06status\x18\x02 \x01(\x0e\x32!.sengine.execution.v1.OrderStatus\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x14\n\x0ctimestamp_ns\x18\x04 \x01(\x03\x12\x30\n\x05\x63\x61use\x18\x05 \x01(\x0e\x32!.sengine.execution.v1.ReportCause\x12\x17\n\x0f\x66illed_quantity\x18\x06 \x01(\x01*9\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x0c\n\x08SIDE_BUY\x10\x01\x12\r\n\tSIDE_SELL\x10\x02*T\n\tOrderType\x12\x1a\n\x16ORDER_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11ORDER_TYPE_MARKET\x10\x01\x12\x14\n\x10ORDER_TYPE_LIMIT\x10\x02*\x96\x01\n\x0bOrderStatus\x12\x1c\n\x18ORDER_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15ORDER_STATUS_ACCEPTED\x10\x01\x12\x19\n\x15ORDER_STATUS_REJECTED\x10\x02\x12\x1a\n\x16ORDER_STATUS_CANCELLED\x10\x03\x12\x17\n\x13ORDER_STATUS_FILLED\x10\x04*v\n\x0bReportCause\x12\x1c\n\x18REPORT_CAUSE_UNSPECIFIED\x10\x00\x12\x17\n\x13REPORT_CAUSE_SUBMIT\x10\x01\x12\x17\n\x13REPORT_CAUSE_CANCEL\x10\x02\x12\x17\n\x13REPORT_CAUSE_MARKET\x10\x03\x32\x90\x02\n\x0eOrderExecution\x12S\n\x0bSubmitOrder\x12\".sengine.execution.v1.OrderRequest\x1a .sengine.execution.v1.OrderReply\x12T\n\x0b\x43\x61ncelOrder\x12#.sengine.execution.v1.CancelRequest\x1a .sengine.execution.v1.OrderReply\x12S\n\x06Orders\x12\".sengine.execution.v1.OrderCommand\x1a!.sengine.execution.v1.OrderReport(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsengine/proto/execution.proto\x12\x14sengine.execution.v1\"\xdf\x01\n\x0cOrderRequest\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12(\n\x04side\x18\x03 \x01(\x0e\x32\x1a.sengine.execution.v1.Side\x12-\n\x04type\x18\x04 \x01(\x0e\x32\x1f.sengine.execution.v1.OrderType\x12\x10\n\x08quantity\x18\x05 \x01(\x01\x12\x13\n\x0blimit_price\x18\x06 \x01(\x01\x12\x14\n\x0ctimestamp_ns\x18\x07 \x01(\x03\x12\x10\n\x08\x62ook_crc\x18\x08 \x01(\r\">\n\rCancelRequest\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x14\n\x0ctimestamp_ns\x18\x02 \x01(\x03\"~\n\nOrderReply\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x31\n\x06status\x18\x02 \x01(\x0e\x32!.sengine.execution.v1.OrderStatus\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x14\n\x0ctimestamp_ns\x18\x04 \x01(\x03\"\x86\x01\n\x0cOrderCommand\x12\x34\n\x06submit\x18\x01 \x01(\x0b\x32\".sengine.execution.v1.OrderRequestH\x00\x12\x35\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32#.sengine.execution.v1.CancelRequestH\x00\x42\t\n\x07\x63ommand\"\xca\x01\n\x0bOrderReport\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x31\n\x06status\x18\x02 \x01(\x0e\x32!.sengine.execution.v1.OrderStatus\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x14\n\x0ctimestamp_ns\x18\x04 \x01(\x03\x12\x30\n\x05\x63\x61use\x18\x05 \x01(\x0e\x32!.sengine.execution.v1.ReportCause\x12\x17\n\x0f\x66illed_quantity\x18\x06 \x01(\x01\">\n\x10ReconcileRequest\x12\x10\n\x08since_ns\x18\x01 \x01(\x03\x12\x18\n\x10\x63lient_order_ids\x18\x02 \x03(\t\"{\n\rReconcileItem\x12\x31\n\x05order\x18\x01 \x01(\x0b\x32 .sengine.execution.v1.OrderStateH\x00\x12/\n\x04\x66ill\x18\x02 \x01(\x0b\x32\x1f.sengine.execution.v1.OrderFillH\x00\x42\x06\n\x04item\"\xa7\x02\n\nOrderState\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x31\n\x06status\x18\x02 \x01(\x0e\x32!.sengine.execution.v1.OrderStatus\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06symbol\x18\x04 \x01(\t\x12(\n\x04side\x18\x05 \x01(\x0e\x32\x1a.sengine.execution.v1.Side\x12-\n\x04type\x18\x06 \x01(\x0e\x32\x1f.sengine.execution.v1.OrderType\x12\x10\n\x08quantity\x18\x07 \x01(\x01\x12\x13\n\x0blimit_price\x18\x08 \x01(\x01\x12\x17\n\x0f\x66illed_quantity\x18\t \x01(\x01\x12\x14\n\x0ctimestamp_ns\x18\n \x01(\x03\"\xba\x01\n\tOrderFill\x12\x0f\n\x07\x66ill_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63lient_order_id\x18\x02 \x01(\t\x12\x0e\n\x06symbol\x18\x03 \x01(\t\x12(\n\x04side\x18\x04 \x01(\x0e\x32\x1a.sengine.execution.v1.Side\x12\r\n\x05price\x18\x05 \x01(\x01\x12\x10\n\x08quantity\x18\x06 \x01(\x01\x12\x12\n\ncommission\x18\x07 \x01(\x01\x12\x14\n\x0ctimestamp_ns\x18\x08 \x01(\x03*9\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x0c\n\x08SIDE_BUY\x10\x01\x12\r\n\tSIDE_SELL\x10\x02*T\n\tOrderType\x12\x1a\n\x16ORDER_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11ORDER_TYPE_MARKET\x10\x01\x12\x14\n\x10ORDER_TYPE_LIMIT\x10\x02*\x96\x01\n\x0bOrderStatus\x12\x1c\n\x18ORDER_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15ORDER_STATUS_ACCEPTED\x10\x01\x12\x19\n\x15ORDER_STATUS_REJECTED\x10\x02\x12\x1a\n\x16ORDER_STATUS_CANCELLED\x10\x03\x12\x17\n\x13ORDER_STATUS_FILLED\x10\x04*v\n\x0bReportCause\x12\x1c\n\x18REPORT_CAUSE_UNSPECIFIED\x10\x00\x12\x17\n\x13REPORT_CAUSE_SUBMIT\x10\x01\x12\x17\n\x13REPORT_CAUSE_CANCEL\x10\x02\x12\x17\n\x13REPORT_CAUSE_MARKET\x10\x03\x32\xec\x02\n\x0eOrderExecution\x12S\n\x0bSubmitOrder\x12\".sengine.execution.v1.OrderRequest\x1a .sengine.execution.v1.OrderReply\x12T\n\x0b\x43\x61ncelOrder\x12#.sengine.execution.v1.CancelRequest\x1a .sengine.execution.v1.OrderReply\x12S\n\x06Orders\x12\".sengine.execution.v1.OrderCommand\x1a!.sengine.execution.v1.OrderReport(\x01\x30\x01\x12Z\n\tReconcile\x12&.sengine.execution.v1.ReconcileRequest\x1a#.sengine.execution.v1.ReconcileItem0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sengine.proto.execution_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SIDE']._serialized_start=815
-  _globals['_SIDE']._serialized_end=872
-  _globals['_ORDERTYPE']._serialized_start=874
-  _globals['_ORDERTYPE']._serialized_end=958
-  _globals['_ORDERSTATUS']._serialized_start=961
-  _globals['_ORDERSTATUS']._serialized_end=1111
-  _globals['_REPORTCAUSE']._serialized_start=1113
-  _globals['_REPORTCAUSE']._serialized_end=1231
+  _globals['_SIDE']._serialized_start=1491
+  _globals['_SIDE']._serialized_end=1548
+  _globals['_ORDERTYPE']._serialized_start=1550
+  _globals['_ORDERTYPE']._serialized_end=1634
+  _globals['_ORDERSTATUS']._serialized_start=1637
+  _globals['_ORDERSTATUS']._serialized_end=1787
+  _globals['_REPORTCAUSE']._serialized_start=1789
+  _globals['_REPORTCAUSE']._serialized_end=1907
   _globals['_ORDERREQUEST']._serialized_start=56
   _globals['_ORDERREQUEST']._serialized_end=279
   _globals['_CANCELREQUEST']._serialized_start=281
@@ -49,6 +49,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERCOMMAND']._serialized_end=608
   _globals['_ORDERREPORT']._serialized_start=611
   _globals['_ORDERREPORT']._serialized_end=813
-  _globals['_ORDEREXECUTION']._serialized_start=1234
-  _globals['_ORDEREXECUTION']._serialized_end=1506
+  _globals['_RECONCILEREQUEST']._serialized_start=815
+  _globals['_RECONCILEREQUEST']._serialized_end=877
+  _globals['_RECONCILEITEM']._serialized_start=879
+  _globals['_RECONCILEITEM']._serialized_end=1002
+  _globals['_ORDERSTATE']._serialized_start=1005
+  _globals['_ORDERSTATE']._serialized_end=1300
+  _globals['_ORDERFILL']._serialized_start=1303
+  _globals['_ORDERFILL']._serialized_end=1489
+  _globals['_ORDEREXECUTION']._serialized_start=1910
+  _globals['_ORDEREXECUTION']._serialized_end=2274
 # @@protoc_insertion_point(module_scope)

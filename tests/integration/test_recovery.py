@@ -19,6 +19,7 @@ from sengine.domain.order import Fill, OrderUpdate
 from sengine.domain.position import Position
 from sengine.engine.following import Happened
 from sengine.proto import execution_pb2 as pb
+from sengine.verification import verify
 from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until
 
 NewEngine = Callable[..., EngineProcess]
@@ -59,9 +60,8 @@ class Record:
                 self.cancelled.add(pb.OrderReply.FromString(line.reply).client_order_id)
         records = [entry.record for entry in JournalReader(data / "journal")]
         self.orders = [order for each in records if isinstance(each, Happened) for order in each.orders]
-        self.refused = {
-            each.order_id for each in records if isinstance(each, OrderUpdate) and each.status == "rejected"
-        }
+        ends = ("rejected", "cancelled")
+        self.ended = {each.order_id for each in records if isinstance(each, OrderUpdate) and each.status in ends}
 
     def books(self) -> dict[str, Position]:
         """The strategies' positions by the service's fills, shared out by the orders that were sent."""
@@ -153,6 +153,9 @@ async def test_killed_at_any_moment_it_comes_back_with_the_truth(new_engine: New
         assert len(record.orders) > 5 * KILLS
         assert len(engine.said("recovered from the journal")) == KILLS
         assert not [line for line in engine.log() if "reconciliation" in str(line)]
+        engine.kill()
+    checks = list(verify(engine.folder / "data" / "journal"))
+    assert [check.skipped or check.divergence for check in checks] == [None] * (KILLS + 1)
 
 
 async def test_kill_switch_pauses_and_positions_outlive_the_process(

@@ -1,0 +1,168 @@
+"""A recorded session run again: equal where strategies decide from what they see, and named where they do not."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from replay.feed import open_feed
+from replay.synthetic import quote_rows
+from sengine.adapters.journal import Beginning, Journal
+from sengine.adapters.journal_reader import JournalReader
+from sengine.assembly import build_engine, build_venue, catalog, load_strategies
+from sengine.config.schema import (
+    Config,
+    ExecutionConfig,
+    JournalConfig,
+    PluginsConfig,
+    RiskConfig,
+    StrategyConfig,
+)
+from sengine.domain.events import KillSwitch, PauseStrategy, Rearm, ResumeStrategy
+from sengine.engine.checkpoint import checkpoint
+from sengine.engine.core import Engine
+from sengine.live import LiveEngine
+from sengine.recovery import recover
+from sengine.verification import verify
+
+CLOCK = """
+from time import perf_counter_ns
+
+from sengine.strategy import BaseStrategy, Signal
+
+
+class Clock(BaseStrategy):
+    def on_tick(self, data):
+        return Signal(direction="LONG", confidence=1.0, size=1.0 + perf_counter_ns() % 1000 / 1000)
+
+
+def create_strategy():
+    return Clock("clock")
+"""
+
+
+def configuration(tmp_path: Path, *strategies: StrategyConfig, **journal: object) -> Config:
+    plugins = tmp_path / "plugins"
+    plugins.mkdir(exist_ok=True)
+    (plugins / "clock.py").write_text(CLOCK)
+    return Config(
+        plugins=PluginsConfig(directory=str(plugins)),
+        strategies=list(strategies),
+        risk=RiskConfig(filters=[]),
+        execution=ExecutionConfig(target="simulated", commission_bps=1.0),
+        journal=JournalConfig(**{"compress": "none", **journal}),  # type: ignore[arg-type]
+    )
+
+
+def new_engine(config: Config) -> Engine:
+    engine = build_engine(config, build_venue(config), reloads=True)
+    assert not load_strategies(engine, config.strategies, catalog(config))
+    return engine
+
+
+@pytest.fixture
+def quotes(tmp_path: Path) -> Path:
+    file = tmp_path / "quotes.csv"
+    rows = [",".join(map(str, row)) for row in quote_rows(3_000, ["BTCUSDT", "ETHUSDT"], 11)]
+    file.write_text("timestamp,symbol,bid_price,bid_qty,ask_price,ask_qty\n" + "\n".join(rows) + "\n")
+    return file
+
+
+MOMENTUM = StrategyConfig(id="m", plugin="momentum", config={"short_window": 5, "long_window": 20})
+RSI = StrategyConfig(id="r", plugin="rsi", config={"period": 14}, default_size=0.5)
+
+
+def record(config: Config, folder: Path, quotes: Path, *, closes: bool = True) -> Engine:
+    """A session over the file, with a few commands on the way."""
+    engine = new_engine(config)
+    live = LiveEngine(engine)
+    journal = Journal(folder, config, engine, "", Beginning())
+    live.journal = journal
+    events = list(open_feed(quotes, pytest.fail))
+    live.take_all(iter(events[:1000]))
+    for command in (PauseStrategy(config.strategies[0].id), KillSwitch("a test"), Rearm()):
+        live.take(command)
+    live.take_all(iter(events[1000:1200]))
+    live.take(ResumeStrategy(config.strategies[0].id))
+    for event in events[1200:]:
+        live.take(event)
+    if closes:
+        journal.close()
+    else:
+        journal._writer.commit()
+    return engine
+
+
+def test_session_of_honest_strategies_is_equal_also_over_several_segments(tmp_path: Path, quotes: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    engine = record(configuration(tmp_path, MOMENTUM, RSI, segment_bytes=100_000), folder, quotes)
+    (check,) = verify(folder)
+    assert check.is_equal
+    assert len(check.segments) > 3
+    assert check.orders == engine.orders_sent > 20
+    assert check.signals == engine.signals_generated
+    assert check.digest.startswith("sha256:")
+
+
+def test_strategy_that_reads_a_clock_is_found_and_named(tmp_path: Path, quotes: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    record(configuration(tmp_path, MOMENTUM, StrategyConfig(id="liar", plugin="clock")), folder, quotes)
+    (check,) = verify(folder)
+    assert check.divergence is not None
+    assert "strategy liar" in check.divergence.why
+    assert "clock.py" in check.divergence.why
+    assert check.divergence.event.startswith("SoundBookEvent ")
+    assert check.divergence.recorded != check.divergence.again
+    assert all("signal liar" in lines[0] for lines in (check.divergence.recorded, check.divergence.again))
+
+
+def test_recovered_engine_knows_all_that_was_known_and_its_strategies_go_on(tmp_path: Path, quotes: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    config = configuration(tmp_path, MOMENTUM, RSI, segment_bytes=100_000)
+    first = record(config, folder, quotes, closes=False)
+    second = new_engine(config)
+    recovered = asyncio.run(recover(folder, second, 1_000_000))
+    assert recovered.beginning.first_record == sum(1 for _ in JournalReader(folder))
+    assert not recovered.was_closed
+    assert list(second.positions.positions()) == list(first.positions.positions())
+    assert (second.ticks, second.orders_sent, second.now_ns) == (first.ticks, first.orders_sent, first.now_ns)
+    ours, theirs = checkpoint(first), checkpoint(second)
+    for part in ("books", "orders", "votes", "record"):
+        assert getattr(theirs, part) == getattr(ours, part), part
+    # The same market goes on: both decide the same, down to the strategies' windows.
+    rows = list(open_feed(quotes, pytest.fail))
+    late = first.now_ns - rows[0].timestamp_ns
+    for row in rows:
+        event = type(row)(row.symbol, row.timestamp_ns + late, row.book)  # type: ignore[call-arg, union-attr]
+        assert repr(first.process(event)) == repr(second.process(event))
+    assert first.orders_sent > ours.orders_sent
+
+
+def test_recovery_from_later_segments_has_the_same_books(tmp_path: Path, quotes: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    config = configuration(tmp_path, MOMENTUM, RSI, segment_bytes=100_000)
+    first = record(config, folder, quotes)
+    for warmup_events in (0, 1_500):
+        second = new_engine(config)
+        recovered = asyncio.run(recover(folder, second, warmup_events))
+        assert recovered.was_closed
+        assert recovered.beginning.follows_from > 1
+        assert checkpoint(second).books == checkpoint(first).books
+        assert second.orders_sent == first.orders_sent
+
+
+def test_journal_is_a_feed_of_its_market_data(tmp_path: Path, quotes: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    record(configuration(tmp_path, MOMENTUM), folder, quotes)
+    played, recorded = (list(open_feed(path, pytest.fail)) for path in (quotes, folder))
+    assert [(each.symbol, each.timestamp_ns) for each in played] == [
+        (each.symbol, each.timestamp_ns) for each in recorded
+    ]
+    assert [each.book.mid for each in played] == [each.book.mid for each in recorded]  # type: ignore[union-attr]
