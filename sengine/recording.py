@@ -35,6 +35,7 @@ class Recording:
         if not config.journal.enabled:
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        killed_already = live.engine.kill_reason
         if config.position_tracker.persistence:
             recovered = await recover(self._folder, live.engine, config.recovery.warmup_events)
             beginning = recovered.beginning
@@ -42,6 +43,10 @@ class Recording:
         else:
             beginning = new_session_after(self._folder)
         self._begin(beginning)
+        kill_reason = live.engine.kill_reason or killed_already
+        if kill_reason:
+            # What asked for it, the file or the journal, and what did not both know it now.
+            live.take(KillSwitch(kill_reason))
 
     async def reconcile(self, target: str) -> None:
         """Hold orders in flight against the execution service's record. Returns once trading may start; where the two

@@ -41,6 +41,7 @@ from sengine.engine.core import Engine
 from sengine.engine.following import Happened
 from sengine.engine.guest import StrategyFault
 from sengine.engine.outcome import Outcome
+from sengine.engine.risk import ChangeLimits
 from sengine.engine.roster import LoadStrategy
 from sengine.engine.swap import SwapStrategy
 
@@ -110,7 +111,7 @@ class Journal:
 
     # What LiveEngine calls.
 
-    def event(self, event: Event | LoadStrategy | SwapStrategy) -> None:
+    def event(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits) -> None:
         """Record an event that is about to be processed."""
         if self._bytes >= self._segment_bytes or (self._writer.lost and self._writer.has_caught_up):
             self._roll()
@@ -137,7 +138,7 @@ class Journal:
             record(event)
             yield event
 
-    def outcome(self, event: Event | LoadStrategy | SwapStrategy, outcome: Outcome) -> bool:
+    def outcome(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome) -> bool:
         """Record what the event led to; whether its orders may leave."""
         if outcome.signals or outcome.orders or outcome.cancels or outcome.faults:
             payload = _OUTCOME + self._encoded(outcome)
