@@ -94,7 +94,9 @@ def show(name: NameArgument, directory: DirectoryOption = _DEFAULT_DIRECTORY) ->
 
 @strategies_app.command()
 def check(
-    name: NameArgument,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Strategy, as in plugin:, its file, or host:port where one listens.")
+    ],
     directory: DirectoryOption = _DEFAULT_DIRECTORY,
     data: Annotated[
         list[Path] | None, typer.Option("--data", metavar="FILE", help="Market data to use; may be repeated.")
@@ -132,14 +134,16 @@ def check(
     from sengine.plugins.loader import load_plugin
     from sengine.resources import resource_path
 
-    path = Catalog([directory, resource_path("strategies")]).find(name)
     config = _parameters(parameters or ())
+    is_address = name.startswith("unix:") or name.rpartition(":")[2].isdigit()
+    path = Path(name) if is_address else Catalog([directory, resource_path("strategies")]).find(name)
 
     def way(file: Path) -> Callable[[], StrategySpec]:
         return lambda: strategy_spec(StrategyConfig(id="checked", plugin=str(file), config=config), load_plugin(file))
 
-    ways = {"compiled" if is_loadable(path) else "as Python": way(path)}
-    for other in sorted(path.parent.iterdir()):
+    ways: dict[str, Callable[[], StrategySpec]]
+    ways = {} if is_address else {"compiled" if is_loadable(path) else "as Python": way(path)}
+    for other in () if is_address else sorted(path.parent.iterdir()):
         if module_name(other) == module_name(path) and other != path:
             if other.suffix == ".py":
                 ways["as Python"] = way(other)
@@ -153,8 +157,11 @@ def check(
     else:
         events = list(generate_quotes(ticks, ["BTCUSDT", "ETHUSDT"], 1))
     with LockstepHosts(lambda module: Path(module)) as hosts:
-        remote = StrategyConfig(id="checked", type="grpc", module=str(path), config=config)
-        findings = conformance.check(ways | {"out of process": lambda: hosts.spec(remote)}, events, warmup)
+        address, module = (name, "") if is_address else ("", str(path))
+        remote = StrategyConfig(id="checked", type="grpc", address=address, module=module, config=config)
+        findings = conformance.check(
+            ways | {"out of process": lambda: hosts.spec(remote)}, events, warmup, is_remote=is_address
+        )
     failed = any(not finding.passed for finding in findings)
     if as_json:
         typer.echo(msgspec.json.encode({"path": str(path), "events": len(events), "findings": findings}))

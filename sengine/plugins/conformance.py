@@ -55,8 +55,11 @@ class Finding(msgspec.Struct, frozen=True):
     skipped: bool = False
 
 
-def check(ways: Mapping[str, Load], events: Sequence[MarketEvent], warmup_ticks: int) -> list[Finding]:
-    """Every check, on ``events``. The first of ``ways`` is the one that the others are compared with.
+def check(
+    ways: Mapping[str, Load], events: Sequence[MarketEvent], warmup_ticks: int, *, is_remote: bool = False
+) -> list[Finding]:
+    """Every check, on ``events``. ``is_remote``: it is only known by its address, and its instances are its own
+    matter. The first of ``ways`` is the one that the others are compared with.
 
     Raises what loading the strategy raises.
     """
@@ -68,7 +71,7 @@ def check(ways: Mapping[str, Load], events: Sequence[MarketEvent], warmup_ticks:
         _says_something(whole),
         *(_same_elsewhere(first, name, whole, run(other(), events)) for name, other in others),
         _repeats(whole, load, events),
-        _shares_nothing(load, events),
+        _not_ours() if is_remote else _shares_nothing(load, events),
         _opens_nothing(opened),
         _keeps_its_past(whole, load, events),
         _warms_up(load, events, warmup_ticks),
@@ -130,6 +133,10 @@ def _shares_nothing(load: Load, events: Sequence[MarketEvent]) -> Finding:
         else "an instance does not notice that there was another one before it"
     )
     return Finding("no shared state", not difference, sentence)
+
+
+def _not_ours() -> Finding:
+    return Finding("no shared state", True, "not checked: its instances are in another process", skipped=True)
 
 
 def _opens_nothing(opened: Sequence[str]) -> Finding:
