@@ -129,6 +129,8 @@ PREFIX: Final = {kind: b"\x92" + msgspec.msgpack.encode(tag) for kind, tag in TA
 """What a record of each type begins with: an array of two, and the tag."""
 _Decode: TypeAlias = Callable[[memoryview | bytes], Any]
 _DECODE: Final[dict[bytes, _Decode]] = {prefix: msgspec.msgpack.Decoder(kind).decode for kind, prefix in PREFIX.items()}
+_ONE_LETTER: Final = 0xA1
+_SHORT: Final = {prefix[2]: (TAGS[kind], _DECODE[prefix]) for kind, prefix in PREFIX.items() if len(prefix) == 3}
 _TAG_OF: Final = {prefix: TAGS[kind] for kind, prefix in PREFIX.items()}
 
 
@@ -179,6 +181,13 @@ def has_record_after(data: memoryview, offset: int) -> bool:
 
 def decode(payload: memoryview | bytes) -> tuple[str, Any]:
     """Tag and record. Raises ``JournalError`` for a record that this version does not know."""
+    short = _SHORT.get(payload[2]) if payload[1] == _ONE_LETTER and len(payload) > 2 else None
+    if short is not None:
+        # Nearly every record, and recovery reads them by the million.
+        try:
+            return short[0], short[1](payload[3:])
+        except (msgspec.DecodeError, ValueError) as error:
+            raise JournalError(f"a record of the kind {short[0]!r} cannot be read: {error}") from error
     prefix = _prefix(payload)
     decoder = _DECODE.get(prefix)
     if decoder is None:

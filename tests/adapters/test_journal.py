@@ -232,7 +232,7 @@ def test_a_file_cut_at_any_byte_gives_a_prefix_of_the_truth(
             assert path.stat().st_size == reader.torn.offset if read else not path.exists()
 
 
-@settings(max_examples=int(os.environ.get("SENGINE_FUZZ", "300")), deadline=None,
+@settings(max_examples=int(os.environ.get("FUZZ_INPUTS", "300")), deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(st.data())
 def test_a_damaged_file_is_told_with_its_place_and_nothing_false_is_read(
@@ -264,7 +264,7 @@ def test_a_damaged_file_is_told_with_its_place_and_nothing_false_is_read(
         assert damaged or reader.torn is not None or len(read) < len(truth) or len(content) > len(whole)
 
 
-@settings(max_examples=int(os.environ.get("SENGINE_FUZZ", "300")), deadline=None,
+@settings(max_examples=int(os.environ.get("FUZZ_INPUTS", "300")), deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(st.binary(max_size=300))
 def test_no_bytes_at_all_make_the_reader_crash(tmp_path: Path, content: bytes) -> None:

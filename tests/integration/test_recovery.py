@@ -23,8 +23,8 @@ from sengine.verification import verify
 from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until
 
 NewEngine = Callable[..., EngineProcess]
-KILLS = int(os.environ.get("SENGINE_KILLS", "20"))
-SEED = int(os.environ.get("SENGINE_SEED", "20240808"))
+KILLS = int(os.environ.get("KILLS", "20"))
+SEED = int(os.environ.get("SEED", "20240808"))
 MAKER = flipper(away=1.0) | {"id": "rest"}
 
 
