@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,7 +32,7 @@ from sengine.domain.events import (
 )
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
 from sengine.domain.order import Contribution, Fill, Order, OrderStatus, OrderUpdate, ProposedOrder, Side
-from sengine.domain.signal import Direction, Disposition, SignalResult, StampedSignal
+from sengine.domain.signal import Direction, Disposition, Signal, SignalResult, StampedSignal
 from sengine.engine.checkpoint import Checkpoint
 from sengine.engine.core import Engine
 from sengine.engine.following import Happened
@@ -39,6 +40,7 @@ from sengine.engine.guest import StrategyFault
 from sengine.engine.outcome import Outcome
 from sengine.engine.roster import LoadStrategy
 from sengine.errors import JournalError
+from sengine.live import LiveEngine
 from tests.engine.conftest import Actor, engine_with
 
 BOOK = OrderBook([PriceLevel(100.0, 1.0)], [PriceLevel(101.0, 2.0)])
@@ -414,3 +416,38 @@ def test_what_is_lost_while_it_fails_is_told_in_the_next_segment(tmp_path: Path)
 def test_a_directory_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match=r"0000000001\.journal: the journal cannot be written: No space left"):
         new_journal(tmp_path, write=Disk(10).write)
+
+
+class Sent:
+    """A gateway that keeps what leaves."""
+
+    def __init__(self) -> None:
+        self.orders: list[str] = []
+
+    def send(self, order: Order, received_ns: int = 0) -> None:
+        self.orders.append(order.order_id)
+
+    def cancel(self, order_id: str) -> None:
+        raise AssertionError("nothing was to be cancelled")
+
+
+async def test_order_that_cannot_be_recorded_does_not_leave(tmp_path: Path) -> None:
+    actor = Actor("a", *(Signal(direction="LONG", confidence=1.0) for _ in range(3)))
+    live = LiveEngine(engine_with(actor))
+    disk = Disk(1 << 30)
+    live.journal = journal = new_journal(tmp_path, live.engine, write=disk.write)
+    live.gateway = gateway = Sent()
+    live.take(SoundBookEvent("BTC", 1, BOOK))
+    disk.room = 0
+    live.take(SoundBookEvent("BTC", 2, BOOK))
+    await asyncio.sleep(0)
+    assert gateway.orders == ["1"]
+    assert [working.order.order_id for working in live.engine.orders.open_orders()] == ["1"]
+    disk.room = 1 << 30
+    wait_for(lambda: not journal.failure)
+    live.take(SoundBookEvent("BTC", 3, BOOK))
+    assert gateway.orders == ["1", "3"]
+    journal.close()
+    told = [each for each in records(tmp_path) if isinstance(each, OrderUpdate)]
+    assert [(each.order_id, each.status) for each in told] == [("2", "rejected")]
+    assert told[0].reason == "not sent: the journal cannot be written: No space left on device"

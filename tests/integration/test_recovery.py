@@ -196,3 +196,34 @@ def command(engine: EngineProcess, *arguments: str) -> str:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+async def test_mismatch_waits_for_a_person(new_engine: NewEngine, broker: EmbeddedBroker) -> None:
+    engine = new_engine({"strategies": [flipper()], "nats": {"url": broker.url}})
+    engine.start()
+    await engine.ready()
+    async with publisher(broker.url) as (_, publish):
+        await publish([book(1)])
+        await until(lambda: agrees(engine) and engine.positions())
+        engine.kill()
+        request = pb.OrderRequest(
+            client_order_id="nobodys", symbol="BTCUSDT", side=pb.SIDE_BUY, type=pb.ORDER_TYPE_LIMIT, quantity=7.0,
+            limit_price=1.0, timestamp_ns=1,
+        )  # fmt: skip
+        reply = pb.OrderReply(client_order_id="nobodys", status=pb.ORDER_STATUS_ACCEPTED, timestamp_ns=1)
+        line = OrderLine(request.SerializeToString(), reply.SerializeToString())
+        with (engine.folder / "data" / "paper.journal").open("ab") as file:
+            file.write(msgspec.json.encode(line) + b"\n")
+        engine.stderr.unlink()
+        engine.start()
+        await engine.listening()
+        told = "the execution service has an open order nobodys, which is not on record here: buy 7 BTCUSDT"
+        await until(lambda: told in engine.get("/ready").get("reasons", ()))
+        assert told in command(engine, "reconcile")
+        await publish([book(2)])
+        await until(lambda: engine.ticks() == 2)
+        assert engine.metric("sengine_orders_sent_total") == 1
+        command(engine, "reconcile", "--adopt")
+        await engine.ready()
+        await publish([book(3)])
+        await until(lambda: engine.metric("sengine_orders_sent_total") == 2)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replay.synthetic import quote_rows
+from tests.test_verification import MOMENTUM, StrategyConfig, configuration, record
+
+Run = Callable[..., Any]
+
+
+def recorded(folder: Path, *strategies: StrategyConfig) -> Path:
+    """A data directory with a session's journal in it."""
+    journal = folder / "data" / "journal"
+    journal.mkdir(parents=True)
+    quotes = folder / "quotes.csv"
+    rows = [",".join(map(str, row)) for row in quote_rows(1_500, ["BTCUSDT"], 11)]
+    quotes.write_text("timestamp,symbol,bid_price,bid_qty,ask_price,ask_qty\n" + "\n".join(rows) + "\n")
+    record(configuration(folder, *strategies), journal, quotes)
+    return folder / "data"
+
+
+def test_session_is_verified_inspected_exported_and_replayed(run: Run, tmp_path: Path) -> None:
+    data = recorded(tmp_path, MOMENTUM)
+    ran = run("verify", data)
+    assert (ran.code, ran.err) == (0, "")
+    assert "session simulated: 1504 events" in ran.out
+    assert "  equal: sha256:" in ran.out
+    assert json.loads(run("verify", data, "--json").out)["divergence"] is None
+    counted = run("journal", "stat", data).out
+    assert "1,500  SoundBookEvent" in counted
+    shown = run("journal", "inspect", data, "--limit", "5").out.splitlines()
+    assert len(shown) == 5
+    assert shown[0].startswith("1:0  Header")
+    lines = [json.loads(line) for line in run("journal", "export", data).out.splitlines()]
+    assert [line["kind"] for line in lines[:3]] == ["Header", "Checkpoint", "SoundBookEvent"]
+    until = f"1:{lines[2]['offset']}"
+    assert len(run("journal", "export", data, "--until", until).out.splitlines()) == 2
+    assert json.loads(run("replay", "--journal", data, "--json", "-").out)["ticks"] == 1500
+
+
+def test_difference_is_shown_with_both_sides_and_exit_code_1(run: Run, tmp_path: Path) -> None:
+    ran = run("verify", recorded(tmp_path, StrategyConfig(id="liar", plugin="clock")))
+    assert ran.code == 1
+    assert "DIFFERENT at 1:" in ran.out
+    assert "recorded: signal liar" in ran.out
+    assert "again:    signal liar" in ran.out
+    assert "strategy liar (" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("verify", "nowhere"), "nowhere: there is no journal here; expected files such as 0000000001.journal"),
+        (("replay",), "replay needs market data: name FILEs, or a journal with --journal DIR"),
+    ],
+)
+def test_mistakes_are_sentences(run: Run, arguments: tuple[str, ...], sentence: str) -> None:
+    ran = run(*arguments)
+    assert ran.code in (1, 2)
+    assert ran.err == f"sengine: {sentence}\n"
