@@ -14,7 +14,7 @@ comma := ,
 space := $(empty) $(empty)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check torture bench exe smoke package compiled lint type imports coverage format protos lock clean
+.PHONY: help demo test check torture bench exe smoke package compiled docs lint type imports coverage format protos lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,7 +25,7 @@ demo: $(STAMP) ## Trade a generated market on paper for SECONDS (30); Ctrl-C sto
 test: $(STAMP) ## Run the tests, without the benchmarks
 	$(BIN)/python -m pytest
 
-check: lint type imports coverage ## Run all that CI runs: lint, types, import layers, tests with held coverage
+check: lint type imports docs coverage ## Run all that CI runs: lint, types, import layers, documentation, tests with held coverage
 
 torture: $(STAMP) ## Run the long proofs: FUZZ_INPUTS (100000) damaged inputs of each kind, KILLS (200) kills of a live engine
 	FUZZ_INPUTS=$(or $(FUZZ_INPUTS),100000) $(BIN)/python -m pytest -q tests/torture tests/adapters/test_journal.py
@@ -51,6 +51,9 @@ compiled: $(STAMP) ## Compile the momentum example with mypyc into dist/compiled
 	cd dist/compiled && $(CURDIR)/$(BIN)/python -m mypyc momentum.py
 	$(BIN)/sengine strategies check --directory dist/compiled momentum
 	@rm dist/compiled/momentum.py
+
+docs: $(STAMP) ## Build the documentation into dist/site; every warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 lint: $(STAMP) ## Check style and formatting
 	$(BIN)/ruff check

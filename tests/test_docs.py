@@ -1,4 +1,4 @@
-"""The documentation is true: what README.md and docs/*.md show is run, and what they name exists.
+"""The documentation is true: what README.md and the pages of docs/ show is run, and what they name exists.
 
 Fenced blocks, by what stands behind the fence:
 
@@ -45,8 +45,8 @@ from sengine.live import LiveEngine
 CHECKOUT = Path(__file__).resolve().parent.parent
 CONFIGURATION = CHECKOUT / "docs" / "configuration.md"
 RISK = CHECKOUT / "docs" / "risk.md"
-OPERATIONS = CHECKOUT / "docs" / "operations.md"
-PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+METRICS = CHECKOUT / "docs" / "metrics-reference.md"
+PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 UPDATING = os.environ.get("UPDATE_DOCS") == "1"
 
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -63,7 +63,7 @@ CHECKS_TABLE = re.compile(
     r"(?<=<!-- checks: written by UPDATE_DOCS=1 pytest tests/test_docs.py -->\n).*(?=<!-- end of checks)", re.S
 )
 
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 
 
 class Block(NamedTuple):
@@ -174,7 +174,7 @@ def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path, monkeypat
             apply_diff(block.text, tmp_path / block.about)
         elif block.about:
             file = tmp_path / block.about
-            file.parent.mkdir(exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(block.text, "utf-8")
         elif block.language == "python":
             exec(compile(block.text, f"{page.name} example", "exec"), {"__name__": "example"})
@@ -244,12 +244,12 @@ def test_the_configuration_page_lists_every_key_with_what_it_takes_and_its_defau
     hold_table(CONFIGURATION, KEYS_TABLE, rows)
 
 
-def test_the_operations_page_lists_every_metric() -> None:
+def test_the_reference_of_metrics_lists_every_metric() -> None:
     live = LiveEngine(build_engine(Config()))
     facts = ServiceFacts("docs", feed=FeedStats(), gateway=GatewayStats())
     rows = ["| metric | kind | is |", "|---|---|---|"]
     rows += [f"| `{each.name}` | {each.kind} | {each.help} |" for each in families(live, facts)]
-    hold_table(OPERATIONS, METRICS_TABLE, rows)
+    hold_table(METRICS, METRICS_TABLE, rows)
 
 
 def test_the_risk_page_lists_every_check() -> None:
