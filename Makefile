@@ -14,7 +14,7 @@ comma := ,
 space := $(empty) $(empty)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check torture bench exe smoke package compiled docs lint type imports coverage format protos lock clean
+.PHONY: help demo test check torture bench exe smoke package compiled docs audit lint type imports coverage format protos lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +54,10 @@ compiled: $(STAMP) ## Compile the momentum example with mypyc into dist/compiled
 
 docs: $(STAMP) ## Build the documentation into dist/site; every warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+# It asks the package index for the advisories of each pin; an index without them, and no network, fail it.
+audit: $(STAMP) ## Compare the pinned dependencies with published advisories (needs the network)
+	$(BIN)/pip-audit --strict --progress-spinner off --disable-pip --require-hashes --requirement requirements/run.txt
 
 lint: $(STAMP) ## Check style and formatting
 	$(BIN)/ruff check

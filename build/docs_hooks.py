@@ -1,7 +1,7 @@
 """What mkdocs.yml hooks into the build of the site.
 
-The pages are written for a checkout, where they link to README.md and CHANGELOG.md above docs/, and their fences say what
-tests/test_docs.py does with them. Here both become what a site needs.
+The pages are written for a checkout, where they link to CHANGELOG.md and others above docs/, and their fences say
+what tests/test_docs.py does with them. Here both become what a site needs.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import pytest
+import yaml
 from msgspec import inspect
 from typer.main import get_command
 
@@ -46,7 +47,12 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 CONFIGURATION = CHECKOUT / "docs" / "configuration.md"
 RISK = CHECKOUT / "docs" / "risk.md"
 METRICS = CHECKOUT / "docs" / "metrics-reference.md"
-PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
+ALERTS = CHECKOUT / "docs" / "monitoring.md"
+PROTOCOLS = CHECKOUT / "docs" / "api.md"
+PAGES = [
+    *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *sorted((CHECKOUT / "docs").rglob("*.md")),
+]
 UPDATING = os.environ.get("UPDATE_DOCS") == "1"
 
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -59,6 +65,9 @@ METRICS_TABLE = re.compile(
     r"(?<=<!-- metrics: written by UPDATE_DOCS=1 pytest tests/test_docs.py -->\n).*(?=<!-- end of metrics)", re.S
 )
 
+ALERTS_TABLE = re.compile(
+    r"(?<=<!-- alerts: written by UPDATE_DOCS=1 pytest tests/test_docs.py -->\n).*(?=<!-- end of alerts)", re.S
+)
 CHECKS_TABLE = re.compile(
     r"(?<=<!-- checks: written by UPDATE_DOCS=1 pytest tests/test_docs.py -->\n).*(?=<!-- end of checks)", re.S
 )
@@ -265,6 +274,43 @@ def test_the_risk_page_lists_every_check() -> None:
         named = f"`{name}`" + (f": {', '.join(f'`{key}`' for key in keys)}" if keys else "")
         rows.append(f"| {named} | {scope} | {codes} | {check.reducing} | {check.source} |")
     hold_table(RISK, CHECKS_TABLE, rows)
+
+
+def test_the_monitoring_page_lists_every_alert() -> None:
+    (group,) = yaml.safe_load((CHECKOUT / "build" / "prometheus" / "alerts.yml").read_text("utf-8"))["groups"]
+    rows = ["| alert | when | for | severity | means |", "|---|---|---|---|---|"]
+    for rule in group["rules"]:
+        about = re.sub(r"\{\{ \$labels\.(\w+) \}\}", r"\1", " ".join(rule["annotations"].values()))
+        about = about.replace("The engine instance", "The engine").replace("instance", "the engine")
+        since = rule.get("for", "at once")
+        rows.append(f"| {rule['alert']} | `{rule['expr']}` | {since} | {rule['labels']['severity']} | {about} |")
+    hold_table(ALERTS, ALERTS_TABLE, rows)
+
+
+def test_the_page_of_the_protocols_is_made_of_their_comments() -> None:
+    done = subprocess.run(
+        [sys.executable, CHECKOUT / "build" / "api_page.py"], capture_output=True, text=True, check=True, timeout=60
+    )
+    if UPDATING:
+        PROTOCOLS.write_text(done.stdout, "utf-8")
+    assert PROTOCOLS.read_text("utf-8") == done.stdout, "UPDATE_DOCS=1 writes it"
+
+
+def test_the_site_builds_without_a_warning_and_asks_nobody_else_for_anything(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", tmp_path / "site"],
+        cwd=CHECKOUT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    loaded = re.compile(r"""(?:src|<link[^>]*href)=["']?(https?:)?//[^"'\s>]+""")
+    for page in (tmp_path / "site").rglob("*.html"):
+        assert not loaded.search(page.read_text("utf-8")), page.name
+    for style in (tmp_path / "site").rglob("*.css"):
+        assert "url(http" not in style.read_text("utf-8"), style.name
 
 
 def hold_table(page: Path, place: re.Pattern[str], rows: list[str]) -> None:
