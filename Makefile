@@ -29,7 +29,7 @@ check: lint type imports docs coverage ## Run all that CI runs: lint, types, imp
 
 torture: $(STAMP) ## Run the long proofs: FUZZ_INPUTS (100000) damaged inputs of each kind, KILLS (200) kills of a live engine
 	FUZZ_INPUTS=$(or $(FUZZ_INPUTS),100000) $(BIN)/python -m pytest -q tests/torture tests/adapters/test_journal.py
-	KILLS=$(or $(KILLS),200) $(BIN)/python -m pytest -q -o faulthandler_timeout=3600 tests/integration/test_recovery.py
+	KILLS=$(or $(KILLS),200) $(BIN)/python -m pytest -q tests/integration/test_recovery.py
 
 bench: $(STAMP) ## Run the benchmarks and put their figures into docs/benchmarks.md
 	$(BIN)/python -m pytest -q tests/benchmarks/$(ONLY)
