@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import traceback
 import weakref
 from collections.abc import Callable, Mapping
@@ -124,8 +125,21 @@ def _import(path: Path, modules: PrivateModules | CompiledModule) -> ModuleType:
         if not modules.sources:
             raise PluginError(f"{path}: cannot be read: {error.strerror}") from error
         raise PluginError(f"{locate(error, path)}: import failed: {_name(error)}") from error
+    except ModuleNotFoundError as error:
+        raise PluginError(f"{locate(error, path)}: {_missing(error)}") from error
     except (Exception, SystemExit) as error:
         raise PluginError(f"{locate(error, path)}: import failed: {_name(error)}") from error
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    """What to do about a module that a strategy imports and that is not here."""
+    missing = f'imports "{error.name}", which is neither a file beside it nor'
+    if getattr(sys, "frozen", False):
+        return (
+            f"{missing} in this executable; run this strategy in a Python that has it (`sengine strategy-host`, "
+            "type: grpc), or sengine itself, which is a Python package as well"
+        )
+    return f"{missing} a module of this Python; install it with `{sys.executable} -m pip install`"
 
 
 def locate(error: BaseException, path: Path) -> str:

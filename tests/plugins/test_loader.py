@@ -44,7 +44,11 @@ def refusal(path: Path) -> str:
     [
         ("x = 1\ndef broken(:\n    pass\n", 2, "syntax error: "),
         ("x = 1\n  y = 2\n", 2, "syntax error: unexpected indent"),
-        ("import sengine\nimport no_such_module_at_all\n", 2, "import failed: ModuleNotFoundError: No module named"),
+        (
+            "import sengine\nimport no_such_module_at_all\n",
+            2,
+            'imports "no_such_module_at_all", which is neither a file beside it nor a module of this Python',
+        ),
         ("\n\nvalue = 1 / 0\n", 3, "import failed: ZeroDivisionError: division by zero"),
         ("def f():\n    raise SystemExit(3)\n\nf()\n", 2, "import failed: SystemExit: 3"),
         (HEAD + "def create_strategy():\n    return 1 / 0\n", 3, "create_strategy() failed: ZeroDivisionError"),
@@ -265,3 +269,18 @@ def test_modules_are_forgotten_with_the_last_instance(helped: Path) -> None:
     del strategy
     gc.collect()
     assert {name for name in sys.modules if name.startswith("sengine_plugin")} <= before
+
+
+def test_a_missing_module_is_named_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "wants_more.py"
+    path.write_text("import json\nimport not_installed_anywhere\n")
+    with pytest.raises(PluginError, match=r'wants_more\.py:2: imports "not_installed_anywhere", .* pip install'):
+        load_plugin(path)
+
+
+def test_the_executable_says_that_it_cannot_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    path = tmp_path / "wants_more.py"
+    path.write_text("import not_installed_anywhere\n")
+    with pytest.raises(PluginError, match="in this executable; run this strategy in a Python that has it"):
+        load_plugin(path)
