@@ -198,12 +198,13 @@ def headless_demo(place: Bare) -> str:
 def demo_with_screens(place: Bare) -> str:
     screen = Screen(place, "demo")
     with ended_after(screen):
-        until(lambda: "BTCUSDT" in screen.text, "the screens show no market")
+        until(lambda: "1 Strategies" in screen.text, "the screens are not painted")
         painted_s = time.monotonic() - screen.began_s
         expect(painted_s < SCREEN_S, f"the screens came after {painted_s:.2f} s, expected under {SCREEN_S:g}")
-        until(lambda: re.search(r"passed", screen.text), "the screens show no signal")
+        until(lambda: "BTCUSDT" in screen.text and "passed" in screen.text, "the screens show no signal")
+        trading_s = time.monotonic() - screen.began_s
         leave(screen)
-    return f"painted after {painted_s:.2f} s"
+    return f"painted after {painted_s:.2f} s, signals after {trading_s:.2f} s"
 
 
 def leave(screen: Screen) -> None:
