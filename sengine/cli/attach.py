@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from sengine.cli.control import CaOption, CertOption, ConfigOption, KeyOption, TokenOption
-
-if TYPE_CHECKING:
-    from sengine.adapters.control_client import ControlClient
+from sengine.cli.connection import EngineAt, for_engine
 
 
+@for_engine
 def attach(
+    engine: EngineAt,
     address: Annotated[str, typer.Argument(help="unix:/path or host:port; without it, the configuration's.")] = "",
-    config: ConfigOption = None,
-    token: TokenOption = "",
     read_only: Annotated[bool, typer.Option("--read-only", help="Watch only; every action is refused.")] = False,
     web: Annotated[bool, typer.Option("--web", help="Serve the screens to a browser on this machine.")] = False,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of --web, on loopback.")] = 8100,
-    tls_ca: CaOption = None,
-    tls_cert: CertOption = None,
-    tls_key: KeyOption = None,
 ) -> None:
     """Open the screens of a running engine.
 
@@ -35,39 +28,34 @@ def attach(
         sengine attach --web
     """
     from sengine.adapters.control_address import chosen_address
-    from sengine.cli.finding import running_config
     from sengine.cli.screens import has_screen, refuse_without_screen, run_screens
 
-    settings = running_config(config)
-
-    def connect() -> ControlClient:
-        from sengine.adapters.control_client import ControlClient
-
-        return ControlClient.of_config(settings, address, token, tls_ca=tls_ca, tls_cert=tls_cert, tls_key=tls_key)
-
+    settings = engine.settings()
     if web:
-        _serve(
-            address, config, token, read_only, port, {"--tls-ca": tls_ca, "--tls-cert": tls_cert, "--tls-key": tls_key}
-        )
+        _serve(engine, read_only, port)
         return
     if not has_screen():
         refuse_without_screen("attach", "`sengine status` shows the engine once")
-    run_screens(str(chosen_address(settings, address)), connect, is_read_only=read_only)
+    run_screens(str(chosen_address(settings, address)), lambda: engine.client(settings), is_read_only=read_only)
 
 
-def _serve(
-    address: str, config: Path | None, token: str, read_only: bool, port: int, files: dict[str, Path | None]
-) -> None:
+def _serve(engine: EngineAt, read_only: bool, port: int) -> None:
     """The same command, once for each browser that comes."""
     import os
 
     from sengine.adapters.children import own_command
     from sengine.cli.web import serve_screens
 
-    arguments = ["attach", *([address] if address else []), *(["--read-only"] if read_only else [])]
-    for option, file in {"--config": config, **files}.items():
+    arguments = ["attach", *([engine.address] if engine.address else []), *(["--read-only"] if read_only else [])]
+    files = {
+        "--config": engine.config,
+        "--tls-ca": engine.tls_ca,
+        "--tls-cert": engine.tls_cert,
+        "--tls-key": engine.tls_key,
+    }
+    for option, file in files.items():
         if file is not None:
             arguments += [option, str(file)]
-    if token:  # a command line is everybody's to read
-        os.environ["SENGINE_API_TOKEN"] = token
+    if engine.token:  # a command line is everybody's to read
+        os.environ["SENGINE_API_TOKEN"] = engine.token
     serve_screens(own_command(*arguments), port)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sengine.cli.connection import EngineAt, JsonOption, for_engine, print_json, report
 from sengine.errors import SengineError
 
 if TYPE_CHECKING:
@@ -16,30 +15,11 @@ if TYPE_CHECKING:
     from sengine.adapters.control_views import ReplyView
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the strategy.")]
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="The engine's configuration, which says where it answers.")
-]
-AddressOption = Annotated[
-    str, typer.Option("--address", metavar="ADDRESS", help="unix:/path or host:port of the engine.")
-]
-TokenOption = Annotated[
-    str, typer.Option("--token", envvar="SENGINE_API_TOKEN", show_envvar=True, help="Token, when the engine wants one.")
-]
-CaOption = Annotated[Path | None, typer.Option("--tls-ca", help="Who signed the engine's certificate; turns TLS on.")]
-CertOption = Annotated[Path | None, typer.Option("--tls-cert", help="This client's certificate, for mutual TLS.")]
-KeyOption = Annotated[Path | None, typer.Option("--tls-key", help="Private key of --tls-cert.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-R = TypeVar("R")
 
 
+@for_engine
 def status(
-    config: ConfigOption = None,
-    address: AddressOption = "",
-    token: TokenOption = "",
-    tls_ca: CaOption = None,
-    tls_cert: CertOption = None,
-    tls_key: KeyOption = None,
+    engine: EngineAt,
     as_json: JsonOption = False,
 ) -> None:
     """Show a running engine: strategies, positions, orders, P&L, risk and health.
@@ -50,9 +30,9 @@ def status(
     async def ask(client: ControlClient) -> Any:
         return await client.snapshot()
 
-    view = run_with(ask, config, address, token, tls_ca, tls_cert, tls_key)
+    view = engine.ask(ask)
     if as_json:
-        _print_json(view)
+        print_json(view)
         return
     from sengine.cli.console import open_console
     from sengine.cli.status import print_status
@@ -60,15 +40,11 @@ def status(
     print_status(open_console(), view)
 
 
+@for_engine
 def pause(
+    engine: EngineAt,
     strategy_id: IdArgument,
     reason: Annotated[str, typer.Option(help="Why; shown wherever the strategy is.")] = "",
-    config: ConfigOption = None,
-    address: AddressOption = "",
-    token: TokenOption = "",
-    tls_ca: CaOption = None,
-    tls_cert: CertOption = None,
-    tls_key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Pause a strategy: it is no longer called for ticks, and keeps its positions."""
@@ -76,17 +52,13 @@ def pause(
     async def ask(client: ControlClient) -> Any:
         return await client.pause(strategy_id, reason)
 
-    report(run_with(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+    report(engine.ask(ask), as_json)
 
 
+@for_engine
 def resume(
+    engine: EngineAt,
     strategy_id: IdArgument,
-    config: ConfigOption = None,
-    address: AddressOption = "",
-    token: TokenOption = "",
-    tls_ca: CaOption = None,
-    tls_cert: CertOption = None,
-    tls_key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let a paused strategy trade again."""
@@ -94,21 +66,17 @@ def resume(
     async def ask(client: ControlClient) -> Any:
         return await client.resume(strategy_id)
 
-    report(run_with(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+    report(engine.ask(ask), as_json)
 
 
+@for_engine
 def reload(
+    engine: EngineAt,
     strategy_id: Annotated[str, typer.Argument(metavar="[ID]", help="Id of the strategy.")] = "",
     risk: Annotated[bool, typer.Option("--risk", help="The limits of risk.filters, not a strategy.")] = False,
     allow_loosening: Annotated[
         bool, typer.Option("--allow-loosening", help="With --risk: also where a limit becomes looser.")
     ] = False,
-    config: ConfigOption = None,
-    address: AddressOption = "",
-    token: TokenOption = "",
-    tls_ca: CaOption = None,
-    tls_cert: CertOption = None,
-    tls_key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read a strategy's file and parameters, or the limits, again. A failure leaves the old in force.
@@ -125,18 +93,14 @@ def reload(
             return await client.reload_risk(allow_loosening=allow_loosening)
         return await _reload(client, strategy_id, as_json)
 
-    report(run_with(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+    report(engine.ask(ask), as_json)
 
 
+@for_engine
 def kill(
+    engine: EngineAt,
     reason: Annotated[str, typer.Option(help="Why; shown until the engine is re-armed.")] = "",
     flatten: Annotated[bool, typer.Option("--flatten", help="Also bring all positions to zero.")] = False,
-    config: ConfigOption = None,
-    address: AddressOption = "",
-    token: TokenOption = "",
-    tls_ca: CaOption = None,
-    tls_cert: CertOption = None,
-    tls_key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Pull the kill switch: no orders go out and open ones are cancelled, until `sengine rearm`. Positions stay."""
@@ -144,16 +108,12 @@ def kill(
     async def ask(client: ControlClient) -> Any:
         return await client.kill(reason, flatten=flatten)
 
-    report(run_with(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+    report(engine.ask(ask), as_json)
 
 
+@for_engine
 def rearm(
-    config: ConfigOption = None,
-    address: AddressOption = "",
-    token: TokenOption = "",
-    tls_ca: CaOption = None,
-    tls_cert: CertOption = None,
-    tls_key: KeyOption = None,
+    engine: EngineAt,
     as_json: JsonOption = False,
 ) -> None:
     """Let orders out again after `sengine kill`."""
@@ -161,20 +121,16 @@ def rearm(
     async def ask(client: ControlClient) -> Any:
         return await client.rearm()
 
-    report(run_with(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+    report(engine.ask(ask), as_json)
 
 
+@for_engine
 def flatten(
+    engine: EngineAt,
     strategy_id: Annotated[str, typer.Option("--strategy", metavar="ID", help="Only this strategy's positions.")] = "",
     symbol: Annotated[str, typer.Option(help="Only positions in this symbol.")] = "",
     reason: Annotated[str, typer.Option(help="Why; goes into the log.")] = "",
     is_sure: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
-    config: ConfigOption = None,
-    address: AddressOption = "",
-    token: TokenOption = "",
-    tls_ca: CaOption = None,
-    tls_cert: CertOption = None,
-    tls_key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Cancel what rests and bring positions to zero with market orders, also after `sengine kill`.
@@ -194,17 +150,13 @@ def flatten(
             typer.confirm("Flatten now?", abort=True, err=True)
         return await client.flatten(strategy_id, symbol, reason)
 
-    report(run_with(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+    report(engine.ask(ask), as_json)
 
 
+@for_engine
 def cancel(
+    engine: EngineAt,
     order_id: Annotated[str, typer.Argument(metavar="ORDER", help="Id of the open order.")],
-    config: ConfigOption = None,
-    address: AddressOption = "",
-    token: TokenOption = "",
-    tls_ca: CaOption = None,
-    tls_cert: CertOption = None,
-    tls_key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask for the cancellation of one open order."""
@@ -212,17 +164,13 @@ def cancel(
     async def ask(client: ControlClient) -> Any:
         return await client.cancel_order(order_id)
 
-    report(run_with(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+    report(engine.ask(ask), as_json)
 
 
+@for_engine
 def stop(
+    engine: EngineAt,
     wait_s: Annotated[float, typer.Option("--wait", metavar="SECONDS", help="How long to wait for its end.")] = 10.0,
-    config: ConfigOption = None,
-    address: AddressOption = "",
-    token: TokenOption = "",
-    tls_ca: CaOption = None,
-    tls_cert: CertOption = None,
-    tls_key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Stop a running engine as SIGTERM does, and wait until it no longer answers."""
@@ -230,7 +178,7 @@ def stop(
     async def ask(client: ControlClient) -> Any:
         return await _stop(client, wait_s)
 
-    report(run_with(ask, config, address, token, tls_ca, tls_cert, tls_key), as_json)
+    report(engine.ask(ask), as_json)
 
 
 def register(app: typer.Typer) -> None:
@@ -255,7 +203,7 @@ async def _reload(client: ControlClient, strategy_id: str, as_json: bool) -> Any
             with contextlib.suppress(SengineError):
                 reports = (await client.strategy(strategy_id)).reloads
                 if reports and reports[-1].time_ns >= began_ns and not reports[-1].is_done:
-                    _print_json({"message": reports[-1].message, "report": reports[-1]})
+                    print_json({"message": reports[-1].message, "report": reports[-1]})
         raise
 
 
@@ -280,41 +228,3 @@ async def _stop(client: ControlClient, wait_s: float) -> ReplyView:
         except SengineError:
             pass
     return msgspec.structs.replace(reply, message="the engine has stopped")
-
-
-def run_with(
-    ask: Callable[[ControlClient], Awaitable[R]],
-    config: Path | None,
-    address: str,
-    token: str,
-    tls_ca: Path | None,
-    tls_cert: Path | None,
-    tls_key: Path | None,
-) -> R:
-    import asyncio
-
-    from sengine.adapters.control_client import ControlClient
-    from sengine.cli.finding import running_config
-
-    settings = running_config(config)
-
-    async def conversation() -> R:
-        tls = {"tls_ca": tls_ca, "tls_cert": tls_cert, "tls_key": tls_key}
-        async with ControlClient.of_config(settings, address, token, **tls) as client:
-            return await ask(client)
-
-    return asyncio.run(conversation())
-
-
-def report(reply: Any, as_json: bool) -> None:
-    if as_json:
-        _print_json(reply)
-    else:
-        typer.echo(reply.message)
-
-
-def _print_json(view: Any) -> None:
-    import msgspec
-    import orjson
-
-    typer.echo(orjson.dumps(msgspec.to_builtins(view), option=orjson.OPT_INDENT_2).decode())

@@ -6,30 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sengine.cli.control import (
-    AddressOption,
-    CaOption,
-    CertOption,
-    ConfigOption,
-    JsonOption,
-    KeyOption,
-    TokenOption,
-    report,
-    run_with,
-)
+from sengine.cli.connection import EngineAt, JsonOption, for_engine, report
 
 if TYPE_CHECKING:
     from sengine.adapters.control_client import ControlClient
 
 
+@for_engine
 def reconcile(
+    engine: EngineAt,
     adopt: Annotated[bool, typer.Option("--adopt", help="Go on trading with the books as they are.")] = False,
-    config: ConfigOption = None,
-    address: AddressOption = "",
-    token: TokenOption = "",
-    tls_ca: CaOption = None,
-    tls_cert: CertOption = None,
-    tls_key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show why trading waits after a restart; with `--adopt`, let it go on.
@@ -41,7 +27,7 @@ def reconcile(
     async def ask(client: ControlClient) -> Any:
         return await (client.rearm() if adopt else client.snapshot())
 
-    said = run_with(ask, config, address, token, tls_ca, tls_cert, tls_key)
+    said = engine.ask(ask)
     if adopt or as_json:
         report(said, as_json)
         return
