@@ -15,34 +15,23 @@ from typing import Any
 from sengine.domain.events import (
     BarEvent,
     BookEvent,
-    CancelOrder,
-    ChangeAggregation,
     Event,
-    Flatten,
-    Interrupted,
-    KillSwitch,
     MarketEvent,
-    PauseStrategy,
-    Rearm,
-    ReloadParameters,
     RemoteReady,
     RemoteSignals,
-    ResumeStrategy,
-    Shutdown,
     SoundBookEvent,
     TradeEvent,
-    UnloadStrategy,
 )
 from sengine.domain.market import DataKind, MarketData, OrderBook
 from sengine.domain.order import Fill, OrderUpdate
-from sengine.engine.aggregation import METHODS, VoteBook
+from sengine.engine.aggregation import VoteBook
 from sengine.engine.answers import Answer, AnswerDesk, Raised
+from sengine.engine.commands import CommandDesk
 from sengine.engine.decisions import DecisionDesk
 from sengine.engine.flatten import FlattenDesk, FlattenPlan
 from sengine.engine.guard import Guard
 from sengine.engine.guest import FOLD_EVERY
 from sengine.engine.latency import LatencyHistogram
-from sengine.engine.lifecycle import State
 from sengine.engine.markets import Market, bar_fault, book_fault, trade_fault
 from sengine.engine.order_flow import OrderFlow
 from sengine.engine.orders import OrderTracker
@@ -56,7 +45,6 @@ from sengine.engine.roster import LoadStrategy, Roster, Route
 from sengine.engine.simulated import SimulatedVenue
 from sengine.engine.swap import SwapStrategy
 from sengine.engine.trading_record import TradingRecord
-from sengine.errors import EngineError, LimitError
 
 _WORTH_FOLDING = 128
 _KINDS = {
@@ -101,7 +89,6 @@ class Engine:
         self.ticks = 0
         self.rejected: Counter[str] = Counter()
         self.gaps: Counter[str] = Counter()
-        self.is_shut_down = False
         self.time_one_in = 1
         self.risk = risk
         self.record = TradingRecord()
@@ -110,6 +97,19 @@ class Engine:
         self._desk = DecisionDesk(votes, risk, self.risk_view, flow.send, flow.cancel, order_prefix)
         self._flattens = FlattenDesk(positions, self.orders, flow, self._desk.send_reducing, votes.withdraw_on)
         self._desk.flattening = self._flattens.pending
+        self._commands = CommandDesk(
+            self.roster,
+            risk,
+            self.record,
+            votes,
+            positions,
+            self.orders,
+            self.markets,
+            flow,
+            self._desk,
+            self._flattens,
+            lambda: (self.now_ns, self.ticks),
+        )
         self._answers = AnswerDesk(self.roster, votes, self._desk, flow)
         self.anomalies = flow.anomalies
         remote = RemoteDesk(self.roster, self._answers, flow.anomalies, lambda: self.now_ns)
@@ -127,20 +127,7 @@ class Engine:
             BarEvent: self._on_bar,
             Fill: self._on_fill,
             OrderUpdate: self._on_update,
-            PauseStrategy: self._on_pause,
-            ResumeStrategy: self._on_resume,
-            UnloadStrategy: self._on_unload,
-            ReloadParameters: self._on_reload_parameters,
-            LoadStrategy: self._on_load,
-            SwapStrategy: self._on_swap,
-            KillSwitch: self._on_kill,
-            Rearm: self._on_rearm,
-            ChangeAggregation: self._on_change_aggregation,
-            Flatten: self._on_flatten,
-            CancelOrder: self._on_cancel_order,
-            ChangeLimits: self._on_change_limits,
-            Shutdown: self._on_shutdown,
-            Interrupted: self._on_interrupted,
+            **self._commands.handlers,
             RemoteSignals: remote.on_signals,
             RemoteReady: remote.on_ready,
         }
@@ -243,8 +230,16 @@ class Engine:
         return self._desk.kill_reason
 
     @property
+    def is_shut_down(self) -> bool:
+        return self._commands.is_shut_down
+
+    @property
     def signals_generated(self) -> int:
         return self._answers.signals
+
+    def flatten_plan(self, strategy_id: str = "", symbol: str = "") -> FlattenPlan:
+        """What ``Flatten`` with these names would do now. Raises ``EngineError`` for names that mean nothing here."""
+        return self._commands.flatten_plan(strategy_id, symbol)
 
     def fold_next(self) -> None:
         """Bring one latency histogram up to date, the next one's turn; for moments when nothing waits."""
@@ -450,127 +445,4 @@ class Engine:
         outcome = self._flow.on_update(update)
         if self._flattens.pending:
             self._flattens.follow_up(outcome, self.now_ns)
-        return outcome
-
-    # Operator commands.
-
-    def _on_pause(self, command: PauseStrategy) -> Outcome:
-        self.roster.pause(command.strategy_id, command.reason)
-        return NOTHING
-
-    def _on_resume(self, command: ResumeStrategy) -> Outcome:
-        self.roster.resume(command.strategy_id)
-        self.record.forgive(command.strategy_id)
-        return NOTHING
-
-    def _on_load(self, command: LoadStrategy) -> Outcome:
-        self.roster.load(command.spec)
-        self._route_anew()
-        return NOTHING
-
-    def _on_unload(self, command: UnloadStrategy) -> Outcome:
-        outcome = Outcome()
-        outcome.faults.extend(self.roster.unload(command.strategy_id, self.now_ns))
-        self._route_anew()
-        return outcome
-
-    def _route_anew(self) -> None:
-        for market in self.markets.values():
-            market.routed = self.roster.wants(market.symbol)
-
-    def _on_reload_parameters(self, command: ReloadParameters) -> Outcome:
-        outcome = Outcome()
-        fault = self.roster.reload_parameters(command.strategy_id, command.config, self.now_ns)
-        if fault is not None:
-            outcome.faults.append(fault)
-        return outcome
-
-    def _on_swap(self, command: SwapStrategy) -> Outcome:
-        outcome = Outcome()
-        self.roster.swap(command, self.positions, self.now_ns, self.ticks, outcome)
-        self._route_anew()
-        return outcome
-
-    def _on_interrupted(self, event: Interrupted) -> Outcome:
-        guest = self.roster.get(event.strategy_id)
-        guest.interrupt(event)
-        self.roster.forget_routes()
-        return NOTHING
-
-    def _on_kill(self, command: KillSwitch) -> Outcome:
-        outcome = Outcome()
-        self._desk.kill_reason = command.reason or "no reason given"
-        self._flow.begin(outcome, self.now_ns)
-        self._flow.cancel_all()
-        outcome.notices.append(f"kill switch pulled: {self.kill_reason}; {len(outcome.cancels)} orders to cancel")
-        given_up = self._flattens.give_up()
-        if given_up:
-            outcome.notices.append(f"the kill switch ends the flatten of {given_up} positions; flatten again")
-        return outcome
-
-    def _on_rearm(self, command: Rearm) -> Outcome:
-        outcome = Outcome()
-        if self.kill_reason:
-            outcome.notices.append(f"re-armed; the kill switch had been pulled: {self.kill_reason}")
-            self._desk.kill_reason = ""
-        return outcome
-
-    def flatten_plan(self, strategy_id: str = "", symbol: str = "") -> FlattenPlan:
-        """What ``Flatten`` with these names would do now. Raises ``EngineError`` for names that mean nothing here."""
-        if not self._flattens.knows(strategy_id, symbol):
-            if strategy_id:
-                self.roster.get(strategy_id)
-            if symbol and symbol not in self.markets:
-                known = ", ".join(list(self.markets)[:20]) or "none has arrived yet"
-                raise EngineError(f'there is no market data of "{symbol}"; symbols: {known}')
-        return self._flattens.plan(strategy_id, symbol)
-
-    def _on_change_aggregation(self, command: ChangeAggregation) -> Outcome:
-        if command.method not in METHODS or command.window_ns <= 0:
-            raise EngineError(
-                f"aggregation: expected one of {', '.join(METHODS)} and a window above 0, "
-                f"got {command.method} and {command.window_ns} ns"
-            )
-        self.votes.change(command.method, command.window_ns)
-        return Outcome()
-
-    def _on_flatten(self, command: Flatten) -> Outcome:
-        self.flatten_plan(command.strategy_id, command.symbol)
-        outcome = Outcome()
-        plan = self._flattens.begin(command.strategy_id, command.symbol, outcome, self.now_ns)
-        scope = " ".join(filter(None, (command.strategy_id, command.symbol))) or "everything"
-        outcome.notices.append(f"flatten of {scope} ({command.reason}): {plan.in_words or 'nothing to do'}")
-        return outcome
-
-    def _on_cancel_order(self, command: CancelOrder) -> Outcome:
-        if not self.orders.is_open(command.order_id):
-            raise EngineError(f'no order "{command.order_id}" is open')
-        outcome = Outcome()
-        self._flow.begin(outcome, self.now_ns)
-        self._flow.cancel(command.order_id)
-        return outcome
-
-    def _on_change_limits(self, command: ChangeLimits) -> Outcome:
-        looser = self.risk.loosened_by(command.checks, command.bypass)
-        if looser and not command.allow_loosening:
-            raise LimitError(
-                f"the limits stay as they are, because these would be looser: {'; '.join(looser)}; "
-                "loosen them on purpose with `sengine reload --risk --allow-loosening`"
-            )
-        self.risk.change(command.checks, command.bypass)
-        outcome = Outcome()
-        outcome.notices.extend([f"limit loosened: {each}" for each in looser])
-        return outcome
-
-    def _on_shutdown(self, command: Shutdown) -> Outcome:
-        outcome = Outcome()
-        if command.cancel_orders:
-            self._flow.begin(outcome, self.now_ns)
-            self._flow.cancel_all()
-        for guest in list(self.roster):
-            if guest.lifecycle.state is not State.SHUTTING_DOWN:
-                outcome.faults.extend(self.roster.unload(guest.strategy_id, self.now_ns))
-        for market in self.markets.values():
-            market.routed = False
-        self.is_shut_down = True
         return outcome

@@ -1,0 +1,207 @@
+"""Operators' commands, one handler each: what they change in the engine, and what they refuse to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sengine.domain.events import (
+    CancelOrder,
+    ChangeAggregation,
+    Flatten,
+    Interrupted,
+    KillSwitch,
+    PauseStrategy,
+    Rearm,
+    ReloadParameters,
+    ResumeStrategy,
+    Shutdown,
+    UnloadStrategy,
+)
+from sengine.engine.aggregation import METHODS, VoteBook
+from sengine.engine.decisions import DecisionDesk
+from sengine.engine.flatten import FlattenDesk, FlattenPlan
+from sengine.engine.lifecycle import State
+from sengine.engine.markets import Market
+from sengine.engine.order_flow import OrderFlow
+from sengine.engine.orders import OrderTracker
+from sengine.engine.outcome import NOTHING, Outcome
+from sengine.engine.positions import PositionTracker
+from sengine.engine.risk import ChangeLimits, RiskPipeline
+from sengine.engine.roster import LoadStrategy, Roster
+from sengine.engine.swap import SwapStrategy
+from sengine.engine.trading_record import TradingRecord
+from sengine.errors import EngineError, LimitError
+
+
+class CommandDesk:
+    """Carries commands out. Each raises ``LifecycleError``, ``LimitError`` or ``EngineError`` for what cannot be done,
+    and has changed nothing then. ``moment`` is event time in ns and the number of ticks so far."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        risk: RiskPipeline,
+        record: TradingRecord,
+        votes: VoteBook,
+        positions: PositionTracker,
+        orders: OrderTracker,
+        markets: Mapping[str, Market],
+        flow: OrderFlow,
+        desk: DecisionDesk,
+        flattens: FlattenDesk,
+        moment: Callable[[], tuple[int, int]],
+    ) -> None:
+        self._roster = roster
+        self._risk = risk
+        self._record = record
+        self._votes = votes
+        self._positions = positions
+        self._orders = orders
+        self._markets = markets
+        self._flow = flow
+        self._desk = desk
+        self._flattens = flattens
+        self._moment = moment
+        self.is_shut_down = False
+        self.handlers: dict[type, Callable[[Any], Outcome]] = {
+            PauseStrategy: self._pause,
+            ResumeStrategy: self._resume,
+            UnloadStrategy: self._unload,
+            ReloadParameters: self._reload_parameters,
+            LoadStrategy: self._load,
+            SwapStrategy: self._swap,
+            KillSwitch: self._kill,
+            Rearm: self._rearm,
+            ChangeAggregation: self._change_aggregation,
+            Flatten: self._flatten,
+            CancelOrder: self._cancel_order,
+            ChangeLimits: self._change_limits,
+            Shutdown: self._shutdown,
+            Interrupted: self._interrupted,
+        }
+
+    @property
+    def _now_ns(self) -> int:
+        return self._moment()[0]
+
+    def _pause(self, command: PauseStrategy) -> Outcome:
+        self._roster.pause(command.strategy_id, command.reason)
+        return NOTHING
+
+    def _resume(self, command: ResumeStrategy) -> Outcome:
+        self._roster.resume(command.strategy_id)
+        self._record.forgive(command.strategy_id)
+        return NOTHING
+
+    def _load(self, command: LoadStrategy) -> Outcome:
+        self._roster.load(command.spec)
+        self._route_anew()
+        return NOTHING
+
+    def _unload(self, command: UnloadStrategy) -> Outcome:
+        outcome = Outcome()
+        outcome.faults.extend(self._roster.unload(command.strategy_id, self._now_ns))
+        self._route_anew()
+        return outcome
+
+    def _route_anew(self) -> None:
+        for market in self._markets.values():
+            market.routed = self._roster.wants(market.symbol)
+
+    def _reload_parameters(self, command: ReloadParameters) -> Outcome:
+        outcome = Outcome()
+        fault = self._roster.reload_parameters(command.strategy_id, command.config, self._now_ns)
+        if fault is not None:
+            outcome.faults.append(fault)
+        return outcome
+
+    def _swap(self, command: SwapStrategy) -> Outcome:
+        outcome = Outcome()
+        self._roster.swap(command, self._positions, *self._moment(), outcome)
+        self._route_anew()
+        return outcome
+
+    def _interrupted(self, event: Interrupted) -> Outcome:
+        guest = self._roster.get(event.strategy_id)
+        guest.interrupt(event)
+        self._roster.forget_routes()
+        return NOTHING
+
+    def _kill(self, command: KillSwitch) -> Outcome:
+        outcome = Outcome()
+        self._desk.kill_reason = command.reason or "no reason given"
+        self._flow.begin(outcome, self._now_ns)
+        self._flow.cancel_all()
+        outcome.notices.append(f"kill switch pulled: {self._desk.kill_reason}; {len(outcome.cancels)} orders to cancel")
+        given_up = self._flattens.give_up()
+        if given_up:
+            outcome.notices.append(f"the kill switch ends the flatten of {given_up} positions; flatten again")
+        return outcome
+
+    def _rearm(self, command: Rearm) -> Outcome:
+        outcome = Outcome()
+        if self._desk.kill_reason:
+            outcome.notices.append(f"re-armed; the kill switch had been pulled: {self._desk.kill_reason}")
+            self._desk.kill_reason = ""
+        return outcome
+
+    def flatten_plan(self, strategy_id: str = "", symbol: str = "") -> FlattenPlan:
+        """What ``Flatten`` with these names would do now. Raises ``EngineError`` for names that mean nothing here."""
+        if not self._flattens.knows(strategy_id, symbol):
+            if strategy_id:
+                self._roster.get(strategy_id)
+            if symbol and symbol not in self._markets:
+                known = ", ".join(list(self._markets)[:20]) or "none has arrived yet"
+                raise EngineError(f'there is no market data of "{symbol}"; symbols: {known}')
+        return self._flattens.plan(strategy_id, symbol)
+
+    def _change_aggregation(self, command: ChangeAggregation) -> Outcome:
+        if command.method not in METHODS or command.window_ns <= 0:
+            raise EngineError(
+                f"aggregation: expected one of {', '.join(METHODS)} and a window above 0, "
+                f"got {command.method} and {command.window_ns} ns"
+            )
+        self._votes.change(command.method, command.window_ns)
+        return Outcome()
+
+    def _flatten(self, command: Flatten) -> Outcome:
+        self.flatten_plan(command.strategy_id, command.symbol)
+        outcome = Outcome()
+        plan = self._flattens.begin(command.strategy_id, command.symbol, outcome, self._now_ns)
+        scope = " ".join(filter(None, (command.strategy_id, command.symbol))) or "everything"
+        outcome.notices.append(f"flatten of {scope} ({command.reason}): {plan.in_words or 'nothing to do'}")
+        return outcome
+
+    def _cancel_order(self, command: CancelOrder) -> Outcome:
+        if not self._orders.is_open(command.order_id):
+            raise EngineError(f'no order "{command.order_id}" is open')
+        outcome = Outcome()
+        self._flow.begin(outcome, self._now_ns)
+        self._flow.cancel(command.order_id)
+        return outcome
+
+    def _change_limits(self, command: ChangeLimits) -> Outcome:
+        looser = self._risk.loosened_by(command.checks, command.bypass)
+        if looser and not command.allow_loosening:
+            raise LimitError(
+                f"the limits stay as they are, because these would be looser: {'; '.join(looser)}; "
+                "loosen them on purpose with `sengine reload --risk --allow-loosening`"
+            )
+        self._risk.change(command.checks, command.bypass)
+        outcome = Outcome()
+        outcome.notices.extend([f"limit loosened: {each}" for each in looser])
+        return outcome
+
+    def _shutdown(self, command: Shutdown) -> Outcome:
+        outcome = Outcome()
+        if command.cancel_orders:
+            self._flow.begin(outcome, self._now_ns)
+            self._flow.cancel_all()
+        for guest in list(self._roster):
+            if guest.lifecycle.state is not State.SHUTTING_DOWN:
+                outcome.faults.extend(self._roster.unload(guest.strategy_id, self._now_ns))
+        for market in self._markets.values():
+            market.routed = False
+        self.is_shut_down = True
+        return outcome
