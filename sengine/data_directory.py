@@ -8,13 +8,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sengine.adapters.private_socket import refuse_foreign
 from sengine.errors import ConfigError, SengineError
 
 
 class DataDirectory:
     """``with DataDirectory(path) as directory``: the directory exists, is private, and no other engine has it within.
 
-    Raises ``ConfigError`` when it cannot be used, ``SengineError`` when another engine uses it.
+    Raises ``ConfigError`` when it cannot be used or is not ours, ``SengineError`` when another engine uses it.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -24,6 +25,7 @@ class DataDirectory:
     def __enter__(self) -> Self:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            refuse_foreign(self.path)
             # The lock goes with its holder, however that ends; the file stays, as two could hold two files.
             self._lock = os.open(
                 self.path / "engine.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600

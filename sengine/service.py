@@ -34,6 +34,7 @@ from sengine.adapters.watchdog import Watchdog
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
 from sengine.clock import NS_PER_S
 from sengine.config import Config, load_config
+from sengine.config.exposed import exposed_secrets
 from sengine.config.schema import StrategyConfig
 from sengine.data_directory import DataDirectory
 from sengine.domain.events import CancelOrder, Shutdown
@@ -142,6 +143,8 @@ class EngineService:
         stack.push_async_callback(control.stop)
         facts.listeners["control API"] = await control.start()
         directory = stack.enter_context(DataDirectory(config.service.data_directory)).path
+        for sentence in exposed_secrets(config, self._config_file):
+            live.say("warning", sentence)
         facts.audit = audit = AuditTrail(directory, partial(live.say, "error"))
         stack.callback(audit.close)
         switch = KillSwitchKeeper(live, facts, config.risk, directory, audit, asyncio.get_running_loop().time)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sengine.adapters.private_socket import PrivateSocket
 from sengine.data_directory import DataDirectory
 from sengine.errors import ConfigError, SengineError
 
@@ -33,3 +34,12 @@ def test_place_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
     file.write_text("")
     with pytest.raises(ConfigError, match=r"service.data_directory: .*file/data cannot be used"):
         DataDirectory(file / "data").__enter__()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_another_account_is_refused(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65534, 65534)
+    with pytest.raises(ConfigError, match=r"service.data_directory: .* belongs to user 65534; name one of your own"):
+        DataDirectory(tmp_path).__enter__()
+    with pytest.raises(ConfigError, match="belongs to user 65534"):
+        PrivateSocket(tmp_path / "engine.sock", own_directory=True)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from sengine.clock import format_timestamp
+from sengine.config.redact import plain
 from sengine.errors import DataError
 
 FILE_NAME: Final = "audit.log"
@@ -51,6 +52,21 @@ class AuditTrail:
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def details_of(request: Any) -> dict[str, str]:
+    """The fields of a request of the control API, parameters without their secrets."""
+    return {
+        field.name: _without_secrets(value) if field.name == "config_json" else str(value)
+        for field, value in request.ListFields()
+    }
+
+
+def _without_secrets(config_json: str) -> str:
+    try:
+        return msgspec.json.encode(plain(msgspec.json.decode(config_json))).decode()
+    except msgspec.MsgspecError as error:
+        return f"cannot be read: {error}"
 
 
 def read_audit(path: Path) -> Iterator[AuditRecord]:

@@ -17,6 +17,7 @@ from sengine import __version__
 from sengine.adapters.control_risk import WorstExposure, risk_messages
 from sengine.adapters.facts import FeedFigures, GatewayFigures, ReplayDrive, ServiceFacts
 from sengine.adapters.loop_share import LoopShare
+from sengine.config.redact import plain
 from sengine.domain.position import Position
 from sengine.domain.reload import ReloadReport
 from sengine.engine.core import Engine
@@ -143,7 +144,7 @@ def strategy_detail(live: LiveEngine, facts: ServiceFacts, guest: Guest) -> pb.S
     engine, name = live.engine, guest.strategy_id
     return pb.StrategyDetail(
         state=strategy_message(engine, facts, guest, _quantities(engine)),
-        config_json=json_text(guest.config),
+        config_json=config_text(guest.config),
         own_state_json=json_text(strategy_state(engine, guest).metadata),
         last_traceback=_text(guest.last_fault.traceback) if guest.last_fault is not None else "",
         positions=[position_message(engine, each) for each in engine.positions.positions() if each.strategy_id == name],
@@ -308,6 +309,11 @@ def latency_message(histogram: LatencyHistogram) -> pb.Latency:
         max_us=histogram.max_ns / 1000,
         octave_counts=counts,
     )
+
+
+def config_text(config: Mapping[str, Any]) -> str:
+    """Parameters as JSON, without their secrets; ``with_secrets`` takes them back."""
+    return json_text(plain(dict(config)))
 
 
 def json_text(value: Any) -> str:

@@ -16,11 +16,12 @@ import orjson
 import structlog
 
 from sengine.adapters import control_messages as messages
-from sengine.adapters.audit import owner_name
+from sengine.adapters.audit import details_of, owner_name
 from sengine.adapters.control_streams import StreamLimit, batches
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.parameters import give_parameters
 from sengine.adapters.pnl_history import PnlHistory
+from sengine.config.redact import with_secrets
 from sengine.domain.events import (
     CancelOrder,
     Flatten,
@@ -116,9 +117,8 @@ class ControlService(EngineControlServicer):
         trail = self._facts.audit
         if trail is None or name in _QUESTIONS or getattr(request, "validate_only", False):
             return
-        details = {field.name: str(value) for field, value in request.ListFields()}
         said = f"refused: {result}" if isinstance(result, SengineError) else getattr(result, "message", "") or "done"
-        trail.record(*_caller(context), name, said, **details)
+        trail.record(*_caller(context), name, said, **details_of(request))
 
     # Questions.
 
@@ -173,10 +173,10 @@ class ControlService(EngineControlServicer):
             if request.validate_only:
                 raise ConfigError(["validate_only checks config_json, and there is none"])
             return self._reloaded(await self._context.reload(name))
-        config = _json_object(request.config_json)
+        config = with_secrets(_json_object(request.config_json), dict(guest.config))
         if request.validate_only:
             prepared = guest.spec.prepare(config)[1]
-            return pb.ReloadReply(message="these parameters are valid", config_json=messages.json_text(prepared))
+            return pb.ReloadReply(message="these parameters are valid", config_json=messages.config_text(prepared))
         report = give_parameters(self._live, name, config, "command")
         self._facts.reloads.record(report)
         self._live.say("info" if report.is_done else "error", report.message, by="operator")
@@ -189,7 +189,7 @@ class ControlService(EngineControlServicer):
         guest = self._live.engine.roster.get(report.strategy_id)
         return pb.ReloadReply(
             message=report.message,
-            config_json=messages.json_text(guest.config),
+            config_json=messages.config_text(guest.config),
             report=messages.reload_message(report),
         )
 

@@ -31,9 +31,9 @@ from sengine.adapters.journal_format import (
 from sengine.adapters.journal_retention import Retention
 from sengine.adapters.journal_sources import StrategySources
 from sengine.adapters.journal_writer import JournalWriter
-from sengine.config.redact import redacted
+from sengine.config.redact import plain, redacted
 from sengine.config.schema import Config
-from sengine.domain.events import Event, MarketEvent
+from sengine.domain.events import Event, MarketEvent, ReloadParameters
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.domain.signal import SignalResult
 from sengine.engine.checkpoint import Checkpoint, checkpoint
@@ -88,6 +88,14 @@ class Journal:
         self._follows_from = beginning.follows_from
         self._config = redacted(config)
         self._sources = StrategySources(directory)
+        # What holds code or secrets is not recorded as it is.
+        self._stand_ins: dict[type, Callable[[Any], Any]] = {
+            LoadStrategy: lambda event: StrategyLoaded(self._sources.record(event.spec)),
+            SwapStrategy: lambda event: StrategySwapped(
+                self._sources.record(event.spec), dict(event.warmed), event.rollback_ticks
+            ),
+            ReloadParameters: lambda event: ReloadParameters(event.strategy_id, plain(event.config)),
+        }
         self._takes_market_data = config.journal.market_data
         self._segment_bytes = config.journal.segment_bytes
         self._encode = msgspec.msgpack.Encoder(enc_hook=repr).encode
@@ -116,10 +124,9 @@ class Journal:
         if self._bytes >= self._segment_bytes or (self._writer.lost and self._writer.has_caught_up):
             self._roll()
         try:
-            if type(event) is LoadStrategy:
-                event = StrategyLoaded(self._sources.record(event.spec))  # type: ignore[assignment]
-            elif type(event) is SwapStrategy:
-                event = StrategySwapped(self._sources.record(event.spec), dict(event.warmed), event.rollback_ticks)  # type: ignore[assignment]
+            stand_in = self._stand_ins.get(type(event))
+            if stand_in is not None:
+                event = stand_in(event)
             prefix = PREFIX[type(event)]
             if not self._takes_market_data and prefix in _MARKET_PREFIXES:
                 return

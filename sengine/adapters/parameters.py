@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import perf_counter, time_ns
 from typing import Any
 
+from sengine.config.redact import plain
 from sengine.domain.events import ReloadParameters
 from sengine.domain.reload import ReloadReport, ReloadStep
 from sengine.live import LiveEngine
@@ -14,15 +15,19 @@ def give_parameters(live: LiveEngine, strategy_id: str, config: dict[str, Any], 
     """Hand ``config`` to a running strategy's ``hot_reload``. Raises ``EngineError`` where there is no such strategy,
     ``LifecycleError`` where its state does not allow it."""
     guest = live.engine.roster.get(strategy_id)
-    before, began_s = dict(guest.config), perf_counter()
+    before, shown_before, began_s = dict(guest.config), plain(dict(guest.config)), perf_counter()
     faults = live.take(ReloadParameters(strategy_id, config)).faults
     took_ms = (perf_counter() - began_s) * 1000
     reason, where = (faults[0].message, faults[0].where) if faults else ("", "")
     if reason:
         message = f"strategy {strategy_id} keeps its old parameters: {reason}"
     else:
-        now = guest.config.items()
-        changed = [f"{key}: {before.get(key)!r} -> {value!r}" for key, value in now if before.get(key) != value]
+        shown = plain(dict(guest.config))
+        changed = [
+            f"{key}: {shown_before.get(key)!r} -> {shown[key]!r}"
+            for key, value in guest.config.items()
+            if before.get(key) != value
+        ]
         message = f"strategy {strategy_id} reloaded; {', '.join(changed) or 'no parameter changed'}"
     return ReloadReport(
         strategy_id,

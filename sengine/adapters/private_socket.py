@@ -94,8 +94,19 @@ def _taken(path: Path, pid: str) -> str:
     )
 
 
+def refuse_foreign(directory: Path) -> None:
+    """Raises ``ConfigError`` where another account owns it: what is in it would be that account's to exchange."""
+    owner = directory.stat().st_uid
+    if owner != os.geteuid():
+        raise ConfigError(
+            [f"service.data_directory: {directory} belongs to user {owner}; name one of your own, or one to be made"]
+        )
+
+
 def _prepare_directory(directory: Path, own: bool) -> None:
     """Make it, for its owner alone; the engine's own one that exists already is closed to others as well."""
+    if own and directory.is_dir():
+        refuse_foreign(directory)
     if not directory.is_dir():
         directory.parent.mkdir(parents=True, exist_ok=True)
         directory.mkdir(mode=0o700, exist_ok=True)

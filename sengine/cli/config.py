@@ -19,18 +19,22 @@ def check(
 ) -> None:
     """Check a configuration: its keys, values, strategies and their parameters.
 
-    Every mistake is listed, with its place and what was expected there.
+    Every mistake is listed, with its place and what was expected there. Files with secrets that others can read are
+    warned about.
 
     Example: sengine config check configs/sengine.yaml
     """
     from sengine.assembly import catalog, check_strategies
     from sengine.config import load_config
+    from sengine.config.exposed import exposed_secrets
     from sengine.errors import ConfigError
 
     config = load_config(file, overrides=overrides or ())
     mistakes = [f"{file}: {mistake}" for mistake in check_strategies(config, catalog(config))]
     if mistakes:
         raise ConfigError(mistakes)
+    for sentence in exposed_secrets(config, file):
+        typer.echo(f"sengine: {sentence}", err=True)
     enabled = sum(strategy.enabled for strategy in config.strategies)
     typer.echo(f"{file}: good; {enabled} of {len(config.strategies)} strategies enabled")
 

@@ -31,15 +31,36 @@ def plain(value: Any, key: str = "") -> Any:
         tag = value.__struct_config__.tag
         shown = {value.__struct_config__.tag_field: tag} if tag is not None else {}
         for field in msgspec.structs.fields(value):
-            shown[field.encode_name] = plain(getattr(value, field.name), field.name)
+            each = getattr(value, field.name)
+            is_duration = isinstance(each, int) and field.name.endswith("_ns")
+            shown[field.encode_name] = format_duration(each) if is_duration else plain(each, field.name)
         return shown
     if isinstance(value, dict):
-        # What is free to be called anything is no duration of ours.
-        return {name: each if isinstance(each, int) else plain(each, str(name)) for name, each in value.items()}
+        return {name: plain(each, str(name)) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [plain(each, key) for each in value]
-    if value and _SECRET_KEY.search(key):
+    if is_secret(key, value):
         return SECRET
-    if isinstance(value, int) and key.endswith("_ns"):
-        return format_duration(value)
     return _LOGIN_IN_ADDRESS.sub(SECRET, value) if isinstance(value, str) else value
+
+
+def is_secret(key: str, value: Any) -> bool:
+    """Whether a single value of this key is one that must not be shown. A number called seed is one for chance."""
+    if not value or isinstance(value, bool) or not _SECRET_KEY.search(key):
+        return False
+    return isinstance(value, str) or not key.lower().endswith("seed")
+
+
+def holds_login(value: str) -> bool:
+    """Whether there is a login in an address."""
+    return _LOGIN_IN_ADDRESS.search(value) is not None
+
+
+def with_secrets(shown: Any, actual: Any, key: str = "") -> Any:
+    """What came back from somebody who was shown ``plain(actual)``, with the secrets of ``actual`` where they were
+    left alone."""
+    if isinstance(shown, dict) and isinstance(actual, dict):
+        return {name: with_secrets(each, actual.get(name), str(name)) for name, each in shown.items()}
+    if isinstance(shown, list) and isinstance(actual, list | tuple) and len(shown) == len(actual):
+        return [with_secrets(each, was, key) for each, was in zip(shown, actual, strict=True)]
+    return actual if isinstance(shown, str) and SECRET in shown and shown == plain(actual, key) else shown

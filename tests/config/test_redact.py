@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sengine.config import load_config
-from sengine.config.redact import redacted
+from sengine.config.redact import plain, redacted, with_secrets
 
 
 def test_secrets_are_left_out_wherever_they_stand(tmp_path: Path) -> None:
@@ -28,3 +28,21 @@ def test_the_rest_is_shown_as_it_is_written() -> None:
     confidence = shown["risk"]["filters"][0]
     assert (confidence["type"], confidence["min_confidence"]) == ("confidence", 0.6)
     assert shown["aggregation"]["window_size"] == "5s"
+
+
+def test_numbers_are_secrets_too_where_they_are_called_so() -> None:
+    shown = plain({"api_key": 12345, "seed": 7, "window_ns": 5, "token": True, "accounts": [{"secret": 9}]})
+    assert shown == {"api_key": "***", "seed": 7, "window_ns": 5, "token": True, "accounts": [{"secret": "***"}]}
+
+
+def test_what_comes_back_from_a_form_keeps_the_secrets_that_were_left_alone() -> None:
+    actual = {"api_key": "hunter2", "url": "nats://a:b@c", "window": 5, "of": [{"secret": 9}]}
+    assert with_secrets(plain(actual), actual) == actual
+    changed = {"api_key": "new", "url": "nats://***@d", "window": 6, "of": [{"secret": "***"}]}
+    assert with_secrets(changed, actual) == {
+        "api_key": "new",
+        "url": "nats://***@d",
+        "window": 6,
+        "of": [{"secret": 9}],
+    }
+    assert with_secrets({"name": "***"}, {"name": "plain"}) == {"name": "***"}
