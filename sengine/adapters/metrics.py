@@ -10,11 +10,9 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from math import inf
 from time import time_ns
-from typing import Any, Final, TypeAlias
+from typing import Final
 
-import msgspec
 from prometheus_client import ProcessCollector
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
@@ -22,27 +20,11 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from sengine import __version__
 from sengine.adapters.facts import CONNECTED, FeedFigures, GatewayFigures, RemoteFigures, ServiceFacts
 from sengine.adapters.loop_share import LoopShare
-from sengine.engine.latency import PLAN_BUCKETS_US, LatencyHistogram
+from sengine.adapters.metric_family import Family, Labels, counter, gauge, number, plan_histogram, seconds, total
+from sengine.adapters.metrics_risk import risk_families
 from sengine.live import LiveEngine
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-
-# sengine_*_seconds: doublings from 1.024 us to 8.6 s.
-_FIRST_OCTAVE: Final = 9
-_LAST_OCTAVE: Final = 32
-
-Labels: TypeAlias = tuple[tuple[str, str], ...]
-Sample: TypeAlias = tuple[str, Labels, float]
-"""Suffix of the family's name, labels, value."""
-
-
-class Family(msgspec.Struct, frozen=True):
-    """One metric. ``kind`` is counter, gauge or histogram; a counter's name ends in ``_total``."""
-
-    name: str
-    kind: str
-    help: str
-    samples: Iterable[Sample]
 
 
 def families(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
@@ -52,6 +34,8 @@ def families(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
     yield from _feed(facts.feed)
     yield from _gateway(live, facts.gateway)
     yield from _remotes(facts.remotes)
+    yield from risk_families(live)
+    yield from _journal(live)
 
 
 async def exposition(live: LiveEngine, facts: ServiceFacts) -> bytes:
@@ -93,28 +77,28 @@ def _plan(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
         (
             sample
             for guest in guests
-            for sample in _plan_histogram(guest.on_tick_latency, (("strategy_id", guest.strategy_id),))
+            for sample in plan_histogram(guest.on_tick_latency, (("strategy_id", guest.strategy_id),))
         ),
     )
-    yield _counter(
+    yield counter(
         "strategy_signals_total",
         "Signals generated.",
         live.signal_counts,
         ("strategy_id", "symbol", "direction"),
     )
-    yield _counter(
+    yield counter(
         "strategy_signals_filtered_total",
         "Signals filtered by risk; reason is a stable code.",
         live.filtered_counts,
         ("filter_name", "reason"),
     )
-    yield _counter(
+    yield counter(
         "strategy_errors_total",
         "Errors of strategies.",
         {(guest.strategy_id, kind): count for guest in guests for kind, count in guest.errors.items()},
         ("strategy_id", "error_type"),
     )
-    yield _counter(
+    yield counter(
         "sengine_strategy_over_budget_total",
         "Calls of on_tick that took longer than plugins.tick_budget_us.",
         {(guest.strategy_id,): guest.on_tick_latency.over_budget for guest in guests},
@@ -132,7 +116,7 @@ def _plan(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
         "Always 1; the version of its code that a strategy runs.",
         (("", (("strategy_id", guest.strategy_id), ("version", guest.spec.version)), 1) for guest in guests),
     )
-    yield _gauge("strategy_active_count", "Strategies that are active.", sum(guest.is_active for guest in guests))
+    yield gauge("strategy_active_count", "Strategies that are active.", sum(guest.is_active for guest in guests))
     positions = list(engine.positions.positions())
     yield Family(
         "strategy_position",
@@ -148,7 +132,7 @@ def _plan(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
         (("", (("strategy_id", name),), engine.positions.equity_of(name).realized) for name in names),
     )
     reloads = {(name, str(success).lower()): count for (name, success), count in facts.reloads.counts.items()}
-    yield _counter("strategy_hot_reloads_total", "Hot reloads.", reloads, ("strategy_id", "success"))
+    yield counter("strategy_hot_reloads_total", "Hot reloads.", reloads, ("strategy_id", "success"))
     yield Family(
         "sengine_unrealized_pnl",
         "gauge",
@@ -159,41 +143,41 @@ def _plan(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
 
 def _engine(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
     engine, feed = live.engine, facts.feed
-    yield _seconds("sengine_tick_duration_seconds", "One market data event, strategies included.", engine.tick_latency)
-    yield _total("sengine_ticks_total", "Market data events that were processed.", engine.ticks)
+    yield seconds("sengine_tick_duration_seconds", "One market data event, strategies included.", engine.tick_latency)
+    yield total("sengine_ticks_total", "Market data events that were processed.", engine.ticks)
     rejected = {("engine", reason): count for reason, count in engine.rejected.items()}
     if feed is not None:
         rejected |= {("feed", reason): count for reason, count in feed.malformed.items()}
         rejected.setdefault(("feed", "oversized"), feed.oversized)
-    yield _counter(
+    yield counter(
         "sengine_market_data_rejected_total",
         "Market data that was refused, by the feed (not decoded) or the engine (not used).",
         rejected,
         ("stage", "reason"),
     )
-    yield _counter(
+    yield counter(
         "sengine_feed_gaps_total",
         "Messages missing in, or out of, the publishers' sequences.",
         {(kind,): count for kind, count in engine.gaps.items()},
         ("kind",),
     )
-    yield _counter(
+    yield counter(
         "sengine_signals_total",
         "Signals by how they ended.",
         {(str(disposition),): count for disposition, count in engine.dispositions.items()},
         ("disposition",),
     )
-    yield _counter(
+    yield counter(
         "sengine_anomalies_total",
         "Fills and order updates that did not fit: duplicates, unknown orders.",
         {(kind,): count for kind, count in engine.anomalies.items()},
         ("kind",),
     )
-    yield _total("sengine_orders_sent_total", "Orders that passed risk and were sent.", engine.orders_sent)
-    yield _gauge("sengine_orders_open", "Orders in flight.", len(list(engine.orders.open_orders())))
-    yield _gauge("sengine_kill_switch", "1 while the kill switch is pulled.", bool(engine.kill_reason))
-    yield _gauge("sengine_ready", "1 when /ready says so.", not facts.not_ready_because(live))
-    yield _gauge("sengine_uptime_seconds", "Time since the start.", (time_ns() - facts.started_ns) / 1e9)
+    yield total("sengine_orders_sent_total", "Orders that passed risk and were sent.", engine.orders_sent)
+    yield gauge("sengine_orders_open", "Orders in flight.", len(list(engine.orders.open_orders())))
+    yield gauge("sengine_kill_switch", "1 while the kill switch is pulled.", bool(engine.kill_reason))
+    yield gauge("sengine_ready", "1 when /ready says so.", not facts.not_ready_because(live))
+    yield gauge("sengine_uptime_seconds", "Time since the start.", (time_ns() - facts.started_ns) / 1e9)
     build = (("version", __version__), ("python", platform.python_version()), ("service", facts.name))
     yield Family("sengine_build_info", "gauge", "Always 1; what runs.", [("", build, 1)])
 
@@ -201,21 +185,21 @@ def _engine(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
 def _feed(feed: FeedFigures | None) -> Iterator[Family]:
     if feed is None:
         return
-    yield _gauge("sengine_feed_connected", "1 while the broker is connected.", feed.state == CONNECTED)
-    yield _total("sengine_feed_messages_total", "Messages received.", feed.messages)
-    yield _total("sengine_feed_decoded_total", "Messages decoded and handed to the engine.", feed.decoded)
-    yield _total("sengine_feed_dropped_total", "Messages dropped because too many waited.", feed.dropped)
-    yield _total("sengine_feed_conflated_total", "Books skipped for a newer one (overload: conflate).", feed.conflated)
-    yield _total("sengine_feed_reconnects_total", "Reconnections to the broker.", feed.reconnects)
-    yield _gauge("sengine_feed_queue_depth", "Messages that wait to be processed.", feed.pending)
-    yield _seconds("sengine_feed_lag_seconds", "From an event's timestamp to its arrival here.", feed.lag)
+    yield gauge("sengine_feed_connected", "1 while the broker is connected.", feed.state == CONNECTED)
+    yield total("sengine_feed_messages_total", "Messages received.", feed.messages)
+    yield total("sengine_feed_decoded_total", "Messages decoded and handed to the engine.", feed.decoded)
+    yield total("sengine_feed_dropped_total", "Messages dropped because too many waited.", feed.dropped)
+    yield total("sengine_feed_conflated_total", "Books skipped for a newer one (overload: conflate).", feed.conflated)
+    yield total("sengine_feed_reconnects_total", "Reconnections to the broker.", feed.reconnects)
+    yield gauge("sengine_feed_queue_depth", "Messages that wait to be processed.", feed.pending)
+    yield seconds("sengine_feed_lag_seconds", "From an event's timestamp to its arrival here.", feed.lag)
 
 
 def _gateway(live: LiveEngine, gateway: GatewayFigures | None) -> Iterator[Family]:
     outcomes = {str(status): count for status, count in live.order_updates.items()}
     if gateway is not None:
         outcomes |= {"accepted": gateway.accepted, "rejected": gateway.rejected, "unknown": gateway.unknown}
-    yield _counter(
+    yield counter(
         "sengine_order_outcomes_total",
         "What became of orders, besides fills.",
         {(status,): count for status, count in outcomes.items()},
@@ -223,13 +207,13 @@ def _gateway(live: LiveEngine, gateway: GatewayFigures | None) -> Iterator[Famil
     )
     if gateway is None:
         return
-    yield _gauge("sengine_gateway_connected", "1 while the execution service is connected.", gateway.state == CONNECTED)
-    yield _total("sengine_gateway_sent_total", "Orders handed to the execution service.", gateway.sent)
-    yield _total("sengine_gateway_retried_total", "Orders sent again after a broken connection.", gateway.retried)
-    yield _total("sengine_gateway_dropped_total", "Orders rejected because the queue was full.", gateway.dropped)
-    yield _gauge("sengine_gateway_queue_depth", "Orders that wait to be sent.", gateway.queue_depth)
-    yield _seconds("sengine_order_ack_seconds", "From an order's sending to its answer.", gateway.ack)
-    yield _seconds(
+    yield gauge("sengine_gateway_connected", "1 while the execution service is connected.", gateway.state == CONNECTED)
+    yield total("sengine_gateway_sent_total", "Orders handed to the execution service.", gateway.sent)
+    yield total("sengine_gateway_retried_total", "Orders sent again after a broken connection.", gateway.retried)
+    yield total("sengine_gateway_dropped_total", "Orders rejected because the queue was full.", gateway.dropped)
+    yield gauge("sengine_gateway_queue_depth", "Orders that wait to be sent.", gateway.queue_depth)
+    yield seconds("sengine_order_ack_seconds", "From an order's sending to its answer.", gateway.ack)
+    yield seconds(
         "sengine_tick_to_order_seconds",
         "From a message's arrival to its order being handed to the execution service.",
         gateway.tick_to_order,
@@ -254,6 +238,15 @@ def _remotes(remotes: Mapping[str, RemoteFigures]) -> Iterator[Family]:
         yield Family(f"sengine_remote_{name}", kind, text, [("", labels, value(link)) for labels, link in links])
 
 
+def _journal(live: LiveEngine) -> Iterator[Family]:
+    journal = live.journal
+    if journal is None:
+        return
+    yield total("sengine_journal_records_total", "Records of the journal.", journal.records)
+    yield total("sengine_journal_unrecorded_total", "Events that could not be put into a record.", journal.unrecorded)
+    yield gauge("sengine_journal_failing", "1 while the journal cannot be written.", bool(journal.failure))
+
+
 def _process() -> Iterator[Family]:
     """Memory, CPU, open files and start time of this process; empty where the system does not tell."""
     for metric in _PROCESS.collect():
@@ -265,54 +258,11 @@ def _process() -> Iterator[Family]:
 _PROCESS: Final = ProcessCollector(registry=CollectorRegistry())
 
 
-def _counter(name: str, text: str, counts: Mapping[Any, int], labels: Sequence[str]) -> Family:
-    # A copy, because the engine goes on counting between two samples.
-    items = list(counts.items())
-    return Family(name, "counter", text, (("", tuple(zip(labels, key, strict=True)), count) for key, count in items))
-
-
-def _total(name: str, text: str, value: float) -> Family:
-    return Family(name, "counter", text, [("", (), value)])
-
-
-def _gauge(name: str, text: str, value: float) -> Family:
-    return Family(name, "gauge", text, [("", (), value)])
-
-
-def _plan_histogram(histogram: LatencyHistogram, labels: Labels) -> Iterator[Sample]:
-    counts = histogram.plan_buckets()
-    for edge, count in zip((*map(float, PLAN_BUCKETS_US), inf), counts, strict=True):
-        yield "_bucket", (*labels, ("le", _number(edge))), count
-    yield "_count", labels, counts[-1]
-    yield "_sum", labels, histogram.sum_ns / 1000
-
-
-def _seconds(name: str, text: str, histogram: LatencyHistogram) -> Family:
-    return Family(name, "histogram", text, _octave_histogram(histogram))
-
-
-def _octave_histogram(histogram: LatencyHistogram) -> Iterator[Sample]:
-    below, counts, total, sum_ns = 0, histogram.octave_counts(), histogram.count, histogram.sum_ns
-    for octave, count in enumerate(counts[: _LAST_OCTAVE + 1]):
-        below += count
-        if octave >= _FIRST_OCTAVE:
-            yield "_bucket", (("le", _number(2 ** (octave + 1) / 1e9)),), below
-    yield "_bucket", (("le", "+Inf"),), total
-    yield "_count", (), total
-    yield "_sum", (), sum_ns / 1e9
-
-
 def _line(name: str, labels: Labels, value: float) -> str:
     if not labels:
-        return f"{name} {_number(value)}\n"
+        return f"{name} {number(value)}\n"
     inner = ",".join([f'{label}="{_escaped(text)}"' for label, text in labels])
-    return f"{name}{{{inner}}} {_number(value)}\n"
-
-
-def _number(value: float) -> str:
-    """As the format wants it: 12.0, 1e-06, +Inf, NaN."""
-    text = repr(float(value))
-    return {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}.get(text, text)
+    return f"{name}{{{inner}}} {number(value)}\n"
 
 
 def _escaped(text: str) -> str:

@@ -16,6 +16,7 @@ import yaml
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.metrics import families
 from sengine.domain.events import KillSwitch
+from sengine.domain.reload import ReloadReport
 from tests.adapters.served_engine import Stats, live_engine
 from tests.engine.conftest import Actor, long, quote
 
@@ -34,6 +35,20 @@ PLANS_PANELS = {
     "Strategy Positions",
     "Strategy P&L",
 }
+
+
+class Unwritten:
+    """A journal's figures."""
+
+    records, unrecorded, failure = 3, 1, "disk full"
+
+    def event(self, event: object) -> None: ...
+
+    def recorded(self, events: Iterator[Any]) -> Iterator[Any]:
+        return events
+
+    def outcome(self, event: object, outcome: object) -> bool:
+        return True
 
 
 def queries() -> Iterator[tuple[str, str, str]]:
@@ -58,7 +73,8 @@ def labels_of() -> dict[str, set[str]]:
     live.take(quote(1))
     stats = Stats()
     facts = ServiceFacts("desk", feed=stats, gateway=stats, strategies_are_loaded=True)
-    facts.reloads.record("buyer", False, 1)
+    facts.reloads.record(ReloadReport("buyer", "code", "command", 1, False, "1", "2", "refused"))
+    live.journal = Unwritten()
     live.engine.anomalies["duplicate_fill"] += 1
     found: dict[str, set[str]] = {}
     for family in families(live, facts):
