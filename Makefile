@@ -36,7 +36,7 @@ bench: $(STAMP) ## Run the benchmarks and put their figures into docs/benchmarks
 	$(BIN)/python tests/benchmarks/table.py
 
 exe: $(STAMP) ## Build the single executable dist/sengine
-	$(BIN)/pyinstaller --noconfirm --log-level WARN --workpath .pyinstaller --distpath dist build/sengine.spec
+	EXE_LEVEL=$(or $(EXE_LEVEL),12) $(BIN)/pyinstaller --noconfirm --log-level WARN --workpath .pyinstaller --distpath dist build/sengine.spec
 
 package: $(STAMP) ## Build wheel and sdist, and try the wheel in a fresh environment
 	rm -rf dist/*.whl dist/*.tar.gz
@@ -44,7 +44,7 @@ package: $(STAMP) ## Build wheel and sdist, and try the wheel in a fresh environ
 	$(BIN)/python build/try_wheel.py dist/*.whl requirements/run.txt requirements/build.txt
 
 smoke: $(STAMP) ## Prove dist/sengine in a bare environment
-	$(BIN)/python build/smoke.py dist/sengine
+	$(BIN)/python build/smoke.py dist/sengine --slack $(or $(SLACK),1)
 
 compiled: $(STAMP) ## Compile the momentum example with mypyc into dist/compiled (needs a C compiler)
 	@mkdir -p dist/compiled && cp strategies/momentum.py dist/compiled/

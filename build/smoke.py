@@ -43,8 +43,9 @@ def expect(condition: object, sentence: str) -> None:
 class Bare:
     """A place with the executable and nothing else."""
 
-    def __init__(self, executable: Path, folder: Path) -> None:
+    def __init__(self, executable: Path, folder: Path, slack: float) -> None:
         self.folder = folder
+        self.slack = slack
         self.user = NOBODY if os.geteuid() == 0 else None
         installed, home, self.work = (folder / name for name in ("read only", "the home", "a working: directory"))
         for path in (installed, home, self.work):
@@ -143,7 +144,8 @@ def version(place: Bare) -> str:
         said = place.run("--version")
         times.append(time.monotonic() - began_s)
     expect(re.fullmatch(r"sengine \d+\.\d+\.\d+\n", said), f"--version printed {said!r}")
-    expect(min(times) < VERSION_S, f"--version took {min(times):.2f} s, expected under {VERSION_S:g}")
+    limit_s = VERSION_S * place.slack
+    expect(min(times) < limit_s, f"--version took {min(times):.2f} s, expected under {limit_s:g}")
     return f"{min(times):.2f} s"
 
 
@@ -200,7 +202,8 @@ def demo_with_screens(place: Bare) -> str:
     with ended_after(screen):
         until(lambda: "1 Strategies" in screen.text, "the screens are not painted")
         painted_s = time.monotonic() - screen.began_s
-        expect(painted_s < SCREEN_S, f"the screens came after {painted_s:.2f} s, expected under {SCREEN_S:g}")
+        limit_s = SCREEN_S * place.slack
+        expect(painted_s < limit_s, f"the screens came after {painted_s:.2f} s, expected under {limit_s:g}")
         until(lambda: "BTCUSDT" in screen.text and "passed" in screen.text, "the screens show no signal")
         trading_s = time.monotonic() - screen.began_s
         leave(screen)
@@ -325,13 +328,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("executable", type=Path)
     parser.add_argument("--only", help="name of one check")
+    parser.add_argument("--slack", type=float, default=1.0, help="how many times the times may be exceeded, as in CI")
     arguments = parser.parse_args()
     megabytes = arguments.executable.stat().st_size / 1e6
     print(f"{'size':<22} {megabytes:.0f} MB")
     failed = 0 if megabytes < MEGABYTES else 1
     folder = Path(tempfile.mkdtemp(prefix="sengine smoke "))
     try:
-        place = Bare(arguments.executable.resolve(), folder)
+        place = Bare(arguments.executable.resolve(), folder, arguments.slack)
         for check in CHECKS:
             if arguments.only in (None, check.__name__):
                 try:
