@@ -19,6 +19,8 @@ def main() -> None:
         subprocess.run([*pip, "--require-hashes", "--no-deps", "-r", str(build)], check=True)
         subprocess.run([*pip, "--require-hashes", "--no-deps", "--no-build-isolation", "-r", str(run)], check=True)
         subprocess.run([*pip, "--no-index", "--no-deps", str(wheel)], check=True)
+        if not (environment / "share" / "man" / "man1" / "sengine.1").is_file():
+            raise SystemExit(f"{wheel.name}: the manual page is not in it")
         sengine = str(environment / "bin" / "sengine")
         subprocess.run([sengine, "init", "desk"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
         desk = Path(folder, "desk")

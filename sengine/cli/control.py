@@ -47,7 +47,10 @@ def pause(
     reason: Annotated[str, typer.Option(help="Why; shown wherever the strategy is.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Pause a strategy: it is no longer called for ticks, and keeps its positions."""
+    """Pause a strategy: it is no longer called for ticks, and keeps its positions.
+
+    Example: `sengine pause momentum_btc --reason "news at 14:30"`
+    """
 
     async def ask(client: ControlClient) -> Any:
         return await client.pause(strategy_id, reason)
@@ -61,7 +64,10 @@ def resume(
     strategy_id: IdArgument,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a paused strategy trade again."""
+    """Let a paused strategy trade again.
+
+    Example: `sengine resume momentum_btc`
+    """
 
     async def ask(client: ControlClient) -> Any:
         return await client.resume(strategy_id)
@@ -103,7 +109,10 @@ def kill(
     flatten: Annotated[bool, typer.Option("--flatten", help="Also bring all positions to zero.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Pull the kill switch: no orders go out and open ones are cancelled, until `sengine rearm`. Positions stay."""
+    """Pull the kill switch: no orders go out and open ones are cancelled, until `sengine rearm`. Positions stay.
+
+    Example: `sengine kill --reason "bad prices"`, or `sengine kill --flatten`
+    """
 
     async def ask(client: ControlClient) -> Any:
         return await client.kill(reason, flatten=flatten)
@@ -116,7 +125,10 @@ def rearm(
     engine: EngineAt,
     as_json: JsonOption = False,
 ) -> None:
-    """Let orders out again after `sengine kill`."""
+    """Let orders out again after `sengine kill`.
+
+    Example: `sengine rearm`
+    """
 
     async def ask(client: ControlClient) -> Any:
         return await client.rearm()
@@ -137,6 +149,8 @@ def flatten(
 
     Says what it will do and asks first. Strategies stay active and may trade again once they are flat; pause them or
     pull the kill switch to keep them out.
+
+    Example: `sengine flatten --strategy rsi_all --symbol BTCUSDT`
     """
 
     async def ask(client: ControlClient) -> Any:
@@ -159,7 +173,10 @@ def cancel(
     order_id: Annotated[str, typer.Argument(metavar="ORDER", help="Id of the open order.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Ask for the cancellation of one open order."""
+    """Ask for the cancellation of one open order.
+
+    Example: `sengine cancel lx3k9a-17`; `sengine status --json` has the ids.
+    """
 
     async def ask(client: ControlClient) -> Any:
         return await client.cancel_order(order_id)
@@ -173,7 +190,10 @@ def stop(
     wait_s: Annotated[float, typer.Option("--wait", metavar="SECONDS", help="How long to wait for its end.")] = 10.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Stop a running engine as SIGTERM does, and wait until it no longer answers."""
+    """Stop a running engine as SIGTERM does, and wait until it no longer answers.
+
+    Example: `sengine stop --wait 30`
+    """
 
     async def ask(client: ControlClient) -> Any:
         return await _stop(client, wait_s)

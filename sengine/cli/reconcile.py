@@ -22,6 +22,8 @@ def reconcile(
 
     An engine that comes back holds its orders against the execution service's record. Where the two do not fit it waits
     for you to look at the orders at the venue.
+
+    Example: `sengine reconcile`, then `sengine reconcile --adopt`
     """
 
     async def ask(client: ControlClient) -> Any:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,19 @@ from sengine import __version__
 from sengine.__main__ import main
 
 CHECKOUT = Path(sengine.__file__).resolve().parents[1]
-COMMANDS = [
-    ["replay"],
-    ["sample"],
-    ["config", "check"],
-    ["config", "keys"],
-    ["strategies", "list"],
-    ["strategies", "show"],
-    ["strategies", "new"],
-]
+
+
+def leaves(group: Any, path: tuple[str, ...] = ()) -> Iterator[list[str]]:
+    """Every command that can be run, those of groups included; what is hidden is for ourselves."""
+    for name, command in group.commands.items():
+        if not command.hidden:
+            if hasattr(command, "commands"):
+                yield from leaves(command, (*path, name))
+            else:
+                yield [*path, name]
+
+
+COMMANDS = list(leaves(get_command(sengine.cli.app)))
 
 Run = Callable[..., Any]
 
@@ -69,9 +74,8 @@ def test_the_help_of_a_command_shows_an_example_that_fits_the_terminal(run: Run,
     ran = run(*command, flag)
     assert (ran.code, ran.err) == (0, "")
     assert "Example" in ran.out
-    (example, *_) = [
-        line for line in ran.out.splitlines() if f" sengine {' '.join(command)}" in line and "Us" not in line
-    ]
+    called = re.compile(rf"[ `]sengine {' '.join(command)}\b")
+    (example, *_) = [line for line in ran.out.splitlines() if called.search(line) and "Usage" not in line]
     assert "[" not in example
     assert max(map(len, ran.out.splitlines())) <= 80
 
