@@ -100,7 +100,7 @@ def main() -> NoReturn:
     environment.pop("LD_LIBRARY_PATH", None)
     if restored is not None:
         environment["LD_LIBRARY_PATH"] = restored
-    os.execve(program, [sys.argv[0], *sys.argv[1:]], environment)
+    os.execve(program, [sys.argv[0], *sys.argv[1:]], environment)  # noqa: S606 - what was checked against its hash
 
 
 def installed(payload: Payload) -> Path:

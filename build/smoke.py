@@ -158,6 +158,18 @@ def first_and_next_start(place: Bare) -> str:
     return f"first start, which unpacks, {times[0]:.2f} s; next {times[1]:.2f} s"
 
 
+def completion(place: Bare) -> str:
+    question = {"_SENGINE_COMPLETE": "complete_bash", "COMP_WORDS": "sengine re", "COMP_CWORD": "1"}
+    place.environment |= question
+    try:
+        offered = place.run().split()
+    finally:
+        for name in question:
+            del place.environment[name]
+    expect({"replay", "resume", "rearm"} <= set(offered), f"completion of `sengine re` offers {offered}")
+    return " ".join(offered)
+
+
 def project(place: Bare) -> str:
     place.run("init", "desk")
     desk = place.work / "desk"
@@ -314,6 +326,7 @@ def nothing_is_left(place: Bare) -> str:
 CHECKS: Sequence[Callable[[Bare], str]] = (
     version,
     first_and_next_start,
+    completion,
     project,
     users_strategies,
     headless_demo,
@@ -344,7 +357,7 @@ def main() -> int:
                     failed += 1
                     print(f"{check.__name__.replace('_', ' '):<22} FAILED: {error}", flush=True)
     finally:
-        subprocess.run(["chmod", "-R", "u+w", str(folder)], check=False)
+        subprocess.run(["chmod", "-R", "u+w", str(folder)], check=False)  # noqa: S607 - the tester's own PATH
         shutil.rmtree(folder, ignore_errors=True)
     return 1 if failed else 0
 

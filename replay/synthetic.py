@@ -55,7 +55,7 @@ def quote_rows(ticks: int | None, symbols: Sequence[str], seed: int) -> Iterator
             raise DataError(f"expected a symbol without spaces, commas and quotes, got {symbol!r}")
         if symbols.count(symbol) > 1:
             raise DataError(f"the symbol {symbol} is given twice; each may be given once")
-    return _rows(ticks, symbols, Random(seed).random)
+    return _rows(ticks, symbols, Random(seed).random)  # noqa: S311 - a market to be had again, not a secret
 
 
 def _event(time_ns: int, symbol: str, bid: float, bid_quantity: float, ask: float, ask_quantity: float) -> BookEvent:

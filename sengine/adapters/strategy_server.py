@@ -22,7 +22,7 @@ from sengine.errors import ConfigError, SengineError
 from sengine.proto import strategy_pb2, strategy_pb2_grpc
 
 SERVICE: Final = strategy_pb2.DESCRIPTOR.services_by_name["StrategyService"].full_name
-TOKEN_VARIABLE: Final = "STRATEGY_HOST_TOKEN"
+TOKEN_VARIABLE: Final = "STRATEGY_HOST_TOKEN"  # noqa: S105 - its name, not the token
 _BOUNDS: Final = (
     ("grpc.max_receive_message_length", LARGEST_MESSAGE),
     ("grpc.max_send_message_length", LARGEST_MESSAGE),

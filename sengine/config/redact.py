@@ -10,7 +10,7 @@ import msgspec
 from sengine.config.durations import format_duration
 from sengine.config.schema import Config
 
-SECRET: Final = "***"
+SECRET: Final = "***"  # noqa: S105 - what is shown in its place
 # Sections name theirs so, and strategies, whose parameters are free, mostly do.
 _SECRET_KEY = re.compile(
     r"(?:^|_)(?:password|passwd|secret|token|api_?key|private_?key|seed|credentials)$", re.IGNORECASE

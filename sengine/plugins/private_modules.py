@@ -57,7 +57,7 @@ class PrivateModules:
         self.names.append(name)
         try:
             # Compiled from the bytes that were read, never from a stale cache.
-            exec(compile(content, str(path), "exec", dont_inherit=True), module.__dict__)
+            exec(compile(content, str(path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - it is the purpose
         except BaseException:
             sys.modules.pop(name, None)
             self.names.remove(name)
