@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from time import time_ns
-from typing import Any
+from typing import Any, TypeVar
 
 from textual.app import App
 
@@ -16,8 +16,11 @@ from tui.frame import Frame
 from tui.link import EngineLink
 from tui.screens.dashboard import Dashboard
 from tui.screens.details import Detail
+from tui.screens.dialogs import Dialog
 from tui.themes import Palette, palette_of
 from tui.widgets.log import LogPanel
+
+R = TypeVar("R")
 
 
 class CommandingApp(App[str]):
@@ -64,6 +67,13 @@ class CommandingApp(App[str]):
         self.paint()
         if isinstance(self.screen, Detail):
             self.screen.ask()
+
+    async def _ask(self, dialog: Dialog[R]) -> R | None:
+        """The dialog's answer. There is one dialog at a time: a key that is pressed again while the first one's figures
+        are on their way opens no second one."""
+        if isinstance(self.screen, Dialog):
+            return None
+        return await self.push_screen_wait(dialog)
 
     def _may(self, action: str) -> bool:
         if self.is_read_only and command_of(action).changes_engine:

@@ -34,7 +34,7 @@ class EngineActions(CommandingApp):
     async def action_unload(self) -> None:
         if strategy_id := self._strategy("unload"):
             consequence = consequences.of_unload(self._snapshot, strategy_id)
-            if await self.push_screen_wait(Confirm("Unload a strategy", consequence, "Unload")):
+            if await self._ask(Confirm("Unload a strategy", consequence, "Unload")):
                 self._do(f"unload {strategy_id}", self.link.commands.unload(strategy_id))
 
     @work
@@ -46,7 +46,7 @@ class EngineActions(CommandingApp):
             self.tell("no strategy is running", "warning")
             return
         consequence = consequences.of_pause_all(active)
-        if await self.push_screen_wait(Confirm("Pause all", consequence, "Pause all")):
+        if await self._ask(Confirm("Pause all", consequence, "Pause all")):
             for strategy_id in active:
                 self._do(f"pause {strategy_id}", self.link.commands.pause(strategy_id, "all paused by the operator"))
 
@@ -61,9 +61,7 @@ class EngineActions(CommandingApp):
         except SengineError as error:
             self.tell(f"edit {strategy_id}: {error}", "error")
             return
-        wanted = await self.push_screen_wait(
-            EditParameters(strategy_id, config, commands.check_parameters, self.palette)
-        )
+        wanted = await self._ask(EditParameters(strategy_id, config, commands.check_parameters, self.palette))
         if wanted is not None:
             self._do(f"set parameters of {strategy_id}", commands.set_parameters(strategy_id, wanted))
 
@@ -71,7 +69,7 @@ class EngineActions(CommandingApp):
     async def action_load(self) -> None:
         if not self._may("load"):
             return
-        wanted = await self.push_screen_wait(LoadStrategy())
+        wanted = await self._ask(LoadStrategy())
         if wanted is not None:
             plugin, strategy_id, symbols = wanted
             self._do(f"load {strategy_id}", self.link.commands.load(plugin, strategy_id, symbols))
@@ -82,7 +80,7 @@ class EngineActions(CommandingApp):
     async def action_kill(self) -> None:
         if not self._may("kill"):
             return
-        if await self.push_screen_wait(Confirm("Kill switch", consequences.of_kill(self._snapshot), "Kill")):
+        if await self._ask(Confirm("Kill switch", consequences.of_kill(self._snapshot), "Kill")):
             self._do("kill switch", self.link.commands.kill("by the operator"))
 
     @work
@@ -117,7 +115,7 @@ class EngineActions(CommandingApp):
             self.tell(plan.message, "warning")
             return
         consequence = consequences.of_flatten(plan, self._snapshot)
-        if await self.push_screen_wait(Confirm(f"Flatten {scope}", consequence, "Flatten")):
+        if await self._ask(Confirm(f"Flatten {scope}", consequence, "Flatten")):
             self._do(f"flatten {scope}", commands.flatten(strategy_id, symbol, "by the operator"))
 
     @work
@@ -133,7 +131,7 @@ class EngineActions(CommandingApp):
         if order is None:
             self.tell(f"order {row.key} is not open any more", "warning")
             return
-        if await self.push_screen_wait(Confirm("Cancel an order", consequences.of_cancel(order), "Cancel it")):
+        if await self._ask(Confirm("Cancel an order", consequences.of_cancel(order), "Cancel it")):
             self._do(f"cancel {row.key}", self.link.commands.cancel_order(row.key))
 
     @work
@@ -144,7 +142,7 @@ class EngineActions(CommandingApp):
             self.tell("the kill switch is not on", "warning")
             return
         consequence = consequences.of_rearm(self.frame.snapshot)
-        if await self.push_screen_wait(Confirm("Re-arm", consequence, "Re-arm")):
+        if await self._ask(Confirm("Re-arm", consequence, "Re-arm")):
             self._do("re-arm", self.link.commands.rearm())
 
     @work
@@ -158,7 +156,7 @@ class EngineActions(CommandingApp):
             return
         text = "Detach leaves the engine running in this terminal; `sengine attach` opens the screens again.\n"
         text += f"Stop ends it in order. {consequences.of_stop(self._snapshot)}"
-        answer = await self.push_screen_wait(Leave(text))
+        answer = await self._ask(Leave(text))
         if answer:
             self.exit(answer)
 
@@ -172,7 +170,7 @@ class EngineActions(CommandingApp):
         if not replay.is_over:
             text = "Finish replays the rest as fast as it goes and prints the result.\n"
             text += "Stop here prints the result of what was replayed so far."
-            answer = await self.push_screen_wait(Leave(text, detach="Finish (f)", stop="Stop here (s)"))
+            answer = await self._ask(Leave(text, detach="Finish (f)", stop="Stop here (s)"))
         if answer == "detach":
             try:
                 await self.link.commands.drive_replay(finish=True)

@@ -281,6 +281,17 @@ async def test_parameters_are_checked_and_the_difference_is_shown_before_they_ap
         await settled(app, pilot, lambda: link.asked == [("set_parameters", "momentum_btc", wanted)])
 
 
+async def test_a_key_pressed_several_times_opens_one_dialog() -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        await pilot.press("e", "e", "e")
+        await settled(app, pilot, lambda: isinstance(app.screen, EditParameters))
+        await settled(app, pilot, lambda: [each.name for each in app.workers if each.is_running].count("action_edit") == 1)
+        assert len(app.screen_stack) == 2
+        await pilot.press("escape")
+        await settled(app, pilot, lambda: app.screen is app.dashboard)
+
+
 async def test_what_the_engine_refuses_is_told_in_the_form() -> None:
     link = scenes.busy()
     async with opened(link) as (app, pilot):
