@@ -286,7 +286,9 @@ async def test_a_key_pressed_several_times_opens_one_dialog() -> None:
     async with opened(link) as (app, pilot):
         await pilot.press("e", "e", "e")
         await settled(app, pilot, lambda: isinstance(app.screen, EditParameters))
-        await settled(app, pilot, lambda: [each.name for each in app.workers if each.is_running].count("action_edit") == 1)
+        await settled(
+            app, pilot, lambda: sum(each.name == "action_edit" for each in app.workers if each.is_running) == 1
+        )
         assert len(app.screen_stack) == 2
         await pilot.press("escape")
         await settled(app, pilot, lambda: app.screen is app.dashboard)
