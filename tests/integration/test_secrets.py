@@ -19,7 +19,15 @@ from sengine.adapters.broker import EmbeddedBroker, Login
 from sengine.adapters.control_client import ControlClient
 from sengine.errors import SengineError
 from tests.adapters.slow_execution import SlowExecution
-from tests.integration.engine_process import ENVIRONMENT, EngineProcess, book, publisher, until
+from tests.integration.engine_process import (
+    ENVIRONMENT,
+    EngineProcess,
+    book,
+    children,
+    flipper,
+    publisher,
+    until,
+)
 
 NATS, API, EXECUTION, KEY, NEW_KEY, CHANGED_KEY = (f"hunter2-{name}" for name in ("nats", "api", "exec", "a", "b", "c"))
 SECRETS = (NATS, API, EXECUTION, KEY, NEW_KEY, CHANGED_KEY)
@@ -112,6 +120,28 @@ async def test_no_secret_is_in_what_an_engine_says_and_leaves_behind(
     assert any(path.parent.name == "journal" for path in kept), "there is no journal"
     for path, content in kept.items():
         assert_none_in(str(path), content)
+
+
+async def test_the_login_of_the_embedded_broker_is_in_its_two_private_files_alone(
+    new_engine: Callable[..., EngineProcess], tmp_path: Path
+) -> None:
+    engine = new_engine({"strategies": [flipper()], "logging": {"level": "debug"}})
+    engine.start()
+    await engine.ready()
+    url = engine.listeners["nats broker"]
+    password = url.split("@")[0].split(":")[-1].encode()
+    assert len(password) > 20
+    await _trade(engine, url)
+    lines = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in (engine.pid, *children(engine.pid))]
+    data = engine.folder / "data"
+    holders = [path for path, content in files_below(data) if password in content]
+    assert {path.relative_to(data).as_posix() for path in holders} == {"nats/broker.url", "nats/nats-server.conf"}
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in holders)
+    assert [path for path in (data, data / "nats") if path.stat().st_mode & 0o077] == []
+    assert (data / "engine.sock").stat().st_mode & 0o777 == 0o600
+    assert await engine.terminate() == 0
+    for said in (engine.stderr.read_bytes(), *lines):
+        assert password not in said
 
 
 async def _trade(engine: EngineProcess, url: str) -> None:
