@@ -9,9 +9,11 @@ LOCK  := requirements/dev.txt
 FULLY_COVERED := sengine/engine/aggregation.py sengine/engine/risk.py sengine/engine/trading_record.py \
 	$(wildcard sengine/engine/risk_checks/*.py)
 
-empty :=
-comma := ,
-space := $(empty) $(empty)
+# The tests start Python hundreds of times: without bytecode on disk each start compiles every import anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+# One worker a core, up to four: the tests start processes of their own.
+PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check torture bench exe smoke package compiled docs audit lint type imports coverage format protos lock clean
@@ -23,7 +25,7 @@ demo: $(STAMP) ## Trade a generated market on paper for SECONDS (30); Ctrl-C sto
 	$(BIN)/sengine demo --seconds $(or $(SECONDS),30)
 
 test: $(STAMP) ## Run the tests, without the benchmarks
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 check: lint type imports docs coverage ## Run all that CI runs: lint, types, import layers, documentation, tests with held coverage
 
@@ -71,7 +73,7 @@ imports: $(STAMP) ## Check that imports point downward only
 
 # One report a file: coverage fails on a file without data, so a renamed module cannot slip out of the rule.
 coverage: $(STAMP) ## Run the tests and hold aggregation and risk at 100 % coverage
-	$(BIN)/coverage run --include=$(subst $(space),$(comma),$(strip $(FULLY_COVERED))) -m pytest
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=
 	@for module in $(FULLY_COVERED); do $(BIN)/coverage report --include=$$module --fail-under=100 || exit 1; done
 
 format: $(STAMP) ## Format the code and apply safe fixes
