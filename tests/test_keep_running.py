@@ -8,6 +8,7 @@ import pytest
 import sengine.keep_running
 from sengine.errors import SengineError
 from sengine.keep_running import keep_running
+from tests.patience import PATIENCE_S
 
 
 async def test_what_ended_is_started_until_it_runs_and_watched_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +29,7 @@ async def test_what_ended_is_started_until_it_runs_and_watched_again(monkeypatch
     )
     for code in (-9, 1):
         ends.put_nowait(code)
-        await asyncio.wait_for(runs_again.acquire(), 5)
+        await asyncio.wait_for(runs_again.acquire(), PATIENCE_S)
     watching.cancel()
     assert attempts == []
     assert said[:3] == [

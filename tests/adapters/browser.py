@@ -14,8 +14,10 @@ from typing import Any
 
 import aiohttp
 
+from tests.patience import PATIENCE_S
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-_DEADLINE_S = 30.0
+_DEADLINE_S = PATIENCE_S
 
 
 class Tab:

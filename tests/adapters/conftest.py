@@ -11,13 +11,14 @@ import pytest
 from nats.aio.client import Client
 
 from sengine.adapters.broker import EmbeddedBroker
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(scope="session")
 def until() -> Callable[..., object]:
     """``await until(lambda: condition)`` waits for a condition, and fails after ``timeout_s``."""
 
-    async def until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+    async def until(condition: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
         deadline = monotonic() + timeout_s
         while not condition():
             assert monotonic() < deadline, "what was waited for did not come"

@@ -10,6 +10,7 @@ from typing import Any
 from sengine.domain.events import BookEvent
 from sengine.domain.market import OrderBook, PriceLevel
 from sengine.domain.order import Contribution, Fill, Order, OrderUpdate, ProposedOrder, Side
+from tests.patience import PATIENCE_S
 
 T0 = 1_700_000_000_000_000_000
 MS = 1_000_000
@@ -39,7 +40,7 @@ class RecordingHub:
     def statuses(self, order_id: str) -> list[str]:
         return [str(update.status) for update in self.updates if update.order_id == order_id]
 
-    async def until(self, condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
         """Wait until ``condition`` holds; it is looked at whenever something arrives, and every 20 ms."""
         async with asyncio.timeout(timeout_s):
             while not condition():

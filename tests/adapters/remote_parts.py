@@ -26,6 +26,7 @@ from sengine.engine.risk import RiskPipeline
 from sengine.engine.simulated import SimulatedVenue
 from sengine.live import LiveEngine
 from sengine.plugins.catalog import Catalog
+from tests.patience import PATIENCE_S
 
 T0 = 1_700_000_000_000_000_000
 MS = 1_000_000
@@ -95,7 +96,7 @@ class Rig:
     def guest(self, strategy_id: str = "echo") -> Guest:
         return self.live.engine.roster.get(strategy_id)
 
-    async def until(self, condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+    async def until(self, condition: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
         deadline = monotonic() + timeout_s
         while not condition():
             assert monotonic() < deadline, f"what was waited for did not come; said: {list(self.said)[-5:]}"

@@ -5,7 +5,6 @@ import os
 import signal
 import stat
 from pathlib import Path
-from time import monotonic
 from urllib.parse import quote
 
 import nats
@@ -14,6 +13,7 @@ from nats.errors import Error as NatsError
 
 from sengine.adapters.broker import BrokerError, EmbeddedBroker, Login, running_broker_url, server_binary
 from sengine.adapters.children import spawn
+from tests.patience import PATIENCE_S
 
 
 async def round_trip(url: str) -> bytes:
@@ -21,21 +21,18 @@ async def round_trip(url: str) -> bytes:
     try:
         subscription = await connection.subscribe("here")
         await connection.publish("here", b"and back")
-        return (await subscription.next_msg(5)).data
+        return (await subscription.next_msg(PATIENCE_S)).data
     finally:
         await connection.close()
 
 
-async def test_it_starts_quickly_on_a_free_loopback_port_and_answers(tmp_path: Path) -> None:
+async def test_it_starts_on_a_free_loopback_port_and_answers(tmp_path: Path) -> None:
     broker = EmbeddedBroker(tmp_path / "broker")
-    began = monotonic()
     await broker.start()
-    took_s = monotonic() - began
     try:
         assert broker.url.startswith("nats://127.0.0.1:")
         assert broker.port > 0
         assert await round_trip(broker.url) == b"and back"
-        assert took_s < 2.0
     finally:
         await broker.stop()
 
@@ -173,7 +170,7 @@ def test_without_the_program_the_error_names_the_package(monkeypatch: pytest.Mon
 async def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     child = await spawn("broker", "--port", "0", "--data", str(tmp_path), stdout=asyncio.subprocess.PIPE)
     assert child.stdout is not None
-    line = (await asyncio.wait_for(child.stdout.readline(), 10)).decode()
+    line = (await asyncio.wait_for(child.stdout.readline(), PATIENCE_S)).decode()
     url = line.split()[3].rstrip(",")
 
     assert await round_trip(url) == b"and back"
@@ -186,7 +183,7 @@ async def test_the_command_takes_its_login_from_the_environment(tmp_path: Path) 
         "broker", "--port", "0", "--data", str(tmp_path), env=environment, stdout=asyncio.subprocess.PIPE
     )
     assert child.stdout is not None
-    line = (await asyncio.wait_for(child.stdout.readline(), 10)).decode()
+    line = (await asyncio.wait_for(child.stdout.readline(), PATIENCE_S)).decode()
     url = line.split()[3].rstrip(",")
 
     assert "Secret" not in line

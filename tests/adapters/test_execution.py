@@ -21,6 +21,7 @@ from sengine.domain.order import ProposedOrder, Side
 from sengine.proto import execution_pb2 as pb
 from tests.adapters.execution_fixtures import MS, T0, RecordingHub, make_book, make_order
 from tests.adapters.slow_execution import SlowExecution
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -258,7 +259,7 @@ async def start_paper(broker: EmbeddedBroker, listen: str, folder: Path) -> asyn
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while not (folder / "address").exists():
             assert process.returncode is None
             await asyncio.sleep(0.01)
@@ -289,16 +290,16 @@ async def test_service_killed_and_back_neither_duplicates_nor_forgets_an_order(
                 restart = asyncio.create_task(start_paper(broker, listen, tmp_path))
             await asyncio.sleep(0)
         process = await restart
-        await hub.until(lambda: all(hub.statuses(order_id) == ["accepted"] for order_id in ids), 15)
+        await hub.until(lambda: all(hub.statuses(order_id) == ["accepted"] for order_id in ids))
         # Orders stamped before the restart find no book of their time any more and meet the next one.
         await next_book(1000)
-        await hub.until(lambda: {fill.order_id for fill in hub.fills} >= set(ids), 15)
+        await hub.until(lambda: {fill.order_id for fill in hub.fills} >= set(ids))
         await next_book(1001, ask=40.0)
         await hub.until(lambda: any(fill.order_id == "resting" for fill in hub.fills))
     finally:
         await gateway.stop()
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), 5) == 0
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
     # A fill may be published twice, but under one id; by id each order is filled exactly once.
     quantities: dict[str, dict[str, float]] = {}
     for fill in hub.fills:

@@ -15,6 +15,7 @@ from sengine.errors import SengineError
 from sengine.live import LiveEngine
 from tests.adapters.served_engine import Stats, live_engine
 from tests.engine.conftest import Actor, long, quote, short
+from tests.patience import PATIENCE_S
 
 
 @asynccontextmanager
@@ -189,7 +190,7 @@ async def test_a_stopped_server_no_longer_answers() -> None:
     await server.stop()
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.ClientConnectorError):
-            await asyncio.wait_for(get_status(session, f"{url}/health"), 5)
+            await asyncio.wait_for(get_status(session, f"{url}/health"), PATIENCE_S)
 
 
 async def test_a_port_for_monitoring_has_health_and_metrics_and_no_positions() -> None:

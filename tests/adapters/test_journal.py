@@ -42,6 +42,7 @@ from sengine.engine.roster import LoadStrategy
 from sengine.errors import JournalError
 from sengine.live import LiveEngine
 from tests.engine.conftest import Actor, engine_with
+from tests.patience import PATIENCE_S
 
 BOOK = OrderBook([PriceLevel(100.0, 1.0)], [PriceLevel(101.0, 2.0)])
 SIGNAL = StampedSignal(1, "a", "BTC", Direction.LONG, 0.7, 1.0, 5)
@@ -340,7 +341,7 @@ class Disk:
 def wait_for(condition: Callable[[], object]) -> None:
     from time import monotonic, sleep
 
-    deadline_s = monotonic() + 10
+    deadline_s = monotonic() + PATIENCE_S
     while not condition():
         assert monotonic() < deadline_s
         sleep(0.005)

@@ -16,6 +16,7 @@ from sengine.live import LiveEngine
 from tests.adapters.browser import CHROMIUM, open_tab
 from tests.adapters.served_engine import live_engine
 from tests.engine.conftest import Actor, long, quote
+from tests.patience import PATIENCE_S
 
 MARKUP = "<img src=x onerror=document.title='owned'>"
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
@@ -68,7 +69,7 @@ async def test_a_page_too_many_is_refused_and_a_closed_one_makes_room() -> None:
             assert refused.status == 503
             assert "open already" in (await refused.json())["error"]
         streams.pop().close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 async with session.get(f"{url}/events") as again:
                     if again.status == 200:
@@ -78,7 +79,7 @@ async def test_a_page_too_many_is_refused_and_a_closed_one_makes_room() -> None:
 
 
 async def next_event(stream: aiohttp.ClientResponse) -> tuple[str, object]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         name = (await stream.content.readline()).decode().removeprefix("event: ").strip()
         data = json.loads((await stream.content.readline()).decode().removeprefix("data: "))
         await stream.content.readline()

@@ -25,6 +25,7 @@ from sengine.domain.order import Contribution, Fill, Order, Side
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.errors import ConfigError
 from sengine.proto import market_data_pb2 as pb
+from tests.patience import PATIENCE_S
 
 BOOK = "market_data.BTCUSDT.orderbook"
 
@@ -100,7 +101,7 @@ async def start_feed(live: RecordingEngine) -> AsyncIterator[Any]:
 @pytest.fixture
 async def feed(broker: EmbeddedBroker, start_feed) -> NatsFeed:
     feed = await start_feed(broker.url)
-    assert await feed.connected(5)
+    assert await feed.connected(PATIENCE_S)
     return feed
 
 
@@ -205,7 +206,7 @@ async def test_a_hundred_thousand_messages_at_once_all_arrive(feed, live, connec
     for payload in payloads:
         await connection.publish(BOOK, payload)
     await connection.flush(30)
-    await until(lambda: len(live.events) == 100_000, 30)
+    await until(lambda: len(live.events) == 100_000)
 
     assert live.sequences() == list(range(100_000))
     assert feed.stats.dropped == feed.stats.conflated == 0
@@ -241,7 +242,7 @@ async def test_conflate_keeps_the_newest_book_of_each_symbol_and_every_trade(
     broker, start_feed, live, connection, until
 ) -> None:
     feed = await start_feed(broker.url, NatsConfig(overload="conflate"))
-    assert await feed.connected(5)
+    assert await feed.connected(PATIENCE_S)
 
     def work() -> None:
         end_ns = time_ns() + 100_000
@@ -271,7 +272,7 @@ async def test_what_does_not_fit_in_the_queue_is_dropped_and_counted(
     broker, start_feed, live, connection, until
 ) -> None:
     feed = await start_feed(broker.url, NatsConfig(pending_limit=10))
-    assert await feed.connected(5)
+    assert await feed.connected(PATIENCE_S)
     # One write, so that all of it is there at once.
     for number in range(500):
         await connection.publish(BOOK, encode_book(book_of(sequence=number)))
@@ -331,14 +332,14 @@ async def test_stopping_while_the_broker_is_away_ends_at_once(broker, feed, unti
     await broker.stop()
     await until(lambda: feed.stats.state == "reconnecting")
 
-    await asyncio.wait_for(feed.stop(), 5)
+    await asyncio.wait_for(feed.stop(), PATIENCE_S)
 
     assert feed.stats.state == "disconnected"
 
 
 async def test_after_market_data_is_stopped_only_fills_come(broker, start_feed, live, connection, until) -> None:
     feed = await start_feed(broker.url)
-    assert await feed.connected(5)
+    assert await feed.connected(PATIENCE_S)
     publisher = Publisher(connection)
     feed.stop_market_data()
     await publisher.publish(book_of())
@@ -352,7 +353,7 @@ async def test_after_market_data_is_stopped_only_fills_come(broker, start_feed, 
 
 async def test_in_lockstep_the_next_tick_waits_for_the_fill(broker, start_feed, live, connection, until) -> None:
     feed = await start_feed(broker.url, lockstep=True)
-    assert await feed.connected(5)
+    assert await feed.connected(PATIENCE_S)
     live.outcome = Outcome(orders=[order()])
     publisher = Publisher(connection)
     for _ in range(3):
@@ -370,7 +371,7 @@ async def test_in_lockstep_the_next_tick_waits_for_the_fill(broker, start_feed, 
 
 async def test_lockstep_goes_on_when_a_fill_never_comes(broker, start_feed, live, connection, until) -> None:
     feed = await start_feed(broker.url, lockstep=True, lockstep_timeout_s=0.05)
-    assert await feed.connected(5)
+    assert await feed.connected(PATIENCE_S)
     live.outcome = Outcome(orders=[order()])
     publisher = Publisher(connection)
     for _ in range(2):
@@ -383,7 +384,7 @@ async def test_lockstep_goes_on_when_a_fill_never_comes(broker, start_feed, live
 async def test_durable_fills_survive_an_engine_that_was_away(broker, start_feed, live, connection, until) -> None:
     config = NatsConfig(fills=NatsFillsConfig(durable="engine"))
     feed = await start_feed(broker.url, config)
-    assert await feed.connected(5)
+    assert await feed.connected(PATIENCE_S)
     jetstream = connection.jetstream()
     publisher = Publisher(connection)
 
@@ -397,7 +398,7 @@ async def test_durable_fills_survive_an_engine_that_was_away(broker, start_feed,
 
     await publisher.publish_fill(fill_of("f1"))
     await until(lambda: len(live.events) == 1)
-    await asyncio.wait_for(settled(), 5)
+    await asyncio.wait_for(settled(), PATIENCE_S)
     await feed.stop()
 
     for fill_id in ("f2", "f2", "f3"):
@@ -407,7 +408,7 @@ async def test_durable_fills_survive_an_engine_that_was_away(broker, start_feed,
     assert len(live.events) == 1
     again = await start_feed(broker.url, config)
     await until(lambda: len(live.events) == 3)
-    await asyncio.wait_for(settled(), 5)
+    await asyncio.wait_for(settled(), PATIENCE_S)
 
     assert [event.fill_id for event in live.events] == ["f1", "f2", "f3"]
     assert again.stats.malformed == {"malformed_json": 1}
@@ -415,7 +416,7 @@ async def test_durable_fills_survive_an_engine_that_was_away(broker, start_feed,
 
 async def test_durable_fills_go_on_after_the_broker_was_killed(broker, start_feed, live, until) -> None:
     feed = await start_feed(broker.url, NatsConfig(fills=NatsFillsConfig(durable="engine")))
-    assert await feed.connected(5)
+    assert await feed.connected(PATIENCE_S)
     connection = await nats.connect(broker.url)
     await Publisher(connection).publish_fill(fill_of("before"))
     await until(lambda: len(live.events) == 1)

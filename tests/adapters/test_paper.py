@@ -31,6 +31,7 @@ from sengine.errors import ConfigError, SengineError
 from sengine.proto import execution_pb2 as pb
 from sengine.proto.execution_pb2_grpc import OrderExecutionStub
 from tests.adapters.execution_fixtures import MS, T0, RecordingHub, make_book, make_order
+from tests.patience import PATIENCE_S
 
 
 def request_of(order: Order, crc: int = 0) -> pb.OrderRequest:
@@ -481,7 +482,7 @@ async def test_fill_made_while_the_broker_is_away_is_published_when_it_is_back(
     async with grpc.aio.insecure_channel(service.address) as channel:
         await OrderExecutionStub(channel).SubmitOrder(request_of(make_order()))
     assert service.fills.waiting == 1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not hub.fills:
             await broker.start()
             await hub.until(lambda: service.fills.waiting == 0)

@@ -24,6 +24,7 @@ from sengine.config.schema import TopicsConfig
 from sengine.domain.events import BookEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import OrderBook, PriceLevel
 from sengine.domain.order import Fill
+from tests.patience import PATIENCE_S
 
 BOOK = OrderBook((PriceLevel(1.0, 2.0),), (PriceLevel(3.0, 4.0),))
 
@@ -53,7 +54,7 @@ async def run(*arguments: str) -> tuple[int, str]:
     child = await spawn(*arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
     assert child.stdout is not None
     try:
-        return await asyncio.wait_for(child.wait(), 20), (await child.stdout.read()).decode()
+        return await asyncio.wait_for(child.wait(), PATIENCE_S), (await child.stdout.read()).decode()
     finally:
         await child.stop()
 
@@ -108,7 +109,7 @@ async def test_flush_means_that_the_server_has_everything(broker, connection) ->
             await publisher.publish(BookEvent("A", 10**18, BOOK))
         await publisher.flush()
         for _ in range(10):
-            await subscription.next_msg(5)
+            await subscription.next_msg(PATIENCE_S)
         await other.close()
 
 
@@ -128,14 +129,15 @@ async def test_a_file_is_published_whole_and_in_order(broker, arrived, until, tm
 
 async def test_the_pace_is_the_files_own_times_the_speed(broker, arrived, until, tmp_path: Path) -> None:
     file = tmp_path / "market.csv"
-    rows = [f"{10**18 + 100_000_000 * number},A,1,1,2,1" for number in range(11)]
+    rows = [f"{10**18 + 1_000_000_000 * number},A,1,1,2,1" for number in range(11)]
     file.write_text("\n".join(["timestamp,symbol,bid_price,bid_qty,ask_price,ask_qty", *rows]) + "\n")
-    task = asyncio.create_task(run("publish", str(file), "--url", broker.url, "--speed", "2x"))
-    await until(lambda: arrived, 20)
+    task = asyncio.create_task(run("publish", str(file), "--url", broker.url, "--speed", "20x"))
+    await until(lambda: arrived)
     began = monotonic()
     await until(lambda: len(arrived) == 11)
 
-    assert 0.3 < monotonic() - began < 2.0
+    # 10 s at 1x, and 0.5 s at this speed.
+    assert 0.3 < monotonic() - began < 8.0
     assert (await task)[0] == 0
 
 
@@ -180,20 +182,19 @@ async def test_a_refused_login_is_not_taken_for_an_absent_server(tmp_path: Path)
 async def test_the_simulated_market_keeps_its_rate_and_is_stamped_with_now(broker, arrived, until) -> None:
     child = await spawn("simulate", "--url", broker.url, "--rate", "1000", "--symbols", "A,B")
     try:
-        await until(lambda: arrived, 20)
-        began, before = monotonic(), len(arrived)
-        await until(lambda: len(arrived) >= before + 500)
-        rate = (len(arrived) - before) / (monotonic() - began)
+        await until(lambda: len(arrived) >= 2000)
     finally:
         code = await child.stop()
     events = books(arrived)
 
     assert code == 0
-    assert 500 < rate < 2000
     assert {event.symbol for event in events} == {"A", "B"}
     times_ns = [event.timestamp_ns for event in events]
     assert times_ns == sorted(times_ns)
-    assert times_ns[-1] - times_ns[0] < 60 * 10**9
+    # Held up by a busy machine, it makes up for a second at most.
+    due = (times_ns[-1] - times_ns[0]) / 1_000_000
+    assert len(events) / 10 < due < len(events) * 10
+    assert len(events) < due + 1100
 
 
 async def test_the_simulated_market_goes_on_after_the_broker_was_killed(broker, until) -> None:
@@ -202,7 +203,7 @@ async def test_the_simulated_market_goes_on_after_the_broker_was_killed(broker, 
         for _ in range(2):
             connection = await nats.connect(broker.url, allow_reconnect=False)
             subscription = await connection.subscribe("market_data.A.orderbook")
-            await subscription.next_msg(20)
+            await subscription.next_msg(PATIENCE_S)
             os.kill(broker.pid, signal.SIGKILL)
             await broker.wait()
             await connection.close()

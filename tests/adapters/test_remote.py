@@ -89,7 +89,8 @@ async def test_a_frozen_process_holds_nobody_up_and_its_old_answers_are_refused(
         began = perf_counter()
         for step in range(1000):
             r.live.take(book(step))
-        assert perf_counter() - began < 1.0
+        # Waiting a tenth of a second for each would take 100 s.
+        assert perf_counter() - began < 50.0
         await r.until(lambda: link.describe()["process"] == "stalled")
         assert link.describe()["owed_for_ms"] > 1000
         await r.until(lambda: any("does not answer" in line.event for line in r.said))
@@ -121,7 +122,7 @@ async def test_a_process_that_keeps_dying_pauses_its_strategy_until_it_is_resume
     path = write_echo(tmp_path, code="import os\nos._exit(3)\n")
     async with rig(tmp_path) as r:
         link = r.load(module="echo")
-        await r.until(lambda: not r.guest().is_active, 60)
+        await r.until(lambda: not r.guest().is_active)
         reason = r.guest().pause_reason
         assert reason.startswith("its process failed 5 times within 60 s; resume starts it again; last: its process")
         assert "exit code 3" in reason

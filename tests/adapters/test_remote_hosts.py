@@ -21,6 +21,7 @@ from sengine.plugins.loader import load_plugin
 from sengine.proto import strategy_pb2 as pb
 from sengine.proto.strategy_pb2_grpc import StrategyServiceServicer, add_StrategyServiceServicer_to_server
 from tests.adapters.remote_parts import book, rig, write_echo
+from tests.patience import PATIENCE_S
 
 Reply = Callable[[pb.TickBatch], pb.HostMessage]
 
@@ -175,8 +176,8 @@ def test_the_command_says_where_it_is_and_answers_health_checks(tmp_path: Path) 
             assert (tmp_path / "h.sock").stat().st_mode & 0o777 == 0o600
             with grpc.insecure_channel(f"unix:{tmp_path}/h.sock") as channel:
                 request = health_pb2.HealthCheckRequest(service="sengine.strategy.v1.StrategyService")
-                reply = health_pb2_grpc.HealthStub(channel).Check(request, timeout=10)
+                reply = health_pb2_grpc.HealthStub(channel).Check(request, timeout=PATIENCE_S)
             assert reply.status == health_pb2.HealthCheckResponse.SERVING
         finally:
             process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0

@@ -19,6 +19,7 @@ from sengine.domain.events import KillSwitch
 from sengine.domain.reload import ReloadReport
 from tests.adapters.served_engine import Stats, live_engine
 from tests.engine.conftest import Actor, long, quote
+from tests.patience import PATIENCE_S
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
 DASHBOARD = json.loads((BUILD / "grafana" / "sengine.json").read_text())
@@ -122,4 +123,4 @@ def test_every_alert_says_what_it_is_about() -> None:
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool here")
 def test_promtool_accepts_the_rules() -> None:
     for command in (["check", "rules", "alerts.yml"], ["check", "config", "prometheus.yml"]):
-        subprocess.run(["promtool", *command], cwd=BUILD / "prometheus", check=True, timeout=30)
+        subprocess.run(["promtool", *command], cwd=BUILD / "prometheus", check=True, timeout=PATIENCE_S)

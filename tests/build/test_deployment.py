@@ -13,6 +13,7 @@ import yaml
 
 from sengine.assembly import catalog, check_strategies
 from sengine.config import load_config
+from tests.patience import PATIENCE_S
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
 COMPOSE = yaml.safe_load((BUILD / "compose.yaml").read_text())
@@ -22,7 +23,9 @@ HADOLINT = shutil.which("hadolint") or shutil.which("hadolint", path=str(Path(sy
 @pytest.mark.skipif(HADOLINT is None, reason="no hadolint here")
 def test_the_dockerfile_has_nothing_a_linter_objects_to() -> None:
     assert HADOLINT is not None
-    linted = subprocess.run([HADOLINT, BUILD / "Dockerfile"], capture_output=True, text=True, check=False, timeout=30)
+    linted = subprocess.run(
+        [HADOLINT, BUILD / "Dockerfile"], capture_output=True, text=True, check=False, timeout=PATIENCE_S
+    )
     assert (linted.returncode, linted.stdout) == (0, "")
 
 
@@ -68,6 +71,6 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     text = text.replace("/usr/local/bin/sengine", "/bin/true").replace("Documentation=man:sengine(1)\n", "")
     unit.write_text(text)
     checked = subprocess.run(
-        ["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False, timeout=30
+        ["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     assert [line for line in checked.stderr.splitlines() if unit.name in line] == []

@@ -26,6 +26,7 @@ from sengine.adapters.broker import running_broker_url
 from sengine.adapters.publisher import Publisher
 from sengine.domain.events import BookEvent
 from sengine.domain.market import OrderBook, PriceLevel
+from tests.patience import PATIENCE_S
 
 CHECKOUT = Path(sengine.__file__).resolve().parents[1]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SENGINE_")} | {
@@ -93,7 +94,9 @@ def book(step: int, bid: float = 100.0, symbol: str = "BTCUSDT") -> BookEvent:
     return BookEvent(symbol, T0 + step * MS, touch)
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 20.0, what: str = "what was waited for") -> None:
+async def until(
+    condition: Callable[[], object], timeout_s: float = PATIENCE_S, what: str = "what was waited for"
+) -> None:
     """Wait until ``condition`` holds, and fail after ``timeout_s``."""
     deadline_s = monotonic() + timeout_s
     while not condition():
@@ -208,7 +211,7 @@ class EngineProcess:
 
     def metrics(self) -> dict[str, float]:
         """Samples by ``name`` or ``name{label=value,...}``."""
-        with urlopen(self.listeners["http"] + "/metrics", timeout=5) as answer:
+        with urlopen(self.listeners["http"] + "/metrics", timeout=PATIENCE_S) as answer:
             text = answer.read().decode()
         samples = {}
         for family in text_string_to_metric_families(text):
@@ -232,7 +235,7 @@ class EngineProcess:
 
     # Its end.
 
-    async def ended(self, timeout_s: float = 10.0) -> int:
+    async def ended(self, timeout_s: float = PATIENCE_S) -> int:
         process = self.process
         assert process is not None
         await until(lambda: process.poll() is not None, timeout_s, "the engine's end")

@@ -16,6 +16,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from replay.synthetic import quote_rows
 from tests.integration.engine_process import ENVIRONMENT, EngineProcess, children, flipper, until
 from tests.integration.test_faults import free_port
+from tests.patience import PATIENCE_S
 
 Running = Callable[..., Awaitable[EngineProcess]]
 
@@ -123,5 +124,5 @@ async def test_metrics_are_on_the_ports_of_the_plan_too(running: Running) -> Non
     assert engine.listeners["service.metrics_port"] == f"http://127.0.0.1:{ports[0]}"
     assert engine.listeners["metrics.prometheus_port"] == f"http://127.0.0.1:{ports[1]}"
     for port in ports:
-        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S) as answer:
             assert b"sengine_ready 1.0" in answer.read()

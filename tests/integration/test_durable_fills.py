@@ -18,6 +18,7 @@ from sengine.adapters.durable_fills import STREAM
 from tests.adapters.slow_execution import SlowExecution
 from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until
 from tests.integration.test_faults import fill, held
+from tests.patience import PATIENCE_S
 
 NewEngine = Callable[..., EngineProcess]
 DURABLE = "desk"
@@ -67,7 +68,7 @@ async def consumer(connection: Client) -> ConsumerInfo:
 
 
 async def until_consumer(
-    connection: Client, condition: Callable[[ConsumerInfo], bool], timeout_s: float = 15.0
+    connection: Client, condition: Callable[[ConsumerInfo], bool], timeout_s: float = PATIENCE_S
 ) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition(await consumer(connection)):

@@ -16,6 +16,7 @@ from sengine.adapters.broker import EmbeddedBroker
 from sengine.adapters.wire_encoding import encode_book
 from tests.adapters.slow_execution import SlowExecution
 from tests.integration.engine_process import T0, EngineProcess, book, flipper, is_running, publisher, until
+from tests.patience import PATIENCE_S
 
 Running = Callable[..., Awaitable[EngineProcess]]
 NewEngine = Callable[..., EngineProcess]
@@ -173,7 +174,7 @@ async def test_burst_of_100_000_messages_arrives_whole(running: Running) -> None
             payload = encode_book(book(step, 100.0 + step % 7))
             await connection.publish("market_data.BTCUSDT.orderbook", b'%b,"seq":%d}' % (payload[:-1], step))
         await connection.flush()
-        await until(lambda: engine.ticks() == count, 60)
+        await until(lambda: engine.ticks() == count)
     metrics = engine.metrics()
     assert metrics["sengine_feed_dropped_total"] == 0
     assert not any(value for name, value in metrics.items() if name.startswith("sengine_feed_gaps_total"))
@@ -198,7 +199,7 @@ def send_raw(url: str, commands: bytes) -> None:
     """To the broker, past every client's checks."""
     server = urlsplit(url)
     hello = orjson.dumps({"verbose": False, "user": server.username or "", "pass": server.password or ""})
-    with socket.create_connection((server.hostname, server.port), timeout=5) as connection:
+    with socket.create_connection((server.hostname, server.port), timeout=PATIENCE_S) as connection:
         connection.recv(4096)
         connection.sendall(b"CONNECT " + hello + b"\r\n" + commands + b"PING\r\n")
         said = b""

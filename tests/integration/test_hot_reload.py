@@ -9,11 +9,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from time import monotonic
 
 from sengine.adapters.control_client import ControlClient
 from sengine.resources import resource_path
 from tests.integration.engine_process import ENVIRONMENT, until
+from tests.patience import PATIENCE_S
 
 
 async def test_an_edited_momentum_changes_a_running_demo_and_a_broken_one_does_not(tmp_path: Path) -> None:
@@ -42,27 +42,23 @@ async def test_an_edited_momentum_changes_a_running_demo_and_a_broken_one_does_n
             name = momentum.strategy_id
 
             async def ticks(least: int) -> None:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENCE_S):
                     while (await client.strategy(name)).state.ticks < least:
                         await asyncio.sleep(0.02)
 
             await ticks(100)
-            began_s = monotonic()
             file.write_text(source.replace("confidence=0.7", "confidence=0.61").replace('"1.0.0"', '"1.1.0"'))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 while not (await client.strategy(name)).state.version.startswith("1.1.0+"):
                     await asyncio.sleep(0.02)
-            took_s = monotonic() - began_s
             detail = await client.strategy(name)
             report = detail.reloads[-1]
             assert (report.is_done, report.what, report.trigger) == (True, "code", "file"), report
             assert report.steps
             assert "reloaded: 1.0.0+" in log.read_text()
-            # A second on a machine with nothing else to do.
-            assert took_s < 5.0
 
             file.write_text(source.replace("def on_tick", "def on_tick("))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 while (last := (await client.strategy(name)).reloads[-1]).is_done:
                     await asyncio.sleep(0.02)
             assert last.where.startswith(f"{file}:")
@@ -79,5 +75,5 @@ async def test_an_edited_momentum_changes_a_running_demo_and_a_broken_one_does_n
             assert json.loads(printed)["report"]["is_done"] is False
     finally:
         os.kill(process.pid, signal.SIGTERM)
-        process.wait(10)
+        process.wait(PATIENCE_S)
     assert "not reloaded" in log.read_text()

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 from tests.integration.engine_process import ENVIRONMENT, EngineProcess, book, flipper, publisher, until
+from tests.patience import PATIENCE_S
 
 Running = Callable[..., Awaitable[EngineProcess]]
 
@@ -21,7 +22,7 @@ def sengine(engine: EngineProcess, *words: str) -> tuple[int, str]:
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -85,7 +85,7 @@ async def trade_live(engine: EngineProcess, file: Path, ticks: int, fills_to_com
 
         await connection.subscribe("fills", cb=on_fill)
         await publish(open_feed(file, pytest.fail))
-        await until(lambda: engine.ticks() == ticks, 60)
+        await until(lambda: engine.ticks() == ticks)
         await until(lambda: engine.metric("sengine_orders_open") == 0)
         await until(lambda: len(fills) >= fills_to_come)
     return fills

@@ -21,6 +21,7 @@ from sengine.engine.following import Happened
 from sengine.proto import execution_pb2 as pb
 from sengine.verification import verify
 from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until
+from tests.patience import PATIENCE_S
 
 NewEngine = Callable[..., EngineProcess]
 KILLS = 5
@@ -199,7 +200,7 @@ def command(engine: EngineProcess, *arguments: str) -> str:
 
     done = subprocess.run(
         [sys.executable, "-m", "sengine", *arguments, "-c", engine.config_file.name],
-        cwd=engine.folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=30,
+        cwd=engine.folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

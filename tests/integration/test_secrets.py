@@ -28,6 +28,7 @@ from tests.integration.engine_process import (
     publisher,
     until,
 )
+from tests.patience import PATIENCE_S
 
 NATS, API, EXECUTION, KEY, NEW_KEY, CHANGED_KEY = (f"hunter2-{name}" for name in ("nats", "api", "exec", "a", "b", "c"))
 SECRETS = (NATS, API, EXECUTION, KEY, NEW_KEY, CHANGED_KEY)
@@ -192,12 +193,12 @@ async def _refusal(call: Any) -> str:
 
 
 def _page(url: str) -> str:
-    with urlopen(url, timeout=5) as answer:
+    with urlopen(url, timeout=PATIENCE_S) as answer:
         return answer.read().decode()
 
 
 def _first_event(url: str) -> str:
-    with urlopen(url, timeout=5) as answer:
+    with urlopen(url, timeout=PATIENCE_S) as answer:
         return answer.readline().decode() + answer.readline().decode()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from time import monotonic
 
 import msgspec
 import pytest
@@ -129,12 +128,10 @@ async def test_an_endless_loop_is_ended_and_located(new_desk: NewDesk, place: st
         desk.edit("NAME =", "while True: pass\nNAME =")
     else:
         desk.edit("# more", "while True: pass")
-    began_s = monotonic()
     report = await desk.reload()
     assert not report.is_done
     assert "did not return within 0.5 s" in report.reason
     assert report.where == f"{desk.file}:{line}"
-    assert monotonic() - began_s < 8.0
     desk.write(desk.file.read_text().replace("while True: pass", "x = 1"))
     assert (await desk.reload()).is_done
 

@@ -10,6 +10,7 @@ from replay.pacing import DueEvents, PacedReplay
 from replay.session import ReplaySession
 from sengine.domain.events import MarketEvent
 from sengine.errors import LifecycleError
+from tests.patience import PATIENCE_S
 from tests.replay.conftest import Lab, S
 
 
@@ -44,7 +45,7 @@ def paced(lab: Lab, count: int = 20, speed: float = 0.0) -> tuple[PacedReplay, R
 
 
 async def until(condition: Callable[[], object]) -> None:
-    deadline_s = monotonic() + 10
+    deadline_s = monotonic() + PATIENCE_S
     while not condition():
         assert monotonic() < deadline_s, "what was waited for did not come"
         await asyncio.sleep(0.001)
@@ -100,7 +101,8 @@ async def test_events_come_at_the_pace_asked_for(lab: Lab) -> None:
     assert drive(replay, speed=100.0) == "replaying at 100x"
     began_s = monotonic()
     await until(lambda: session.engine.ticks == 20)
-    assert 0.15 < monotonic() - began_s < 5
+    # At 1x it would be 19 s.
+    assert 0.15 < monotonic() - began_s < 15
     replay.end()
     await running
 

@@ -19,6 +19,7 @@ from sengine.adapters.control_errors import RefusedError, UnreachableError
 from sengine.adapters.control_views import SnapshotView
 from tests.adapters.served_engine import live_engine, served
 from tests.engine.conftest import Actor
+from tests.patience import PATIENCE_S
 
 TICKS = 4_000
 
@@ -35,7 +36,7 @@ class Served:
         self.client = client
 
     async def until(self, condition: Callable[[SnapshotView], object]) -> SnapshotView:
-        deadline_s = monotonic() + 20
+        deadline_s = monotonic() + PATIENCE_S
         while True:
             try:
                 snapshot = await self.client.snapshot()
@@ -47,7 +48,7 @@ class Served:
             assert monotonic() < deadline_s, "what was waited for did not come"
 
     def result(self) -> dict[str, Any]:
-        output, _ = self.process.communicate(timeout=20)
+        output, _ = self.process.communicate(timeout=PATIENCE_S)
         assert self.process.returncode == 0
         return json.loads(output)
 
@@ -66,7 +67,7 @@ async def replayed(market: Path, *arguments: str) -> AsyncIterator[Served]:
 
 def plain(market: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "sengine", "replay", str(market), "--json", "-"]
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=30).stdout)
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=PATIENCE_S).stdout)
 
 
 async def test_a_replay_that_was_paused_stepped_and_paced_ends_as_a_plain_one(market: Path) -> None:

@@ -37,7 +37,7 @@ PROTOBUF = {"Content-Type": "application/x-protobuf"}
 fuzzed = settings(
     max_examples=INPUTS,
     # A hang, also on a machine that does other things.
-    deadline=10_000,
+    deadline=60_000,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 BOOK = BookEvent("BTCUSDT", NOW_NS, ladder([(99.0, 1.5), (98.5, 2.0)], [(101.0, 1.0), (101.5, 3.0)]), 7)

@@ -11,9 +11,10 @@ from time import monotonic, sleep
 import pytest
 
 from tests.cli.conftest import CHECKOUT
+from tests.patience import PATIENCE_S
 
 needs_tmux = pytest.mark.skipif(which("tmux") is None, reason="tmux is not installed")
-_DEADLINE_S = 30.0
+_DEADLINE_S = PATIENCE_S
 _POLL_S = 0.02
 
 

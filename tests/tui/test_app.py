@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 
 from sengine.adapters.control_views import PnlHistoryView
+from tests.patience import PATIENCE_S
 from tests.tui import scenes
 from tui.app import EngineApp
 from tui.bindings import COMMANDS
@@ -42,11 +44,10 @@ async def opened(
 
 async def settled(app: EngineApp, pilot: Pilot[str], condition: Callable[[], object]) -> None:
     """Wait for what a key brings about."""
-    for _ in range(200):
-        if condition():
-            return
+    end_s = monotonic() + PATIENCE_S
+    while not condition():
+        assert monotonic() < end_s, "what was waited for did not come"
         await pilot.pause(0.01)
-    raise AssertionError("what was waited for did not come")
 
 
 def text_of(app: EngineApp) -> str:

@@ -14,6 +14,7 @@ from tests.adapters.conftest import certificates
 from tests.adapters.served_engine import live_engine, served
 from tests.engine.conftest import Actor
 from tests.integration.engine_process import ENVIRONMENT
+from tests.patience import PATIENCE_S
 from tests.tui.terminal import Terminal, needs_tmux
 
 __all__ = ["certificates"]
@@ -58,7 +59,7 @@ def test_without_a_terminal_there_is_a_sentence_and_no_screen(command: list[str]
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
     )
     assert ran.returncode == 2
     assert "wants a terminal, and this is none" in ran.stderr

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from replay.sample import write_sample
+from tests.patience import PATIENCE_S
 from tests.tui.terminal import Terminal, needs_tmux
 
 pytestmark = needs_tmux
@@ -15,7 +16,7 @@ SENGINE = f"{sys.executable} -m sengine"
 
 
 def gone(terminal: Terminal, part: str) -> None:
-    end_s = monotonic() + 15
+    end_s = monotonic() + PATIENCE_S
     while terminal.processes(part):
         assert monotonic() < end_s, f"still there: {terminal.processes(part)}"
         sleep(0.02)
@@ -86,7 +87,7 @@ def test_a_replay_is_paused_stepped_finished_and_its_result_printed(tmp_path: Pa
         terminal.keys("q")
         terminal.until("Finish (f)")
         terminal.keys("f")
-        screen = terminal.until("left=0", deadline_s=60)
+        screen = terminal.until("left=0")
         assert (tmp_path / "plain").read_text().strip() in screen.replace("\n", "")
         gone(terminal, "--serve unix:")
 

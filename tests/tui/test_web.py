@@ -20,6 +20,7 @@ from tests.adapters.served_engine import live_engine, served
 from tests.engine.conftest import Actor
 from tests.integration.engine_process import ENVIRONMENT
 from tests.integration.test_faults import free_port
+from tests.patience import PATIENCE_S
 
 
 @asynccontextmanager
@@ -35,14 +36,14 @@ async def in_browser(folder: Path) -> AsyncIterator[str]:
         )
         try:
             assert server.stderr is not None
-            line = await asyncio.wait_for(server.stderr.readline(), 30)
+            line = await asyncio.wait_for(server.stderr.readline(), PATIENCE_S)
             found = re.search(rb"http://\S+", line)
             assert found is not None, line
             yield found[0].decode()
         finally:
             if server.returncode is None:
                 server.terminate()
-            await asyncio.wait_for(server.wait(), 15)
+            await asyncio.wait_for(server.wait(), PATIENCE_S)
 
 
 async def test_a_browser_session_paints_the_dashboard_and_takes_keys(tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ async def test_a_real_browser_shows_the_dashboard(tmp_path: Path) -> None:
     async with in_browser(tmp_path) as address, chromium(tmp_path / "profile") as browser:
         await browser("Page.navigate", url=address)
         picture = b""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 reply = await browser(
                     "Runtime.evaluate", expression="document.querySelector('.xterm-rows, .xterm-screen canvas') != null"
@@ -100,7 +101,7 @@ async def chromium(profile: Path) -> AsyncIterator[Any]:
     )  # fmt: skip
     try:
         assert process.stderr is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             async for line in process.stderr:
                 if found := re.search(rb"ws://(\S+?)/devtools", line):
                     break
@@ -112,7 +113,7 @@ async def chromium(profile: Path) -> AsyncIterator[Any]:
 
                 async def call(method: str, **parameters: Any) -> Any:
                     await socket.send_json({"id": 1, "method": method, "params": parameters})
-                    while (reply := await socket.receive_json(timeout=30)).get("id") != 1:
+                    while (reply := await socket.receive_json(timeout=PATIENCE_S)).get("id") != 1:
                         pass
                     return reply["result"]
 
@@ -125,7 +126,7 @@ async def chromium(profile: Path) -> AsyncIterator[Any]:
 async def painted(screen: aiohttp.ClientWebSocketResponse, text: str) -> None:
     """Wait until the terminal's bytes hold a text."""
     seen = b""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         async for message in screen:
             if message.type is aiohttp.WSMsgType.BINARY:
                 seen += message.data
