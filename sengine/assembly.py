@@ -95,7 +95,9 @@ def load_strategies(
             continue
         try:
             if strategy.type == "python":
-                spec = strategy_spec(strategy, load_plugin(plugins.find(strategy.plugin_name)))
+                path = plugins.find(strategy.plugin_name)
+                loaded = load_plugin(path, guard=engine.guard, strategy_id=strategy.id)
+                spec = strategy_spec(strategy, loaded)
             elif remote is not None:
                 spec = remote(strategy)
             else:

@@ -20,7 +20,7 @@ from sengine.engine.guard import Guard, StrategyTimeout
 BEATS: Final = 4
 """Beats within the time limit of a tick; a call is cut at most a quarter of the limit too late."""
 _AT_ONCE_S: Final = 1e-6
-_ENGINE: Final = "sengine.engine"
+_OURS: Final = "sengine."
 
 
 class _Again:
@@ -94,6 +94,6 @@ class CallTimer:
 
 
 def _is_of_a_strategy(frame: FrameType) -> bool:
-    """Whether the innermost code is not the engine's own, nor this."""
+    """Whether the innermost code is not our own."""
     name = frame.f_globals.get("__name__", "")
-    return not (isinstance(name, str) and (name.startswith(_ENGINE) or name == __name__))
+    return not (isinstance(name, str) and name.startswith(_OURS))

@@ -95,7 +95,7 @@ class CommandDesk:
         return NOTHING
 
     def _load(self, command: LoadStrategy) -> Outcome:
-        self._roster.load(command.spec)
+        self._roster.load(command.spec, command.spare)
         self._route_anew()
         return NOTHING
 

@@ -22,6 +22,15 @@ class Callee(Protocol):
     calls: int
 
 
+class Loading:
+    """A strategy whose file is being run: it is called, but nobody yet."""
+
+    ticks = calls = 0
+
+    def __init__(self, strategy_id: str) -> None:
+        self.strategy_id = strategy_id
+
+
 class Guard:
     """Set around every call into strategy code. On the tick path that is two attribute stores, anywhere else
     ``with guard.calling(guest):``. Calls do not nest."""

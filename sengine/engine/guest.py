@@ -125,13 +125,13 @@ class Guest:
         self.trial: Trial | None = None
         """The version before this one, while it may still come back."""
 
-    def load(self) -> None:
-        """UNLOADED to INITIALIZED. Raises what making the first instance raises, as ``PluginError`` where that is no
-        ``Exception``; the guest is then UNLOADED again."""
+    def load(self, spare: BaseStrategy | None = None) -> None:
+        """UNLOADED to INITIALIZED, with ``spare`` as the first instance. Raises what making one raises, as ``PluginError``
+        where that is no ``Exception``; the guest is then UNLOADED again."""
         self.lifecycle.to(State.LOADING)
         try:
             with self.calling(has_patience=True):
-                self._spare = self.spec.create()
+                self._spare = spare or self.spec.create()
                 self.config = self.spec.prepare(dict(self.spec.config))[1]
         except BaseException as error:
             self.lifecycle.to(State.UNLOADED)
@@ -139,7 +139,7 @@ class Guest:
             if isinstance(error, Exception):
                 raise
             raise PluginError(
-                f"{self.spec.source}: {self.strategy_id} could not start: {describe_error(error)}"
+                f"{self._where(error)}: {self.strategy_id} could not start: {describe_error(error)}"
             ) from error
         self.lifecycle.to(State.INITIALIZED)
 

@@ -22,9 +22,10 @@ Route: TypeAlias = tuple[Guest, Callable[[MarketData], object]]
 
 
 class LoadStrategy(msgspec.Struct, frozen=True):
-    """Command: take a new strategy in and activate it."""
+    """Command: take a new strategy in and activate it. ``spare`` is a first instance that is made already."""
 
     spec: StrategySpec
+    spare: BaseStrategy | None = None
 
 
 class Roster:
@@ -64,14 +65,14 @@ class Roster:
             raise EngineError(f'there is no strategy "{strategy_id}"; loaded: {known}')
         return guest
 
-    def load(self, spec: StrategySpec, *, activate: bool = True) -> Guest:
+    def load(self, spec: StrategySpec, spare: BaseStrategy | None = None, *, activate: bool = True) -> Guest:
         """Make a strategy from its spec. Raises what its constructor or ``initialize`` raises, and ``LifecycleError``
         when the id is taken."""
         if spec.strategy_id in self._guests:
             state = self._guests[spec.strategy_id].lifecycle.state
             raise LifecycleError(f'strategy "{spec.strategy_id}" is already loaded and {state}; unload it first')
         guest = Guest(spec, self._max_errors, self._reset_after_ns, self._guard)
-        guest.load()
+        guest.load(spare)
         self._loaded += 1
         guest.until_fold -= 379 * self._loaded % FOLD_EVERY
         if activate:

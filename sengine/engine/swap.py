@@ -20,6 +20,7 @@ from sengine.engine.positions import PositionTracker
 from sengine.engine.recent import ANY_SYMBOL, Tick, recent_ticks
 from sengine.engine.spec import StrategySpec
 from sengine.engine.trial import RolledBack
+from sengine.errors import EngineError
 from sengine.strategy import BaseStrategy
 
 CARRIED: Final = "carried"
@@ -76,6 +77,8 @@ def made(command: SwapStrategy, markets: Mapping[str, Market]) -> dict[str, Base
     for key, warmed in command.warmed.items():
         instance = instances[key] = spec.create()
         ticks = recent_ticks(markets, key, spec.symbols, spec.kinds)
+        if len(ticks) < warmed.ticks:
+            raise EngineError(f"{key}: expected {warmed.ticks} recent ticks to warm up on, only {len(ticks)} are kept")
         warm(instance, ticks[len(ticks) - warmed.ticks :], warmed.position)
     return instances
 

@@ -35,14 +35,15 @@ def is_loadable(path: Path) -> bool:
 class CompiledModule:
     """One load of an extension; like ``PrivateModules`` for a file of Python."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, known: Mapping[Path, bytes]) -> None:
         self._path = path
+        self._known = known
         self.sources: Mapping[Path, bytes] = {}
         self._private_name = ""
 
     def run_main(self) -> ModuleType:
         """Load it. Raises ``OSError`` and ``ImportError``, and what the module raises."""
-        content = self._path.read_bytes()
+        content = self._known[self._path] if self._path in self._known else self._path.read_bytes()
         self.sources = {self._path: content}
         name = module_name(self._path)
         before = sys.modules.get(name)

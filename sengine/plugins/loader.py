@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from sengine.config import convert_parameters
+from sengine.engine.guard import Guard, Loading, StrategyTimeout
 from sengine.errors import ConfigError, PluginError
 from sengine.plugins.compiled import COMPILED_SUFFIXES, CompiledModule
 from sengine.plugins.private_modules import PrivateModules
@@ -65,16 +66,26 @@ class LoadedPlugin(msgspec.Struct, frozen=True, weakref=True):
         return strategy
 
 
-def load_plugin(path: Path, known: Mapping[Path, bytes] | None = None) -> LoadedPlugin:
-    """Import the strategy at ``path`` and check its contract. ``known`` has contents to use in place of files'.
+def load_plugin(
+    path: Path,
+    known: Mapping[Path, bytes] | None = None,
+    code: Mapping[Path, bytes] | None = None,
+    *,
+    guard: Guard | None = None,
+    strategy_id: str = "",
+) -> LoadedPlugin:
+    """Import the strategy at ``path`` and check its contract. ``known`` has contents to use in place of files',
+    ``code`` what ``compiled_code`` made of them. Its code is called for ``strategy_id`` under ``guard``, which may have it cut
+    short, and says what is not the strategy's doing: nothing but ``KeyboardInterrupt`` where there is none.
 
     Raises ``PluginError`` saying the file, the line and what was expected: a syntax error, an exception on import,
     no ``create_strategy``, one that does not return a ``BaseStrategy``, or ``parameters`` that are no ``Struct``.
     """
+    guard, callee = guard or Guard(), Loading(strategy_id)
     is_compiled = path.suffix in COMPILED_SUFFIXES
-    modules = CompiledModule(path) if is_compiled else PrivateModules(path, known or {})
+    modules = CompiledModule(path, known or {}) if is_compiled else PrivateModules(path, known or {}, code or {})
     try:
-        loaded = _checked(path, _import(path, modules), modules)
+        loaded = _checked(path, _import(path, modules, guard, callee), modules, guard, callee)
     except BaseException:
         modules.forget()
         raise
@@ -82,13 +93,17 @@ def load_plugin(path: Path, known: Mapping[Path, bytes] | None = None) -> Loaded
     return loaded
 
 
-def _checked(path: Path, module: ModuleType, modules: PrivateModules | CompiledModule) -> LoadedPlugin:
+def _checked(
+    path: Path, module: ModuleType, modules: PrivateModules | CompiledModule, guard: Guard, callee: Loading
+) -> LoadedPlugin:
     create = getattr(module, "create_strategy", None)
     if not callable(create):
         raise PluginError(f"{path}: expected a function create_strategy() that returns the strategy, found none")
     try:
-        strategy = create()
-    except (Exception, SystemExit) as error:
+        with guard.calling(callee, has_patience=True):
+            strategy = create()
+    except BaseException as error:
+        guard.contain(error)
         raise PluginError(f"{locate(error, path)}: create_strategy() failed: {_name(error)}") from error
     if not isinstance(strategy, BaseStrategy):
         raise PluginError(
@@ -113,12 +128,13 @@ def content_hash(sources: Mapping[Path, bytes]) -> str:
     return (digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()).hex()[:12]
 
 
-def _import(path: Path, modules: PrivateModules | CompiledModule) -> ModuleType:
+def _import(path: Path, modules: PrivateModules | CompiledModule, guard: Guard, callee: Loading) -> ModuleType:
     """Run the file as a module of its own: two loads of one file, or two files of one name, never meet."""
     if path.suffix not in _SUFFIXES and path.is_file():
         raise PluginError(f"{path}: is not a Python file")
     try:
-        return modules.run_main()
+        with guard.calling(callee, has_patience=True):
+            return modules.run_main()
     except SyntaxError as error:
         raise PluginError(f"{error.filename or path}:{error.lineno}: syntax error: {error.msg}") from error
     except OSError as error:
@@ -127,7 +143,8 @@ def _import(path: Path, modules: PrivateModules | CompiledModule) -> ModuleType:
         raise PluginError(f"{locate(error, path)}: import failed: {_name(error)}") from error
     except ModuleNotFoundError as error:
         raise PluginError(f"{locate(error, path)}: {_missing(error)}") from error
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        guard.contain(error)
         raise PluginError(f"{locate(error, path)}: import failed: {_name(error)}") from error
 
 
@@ -156,6 +173,6 @@ def _shown(value: object) -> str:
 
 
 def _name(error: BaseException) -> str:
-    if isinstance(error, ConfigError):
+    if isinstance(error, ConfigError | StrategyTimeout):
         return str(error)
     return f"{type(error).__name__}: {error}"

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import builtins
 import itertools
+import marshal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, Final
 
 PREFIX: Final = "sengine_plugin"
@@ -20,13 +21,23 @@ _NOT_PRIVATE: Final = sys.stdlib_module_names | {"sengine"}
 _numbers = itertools.count(1)
 
 
+def compiled_code(sources: Mapping[Path, bytes]) -> dict[Path, bytes]:
+    """What this version of Python makes of files of Python, for ``PrivateModules`` of another process."""
+    return {path: marshal.dumps(_compiled(path, source)) for path, source in sources.items() if path.suffix == ".py"}
+
+
+def _compiled(path: Path, content: bytes) -> CodeType:
+    return compile(content, str(path), "exec", dont_inherit=True)
+
+
 class PrivateModules:
     """Runs files of one folder as modules that nobody else sees.
 
     ``known`` has the contents that are to be used for their files; other files are read when they are imported.
+    ``code`` has what ``compiled_code`` made of the known ones: compiling takes long, and all other threads wait for it.
     """
 
-    def __init__(self, main: Path, known: Mapping[Path, bytes]) -> None:
+    def __init__(self, main: Path, known: Mapping[Path, bytes], code: Mapping[Path, bytes]) -> None:
         self.sources: dict[Path, bytes] = {}
         """What was run, by file."""
         self.names: list[str] = []
@@ -34,6 +45,7 @@ class PrivateModules:
         self._main = main
         self._root = f"{PREFIX}_{next(_numbers)}_{main.stem}"
         self._known = known
+        self._code = code
         self._builtins = vars(builtins) | {"__import__": self._import}
 
     def run_main(self) -> ModuleType:
@@ -57,7 +69,9 @@ class PrivateModules:
         self.names.append(name)
         try:
             # Compiled from the bytes that were read, never from a stale cache.
-            exec(compile(content, str(path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - it is the purpose
+            made = self._code.get(path) if path in self._known else None
+            code = marshal.loads(made) if made is not None else _compiled(path, content)  # noqa: S302 - our own child's
+            exec(code, module.__dict__)  # noqa: S102 - it is the purpose
         except BaseException:
             sys.modules.pop(name, None)
             self.names.remove(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +55,10 @@ class Draft:
             if not self.steps or self.steps[-1].is_done:
                 self.steps.append(ReloadStep(name, False, (perf_counter() - began_s) * 1000, str(failure)))
             raise
-        except (Exception, SystemExit) as error:
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        # Whatever else it is, it is the strategy's doing.
+        except BaseException as error:
             reason, where = explained(error, self._path)
             self.steps.append(ReloadStep(name, False, (perf_counter() - began_s) * 1000, reason))
             raise self.failure(reason, where) from error

@@ -1,45 +1,43 @@
 """From a changed file to a running strategy: proved elsewhere, made and warmed aside, swapped in between two ticks.
 
-Nothing here blocks the engine's loop for long. The proof runs in another process. Importing and warming happen in a
-thread, which gives the interpreter back twice a millisecond. What is left for the loop is a few ticks and the swap.
+Nothing here blocks the engine's loop for long. The proof runs in another process, which compiles as well. Importing and
+warming happen in a thread, for a limited time. What is left for the loop is a few ticks and the swap.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from sengine.assembly import strategy_spec
 from sengine.config.schema import PluginsConfig, StrategyConfig
+from sengine.domain.events import UnloadStrategy
+from sengine.domain.market import DataKind
 from sengine.domain.reload import ReloadReport
 from sengine.engine.core import Engine
 from sengine.engine.guest import Guest
 from sengine.engine.recent import ANY_SYMBOL, Tick, recent_ticks
 from sengine.engine.roster import LoadStrategy
 from sengine.engine.spec import StrategySpec
-from sengine.engine.swap import SwapStrategy, Warmed, exported_state, warm
+from sengine.engine.swap import SwapStrategy, exported_state
 from sengine.live import LiveEngine
-from sengine.plugins.loader import LoadedPlugin, load_plugin
+from sengine.plugins.loader import LoadedPlugin
+from sengine.reloading.aside import run_aside
+from sengine.reloading.candidates import Candidate, keys_of, made_aside
 from sengine.reloading.draft import Draft, ReloadFailedError
 from sengine.reloading.prover_child import ProverChild
 from sengine.reloading.request import Instance, ProofRequest, pack
 from sengine.reloading.stall import LoopStall
-from sengine.strategy import BaseStrategy
 
 T = TypeVar("T")
-_FEW_TICKS: Final = 32
 _MOST_PROOF_TICKS: Final = 5000
-_MOST_ROUNDS: Final = 10
-# How long a thread may keep the interpreter from the loop; Python's own default is ten times that.
-_SWITCH_S: Final = 0.0005
+_ATTEMPTS: Final = 3
 
 
 class Pipeline:
@@ -50,10 +48,6 @@ class Pipeline:
         self._prover = prover
         self._settings = settings
         self._turn = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="reload")
-
-    def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def swap(self, strategy: StrategyConfig, path: Path, trigger: str) -> ReloadReport:
         """Give a running strategy the code in ``path`` and the parameters of ``strategy``.
@@ -69,21 +63,18 @@ class Pipeline:
             return draft.finished(_said_of_swap)
 
     async def load(self, strategy: StrategyConfig, path: Path, trigger: str) -> ReloadReport:
-        """Take a new strategy in, once it is proved."""
+        """Take a new strategy in, once it is proved, and as if it had run all the while."""
         async with self._turn:
             draft = Draft(strategy.id, "load", trigger, "", path)
             with suppress(ReloadFailedError):
-                with draft.step("prove"):
-                    loaded = await self._proved(strategy, path, None, (), draft)
-                with draft.step("load here"):
-                    self._live.take(LoadStrategy(strategy_spec(strategy, loaded)))
+                await self._load(strategy, path, draft)
             return draft.finished(_said_of_load)
 
     async def _swap(self, guest: Guest, strategy: StrategyConfig, path: Path, draft: Draft) -> None:
         engine, spec_before = self._live.engine, guest.spec
         with draft.step("state of the running version"), guest.guard.calling(guest, has_patience=True):
             instances = [
-                Instance(key, _position(engine, guest, key), exported_state(each), each.state_version)
+                Instance(key, _position(engine, strategy.id, key), exported_state(each), each.state_version)
                 for key, each in guest.instances.items()
             ]
         async with LoopStall() as stall:
@@ -91,46 +82,81 @@ class Pipeline:
                 loaded = await self._proved(strategy, path, guest, instances, draft)
             with draft.step("warm up here"):
                 spec = strategy_spec(strategy, loaded)
-                positions = {key: _position(engine, guest, key) for key in _keys(spec, guest, engine)}
-                most = self._settings.warmup_ticks
-                candidates = await self._in_thread(
-                    lambda: {key: _Candidate(key, spec.create(), held, most) for key, held in positions.items()}
-                )
-                await self._warm(spec, candidates)
+                candidates = await self._candidates(spec, keys_of(spec, guest.instances, engine), path)
         draft.note(longest_stall_us=stall.longest_us)
         with draft.step("swap"):
             if engine.roster.find(strategy.id) is not guest or guest.spec is not spec_before:
                 raise draft.failure("the strategy was changed by somebody else meanwhile; reload it again", str(path))
-            began_ns = perf_counter_ns()
-            with guest.guard.calling(guest, has_patience=True):
-                for each in candidates.values():
-                    each.show(each.missed(engine, spec), engine.ticks)
-            outcome = self._live.take(
-                SwapStrategy(
-                    spec,
-                    {key: Warmed(each.shown, each.position) for key, each in candidates.items()},
-                    {key: each.instance for key, each in candidates.items()},
-                    self._settings.rollback_ticks,
-                )
+            self._put_in_place(guest, spec, candidates, self._settings.rollback_ticks, draft)
+
+    async def _load(self, strategy: StrategyConfig, path: Path, draft: Draft) -> None:
+        engine = self._live.engine
+        async with LoopStall() as stall:
+            with draft.step("prove"):
+                loaded = await self._proved(strategy, path, None, (), draft)
+            with draft.step("warm up here"):
+                spec = strategy_spec(strategy, loaded)
+                spare = await self._aside(spec.create, path)
+                candidates = await self._candidates(spec, keys_of(spec, None, engine), path)
+        draft.note(longest_stall_us=stall.longest_us)
+        with draft.step("load here"):
+            self._live.take(LoadStrategy(spec, spare))
+            if not candidates:
+                return
+            try:
+                self._put_in_place(engine.roster.get(strategy.id), spec, candidates, 0, draft)
+            except ReloadFailedError:
+                self._live.take(UnloadStrategy(strategy.id))
+                raise
+
+    def _put_in_place(
+        self, guest: Guest, spec: StrategySpec, candidates: Sequence[Candidate], rollback_ticks: int, draft: Draft
+    ) -> None:
+        """The last ticks and the swap, between two ticks."""
+        engine = self._live.engine
+        began_ns = perf_counter_ns()
+        with guest.guard.calling(guest, has_patience=True):
+            for each in candidates:
+                each.show(each.missed(engine, spec), engine.ticks)
+        if any(each.is_outrun(engine, spec) for each in candidates):
+            raise draft.failure(
+                f"ticks come faster than it is shown those that are kept; reload it again, or set "
+                f"plugins.warmup_ticks to more than {self._settings.warmup_ticks}",
+                spec.source,
             )
-            draft.note(swap_pause_us=(perf_counter_ns() - began_ns) / 1000)
-            if guest.spec is not spec:
-                fault = outcome.faults[-1]
-                raise draft.failure(fault.message, fault.where)
+        outcome = self._live.take(
+            SwapStrategy(
+                spec,
+                {each.key: each.warmed for each in candidates},
+                {each.key: each.instance for each in candidates},
+                rollback_ticks,
+            )
+        )
+        draft.note(swap_pause_us=(perf_counter_ns() - began_ns) / 1000)
+        # A load swaps a spec for itself, so it shows in who runs.
+        if guest.spec is not spec or any(guest.instances.get(each.key) is not each.instance for each in candidates):
+            fault = outcome.faults[-1]
+            raise draft.failure(fault.message, fault.where)
 
     async def _proved(
         self, strategy: StrategyConfig, path: Path, guest: Guest | None, instances: Sequence[Instance], draft: Draft
     ) -> LoadedPlugin:
         """The file, proved in another process and then imported here from the contents that were proved."""
         engine, settings = self._live.engine, self._settings
-        running, config, ticks = None, {}, []
+        running, config = None, {}
         if guest is not None:
             running, config = guest.spec.loaded_from, guest.written
-            ticks = _recent(engine, guest.spec, [instance.key for instance in instances], settings.warmup_ticks)
+            spec, keys = guest.spec, [each.key for each in instances]
+            ticks = await _recent(engine, spec.symbols, spec.kinds, keys, settings.warmup_ticks)
+        else:
+            # Which kinds it wants is not known yet.
+            wanted = [name for name in engine.markets if name in strategy.symbols or ANY_SYMBOL in strategy.symbols]
+            ticks = await _recent(engine, strategy.symbols, tuple(DataKind), wanted, settings.warmup_ticks)
         timeout_s = settings.proof_timeout_ms / 1000
 
         def encoded() -> bytes:
-            trades, rows = pack(data for _, data in ticks)
+            in_order = [ticks[number] for number in sorted(ticks)[-_MOST_PROOF_TICKS:]]
+            trades, rows = pack(data for _, data in in_order)
             request = ProofRequest(
                 strategy,
                 str(path),
@@ -145,73 +171,39 @@ class Pipeline:
             )
             return msgspec.msgpack.encode(request)
 
-        proof = await self._prover.prove(await self._in_thread(encoded), timeout_s)
+        proof = await self._prover.prove(await self._aside(encoded, path), timeout_s)
         draft.take_proof(proof)
-        return await self._in_thread(lambda: load_plugin(path, proof.by_file))
+        return await self._aside(lambda: proof.load(path), path)
 
-    async def _warm(self, spec: StrategySpec, candidates: Mapping[str, _Candidate]) -> None:
-        """Show what there is, and what comes meanwhile, until only a few ticks are left."""
+    async def _candidates(self, spec: StrategySpec, keys: Sequence[str], path: Path) -> Sequence[Candidate]:
+        """Warmed up, from the start again where the ticks that are kept ran away meanwhile."""
         engine = self._live.engine
-        for _ in range(_MOST_ROUNDS):
-            number = engine.ticks
-            missed = [(each, each.missed(engine, spec)) for each in candidates.values()]
-            if sum(len(ticks) for _, ticks in missed) <= _FEW_TICKS:
-                return
+        positions = {key: _position(engine, spec.strategy_id, key) for key in keys}
 
-            def show(missed: Sequence[tuple[_Candidate, Sequence[Tick]]] = missed, number: int = number) -> None:
-                for each, ticks in missed:
-                    each.show(ticks, number)
+        async def aside(work: Callable[[], Any]) -> Any:
+            return await self._aside(work, path)
 
-            await self._in_thread(show)
+        for _ in range(_ATTEMPTS):
+            candidates = await made_aside(engine, spec, positions, self._settings.warmup_ticks, aside)
+            if not any(each.is_outrun(engine, spec) for each in candidates):
+                break
+        return candidates
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        def quickly() -> T:
-            with _switching_often():
-                return work()
-
-        return await asyncio.get_running_loop().run_in_executor(self._thread, quickly)
+    async def _aside(self, work: Callable[[], T], path: Path) -> T:
+        return await run_aside(work, self._settings.setup_timeout_ms / 1000, path)
 
 
-class _Candidate:
-    """A new instance, and what it has been shown."""
-
-    def __init__(self, key: str, instance: BaseStrategy, position: float, most: int) -> None:
-        self.key = key
-        self.instance = instance
-        self.position = position
-        self.shown = 0
-        self._most = most
-        self._last = 0
-
-    def missed(self, engine: Engine, spec: StrategySpec) -> Sequence[Tick]:
-        """Ticks it has not seen; the first time, the most recent ones."""
-        ticks = recent_ticks(engine.markets, self.key, spec.symbols, spec.kinds, self._last)
-        return ticks if self._last else ticks[-self._most :] if self._most else ()
-
-    def show(self, ticks: Sequence[Tick], number: int) -> None:
-        """Show them; ``number`` is that of the engine's last tick when they were taken."""
-        warm(self.instance, ticks, self.position)
-        self.shown += len(ticks)
-        self._last = number
-
-
-def _keys(spec: StrategySpec, guest: Guest, engine: Engine) -> Sequence[str]:
-    """The instances that a new version begins with: those that there are, or, where it divides symbols another way, one
-    for each symbol of the market that it wants, or one for all."""
-    if not guest.instances:
-        return ()
-    if not spec.one_instance_per_symbol:
-        return (ANY_SYMBOL,)
-    symbols = list(engine.markets) if ANY_SYMBOL in guest.instances else list(guest.instances)
-    return [symbol for symbol in symbols if symbol in spec.symbols or ANY_SYMBOL in spec.symbols]
-
-
-def _recent(engine: Engine, spec: StrategySpec, keys: Sequence[str], most: int) -> list[Tick]:
-    """The ticks that a proof is made on, in the order of their arrival."""
-    ticks = {
-        tick[0]: tick for key in keys for tick in recent_ticks(engine.markets, key, spec.symbols, spec.kinds)[-most:]
-    }
-    return [ticks[number] for number in sorted(ticks)[-_MOST_PROOF_TICKS:]]
+async def _recent(
+    engine: Engine, symbols: Sequence[str], kinds: Sequence[DataKind], keys: Sequence[str], most: int
+) -> Mapping[int, Tick]:
+    """The ticks that a proof is made on, by number."""
+    ticks: dict[int, Tick] = {}
+    for key in keys:
+        kept = recent_ticks(engine.markets, key, symbols, kinds)
+        ticks |= {tick[0]: tick for tick in kept[max(0, len(kept) - most) :]}
+        # Many symbols keep many ticks, and the loop has others to serve.
+        await asyncio.sleep(0)
+    return ticks
 
 
 def _said_of_swap(report: ReloadReport) -> str:
@@ -234,20 +226,10 @@ def _said_of_load(report: ReloadReport) -> str:
     return f"strategy {report.strategy_id} not loaded: {report.where}: {report.reason}"
 
 
-@contextmanager
-def _switching_often() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
-def _position(engine: Engine, guest: Guest, key: str) -> float:
+def _position(engine: Engine, strategy_id: str, key: str) -> float:
     """What the instance holds by the engine's books, summed where it holds several symbols."""
     return sum(
         position.quantity
         for position in engine.positions.positions()
-        if position.strategy_id == guest.strategy_id and key in (ANY_SYMBOL, position.symbol)
+        if position.strategy_id == strategy_id and key in (ANY_SYMBOL, position.symbol)
     )

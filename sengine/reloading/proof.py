@@ -25,6 +25,7 @@ from sengine.engine.recent import ANY_SYMBOL
 from sengine.engine.spec import StrategySpec
 from sengine.errors import PluginError, SengineError
 from sengine.plugins.loader import load_plugin, locate
+from sengine.plugins.private_modules import compiled_code
 from sengine.reloading.request import Proof, ProofRequest, unpack
 from sengine.strategy import BaseStrategy
 
@@ -63,11 +64,9 @@ def prove(request: ProofRequest, on_step: Callable[[str], None]) -> Proof:
                 spec = strategy_spec(request.strategy, loaded)
                 proof.version = loaded.version
             with step("parameters"):
-                strategies = {instance.key: spec.create() for instance in request.instances} or {
-                    ANY_SYMBOL: spec.create()
-                }
-            with step("warm-up"):
                 ticks = unpack(request)
+                strategies = {key: spec.create() for key in _keys(spec, request, ticks)}
+            with step("warm-up"):
                 answers, durations_ns = answers_of(spec, strategies, request, ticks)
             with step("state"):
                 for instance in request.instances:
@@ -80,9 +79,18 @@ def prove(request: ProofRequest, on_step: Callable[[str], None]) -> Proof:
                 if request.running:
                     proof.compared = _beside_running(request, path, ticks, signals)
             proof.sources = {str(file): content for file, content in loaded.sources.items()}
+            proof.code = {str(file): code for file, code in compiled_code(loaded.sources).items()}
     except _StepFailedError:
         pass
     return proof
+
+
+def _keys(spec: StrategySpec, request: ProofRequest, ticks: Sequence[MarketData]) -> Sequence[str]:
+    """The instances to prove; one in any case."""
+    keys = [instance.key for instance in request.instances]
+    if not keys and spec.one_instance_per_symbol:
+        keys = list(dict.fromkeys(data.symbol for data in ticks))
+    return keys or (ANY_SYMBOL,)
 
 
 def answers_of(
@@ -175,7 +183,7 @@ def _beside_running(
         strategies = {instance.key: spec.create() for instance in request.instances}
         answers, _ = answers_of(spec, strategies, request, ticks)
         before = _sane(spec, answers, ticks, strategies)
-    except (Exception, SystemExit):
+    except BaseException:
         return None
     return compare(ticks, before, signals)
 

@@ -11,6 +11,8 @@ import msgspec
 from sengine.config.schema import StrategyConfig
 from sengine.domain.market import OHLCV, DataKind, MarketData, OrderBook, Trade
 from sengine.domain.reload import ReloadStep, SignalComparison
+from sengine.engine.guard import Guard
+from sengine.plugins.loader import LoadedPlugin, load_plugin
 
 
 class TickRow(msgspec.Struct, frozen=True, array_like=True):
@@ -36,7 +38,8 @@ class Instance(msgspec.Struct, frozen=True):
 
 class ProofRequest(msgspec.Struct, frozen=True):
     """Prove the file at ``path`` with the parameters of ``strategy``, beside the running version made of ``running``
-    (contents by file; empty where none runs) and ``running_config``."""
+    (contents by file; empty where none runs) and ``running_config``. Without ``instances`` there are those that the
+    ticks ask for."""
 
     strategy: StrategyConfig
     path: str
@@ -51,20 +54,28 @@ class ProofRequest(msgspec.Struct, frozen=True):
 
 
 class Proof(msgspec.Struct):
-    """What came of it. ``sources`` are the contents that were proved; they are what is to be loaded."""
+    """What came of it. ``sources`` are the contents that were proved; they are what is to be loaded, as ``code`` where
+    they are Python."""
 
     steps: list[ReloadStep] = []
     version: str = ""
     sources: dict[str, bytes] = {}
+    code: dict[str, bytes] = {}
     compared: SignalComparison | None = None
     on_tick_p50_us: float = 0.0
     on_tick_p99_us: float = 0.0
     reason: str = ""
     where: str = ""
 
-    @property
-    def by_file(self) -> dict[Path, bytes]:
-        return {Path(path): content for path, content in self.sources.items()}
+    def load(self, path: Path) -> LoadedPlugin:
+        """The strategy in ``path`` as it was proved. Raises ``PluginError``. What ends a process ends nothing here."""
+        guard = Guard()
+        guard.passes_on = ()
+        return load_plugin(path, _by_file(self.sources), _by_file(self.code), guard=guard)
+
+
+def _by_file(contents: Mapping[str, bytes]) -> dict[Path, bytes]:
+    return {Path(path): content for path, content in contents.items()}
 
 
 def pack(ticks: Iterable[MarketData]) -> tuple[dict[str, list[Trade]], list[msgspec.Raw]]:

@@ -20,10 +20,11 @@ from sengine.domain.events import UnloadStrategy
 from sengine.domain.reload import ReloadReport
 from sengine.engine.guest import Guest
 from sengine.engine.trial import RolledBack
-from sengine.errors import ConfigError, EngineError, SengineError
+from sengine.errors import ConfigError, EngineError, PluginError, SengineError
 from sengine.live import LiveEngine
 from sengine.live_settings import LiveSettings, differences
 from sengine.plugins.catalog import Catalog
+from sengine.plugins.compiled import COMPILED_SUFFIXES
 from sengine.reloading.pipeline import Pipeline
 from sengine.reloading.prover_child import ProverChild
 
@@ -70,7 +71,6 @@ class Reloading:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._pipeline.close()
         await self._prover.stop()
 
     # One strategy.
@@ -161,13 +161,14 @@ class Reloading:
             loaded = guest.spec.loaded_from
             if guest.strategy_id in self._remotes.links and Path(guest.spec.source) in changed:
                 self._record(await self._remotes.reload_code(guest.strategy_id, "file"))
-            if loaded is None or not self._concerns(guest, changed):
-                continue
             strategy = self._configured.get(guest.strategy_id)
-            if strategy is None or _same_code(guest, loaded.path):
+            if loaded is None or strategy is None:
+                continue
+            path = self._file_now(strategy, loaded.path, changed)
+            if (path == loaded.path and not self._concerns(guest, changed)) or _same_code(guest, path):
                 continue
             wanted = msgspec.structs.replace(strategy, config=dict(guest.written))
-            report = self._record(await self._swap_settled(wanted, loaded.path))
+            report = self._record(await self._swap_settled(wanted, path))
             if report.is_done:
                 self._configured[guest.strategy_id] = wanted
                 self._watch_trials()
@@ -188,12 +189,20 @@ class Reloading:
                 else:
                     self._record(give_parameters(self._live, strategy_id, dict(wanted.config), "file"))
 
+    def _file_now(self, strategy: StrategyConfig, running: Path, changed: set[Path]) -> Path:
+        """The file to run: one that has come to stand before ``running``, as a compiled one does, else that."""
+        try:
+            found = self._plugins.find(strategy.plugin_name)
+        except PluginError:
+            return running
+        return found if found in changed else running
+
     async def _swap_settled(self, wanted: StrategyConfig, path: Path) -> ReloadReport:
-        """Swap; a file that does not parse may be half written, so it gets a moment for the rest."""
+        """Swap; a file that does not parse, and any compiled one, may be half written, and gets a moment for the rest."""
         while True:
             content = _content(path)
             report = await self._pipeline.swap(wanted, path, "file")
-            if report.is_done or not report.reason.startswith(_HALF_WRITTEN):
+            if report.is_done or not (path.suffix in COMPILED_SUFFIXES or report.reason.startswith(_HALF_WRITTEN)):
                 return report
             await asyncio.sleep(_REST_S)
             if _content(path) == content:

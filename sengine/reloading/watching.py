@@ -19,9 +19,10 @@ from sengine.clock import NS_PER_S
 from sengine.config.load import OWN_SUFFIX
 from sengine.config.schema import PluginsConfig, StrategyConfig
 from sengine.errors import SengineError
+from sengine.plugins.compiled import COMPILED_SUFFIXES, is_loadable, module_name
 from sengine.reloading.strategies import Reloading
 
-_CODE_SUFFIXES: Final = (".py",)
+_CODE_SUFFIXES: Final = (".py", *COMPILED_SUFFIXES)
 _LOOK_AGAIN_S: Final = 1.0
 _STEP_MS: Final = 20
 _log = structlog.get_logger("sengine.reloading")
@@ -112,7 +113,7 @@ class Watcher:
             if path.parent not in self._folders or not _is_strategy(path) or self._reloading.made_of(path):
                 continue
             try:
-                strategy = StrategyConfig(id=path.stem, plugin=str(path))
+                strategy = StrategyConfig(id=module_name(path), plugin=str(path))
                 await self._reloading.load(strategy, "file")
             except SengineError as error:
                 _log.warning("a new strategy file was not loaded", path=str(path), reason=str(error))
@@ -127,6 +128,8 @@ def _is_strategy(path: Path) -> bool:
     """Whether it means to be one: helpers and tests have no ``create_strategy``."""
     if path.name.startswith(("_", "test_")) or path.name == "conftest.py":
         return False
+    if path.suffix in COMPILED_SUFFIXES:
+        return is_loadable(path)
     try:
         return b"def create_strategy" in path.read_bytes()
     except OSError:
