@@ -126,8 +126,8 @@ class Guest:
         """The version before this one, while it may still come back."""
 
     def load(self, spare: BaseStrategy | None = None) -> None:
-        """UNLOADED to INITIALIZED, with ``spare`` as the first instance. Raises what making one raises, as ``PluginError``
-        where that is no ``Exception``; the guest is then UNLOADED again."""
+        """UNLOADED to INITIALIZED, with ``spare`` as the first instance. Raises what making one raises, as
+        ``PluginError`` where that is no ``Exception``; the guest is then UNLOADED again."""
         self.lifecycle.to(State.LOADING)
         try:
             with self.calling(has_patience=True):

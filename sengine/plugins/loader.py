@@ -75,8 +75,8 @@ def load_plugin(
     strategy_id: str = "",
 ) -> LoadedPlugin:
     """Import the strategy at ``path`` and check its contract. ``known`` has contents to use in place of files',
-    ``code`` what ``compiled_code`` made of them. Its code is called for ``strategy_id`` under ``guard``, which may have it cut
-    short, and says what is not the strategy's doing: nothing but ``KeyboardInterrupt`` where there is none.
+    ``code`` what ``compiled_code`` made of them. Its code is called for ``strategy_id`` under ``guard``, which may have
+    it cut short, and which says what is not the strategy's doing: ``KeyboardInterrupt`` alone where there is none.
 
     Raises ``PluginError`` saying the file, the line and what was expected: a syntax error, an exception on import,
     no ``create_strategy``, one that does not return a ``BaseStrategy``, or ``parameters`` that are no ``Struct``.

@@ -82,7 +82,7 @@ class Pipeline:
                 loaded = await self._proved(strategy, path, guest, instances, draft)
             with draft.step("warm up here"):
                 spec = strategy_spec(strategy, loaded)
-                candidates = await self._candidates(spec, keys_of(spec, guest.instances, engine), path)
+                candidates = await self._candidates(spec, keys_of(spec, guest.instances, engine), draft, path)
         draft.note(longest_stall_us=stall.longest_us)
         with draft.step("swap"):
             if engine.roster.find(strategy.id) is not guest or guest.spec is not spec_before:
@@ -97,7 +97,7 @@ class Pipeline:
             with draft.step("warm up here"):
                 spec = strategy_spec(strategy, loaded)
                 spare = await self._aside(spec.create, path)
-                candidates = await self._candidates(spec, keys_of(spec, None, engine), path)
+                candidates = await self._candidates(spec, keys_of(spec, None, engine), draft, path)
         draft.note(longest_stall_us=stall.longest_us)
         with draft.step("load here"):
             self._live.take(LoadStrategy(spec, spare))
@@ -175,16 +175,19 @@ class Pipeline:
         draft.take_proof(proof)
         return await self._aside(lambda: proof.load(path), path)
 
-    async def _candidates(self, spec: StrategySpec, keys: Sequence[str], path: Path) -> Sequence[Candidate]:
+    async def _candidates(
+        self, spec: StrategySpec, keys: Sequence[str], draft: Draft, path: Path
+    ) -> Sequence[Candidate]:
         """Warmed up, from the start again where the ticks that are kept ran away meanwhile."""
         engine = self._live.engine
         positions = {key: _position(engine, spec.strategy_id, key) for key in keys}
+        most = self._settings.warmup_ticks
 
         async def aside(work: Callable[[], Any]) -> Any:
             return await self._aside(work, path)
 
         for _ in range(_ATTEMPTS):
-            candidates = await made_aside(engine, spec, positions, self._settings.warmup_ticks, aside)
+            candidates = await made_aside(engine, spec, positions, most, draft.on_tick_us, aside)
             if not any(each.is_outrun(engine, spec) for each in candidates):
                 break
         return candidates

@@ -198,7 +198,7 @@ class Reloading:
         return found if found in changed else running
 
     async def _swap_settled(self, wanted: StrategyConfig, path: Path) -> ReloadReport:
-        """Swap; a file that does not parse, and any compiled one, may be half written, and gets a moment for the rest."""
+        """Swap; a file that does not parse, and any compiled one, may be half written; it gets a moment more."""
         while True:
             content = _content(path)
             report = await self._pipeline.swap(wanted, path, "file")

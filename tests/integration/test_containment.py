@@ -231,3 +231,38 @@ async def test_an_engine_that_is_held_up_for_good_is_started_again_where_that_is
     await until(lambda: engine.get("/ready")["status"] == "ready")
     assert "stuck.py" in engine.stderr.read_text()
     assert await engine.terminate() == 0
+
+
+AT_START = {
+    "interrupts_import": ("raise KeyboardInterrupt", "{path}:2: import failed: KeyboardInterrupt: "),
+    "odd_import": ("raise BaseException('very bad')", "{path}:2: import failed: BaseException: very bad"),
+    "endless_import": (
+        "while True:\n    try:\n        pass\n    except BaseException:\n        pass",
+        "import failed: interrupted after 300 ms",
+    ),
+    "endless_create": ("def create_strategy():\n    while True: pass", "create_strategy() failed: interrupted after"),
+    "endless_initialize": (
+        "from sengine.strategy import BaseStrategy\nclass Bad(BaseStrategy):\n    def on_tick(self, data): pass\n"
+        "    def initialize(self, config):\n        while True: pass\ndef create_strategy(): return Bad('bad')",
+        "{path}:6: endless_initialize could not start: interrupted after 300 ms",
+    ),
+}
+
+
+async def test_what_misbehaves_at_the_start_is_left_out_with_its_place_and_the_others_run(new_engine: NewEngine) -> None:
+    engine = new_engine({})
+    folder = engine.folder / "strategies"
+    for name, (body, _) in AT_START.items():
+        (folder / f"{name}.py").write_text(f"import time\n{body}\n")
+    guests = [{"id": name, "plugin": name} for name in AT_START]
+    config = {"plugins": {"directory": "strategies", "setup_timeout_ms": 300}, "strategies": [*guests, flipper()]}
+    engine.configure(config)
+    engine.start()
+    await engine.ready()
+    failed = {each["strategy_id"]: each["reason"] for each in engine.get("/api/strategies")["failed"]}
+    assert set(failed) == set(AT_START)
+    for name, (_, words) in AT_START.items():
+        assert failed[name].startswith(f"{folder}/{name}.py:"), failed[name]
+        assert words.format(path=f"{folder}/{name}.py") in failed[name]
+    assert strategies(engine)["flip"]["state"] == "ACTIVE"
+    assert await engine.terminate() == 0
