@@ -249,7 +249,9 @@ AT_START = {
 }
 
 
-async def test_what_misbehaves_at_the_start_is_left_out_with_its_place_and_the_others_run(new_engine: NewEngine) -> None:
+async def test_what_misbehaves_at_the_start_is_left_out_with_its_place(
+    new_engine: NewEngine,
+) -> None:
     engine = new_engine({})
     folder = engine.folder / "strategies"
     for name, (body, _) in AT_START.items():
