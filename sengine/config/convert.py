@@ -7,6 +7,7 @@ mappings, literals, enums, booleans, numbers, text, durations, unions and ``Any`
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -14,7 +15,7 @@ from msgspec import inspect
 
 from sengine.config.durations import read_duration_ns
 from sengine.config.expected import bare, expected, is_anything, is_duration, one_of, takes_null, without_null
-from sengine.config.raw import Mistake, Path, ScalarText, Unreadable, printable, show_value, unknown_key
+from sengine.config.raw import Mistake, Path, ScalarText, Unreadable, names_secret, printable, show_value, unknown_key
 from sengine.config.single_values import (
     FAILED,
     INT64_LIMIT,
@@ -29,6 +30,8 @@ from sengine.errors import ConfigError
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 DEEPEST: Final = 100
+# A text or a number that a sentence shows; the names of other kinds, as "a list", stay.
+_SHOWN_VALUE: Final = re.compile(r', got (?:"(?:[^"\\]|\\.)*"|[-+]?\.?\d[\w.+-]*)')
 
 
 def convert(value: object, type_: Any, path: Path = ()) -> tuple[Any, list[Mistake]]:
@@ -65,6 +68,8 @@ class _Walk:
         self.mistakes: list[Mistake] = []
 
     def mistake(self, path: Path, sentence: str) -> object:
+        if path and names_secret(str(path[-1])):
+            sentence = _SHOWN_VALUE.sub(", got what is not shown", sentence)
         self.mistakes.append(Mistake(path, sentence))
         return FAILED
 

@@ -17,6 +17,9 @@ from typing import Final, NamedTuple, TypeAlias
 Path: TypeAlias = tuple[str | int, ...]
 
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_SECRET_KEY: Final = re.compile(
+    r"(?:^|_)(?:password|passwd|secret|token|api_?key|private_?key|seed|credentials)$", re.IGNORECASE
+)
 _LONGEST_SHOWN: Final = 60
 # difflib takes quadratic time, and nobody mistypes a key into this many letters.
 _LONGEST_MISTYPED: Final = 64
@@ -43,6 +46,12 @@ class Mistake(NamedTuple):
 
     def __str__(self) -> str:
         return f"{show_path(self.path)}: {self.sentence}" if self.path else self.sentence
+
+
+def names_secret(key: str) -> bool:
+    """Whether what is called so is to be kept out of sight. Sections name theirs so, and strategies, whose parameters
+    are free, mostly do."""
+    return _SECRET_KEY.search(key) is not None
 
 
 def show_path(path: Path) -> str:

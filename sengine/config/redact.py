@@ -8,13 +8,10 @@ from typing import Any, Final
 import msgspec
 
 from sengine.config.durations import format_duration
+from sengine.config.raw import names_secret
 from sengine.config.schema import Config
 
 SECRET: Final = "***"  # noqa: S105 - what is shown in its place
-# Sections name theirs so, and strategies, whose parameters are free, mostly do.
-_SECRET_KEY = re.compile(
-    r"(?:^|_)(?:password|passwd|secret|token|api_?key|private_?key|seed|credentials)$", re.IGNORECASE
-)
 _LOGIN_IN_ADDRESS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
@@ -46,7 +43,7 @@ def plain(value: Any, key: str = "") -> Any:
 
 def is_secret(key: str, value: Any) -> bool:
     """Whether a single value of this key is one that must not be shown. A number called seed is one for chance."""
-    if not value or isinstance(value, bool) or not _SECRET_KEY.search(key):
+    if not value or isinstance(value, bool) or not names_secret(key):
         return False
     return isinstance(value, str) or not key.lower().endswith("seed")
 

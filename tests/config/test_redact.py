@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+import pytest
 
 from sengine.config import load_config
 from sengine.config.redact import plain, redacted, with_secrets
+from sengine.errors import ConfigError
 
 
 def test_secrets_are_left_out_wherever_they_stand(tmp_path: Path) -> None:
@@ -28,6 +32,18 @@ def test_the_rest_is_shown_as_it_is_written() -> None:
     confidence = shown["risk"]["filters"][0]
     assert (confidence["type"], confidence["min_confidence"]) == ("confidence", 0.6)
     assert shown["aggregation"]["window_size"] == "5s"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["api: {token: 12345}", "nats: {password: -.5e10}", "nats: {token: '${bad reference hunter2'}"],
+)
+def test_a_mistake_in_a_secret_is_told_without_it(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "sengine.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=r"expected .*, got what is not shown") as told:
+        load_config(file)
+    assert not re.search("12345|5e10|hunter2", str(told.value))
 
 
 def test_numbers_are_secrets_too_where_they_are_called_so() -> None:
