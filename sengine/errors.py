@@ -10,6 +10,7 @@
     ├── LimitError         a change would make a limit looser, and nobody said that it may
     ├── EngineError        the engine was asked for something it does not know
     ├── JournalError       a journal cannot be read, written or run again
+    ├── StoreError         the store of records cannot be read or written
     ├── ResourceError      a file that ships with sengine is missing (sengine.resources)
     ├── BrokerError        the embedded broker cannot be found or does not start (sengine.adapters.broker)
     ├── UnreachableError   no engine answers the command line (sengine.adapters.control_client)
@@ -54,6 +55,10 @@ class LimitError(SengineError):
 
 class EngineError(SengineError):
     """The engine was asked about a strategy, symbol or order that it does not have."""
+
+
+class StoreError(SengineError):
+    """The store of records is missing, damaged or another version's; the journal still has what was in it."""
 
 
 class JournalError(SengineError):

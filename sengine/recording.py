@@ -9,6 +9,7 @@ from sengine.adapters.execution_peer import execution_peer
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.journal import FOLDER, Beginning, Journal
 from sengine.adapters.reconcile import ask, settle
+from sengine.adapters.store_link import StoreLink
 from sengine.config import Config
 from sengine.domain.events import KillSwitch
 from sengine.live import LiveEngine
@@ -27,12 +28,15 @@ class Recording:
         self._folder = directory / FOLDER
         self._session = session
         self._journal: Journal | None = None
+        self._store: StoreLink | None = None
 
     async def start(self) -> None:
         """Take up the past, where it is wanted, and record from here on. Raises ``JournalError`` for a journal that is
         damaged or cannot be written."""
         config, live = self._config, self._live
         if not config.journal.enabled:
+            if config.position_tracker.persistence:
+                live.say("warning", "no records are kept: position_tracker.persistence needs journal.enabled")
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         killed_already = live.engine.kill_reason
@@ -78,7 +82,11 @@ class Recording:
         """The run ended on purpose."""
         if self._journal is not None:
             self._live.journal = None
+            if self._store is not None:
+                self._store.end_samples()
             self._journal.close()
+            if self._store is not None:
+                self._store.stop()
 
     def _begin(self, beginning: Beginning) -> None:
         loop = asyncio.get_running_loop()
@@ -90,6 +98,9 @@ class Recording:
             self._folder, self._config, self._live.engine, self._session, beginning, on_change=on_change
         )
         self._live.journal = self._journal
+        if self._config.position_tracker.persistence:
+            self._store = StoreLink(self._live, self._facts, self._config, self._journal, self._folder.parent)
+            self._store.start()
 
     def _changed(self, failure: str) -> None:
         """On the loop: the journal cannot be written, or can again."""

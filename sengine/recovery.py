@@ -15,7 +15,16 @@ from typing import Final
 import msgspec
 
 from sengine.adapters.journal import Beginning
-from sengine.adapters.journal_format import MARKET_TAGS, Closed, Gap, Header, StrategyLoaded, StrategySwapped, segments
+from sengine.adapters.journal_format import (
+    MARKET_TAGS,
+    Closed,
+    Gap,
+    Header,
+    Sample,
+    StrategyLoaded,
+    StrategySwapped,
+    segments,
+)
 from sengine.adapters.journal_reader import Entry, JournalReader, TornEnd, cut_torn_end
 from sengine.domain.events import MarketEvent
 from sengine.engine.checkpoint import Checkpoint, restore
@@ -23,7 +32,7 @@ from sengine.engine.core import Engine
 from sengine.engine.following import Follower, Happened
 
 _AT_ONCE: Final = 4096
-_NOT_FOLLOWED: Final = (Header, Checkpoint, Gap, Closed, StrategyLoaded, StrategySwapped)
+_NOT_FOLLOWED: Final = (Header, Checkpoint, Gap, Closed, Sample, StrategyLoaded, StrategySwapped)
 
 
 class Recovered(msgspec.Struct):

@@ -16,7 +16,15 @@ import msgspec
 from replay.digest import RunDigest
 from sengine import __version__
 from sengine.adapters.journal import happened_of
-from sengine.adapters.journal_format import Closed, Gap, Header, StrategyLoaded, StrategyRecord, StrategySwapped
+from sengine.adapters.journal_format import (
+    Closed,
+    Gap,
+    Header,
+    Sample,
+    StrategyLoaded,
+    StrategyRecord,
+    StrategySwapped,
+)
 from sengine.adapters.journal_reader import Entry, JournalReader
 from sengine.adapters.journal_sources import StrategySources
 from sengine.assembly import build_engine, build_venue, strategy_spec
@@ -138,7 +146,7 @@ class _Rerun:
             self._check.signals += len(record.signals)
             self._check.orders += len(record.orders)
             return self._settle(record)
-        if isinstance(record, Header | Closed):
+        if isinstance(record, Header | Closed | Sample):
             return True
         if not self._settle(None):
             return False

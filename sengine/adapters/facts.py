@@ -67,6 +67,15 @@ class GatewayFigures(Protocol):
     def tick_to_order(self) -> LatencyHistogram: ...
 
 
+class StoreFigures(Protocol):
+    """What there is to know of the store of records; ``failure`` is why it is not kept up, or empty."""
+
+    @property
+    def failure(self) -> str: ...
+    @property
+    def changes(self) -> int: ...
+
+
 class ReplayDrive(Protocol):
     """A replay that is paced by an operator; see ``DriveReplayRequest`` and ``ReplayProgress`` of the API."""
 
@@ -137,6 +146,7 @@ class ServiceFacts:
     feed: FeedFigures | None = None
     gateway: GatewayFigures | None = None
     replay: ReplayDrive | None = None
+    store: StoreFigures | None = None
     audit: AuditTrail | None = None
     remotes: Mapping[str, RemoteFigures] = field(default_factory=dict)
     reloads: Reloads = field(default_factory=Reloads)

@@ -23,6 +23,7 @@ from sengine.adapters.journal_format import (
     Closed,
     Gap,
     Header,
+    Sample,
     StrategyLoaded,
     StrategyRecord,
     StrategySwapped,
@@ -90,9 +91,9 @@ class Journal:
         self._sources = StrategySources(directory)
         # What holds code or secrets is not recorded as it is.
         self._stand_ins: dict[type, Callable[[Any], Any]] = {
-            LoadStrategy: lambda event: StrategyLoaded(self._sources.record(event.spec)),
+            LoadStrategy: lambda event: StrategyLoaded(self._sources.record(event.spec), time_ns()),
             SwapStrategy: lambda event: StrategySwapped(
-                self._sources.record(event.spec), dict(event.warmed), event.rollback_ticks
+                self._sources.record(event.spec), dict(event.warmed), event.rollback_ticks, time_ns()
             ),
             ReloadParameters: lambda event: ReloadParameters(event.strategy_id, plain(event.config)),
         }
@@ -147,8 +148,9 @@ class Journal:
 
     def outcome(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome) -> bool:
         """Record what the event led to; whether its orders may leave."""
-        if outcome.signals or outcome.orders or outcome.cancels or outcome.faults:
-            payload = _OUTCOME + self._encoded(outcome)
+        fills = outcome.fills if outcome.fills and type(event) is not Fill else ()
+        if outcome.signals or outcome.orders or outcome.cancels or outcome.faults or fills or outcome.rollbacks:
+            payload = _OUTCOME + self._encoded(outcome, fills)
             self.records += 1
             self._bytes += len(payload)
             self._writer.append(HEAD.pack(len(payload), crc32(payload)) + payload)
@@ -158,6 +160,12 @@ class Journal:
             return self._writer.commit()
         return True
 
+    def sample(self) -> None:
+        """Record what has been earned so far."""
+        engine = self._engine
+        strategies = {strategy_id: account.state() for strategy_id, account in engine.positions.accounts()}
+        self._append(Sample(time_ns(), engine.now_ns, engine.positions.total.state(), strategies))
+
     def close(self) -> None:
         """The session ended on purpose."""
         self._append(Closed(time_ns()))
@@ -166,13 +174,13 @@ class Journal:
 
     # Records.
 
-    def _encoded(self, outcome: Outcome) -> bytes:
+    def _encoded(self, outcome: Outcome, fills: Sequence[Fill]) -> bytes:
         paused = {
             fault.strategy_id: guest.pause_reason
             for fault in outcome.faults
             if (guest := self._engine.roster.find(fault.strategy_id)) is not None and guest.pause_reason
         }
-        happened = happened_of(outcome, paused)
+        happened = happened_of(outcome, paused, fills)
         try:
             return self._encode(happened)
         except (TypeError, ValueError, OverflowError, RecursionError):
@@ -213,10 +221,10 @@ class Journal:
         return content
 
 
-def happened_of(outcome: Outcome, paused: dict[str, str]) -> Happened:
+def happened_of(outcome: Outcome, paused: dict[str, str], fills: Sequence[Fill] = ()) -> Happened:
     """The part of an outcome that is recorded."""
     faults = [_without_traceback(fault) for fault in outcome.faults]
-    return Happened(outcome.signals, outcome.orders, outcome.cancels, faults, paused)
+    return Happened(outcome.signals, outcome.orders, outcome.cancels, faults, paused, fills, outcome.rollbacks)
 
 
 def _without_traceback(fault: StrategyFault) -> StrategyFault:

@@ -32,6 +32,7 @@ from sengine.domain.events import (
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.checkpoint import Checkpoint
 from sengine.engine.following import Happened
+from sengine.engine.positions import AccountState
 from sengine.engine.risk import ChangeLimits
 from sengine.engine.swap import Warmed
 from sengine.errors import JournalError
@@ -75,6 +76,7 @@ class StrategyLoaded(msgspec.Struct, frozen=True):
     """Stands for ``LoadStrategy``, whose spec holds code."""
 
     strategy: StrategyRecord
+    time_ns: int = 0
 
 
 class StrategySwapped(msgspec.Struct, frozen=True):
@@ -83,6 +85,7 @@ class StrategySwapped(msgspec.Struct, frozen=True):
     strategy: StrategyRecord
     warmed: dict[str, Warmed]
     rollback_ticks: int
+    time_ns: int = 0
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -96,6 +99,15 @@ class Closed(msgspec.Struct, frozen=True):
     """The session ended on purpose; nothing of it is missing."""
 
     time_ns: int
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """P&L at a moment: of all together, and by strategy. ``time_ns`` is the wall clock's, ``now_ns`` event time."""
+
+    time_ns: int
+    now_ns: int
+    total: AccountState
+    strategies: dict[str, AccountState]
 
 
 TAGS: Final[dict[type, str]] = {
@@ -123,6 +135,7 @@ TAGS: Final[dict[type, str]] = {
     StrategySwapped: "w",
     Gap: "G",
     Closed: "E",
+    Sample: "S",
 }
 MARKET_TAGS: Final = frozenset(TAGS[kind] for kind in (SoundBookEvent, BookEvent, TradeEvent, BarEvent))
 PREFIX: Final = {kind: b"\x92" + msgspec.msgpack.encode(tag) for kind, tag in TAGS.items()}

@@ -18,7 +18,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from sengine import __version__
-from sengine.adapters.facts import CONNECTED, FeedFigures, GatewayFigures, RemoteFigures, ServiceFacts
+from sengine.adapters.facts import CONNECTED, FeedFigures, GatewayFigures, RemoteFigures, ServiceFacts, StoreFigures
 from sengine.adapters.loop_share import LoopShare
 from sengine.adapters.metric_family import Family, Labels, counter, gauge, number, plan_histogram, seconds, total
 from sengine.adapters.metrics_risk import risk_families
@@ -33,6 +33,7 @@ def families(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
     yield from _engine(live, facts)
     yield from _feed(facts.feed)
     yield from _gateway(live, facts.gateway)
+    yield from _store(facts.store)
     yield from _remotes(facts.remotes)
     yield from risk_families(live)
     yield from _journal(live)
@@ -218,6 +219,12 @@ def _gateway(live: LiveEngine, gateway: GatewayFigures | None) -> Iterator[Famil
         "From a message's arrival to its order being handed to the execution service.",
         gateway.tick_to_order,
     )
+
+
+def _store(store: StoreFigures | None) -> Iterator[Family]:
+    if store is not None:
+        yield _gauge("sengine_store_failing", "1 while the store of records is not kept up.", bool(store.failure))
+        yield _total("sengine_store_changes_total", "Rows written to the store of records.", store.changes)
 
 
 def _remotes(remotes: Mapping[str, RemoteFigures]) -> Iterator[Family]:

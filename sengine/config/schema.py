@@ -228,10 +228,20 @@ class AggregationConfig(Section, frozen=True):
 
 
 class PositionTrackerConfig(Section, frozen=True):
-    """``position_tracker``: whether positions outlive the process, and where."""
+    """``position_tracker``: whether positions outlive the process, and the file that can be asked for them."""
 
-    persistence: Annotated[bool, Meta(description="Keep positions on disk.")] = True
-    db_path: Annotated[Name, Meta(description="SQLite file of the positions.")] = "./data/positions.db"
+    persistence: Annotated[
+        bool, Meta(description="Take positions up again at a start, and keep records for sengine history; from the journal.")
+    ] = True
+    db_path: Annotated[
+        str, Meta(description="SQLite file of the records; empty is positions.db in service.data_directory.")
+    ] = ""
+    snapshot_every_ns: Annotated[
+        Duration, Meta(ge=NS_PER_MS, description="How often P&L is recorded.")
+    ] = field(default=10 * NS_PER_S, name="snapshot_every")
+    retain_for_ns: Annotated[
+        Duration, Meta(ge=0, description="Rows older than this go, but for open orders and held positions; 0 keeps all.")
+    ] = field(default=0, name="retain_for")
 
 
 class JournalConfig(Section, frozen=True):

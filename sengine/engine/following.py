@@ -21,12 +21,13 @@ from sengine.domain.events import (
     Shutdown,
     UnloadStrategy,
 )
-from sengine.domain.order import Order
+from sengine.domain.order import Fill, Order
 from sengine.domain.signal import Disposition, SignalResult
 from sengine.engine.core import Engine
 from sengine.engine.guest import StrategyFault
 from sengine.engine.outcome import Outcome
 from sengine.engine.risk import ChangeLimits
+from sengine.engine.trial import RolledBack
 from sengine.errors import SengineError
 
 _END_OF_TIME_NS: Final = 2**63
@@ -43,6 +44,9 @@ class Happened(msgspec.Struct, frozen=True, omit_defaults=True):
     faults: Sequence[StrategyFault] = ()
     paused: dict[str, str] = {}
     """Strategies that the event paused, and why."""
+    fills: Sequence[Fill] = ()
+    """Of the simulated venue; those from outside are events."""
+    rollbacks: Sequence[RolledBack] = ()
 
 
 class Follower:
