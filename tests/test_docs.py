@@ -35,6 +35,7 @@ from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.feed_stats import FeedStats
 from sengine.adapters.gateway_stats import GatewayStats
 from sengine.adapters.metrics import families
+from sengine.adapters.store import StoreKeeper
 from sengine.assembly import build_engine
 from sengine.cli import app
 from sengine.config import Config, describe
@@ -255,7 +256,8 @@ def test_the_configuration_page_lists_every_key_with_what_it_takes_and_its_defau
 
 def test_the_reference_of_metrics_lists_every_metric() -> None:
     live = LiveEngine(build_engine(Config()))
-    facts = ServiceFacts("docs", feed=FeedStats(), gateway=GatewayStats())
+    store = StoreKeeper(CHECKOUT, CHECKOUT, lambda level, sentence: None)
+    facts = ServiceFacts("docs", feed=FeedStats(), gateway=GatewayStats(), store=store)
     rows = ["| metric | kind | is |", "|---|---|---|"]
     rows += [f"| `{each.name}` | {each.kind} | {each.help} |" for each in families(live, facts)]
     hold_table(METRICS, METRICS_TABLE, rows)

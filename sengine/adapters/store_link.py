@@ -22,7 +22,9 @@ def store_path(config: Config, directory: Path) -> Path:
 class StoreLink:
     """Keeps a store of what ``journal`` records, from ``start`` to ``stop``; both on the loop."""
 
-    def __init__(self, live: LiveEngine, facts: ServiceFacts, config: Config, journal: Journal, directory: Path) -> None:
+    def __init__(
+        self, live: LiveEngine, facts: ServiceFacts, config: Config, journal: Journal, directory: Path
+    ) -> None:
         self._live = live
         self._journal = journal
         self._every_s = config.position_tracker.snapshot_every_ns / NS_PER_S

@@ -24,7 +24,7 @@ from sengine.engine.orders import OrderTracker, WorkingOrder, fill_fault
 Statement: TypeAlias = tuple[str, Sequence[Any]]
 
 _PLACES: Final = {
-    "sessions": 7, "strategies": 9, "signals": 17, "order_parts": 7, "fills": 13, "positions": 10, "pnl": 9,
+    "sessions": 7, "strategies": 9, "signals": 16, "order_parts": 7, "fills": 13, "positions": 10, "pnl": 9,
 }  # fmt: skip
 _INSERT: Final = {table: f"INSERT INTO {table} VALUES ({', '.join('?' * count)})" for table, count in _PLACES.items()}
 _ORDER: Final = f"INSERT INTO orders VALUES (NULL, {', '.join('?' * 18)})"

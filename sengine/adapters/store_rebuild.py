@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from sengine.adapters.journal_reader import JournalReader
-from sengine.adapters.store import Store
-from sengine.adapters.store_schema import TABLES, open_to_write, set_aside
+from sengine.adapters.store import Store, in_words
+from sengine.adapters.store_schema import TABLES, OtherVersionError, is_damage, open_to_write, set_aside
 from sengine.engine.checkpoint import Checkpoint
 from sengine.errors import StoreError
 
@@ -25,23 +25,26 @@ class Rebuilt(msgspec.Struct, frozen=True):
 def rebuild(path: Path, directory: Path) -> Rebuilt:
     """Make the store at ``path`` from the journal in ``directory``. No engine may be writing it.
 
-    Raises ``JournalError``, ``StoreError``, ``sqlite3.Error`` and ``OSError``; the store is then as it was.
+    Raises ``JournalError`` and ``StoreError``; the store is then as it was.
     """
     reader = JournalReader(directory)
     new = path.with_name(path.name + ".new")
-    for suffix in ("", "-wal", "-shm"):
-        new.with_name(new.name + suffix).unlink(missing_ok=True)
-    carried_over = _carry_over(path, new, reader) if path.exists() else 0
-    store = Store(new, directory, chunk_bytes=1 << 20, at_once=2000)
     try:
-        while store.advance():
-            pass
-        rows = _count(store.connection)
-        store.connection.execute("PRAGMA optimize")
-    finally:
-        store.close()
-    aside = set_aside(path) if path.exists() else None
-    new.replace(path)
+        for suffix in ("", "-wal", "-shm"):
+            new.with_name(new.name + suffix).unlink(missing_ok=True)
+        carried_over = _carry_over(path, new, reader) if path.exists() else 0
+        store = Store(new, directory, chunk_bytes=1 << 20, at_once=2000)
+        try:
+            while store.advance():
+                pass
+            rows = _count(store.connection)
+            store.connection.execute("PRAGMA optimize")
+        finally:
+            store.close()
+        aside = set_aside(path) if path.exists() else None
+        new.replace(path)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"{path}: the store cannot be made: {in_words(error)}") from error
     return Rebuilt(rows, carried_over, aside)
 
 
@@ -54,8 +57,12 @@ def _carry_over(old: Path, new: Path, reader: JournalReader) -> int:
     first = min(reader.paths)
     try:
         open_to_write(old).close()
-    except (sqlite3.Error, StoreError):
-        return 0
+    except OtherVersionError:
+        return 0  # it is set aside, and can be asked by the version that made it
+    except sqlite3.DatabaseError as error:
+        if is_damage(error):
+            return 0
+        raise
     connection = open_to_write(new)
     try:
         connection.execute("ATTACH ? AS old", (str(old),))
@@ -66,7 +73,9 @@ def _carry_over(old: Path, new: Path, reader: JournalReader) -> int:
             _take_back(connection, reader, first)
         return _count(connection)
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"{old}: the rows from before the journal cannot be read: {error}; move it away") from error
+        if not is_damage(error):
+            raise
+        raise StoreError(f"{old}: its rows from before the journal cannot be read: {error}; move it away") from error
     finally:
         connection.close()
 

@@ -18,6 +18,7 @@ from sengine.cli.broker import broker
 from sengine.cli.config import config_app
 from sengine.cli.console import escape_unprintable, settle_output
 from sengine.cli.demo import demo
+from sengine.cli.history import history_app
 from sengine.cli.init import init
 from sengine.cli.journal import journal_app
 from sengine.cli.paper import paper
@@ -60,6 +61,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(report_app, name="report")
 app.add_typer(strategies_app, name="strategies")
 app.add_typer(journal_app, name="journal")
+app.add_typer(history_app, name="history")
 
 
 def _print_version(wanted: bool) -> None:

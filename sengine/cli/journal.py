@@ -99,6 +99,57 @@ def export(journal: _Folder, start: _From = "", until: _Until = "") -> None:
         typer.echo(encode(line))
 
 
+@journal_app.command()
+def rebuild(
+    journal: _Folder,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Make it here.", show_default=False)
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="The engine's configuration.")] = None,
+) -> None:
+    """Make the store of records, which `sengine history` reads, anew from the journal.
+
+    The engine must be stopped, unless -o names another file.
+
+    Example: `sengine journal rebuild data`
+    """
+    from time import perf_counter
+
+    from sengine.adapters.store_rebuild import rebuild as make_anew
+
+    folder = journal_folder(journal)
+    path = output.absolute() if output is not None else _store_beside(folder, config)
+    began_s = perf_counter()
+    rebuilt = make_anew(path, folder)
+    typer.echo(f"{path}: {rebuilt.rows:,} rows, {perf_counter() - began_s:.1f} s")
+    if rebuilt.carried_over:
+        typer.echo(f"{rebuilt.carried_over:,} of them from before the journal begins, out of the store that was there")
+    if rebuilt.aside is not None:
+        typer.echo(f"the store that was there is now {rebuilt.aside}")
+
+
+def _store_beside(folder: Path, config: Path | None) -> Path:
+    """The store of the engine that wrote this journal. Raises ``SengineError`` while it runs."""
+    from sengine.adapters.journal_reader import JournalReader
+    from sengine.adapters.store_schema import FILE_NAME
+    from sengine.config import load_config
+    from sengine.data_directory import is_in_use
+    from sengine.errors import SengineError
+
+    data = folder.absolute().parent
+    if is_in_use(data):
+        raise SengineError(
+            f"an engine runs in {data} and keeps its store up itself; stop it first with `sengine stop`, or name "
+            "another file with -o"
+        )
+    if config is not None:
+        given = load_config(config).position_tracker.db_path
+    else:
+        headers = JournalReader(folder).headers()
+        given = headers[max(headers)].config.get("position_tracker", {}).get("db_path", "") if headers else ""
+    return Path(given).expanduser().absolute() if given else data / FILE_NAME
+
+
 def _chosen(reader: JournalReader, start: str, until: str) -> Iterator[Entry]:
     first = _place(start, "--from") if start else (next(iter(reader.paths)), 0)
     end = _place(until, "--until") if until else None

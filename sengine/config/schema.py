@@ -231,16 +231,18 @@ class PositionTrackerConfig(Section, frozen=True):
     """``position_tracker``: whether positions outlive the process, and the file that can be asked for them."""
 
     persistence: Annotated[
-        bool, Meta(description="Take positions up again at a start, and keep records for sengine history; from the journal.")
+        bool,
+        Meta(description="Take positions up again at a start, and keep records for sengine history; from the journal."),
     ] = True
     db_path: Annotated[
         str, Meta(description="SQLite file of the records; empty is positions.db in service.data_directory.")
     ] = ""
-    snapshot_every_ns: Annotated[
-        Duration, Meta(ge=NS_PER_MS, description="How often P&L is recorded.")
-    ] = field(default=10 * NS_PER_S, name="snapshot_every")
+    snapshot_every_ns: Annotated[Duration, Meta(gt=0, description="How often P&L is recorded.")] = field(
+        default=10 * NS_PER_S, name="snapshot_every"
+    )
     retain_for_ns: Annotated[
-        Duration, Meta(ge=0, description="Rows older than this go, but for open orders and held positions; 0 keeps all.")
+        Duration,
+        Meta(ge=0, description="Rows older than this go, but for open orders and held positions; 0 keeps all."),
     ] = field(default=0, name="retain_for")
 
 
