@@ -149,7 +149,15 @@ class Journal:
     def outcome(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome) -> bool:
         """Record what the event led to; whether its orders may leave."""
         fills = outcome.fills if outcome.fills and type(event) is not Fill else ()
-        if outcome.signals or outcome.orders or outcome.cancels or outcome.faults or fills or outcome.rollbacks:
+        if (
+            outcome.signals
+            or outcome.orders
+            or outcome.cancels
+            or outcome.faults
+            or fills
+            or outcome.updates
+            or outcome.rollbacks
+        ):
             payload = _OUTCOME + self._encoded(outcome, fills)
             self.records += 1
             self._bytes += len(payload)
@@ -224,7 +232,9 @@ class Journal:
 def happened_of(outcome: Outcome, paused: dict[str, str], fills: Sequence[Fill] = ()) -> Happened:
     """The part of an outcome that is recorded."""
     faults = [_without_traceback(fault) for fault in outcome.faults]
-    return Happened(outcome.signals, outcome.orders, outcome.cancels, faults, paused, fills, outcome.rollbacks)
+    return Happened(
+        outcome.signals, outcome.orders, outcome.cancels, faults, paused, fills, outcome.updates, outcome.rollbacks
+    )
 
 
 def _without_traceback(fault: StrategyFault) -> StrategyFault:

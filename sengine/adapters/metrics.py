@@ -223,8 +223,8 @@ def _gateway(live: LiveEngine, gateway: GatewayFigures | None) -> Iterator[Famil
 
 def _store(store: StoreFigures | None) -> Iterator[Family]:
     if store is not None:
-        yield _gauge("sengine_store_failing", "1 while the store of records is not kept up.", bool(store.failure))
-        yield _total("sengine_store_changes_total", "Rows written to the store of records.", store.changes)
+        yield gauge("sengine_store_failing", "1 while the store of records is not kept up.", bool(store.failure))
+        yield total("sengine_store_changes_total", "Rows written to the store of records.", store.changes)
 
 
 def _remotes(remotes: Mapping[str, RemoteFigures]) -> Iterator[Family]:

@@ -87,7 +87,7 @@ class Projection:
             RemoteReady: self._remote_ready,
         }
         self._segment = self._offset = self._n = 0
-        self._is_simulated = self._starts_session = False
+        self._starts_session = False
         self._time_ns = 0
         self._versions: dict[str, str] = {}
         self._orders = OrderTracker()
@@ -120,7 +120,6 @@ class Projection:
 
     def _header(self, header: Header) -> None:
         self._time_ns = header.time_ns
-        self._is_simulated = header.config.get("execution", {}).get("target") == "simulated"
         self._versions = {}
         self._starts_session = header.starts_session
         if header.starts_session:
@@ -178,9 +177,11 @@ class Projection:
                 self._insert("order_parts", order.order_id, part.strategy_id, part.quantity, part.signal_sequence)
         for fill in what.fills:
             self._fill(fill)
-        moments = [order.timestamp_ns for order in what.orders] + [fill.timestamp_ns for fill in what.fills]
+        for update in what.updates:
+            self._update(update)
         for order_id in what.cancels:
-            self._cancel(order_id, max(moments, default=0))
+            self._orders.ask_to_cancel(order_id)
+            self._do(_CANCEL_ASKED, order_id)
         for fault in what.faults:
             if self._change is not None and self._change[0] == fault.strategy_id and fault.kind == "reload":
                 _, self._versions[fault.strategy_id], row = self._change
@@ -194,15 +195,6 @@ class Projection:
             order.timestamp_ns, order.order_id, names, order.symbol, str(order.side), str(order.order_type),
             order.quantity, order.limit_price, status, filled, 0.0, 0.0, order.timestamp_ns, 0, "",
         )  # fmt: skip
-
-    def _cancel(self, order_id: str, now_ns: int) -> None:
-        if not self._orders.ask_to_cancel(order_id):
-            return
-        self._do(_CANCEL_ASKED, order_id)
-        working = self._orders.find(order_id)
-        if self._is_simulated and working is not None:
-            # Inside the engine it is carried out at once, and no event says so.
-            self._end(working, OrderStatus.CANCELLED, now_ns or working.order.timestamp_ns, "cancelled on request")
 
     def _fill_event(self, fill: Fill) -> None:
         if fill_fault(fill) is None and not self._orders.is_duplicate(fill):

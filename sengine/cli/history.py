@@ -26,7 +26,7 @@ class Format(StrEnum):
 _Since = Annotated[str, typer.Option(metavar="TIME", help="From here on: a time, or how long ago, as in 1h or 2d.")]
 _Until = Annotated[str, typer.Option(metavar="TIME", help="Before this moment.")]
 _Strategy = Annotated[str, typer.Option(metavar="ID", help="Of this strategy only.")]
-_Symbol = Annotated[str, typer.Option(metavar="SYMBOL", help="Of this symbol only.")]
+_Symbol = Annotated[str, typer.Option("--symbol", metavar="SYMBOL", help="Of this symbol only.")]
 _Limit = Annotated[
     int | None,
     typer.Option(min=0, help=f"The newest so many, 0 for all; {_IN_A_TABLE} in a table.", show_default=False),
@@ -57,16 +57,15 @@ def _show(
     from sengine.cli.history_formats import write_rows
 
     form = form or _format_of(output)
-    if limit is None:
-        limit = _IN_A_TABLE if form is Format.TABLE else 0
+    most = (_IN_A_TABLE if form is Format.TABLE else 0) if limit is None else limit
     now_ns = time_ns()
-    question = Question(_moment(since, "--since", now_ns), _moment(until, "--until", now_ns), strategy, symbol, limit)
+    question = Question(_moment(since, "--since", now_ns), _moment(until, "--until", now_ns), strategy, symbol, most)
     path = database or _store_of(config)
     shown = write_rows(form.value, KINDS[kind].columns, ask(path, kind, question), output)
     if not shown:
         typer.echo(f"sengine: no {kind} in {path} fit that", err=True)
-    elif shown == limit:
-        typer.echo(f"sengine: the newest {limit}; --limit 0 shows all", err=True)
+    elif limit is None and shown == most:
+        typer.echo(f"sengine: the newest {most}; --limit 0 shows all", err=True)
 
 
 def _store_of(config: Path | None) -> Path:

@@ -21,7 +21,7 @@ from sengine.domain.events import (
     Shutdown,
     UnloadStrategy,
 )
-from sengine.domain.order import Fill, Order
+from sengine.domain.order import Fill, Order, OrderUpdate
 from sengine.domain.signal import Disposition, SignalResult
 from sengine.engine.core import Engine
 from sengine.engine.guest import StrategyFault
@@ -45,7 +45,8 @@ class Happened(msgspec.Struct, frozen=True, omit_defaults=True):
     paused: dict[str, str] = {}
     """Strategies that the event paused, and why."""
     fills: Sequence[Fill] = ()
-    """Of the simulated venue; those from outside are events."""
+    updates: Sequence[OrderUpdate] = ()
+    """Both of the simulated venue; those from outside are events."""
     rollbacks: Sequence[RolledBack] = ()
 
 

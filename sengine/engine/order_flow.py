@@ -117,6 +117,7 @@ class OrderFlow:
                 self._apply_fill(report, outcome)
             else:
                 self._apply_update(report)
+                outcome.updates.append(report)
 
     def _apply_fill(self, fill: Fill, outcome: Outcome) -> None:
         working = self._orders.find(fill.order_id)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from sengine.domain.events import Interrupted
-from sengine.domain.order import Fill, Order
+from sengine.domain.order import Fill, Order, OrderUpdate
 from sengine.domain.signal import SignalResult
 from sengine.engine.guard import TIMEOUT
 from sengine.engine.guest import StrategyFault
@@ -20,7 +20,7 @@ class Outcome(msgspec.Struct):
     ``orders`` passed every check and are to be sent, after ``cancels`` (order ids). ``fills`` are whole fills that
     were applied, ``shares`` each strategy's part with the gross P&L that it realized (``None`` where it only added).
     ``rejected`` is the reason code when a market data event was dropped. ``notices`` are told while they are few,
-    ``warnings`` always.
+    ``warnings`` always. ``updates`` are the simulated venue's; those from outside are events.
     """
 
     rejected: str = ""
@@ -33,6 +33,7 @@ class Outcome(msgspec.Struct):
     notices: list[str] = []
     rollbacks: list[RolledBack] = []
     warnings: list[str] = []
+    updates: list[OrderUpdate] = []
 
     def interruptions(self) -> Sequence[Interrupted]:
         """The calls that a timer cut short. Processed before the same event, they make it end as it did."""

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sengine.adapters.journal_format import segments
+from sengine.adapters.store import Store
 from sengine.adapters.store_rebuild import rebuild
-from sengine.domain.events import CancelOrder
+from sengine.adapters.store_schema import forget_before
+from sengine.domain.events import CancelOrder, ReloadParameters, UnloadStrategy
 from sengine.domain.order import Fill, OrderStatus, OrderUpdate
-from sengine.errors import EngineError, LifecycleError
+from sengine.engine.roster import LoadStrategy
+from sengine.errors import EngineError, JournalError, LifecycleError
 from tests.adapters.store_sessions import (
     assert_same_figures,
     catch_up,
     config_with,
     play,
+    query,
     recording,
     rows,
 )
@@ -91,3 +97,126 @@ def _event_of(kind: str, what: list[Any], step: int, ids: list[str]) -> Any:
             order_id, "", "BTC", "buy" if number % 2 else "sell", float(price), size, commission, step, f"f{number}"
         )
     return CancelOrder(order_id) if kind == "cancel" else OrderUpdate(order_id, what[1], step, "for a reason")
+
+
+@slow
+@given(news, st.integers(0, 3))
+def test_rows_from_before_the_journal_begins_are_taken_over(
+    tmp_path_factory: pytest.TempPathFactory, news: list[tuple], gone: int
+) -> None:
+    folder = tmp_path_factory.mktemp("short")
+    actors = [Actor("one"), Actor("two"), Actor("direct", route="direct")]
+    outcomes: list[Any] = []
+    with recording(folder / "journal", engine_with(*actors), config_with(segment_bytes=4096)) as take:
+        for step, (kind, *what) in enumerate(news):
+            event = _event_of(kind, what, step, [order.order_id for each in outcomes for order in each.orders])
+            try:
+                outcomes += play(take, actors, [(event, tuple(what[1:]) if kind == "tick" else ())])
+            except EngineError:
+                continue
+    path = folder / "positions.db"
+    catch_up(path, folder / "journal")
+    whole = rows(path)
+    for segment in list(segments(folder / "journal").values())[:-1][:gone]:
+        segment.unlink()
+    rebuilt = rebuild(path, folder / "journal")
+    assert rebuilt.rows == sum(len(each) for each in whole.values())
+    assert _without_rounding(rows(path)) == _without_rounding(whole)
+
+
+def _without_rounding(rows: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[list[Any]]]:
+    """What an order had paid when the journal begins is the sum of what its strategies had."""
+    return {
+        table: [[round(value, 9) if isinstance(value, float) else value for value in row] for row in each]
+        for table, each in rows.items()
+    }
+
+
+def test_a_store_goes_on_over_segments_that_are_gone(tmp_path: Path) -> None:
+    """As after a long time with the store off: there is a hole, and then the checkpoint's truth."""
+    actor = Actor("a", route="direct")
+    engine = engine_with(actor)
+    config = config_with(segment_bytes=4096)
+    path = tmp_path / "positions.db"
+    with recording(tmp_path / "journal", engine, config) as take:
+        for step in range(60):
+            (outcome,) = play(take, [actor], [(quote(step), (long() if step % 2 else short(),))])
+            (order,) = outcome.orders
+            if step != 30:
+                take(Fill(order.order_id, "", "BTC", str(order.side), 100.0, 1.0, 0.0, step * 10**9, f"f{step}"))
+            if step == 5:
+                catch_up(path, tmp_path / "journal")
+    there = segments(tmp_path / "journal")
+    assert len(there) > 4
+    for number in list(there)[: len(there) // 2 + 1]:
+        there[number].unlink()
+    catch_up(path, tmp_path / "journal")
+    (held,) = query(path, "SELECT quantity, average_price, realized_pnl FROM held")
+    (position,) = engine.positions.positions()
+    assert held == (position.quantity, position.average_price, position.realized_pnl)
+    (known,) = engine.orders.open_orders()
+    is_open = query(path, "SELECT order_id FROM orders WHERE status NOT IN ('filled', 'lost')")
+    assert is_open == [(known.order.order_id,)]
+
+
+def test_a_new_session_that_knew_nothing_leaves_no_position_behind(tmp_path: Path) -> None:
+    path = tmp_path / "positions.db"
+    for number in (1, 2):
+        actor = Actor("a", long(), route="direct")
+        with recording(tmp_path / "journal", engine_with(actor), config_with(), f"s{number}-") as take:
+            if number == 1:
+                (outcome,) = play(take, [], [(quote(1), ())])
+                take(Fill(outcome.orders[0].order_id, "", "BTC", "buy", 100.0, 0.4, 0.0, 2, "f1"))
+    catch_up(path, tmp_path / "journal")
+    assert query(path, "SELECT quantity FROM held") == [(0.0,)]
+    assert query(path, "SELECT status, filled FROM orders") == [("lost", 0.4)]
+
+
+def test_old_rows_go_and_what_is_held_or_open_stays(tmp_path: Path) -> None:
+    actor = Actor("a", long(), long(), route="direct")
+    path = tmp_path / "positions.db"
+    with recording(tmp_path / "journal", engine_with(actor), config_with()) as take:
+        (first,) = play(take, [], [(quote(1), ())])
+        take(Fill(first.orders[0].order_id, "", "BTC", "buy", 100.0, 1.0, 0.0, 10**9, "f1"))
+        play(take, [], [(quote(2), ())])
+    catch_up(path, tmp_path / "journal")
+    store = Store(path, tmp_path / "journal")
+    forget_before(store.connection, 10**18)
+    store.close()
+    assert query(path, "SELECT count(*) FROM signals") == [(0,)]
+    assert query(path, "SELECT quantity FROM held") == [(1.0,)]
+    assert query(path, "SELECT status FROM orders") == [("sent",)]
+    assert query(path, "SELECT count(*) FROM order_parts") == [(1,)]
+
+
+def test_versions_of_strategies_have_their_history(tmp_path: Path) -> None:
+    actor = Actor("a")
+    engine = engine_with(actor)
+    engine.roster.load(Actor("gone").spec)
+    with recording(tmp_path / "journal", engine, config_with()) as take:
+        take(LoadStrategy(Actor("new", version="1.0+x").spec))
+        take(ReloadParameters("a", {"password": "hunter2", "size": 2}))
+        take(UnloadStrategy("gone"))
+        with pytest.raises(EngineError):
+            take(UnloadStrategy("nobody"))
+    path = tmp_path / "positions.db"
+    catch_up(path, tmp_path / "journal")
+    shown = query(path, "SELECT strategy_id, what, version FROM strategies ORDER BY segment, offset, n")
+    assert shown == [
+        ("a", "started", ""), ("gone", "started", ""), ("new", "loaded", "1.0+x"), ("a", "parameters", ""),
+        ("gone", "unloaded", ""),
+    ]  # fmt: skip
+    assert "hunter2" not in str(query(path, "SELECT config FROM strategies"))
+
+
+def test_a_damaged_journal_is_told_with_its_place(tmp_path: Path) -> None:
+    with recording(tmp_path / "journal", engine_with(Actor("a")), config_with()) as take:
+        take(quote(1))
+    path = tmp_path / "journal" / "0000000001.journal"
+    content = bytearray(path.read_bytes())
+    content[20] ^= 1
+    path.write_bytes(content)
+    store = Store(tmp_path / "positions.db", tmp_path / "journal")
+    with pytest.raises(JournalError, match=r"0000000001\.journal: byte 0: damaged: its checksum"):
+        store.advance()
+    store.close()

@@ -19,11 +19,12 @@ from sengine.adapters.journal_reader import JournalReader
 from sengine.adapters.store_rebuild import rebuild
 from sengine.domain.order import Fill
 from sengine.engine.following import Happened
+from sengine.errors import JournalError
 from tests.adapters.store_sessions import query, rows
 from tests.integration.engine_process import ENVIRONMENT, EngineProcess, book, flipper, publisher, until
 
 NewEngine = Callable[..., EngineProcess]
-KILLS = int(os.environ.get("SENGINE_KILLS", "6"))
+KILLS = int(os.environ.get("SENGINE_KILLS", "4"))
 MAKER = flipper(away=1.0) | {"id": "rest"}
 
 
@@ -63,8 +64,8 @@ def kept_up(engine: EngineProcess, path: Path | None = None) -> bool:
         records = [entry.record for entry in JournalReader(engine.folder / "data" / "journal")]
         ((orders,),) = query(path or store_of(engine), "SELECT count(*) FROM orders")
         ((fills,),) = query(path or store_of(engine), "SELECT count(DISTINCT fill_id) FROM fills")
-    except sqlite3.Error:
-        return False
+    except (sqlite3.Error, JournalError):
+        return False  # not made yet; or a segment was compressed while it was read
     sent = sum(len(each.orders) for each in records if isinstance(each, Happened))
     return orders == sent and fills == sum(isinstance(each, Fill) for each in records)
 
@@ -79,7 +80,7 @@ async def test_killed_at_any_moment_the_store_catches_up_without_a_row_twice(
             "strategies": [flipper(), MAKER],
             "nats": {"url": broker.url},
             "execution": {"commission_bps": 1.0},
-            "journal": {"segment_bytes": 100_000, "market_data": market_data},
+            "journal": {"segment_bytes": 400_000, "market_data": market_data},
             "position_tracker": {"snapshot_every": "50ms"},
         }
     )
@@ -160,6 +161,7 @@ async def test_damaged_foreign_and_old_files_at_a_start(new_engine: NewEngine, b
         engine.kill()
         path = store_of(engine)
         # Damaged: set aside, made anew.
+        query(path, "PRAGMA wal_checkpoint(TRUNCATE)")
         content = bytearray(path.read_bytes())
         content[5000:] = b"\xff" * (len(content) - 5000)
         path.write_bytes(content)
