@@ -48,13 +48,14 @@ class Store:
         self._read: list[TailEntry] = []
         self._last: TailEntry | None = None
         """Of what is projected and not written yet."""
+        self._tail = JournalTail(directory, chunk_bytes=chunk_bytes)
         try:
             place = self.connection.execute("SELECT segment, offset, checksum FROM place").fetchone()
-            self._tail = JournalTail(directory, place[0] if place else 0, chunk_bytes)
             if place is not None:
+                self._tail = JournalTail(directory, place[0], chunk_bytes)
                 self._find(directory, *place)
         except BaseException:
-            self.connection.close()
+            self.close()
             raise
 
     def advance(self) -> bool:

@@ -120,14 +120,15 @@ def _command(kind: str, with_symbol: bool) -> Callable[..., None]:
     return of_symbols
 
 
-for _kind, _has_symbol, _help in (
-    ("signals", True, "Signals and how each ended.\n\nExample: `sengine history signals --since 1h`"),
-    ("orders", True, "Orders and what became of them.\n\nExample: `sengine history orders --format csv`"),
-    ("fills", True, "Each strategy's share of each fill.\n\nExample: `sengine history fills -o fills.parquet`"),
-    ("positions", True, "What was held at --until, or now; --since leaves out what has not changed from then on."),
-    ("position-changes", True, "Positions after each fill."),
-    ("pnl", False, "P&L over time, of each strategy and, with an empty id, of all."),
-    ("strategies", False, "Versions and parameters of strategies: what was started, loaded, reloaded, rolled back."),
+for _kind, _has_symbol, _help, _options in (
+    ("signals", True, "Signals and how each ended.", "--since 1h"),
+    ("orders", True, "Orders and what became of them.", "--format csv"),
+    ("fills", True, "Each strategy's share of each fill.", "-o fills.parquet"),
+    ("positions", True, "What was held at --until, or now; --since leaves out what has not changed.", "--until 1d"),
+    ("position-changes", True, "Positions after each fill.", "--symbol BTCUSDT"),
+    ("pnl", False, "P&L over time, of each strategy and, with an empty id, of all.", "--since 1d"),
+    ("strategies", False, "Versions and parameters of strategies: started, reloaded, rolled back.", "--limit 5"),
 ):
+    _help += f"\n\nExample: `sengine history {_kind} {_options}`"
     history_app.command(_kind, help=_help)(_command(_kind, _has_symbol))
-history_app.command("audit")(audit)
+history_app.command("audit", help="Who asked the engine for what.\n\nExample: `sengine history audit -n 10`")(audit)
