@@ -35,6 +35,7 @@ from sengine.assembly import build_engine, build_venue, catalog, load_strategies
 from sengine.clock import NS_PER_S
 from sengine.config import Config, load_config
 from sengine.config.exposed import exposed_secrets
+from sengine.config.own_files import in_own_files
 from sengine.config.schema import StrategyConfig
 from sengine.data_directory import DataDirectory
 from sengine.domain.events import CancelOrder, Shutdown
@@ -89,7 +90,7 @@ class EngineService:
         self.facts = ServiceFacts(config.service.name)
         self.broker_url = config.nats.url
         self._plugins = catalog(config)
-        self.remotes = Remotes(self.live, self._plugins.find)
+        self.remotes = Remotes(self.live, self._plugins.find, plugins.remote_restart_after_ns / NS_PER_S)
         self.facts.remotes = self.remotes.links
         self._reloading = Reloading(self.live, self.facts, self._plugins, config, read_config, self.remotes)
 
@@ -162,7 +163,11 @@ class EngineService:
             await self._start_broker(stack, directory)
         stack.push_async_callback(self.remotes.stop)
         source = str(self._config_file or "")
-        failed = load_strategies(live.engine, config.strategies, self._plugins, source, self.remotes.spec)
+        try:
+            failed = load_strategies(live.engine, config.strategies, self._plugins, source, self.remotes.spec)
+        except ConfigError as error:
+            named = [in_own_files(mistake, config.plugins, config.strategies) for mistake in error.mistakes]
+            raise ConfigError(named) from None
         facts.failed = [(one.strategy_id, one.reason) for one in failed]
         for one in failed:
             live.say("error", "a strategy could not be loaded", strategy_id=one.strategy_id, reason=one.reason)

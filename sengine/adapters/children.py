@@ -51,6 +51,11 @@ class Child:
         """Wait until it ends, and for how."""
         return await self._process.wait()
 
+    def kill(self) -> None:
+        """End it at once, without waiting for that."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
     async def stop(self, grace_s: float = _GRACE_S) -> int:
         """Ask it to end, and kill it when it has not within ``grace_s``."""
         for ask in (self._process.terminate, self._process.kill):

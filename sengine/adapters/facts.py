@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time_ns
 from typing import Protocol
@@ -121,6 +121,7 @@ class Reloads:
         self.recent: deque[ReloadReport] = deque(maxlen=REPORTS_KEPT)
         """The last reports of all strategies, oldest first."""
         self._of: dict[str, deque[ReloadReport]] = {}
+        self.on_report: Callable[[ReloadReport], None] = lambda report: None
 
     def record(self, report: ReloadReport) -> None:
         self.counts[report.strategy_id, report.is_done] += 1
@@ -128,6 +129,7 @@ class Reloads:
             self.last_ns[report.strategy_id] = report.time_ns
         self.recent.append(report)
         self._of.setdefault(report.strategy_id, deque(maxlen=REPORTS_KEPT)).append(report)
+        self.on_report(report)
 
     def of(self, strategy_id: str) -> Sequence[ReloadReport]:
         """The last reports of one strategy, oldest first."""

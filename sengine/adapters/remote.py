@@ -32,13 +32,15 @@ _FIRST_TRY_S: Final = 20.0
 class Remotes:
     """``spec`` gives what stands for a strategy in its own process; its link starts when the engine loads it.
 
-    ``find`` gives the file that a module names.
+    ``find`` gives the file that a module names. A process of ours that owes an answer for ``restart_after_s`` is ended
+    and started again.
     """
 
-    def __init__(self, live: LiveEngine, find: Callable[[str], Path]) -> None:
+    def __init__(self, live: LiveEngine, find: Callable[[str], Path], restart_after_s: float = 30.0) -> None:
         self.links: dict[str, RemoteLink] = {}
         self._live = live
         self._find = find
+        self._restart_after_s = restart_after_s
         self._ending: set[asyncio.Task[None]] = set()
 
     def spec(self, strategy: StrategyConfig) -> StrategySpec:
@@ -50,7 +52,7 @@ class Remotes:
             return HostProcess(strategy.id, file, strategy.port, self._live.say)
 
         def create() -> Any:
-            link = RemoteLink(strategy, self._live, target, make_process, self._on_end)
+            link = RemoteLink(strategy, self._live, target, make_process, self._on_end, self._restart_after_s)
             self.links[strategy.id] = link
             link.start()
             return link.proxy

@@ -55,7 +55,8 @@ class RemoteLink:
     """One remote strategy. ``start`` begins connecting, ``stop`` ends it and its process.
 
     ``target`` is where a process already runs; without it ``make_process`` makes our own, which is started again when
-    it dies. After ``CRASHES`` ends within ``CRASHES_WITHIN_S`` the strategy is paused, and tried again when resumed.
+    it dies, or owes an answer for ``restart_after_s``. After ``CRASHES`` ends within ``CRASHES_WITHIN_S`` the strategy
+    is paused, and tried again when resumed.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class RemoteLink:
         target: Target | None,
         make_process: Callable[[], HostProcess],
         on_end: Callable[[RemoteLink], None],
+        restart_after_s: float,
     ) -> None:
         self.strategy_id = strategy.id
         self.figures = RemoteCounts()
@@ -79,6 +81,7 @@ class RemoteLink:
         self._live = live
         self._target = target
         self._make_process = make_process
+        self._restart_after_s = restart_after_s
         self._current: _Connection | None = None
         self._state = "starting"
         self._reason = ""
@@ -391,7 +394,12 @@ class RemoteLink:
                     self._say("warning", "a strategy's process does not answer", owed_for_s=round(self.owed_for_s, 1))
                 elif connection is not None:
                     self._say("info", "a strategy's process answers again")
-            if connection is None or is_stalled:
+            if connection is None:
+                continue
+            if is_stalled:
+                if connection.process is not None and self.owed_for_s > self._restart_after_s:
+                    self._say("error", f"no answer for {self.owed_for_s:.1f} s: its process is ended and started again")
+                    connection.process.kill()
                 continue
             with contextlib.suppress(SessionError, ValueError):
                 state = await connection.session.state()

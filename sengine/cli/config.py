@@ -27,10 +27,14 @@ def check(
     from sengine.assembly import catalog, check_strategies
     from sengine.config import load_config
     from sengine.config.exposed import exposed_secrets
+    from sengine.config.own_files import in_own_files
     from sengine.errors import ConfigError
 
     config = load_config(file, overrides=overrides or ())
-    mistakes = [f"{file}: {mistake}" for mistake in check_strategies(config, catalog(config))]
+    mistakes = [
+        in_own_files(f"{file}: {mistake}", config.plugins, config.strategies)
+        for mistake in check_strategies(config, catalog(config))
+    ]
     if mistakes:
         raise ConfigError(mistakes)
     for sentence in exposed_secrets(config, file):

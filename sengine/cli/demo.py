@@ -164,6 +164,8 @@ class _Market:
         child = await spawn(*self._arguments, env=environment, stdout=asyncio.subprocess.DEVNULL)
         clock = asyncio.get_running_loop().time
         end_s = clock() + self._seconds if self._seconds is not None else float("inf")
+        # The demo's log leaves out what went well.
+        service.facts.reloads.on_report = lambda report: typer.echo(f"{_time_of_day()}  {report.message}")
         ended = asyncio.create_task(child.wait())
         ticks, before_s = 0, clock()
         try:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from sengine.config.load import OWN_SUFFIX
+from sengine.config.own_files import OWN_SUFFIX
 from sengine.config.raw import ScalarText, printable, show_path
 from sengine.config.redact import holds_login, is_secret
 from sengine.config.schema import Config

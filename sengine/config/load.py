@@ -12,6 +12,7 @@ from msgspec import inspect
 
 from sengine.config.convert import convert
 from sengine.config.overrides import Layers
+from sengine.config.own_files import own_file
 from sengine.config.raw import Mistake, ScalarText, Unreadable, printable, quoted, show_path, show_value
 from sengine.config.references import resolve_references
 from sengine.config.schema import Config
@@ -19,7 +20,6 @@ from sengine.config.yaml_text import MOST_CHARACTERS, YamlError, read_yaml
 from sengine.errors import ConfigError
 
 _DEFAULTS: Final = "configuration"
-OWN_SUFFIX: Final = ".yaml"
 
 
 def load_config(
@@ -80,10 +80,9 @@ def _layered(
 
 def _own_parameters(config: Config, environment: Mapping[str, str], mistakes: list[str]) -> dict[str, dict[str, Any]]:
     """The parameters in ``ID.yaml`` of ``plugins.config_directory``, by strategy id, where there is such a file."""
-    directory = Path(config.plugins.config_directory).expanduser()
     own: dict[str, dict[str, Any]] = {}
     for strategy in config.strategies:
-        path = directory / f"{strategy.id}{OWN_SUFFIX}"
+        path = own_file(config.plugins, strategy.id)
         if not path.is_file():
             continue
         source = printable(str(path))

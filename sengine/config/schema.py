@@ -136,6 +136,9 @@ class PluginsConfig(Section, frozen=True):
     stalled_after_ns: Annotated[
         Duration, Meta(gt=0, description="An active strategy without a tick for this long is shown as stalled.")
     ] = field(default=60 * NS_PER_S, name="stalled_after")
+    remote_restart_after_ns: Annotated[
+        Duration, Meta(gt=0, description="A strategy's own process that owes an answer for longer is started again.")
+    ] = field(default=30 * NS_PER_S, name="remote_restart_after")
     watchdog_after_ns: Annotated[
         Duration, Meta(gt=0, description="A call that cannot be interrupted is reported after this.")
     ] = field(default=2 * NS_PER_S, name="watchdog_after")

@@ -15,6 +15,7 @@ from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.parameters import give_parameters
 from sengine.adapters.remote import Remotes
 from sengine.config import Config
+from sengine.config.own_files import in_own_files
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import UnloadStrategy
 from sengine.domain.reload import ReloadReport
@@ -233,6 +234,9 @@ class Reloading:
     # Reports.
 
     def _record(self, report: ReloadReport) -> ReloadReport:
+        if not report.is_done:
+            named = {field: self._in_own_files(getattr(report, field)) for field in ("reason", "message")}
+            report = msgspec.structs.replace(report, **named)
         self._facts.reloads.record(report)
         fields: dict[str, Any] = {"what": report.what, "trigger": report.trigger, "took_ms": round(report.took_ms, 1)}
         if report.swap_pause_us:
@@ -243,6 +247,14 @@ class Reloading:
             fields["where"] = report.where
         self._live.say("info" if report.is_done else "error", report.message, **fields)
         return report
+
+    def _in_own_files(self, sentence: str) -> str:
+        """A mistake in a strategy's own configuration names that file."""
+        try:
+            config = self._read_config()
+        except ConfigError:
+            return sentence
+        return in_own_files(sentence, config.plugins, config.strategies)
 
     def _rolled_back(self, back: RolledBack) -> None:
         message = (

@@ -16,7 +16,7 @@ import structlog
 from watchfiles import Change, awatch
 
 from sengine.clock import NS_PER_S
-from sengine.config.load import OWN_SUFFIX
+from sengine.config.own_files import OWN_SUFFIX
 from sengine.config.schema import PluginsConfig, StrategyConfig
 from sengine.errors import SengineError
 from sengine.plugins.compiled import COMPILED_SUFFIXES, is_loadable, module_name

@@ -80,12 +80,12 @@ def book(step: int, mid: float = 100.5, symbol: str = "BTC") -> BookEvent:
 class Rig:
     """An engine with remote strategies on the loop of the test."""
 
-    def __init__(self, folder: Path, recent_ticks: int = 0) -> None:
+    def __init__(self, folder: Path, recent_ticks: int = 0, restart_after_s: float = 600.0) -> None:
         votes = VoteBook("weighted_average", 5_000 * MS)
         engine = Engine(votes, RiskPipeline([]), PositionTracker(1e5), SimulatedVenue(), recent_ticks=recent_ticks)
         self.live = LiveEngine(engine)
         self.catalog = Catalog([folder])
-        self.remotes = Remotes(self.live, self.catalog.find)
+        self.remotes = Remotes(self.live, self.catalog.find, restart_after_s)
         self.said = self.live.logs.history
 
     def load(self, strategy_id: str = "echo", **keys: Any) -> RemoteLink:
@@ -107,8 +107,8 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(folder: Path, recent_ticks: int = 0) -> AsyncIterator[Rig]:
-    made = Rig(folder, recent_ticks)
+async def rig(folder: Path, recent_ticks: int = 0, restart_after_s: float = 600.0) -> AsyncIterator[Rig]:
+    made = Rig(folder, recent_ticks, restart_after_s)
     try:
         yield made
     finally:

@@ -18,7 +18,7 @@ from sengine.domain.events import ReloadParameters, ResumeStrategy, UnloadStrate
 from sengine.engine.roster import LoadStrategy
 from sengine.engine.snapshot import strategy_state
 from sengine.errors import ConfigError
-from tests.adapters.remote_parts import MS, T0, book, rig, write_echo
+from tests.adapters.remote_parts import ECHO, MS, T0, book, rig, write_echo
 from tests.engine.conftest import Actor
 
 
@@ -102,6 +102,50 @@ async def test_a_frozen_process_holds_nobody_up_and_its_old_answers_are_refused(
         assert sum(engine.dispositions.values()) == engine.signals_generated == 1000
         assert r.live.filtered_counts["signal_age", "signal_too_old"] == 899
         await r.until(lambda: any("answers again" in line.event for line in r.said))
+
+
+async def test_a_process_stuck_in_its_strategy_is_ended_and_started_again(tmp_path: Path) -> None:
+    write_echo(tmp_path, code=ECHO.replace("os._exit(7)", "while True: pass"))
+    async with rig(tmp_path, restart_after_s=1.5) as r:
+        link = r.load(module="echo")
+        await r.remotes.tried()
+        first = link.describe()["pid"]
+        r.live.take(book(1, 8500.5))
+        await r.until(lambda: any("its process is ended and started again" in line.event for line in r.said))
+        await r.until(lambda: link.is_connected and link.describe()["pid"] != first)
+        r.live.take(book(2))
+        await r.signals(1)
+        assert r.guest().is_active
+        assert r.guest().errors == {"disconnected": 1}
+
+
+COUNTS = ECHO.replace(
+    "        def get_state(self):",
+    """        def export_state(self):
+            return {{"calls": self.calls}}
+
+        def import_state(self, state, version):
+            self.calls = state["calls"]
+
+        def get_state(self):""",
+)
+
+
+async def test_a_process_started_again_has_the_state_that_the_old_one_declared(tmp_path: Path) -> None:
+    write_echo(tmp_path, code=COUNTS)
+    async with rig(tmp_path) as r:
+        link = r.load(module="echo")
+        await r.remotes.tried()
+        for step in range(7):
+            r.live.take(book(step))
+        await r.signals(7)
+        await r.until(lambda: link.describe()["strategy"].get("BTC", {}).get("calls") == 7)
+        os.kill(link.describe()["pid"], signal.SIGKILL)
+        await r.until(lambda: not link.is_connected)
+        await r.until(lambda: link.is_connected)
+        r.live.take(book(20))
+        await r.signals(8)
+        await r.until(lambda: link.describe()["strategy"].get("BTC", {}).get("calls") == 8)
 
 
 async def test_when_too_many_wait_the_oldest_ticks_are_dropped_and_counted(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ import pytest
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from replay.synthetic import quote_rows
+from sengine.resources import resource_path
 from tests.integration.engine_process import ENVIRONMENT, EngineProcess, children, flipper, until
 from tests.integration.test_faults import free_port
 from tests.patience import PATIENCE_S
@@ -111,6 +113,27 @@ async def test_a_running_demo_is_found_without_its_address(tmp_path: Path, monke
         demo.kill()
         demo.wait()
     assert list((tmp_path / "state").rglob("demo")) == []
+
+
+async def test_a_running_demo_tells_of_edits_within_a_second_good_or_bad(tmp_path: Path) -> None:
+    folder, said = tmp_path / "strategies", tmp_path / "said"
+    folder.mkdir()
+    source = resource_path("strategies", "momentum.py").read_text()
+    file = folder / "momentum.py"
+    file.write_text(source)
+    with said.open("wb") as out:
+        command = [sys.executable, "-m", "sengine", "demo", "--no-tui", "--seconds", "60"]
+        demo = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=out, stderr=out)
+    try:
+        await until(lambda: said.read_text().count("ticks/s") >= 3, what="the demo's first lines")
+        file.write_text(source.replace("confidence=0.7", "confidence=0.8"))
+        await until(lambda: " reloaded: 1.0.0+" in said.read_text(), what="the line of a reload")
+        file.write_text(source.replace("import", "import ("))
+        await until(lambda: "not reloaded: " in said.read_text(), what="the line of a failed reload")
+        assert re.search(r"\d  strategy \w+ not reloaded: .*momentum.py:\d+: syntax error", said.read_text())
+    finally:
+        demo.terminate()
+        demo.wait()
 
 
 async def test_metrics_are_on_the_ports_of_the_plan_too(running: Running) -> None:

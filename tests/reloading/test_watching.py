@@ -9,8 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import yaml
+from typer.testing import CliRunner
 
+from sengine.cli import app
 from sengine.config import load_config
+from sengine.errors import ConfigError
 from sengine.reloading.watching import Watcher
 from tests.integration.engine_process import until
 from tests.reloading.conftest import SOURCE, Desk, NewDesk
@@ -166,3 +169,53 @@ def test_own_parameters_come_over_the_files_and_under_overrides(tmp_path: Path) 
     config = load_config(main, environment={}, overrides=["strategies.a.config.name=set"])
     assert config.strategies[0].config == {"size": 2, "name": "set", "kept": True}
     assert config.strategies[1].config == {}
+
+
+TYPED = """
+import msgspec
+from sengine.strategy import BaseStrategy
+
+class Parameters(msgspec.Struct, frozen=True):
+    size: float = 1.0
+    other: int = 1
+
+class Typed(BaseStrategy):
+    parameters = Parameters
+
+    def on_tick(self, data):
+        return None
+
+def create_strategy():
+    return Typed("typed")
+"""
+
+
+def test_a_mistake_in_a_strategys_own_file_names_that_file_and_key(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(TYPED)
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    main, own = tmp_path / "main.yaml", configs / "a.yaml"
+    own.write_text("size: big\n")
+    settings = {"directory": str(tmp_path), "config_directory": str(configs)}
+    strategy = {"id": "a", "plugin": "mine", "config": {"other": "many"}}
+    main.write_text(yaml.safe_dump({"plugins": settings, "strategies": [strategy]}))
+    checked = CliRunner().invoke(app, ["config", "check", str(main)])
+    assert isinstance(checked.exception, ConfigError)
+    assert list(checked.exception.mistakes) == [
+        f'{own}: size: expected a number, got "big"',
+        f'{main}: strategies.a.config.other: expected an integer, got "many"',
+    ]
+
+
+async def test_a_reload_with_a_mistake_in_a_strategys_own_file_names_it(desk: Desk, tmp_path: Path) -> None:
+    desk.write(TYPED)
+    assert (await desk.reload()).is_done
+    main, configs = tmp_path / "main.yaml", tmp_path / "configs"
+    configs.mkdir()
+    (configs / "a.yaml").write_text("size: big\n")
+    settings = {"directory": str(tmp_path), "config_directory": str(configs)}
+    main.write_text(yaml.safe_dump({"plugins": settings, "strategies": [{"id": "a", "plugin": "mine"}]}))
+    desk.config_file = main
+    report = await desk.reload()
+    assert not report.is_done
+    assert f'{configs / "a.yaml"}: size: expected a number, got "big"' in report.reason
