@@ -44,12 +44,13 @@ class Keyed(BaseStrategy):
 
     def initialize(self, config: dict[str, Any]) -> None:
         self.key = config["api_key"]
+        self.fails = config.get("fails", False)
         if config.get("refuse"):
             raise ValueError("these are refused")
 
     def on_tick(self, data: Any) -> Any:
         self.calls += 1
-        if self.calls % 5 == 0:
+        if self.fails and self.calls % 5 == 0:
             raise RuntimeError("every fifth tick")
         return Signal(direction="LONG" if self.calls % 2 else "SHORT", confidence=1.0, size=1.0)
 
@@ -69,7 +70,7 @@ def configuration(broker: EmbeddedBroker, execution: SlowExecution, in_address: 
         "nats": nats,
         "api": {"listen": "127.0.0.1:0", "token": API},
         "execution": {"target": execution.address, "token": EXECUTION},
-        "strategies": [{"id": "keyed", "plugin": "keyed", "config": {"api_key": KEY, "window": 5}}],
+        "strategies": [{"id": "keyed", "plugin": "keyed", "config": {"api_key": KEY, "window": 5, "fails": True}}],
         "logging": {"level": "debug"},
     }
 
