@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,7 @@ from sengine.engine.following import Happened
 from sengine.proto import execution_pb2 as pb
 from sengine.verification import verify
 from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until
+from tests.integration.process_host import ProcessHost
 from tests.patience import PATIENCE_S
 
 NewEngine = Callable[..., EngineProcess]
@@ -38,6 +39,13 @@ async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
     await broker.start()
     yield broker
     await broker.stop()
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[ProcessHost]:
+    host = ProcessHost()
+    yield host
+    host.close()
 
 
 class Record:
@@ -114,19 +122,68 @@ def assert_profit_agrees(engine: EngineProcess) -> None:
         assert metrics[f"strategy_pnl{{strategy_id={name}}}"] == pytest.approx(position.realized_pnl, abs=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(SEED, SEED + ROUNDS))
+class Parts:
+    """An engine and a paper service, each in a process that can be killed alone; the broker outlives them."""
+
+    def __init__(self, engine: EngineProcess, host: ProcessHost, broker_url: str) -> None:
+        self.engine = engine
+        self.engine_pid = self.paper_pid = 0
+        self._host = host
+        self._data = engine.folder / "data"
+        self._data.mkdir(mode=0o700)
+        engine.stderr.touch()
+        self._paper = [
+            "paper", "--listen", f"unix:{self._data / 'paper.sock'}", "--nats", broker_url, "-c", "sengine.yaml",
+            "--journal", str(self._data / "paper.journal"), "--address-file", str(self._data / "paper.address"),
+        ]  # fmt: skip
+
+    async def start(self, *names: str) -> None:
+        """Start those that are not there."""
+        engine, address = self.engine, self._data / "paper.address"
+        if "paper" in names:
+            address.unlink(missing_ok=True)
+            self.paper_pid = self._host.start(*self._paper, folder=engine.folder, log=engine.folder / "paper.log")
+        if "engine" in names:
+            seen = len(engine.said("listening"))
+            command = ["run", "--no-tui", "-c", engine.config_file.name]
+            self.engine_pid = self._host.start(*command, folder=engine.folder, log=engine.stderr)
+            await until(lambda: len(engine.said("listening")) > seen, what="a listening engine")
+            engine.listeners = {line["what"]: line["address"] for line in engine.said("listening")[seen:]}
+            await until(lambda: engine.get("/ready")["status"] == "ready", what="a ready engine")
+        await until(address.exists, what="a paper service")
+
+    def kill(self, *names: str) -> None:
+        for name in names:
+            self._host.kill(self.engine_pid if name == "engine" else self.paper_pid)
+
+
+ROUNDS_OF = [(("engine",), seed) for seed in range(ROUNDS)]
+ROUNDS_OF += [(victims, seed) for victims in (("paper",), ("engine", "paper")) for seed in range(max(1, ROUNDS // 4))]
+
+
+@pytest.mark.parametrize(
+    ("victims", "number"), ROUNDS_OF, ids=lambda each: "+".join(each) if type(each) is tuple else ""
+)
 async def test_killed_at_any_moment_it_comes_back_with_the_truth(
-    new_engine: NewEngine, broker: EmbeddedBroker, seed: int
+    new_engine: NewEngine,
+    broker: EmbeddedBroker,
+    host: ProcessHost,
+    victims: Sequence[str],
+    number: int,
+    tmp_path: Path,
 ) -> None:
-    chance = random.Random(seed)
+    seed = SEED + number
+    chance = random.Random(f"{victims} {seed}")
     engine = new_engine(
         {
             "strategies": [flipper(), MAKER],
             "nats": {"url": broker.url},
-            "execution": {"commission_bps": 1.0},
+            "execution": {"commission_bps": 1.0, "target": f"unix:{tmp_path / 'data' / 'paper.sock'}"},
             "journal": {"segment_bytes": 200_000},
         }
     )
+    parts = Parts(engine, host, broker.url)
+    await parts.start("paper", "engine")
     step = 0
     async with publisher(broker.url) as (_, publish):
 
@@ -138,32 +195,27 @@ async def test_killed_at_any_moment_it_comes_back_with_the_truth(
                 await asyncio.sleep(0.001)
 
         for kill in range(KILLS + 1):
-            engine.start()
-            engine.listeners = {}
-            seen = len(engine.said("listening"))
-            await until(lambda seen=seen: len(engine.said("listening")) > seen, what="a listening engine")
-            engine.listeners = {line["what"]: line["address"] for line in engine.said("listening")[seen:]}
-            await engine.ready()
             step += 1
             await publish([book(step)])
-            await until(lambda: agrees(engine), what=f"agreement after {kill} kills (seed {seed})")
+            await until(lambda: agrees(engine), what=f"agreement after {kill} kills of {victims} (seed {seed})")
             assert_profit_agrees(engine)
             if kill < KILLS:
                 enough = asyncio.Event()
                 loading = asyncio.create_task(load(enough))
-                await asyncio.sleep(chance.uniform(0.0, 0.4))
-                engine.kill()
+                await asyncio.sleep(chance.uniform(0.0, 0.3))
+                parts.kill(*chance.sample(victims, len(victims)))
                 # Cut off in the middle of a flush, the client would not be of use any more.
                 enough.set()
                 await loading
-        record = Record(engine)
-        record.check_orders()
-        assert len(record.orders) > 5 * KILLS
-        assert len(engine.said("recovered from the journal")) == KILLS
-        assert not [line for line in engine.log() if "reconciliation" in str(line)]
-        engine.kill()
+                await parts.start(*victims)
+    record = Record(engine)
+    record.check_orders()
+    assert len(record.orders) > 5 * KILLS
+    assert len(engine.said("recovered from the journal")) == (KILLS if "engine" in victims else 0)
+    assert not [line for line in engine.log() if "reconciliation" in str(line)]
+    parts.kill("engine")
     checks = list(verify(engine.folder / "data" / "journal"))
-    assert [check.skipped or check.divergence for check in checks] == [None] * (KILLS + 1)
+    assert [check.skipped or check.divergence for check in checks] == [None] * (KILLS + 1 if "engine" in victims else 1)
 
 
 async def test_kill_switch_pauses_and_positions_outlive_the_process(
