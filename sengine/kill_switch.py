@@ -48,6 +48,7 @@ class KillSwitchKeeper:
         self._audit = audit
         self._clock_s = clock_s
         self._is_killed = False
+        self._is_forgetful = False
         self._has_been_connected = False
         self._connected_s = inf
         self._faults: list[tuple[float, int]] = []
@@ -71,7 +72,9 @@ class KillSwitchKeeper:
     async def watch(self) -> None:
         """Look at the file and the triggers, ten times a second, for as long as the engine runs."""
         while True:
-            self.look()
+            # What the switch was at some moment of an earlier session is not what it is.
+            if not self._live.is_recovering:
+                self.look()
             await asyncio.sleep(_LOOK_EVERY_S)
 
     def look(self) -> None:
@@ -129,13 +132,17 @@ class KillSwitchKeeper:
                 os.close(file)
             new.replace(self.path)
             self._sync_directory()
+            self._is_forgetful = False
         except OSError as error:
-            self._live.say(
-                "error",
-                "the kill switch is pulled, but not remembered: do not restart before you have looked",
-                file=str(self.path),
-                reason=error.strerror,
-            )
+            # Tried again with each look; a full disk is told of once.
+            if not self._is_forgetful:
+                self._live.say(
+                    "error",
+                    "the kill switch is pulled, but not remembered: do not restart before you have looked",
+                    file=str(self.path),
+                    reason=error.strerror,
+                )
+            self._is_forgetful = True
 
     def _sync_directory(self) -> None:
         directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from sengine.config.schema import ExecutionConfig
-from sengine.domain.events import Event, KillSwitch, MarketEvent, Rearm
+from sengine.domain.events import Event, KillSwitch, MarketEvent, Rearm, RemoteReady, RemoteSignals
 from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
 from sengine.engine.core import Engine
 from sengine.engine.outcome import NOTHING, Outcome
@@ -23,6 +23,7 @@ from sengine.engine.risk import ChangeLimits
 from sengine.engine.roster import LoadStrategy
 from sengine.engine.swap import SwapStrategy
 from sengine.engine.trial import RolledBack
+from sengine.errors import LifecycleError
 
 _log = structlog.get_logger("sengine.engine")
 HISTORY = 1000
@@ -166,6 +167,9 @@ class LiveEngine:
         """Errors of strategies so far."""
         self.on_kill_switch: Callable[[str], None] = lambda reason: None
         """Told when the kill switch is pulled, with the reason, or re-armed, with none."""
+        self.is_recovering = False
+        """While an earlier session is taken up, nothing may come between its events."""
+        self._after_recovery: list[KillSwitch | RemoteReady] = []
         self.on_rollback: Callable[[RolledBack], None] = lambda rolled_back: None
         self._wall_clock_ns = wall_clock_ns
         self._settled = asyncio.Event()
@@ -179,10 +183,31 @@ class LiveEngine:
         """
         if self.journal is not None:
             self.journal.event(event)
+        elif self.is_recovering:
+            return self._take_later(event)
         outcome = self.engine.process(event)
         if outcome is not NOTHING:
             self._took(event, outcome)
         return outcome
+
+    def _take_later(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits) -> Outcome:
+        """What comes while an earlier session is taken up: a kill and a remote strategy's arrival wait for its end,
+        answers to ticks of then are nobody's, and commands are refused."""
+        if isinstance(event, KillSwitch | RemoteReady):
+            if event not in self._after_recovery:
+                self._after_recovery.append(event)
+        elif not isinstance(event, RemoteSignals):
+            raise LifecycleError(
+                "the engine is taking up its journal and takes no commands yet, but for kill; try again in a moment"
+            )
+        return NOTHING
+
+    def recovered(self) -> None:
+        """The earlier session is taken up: what waited for that is processed."""
+        self.is_recovering = False
+        waiting, self._after_recovery = self._after_recovery, []
+        for event in waiting:
+            self.take(event)
 
     def take_all(self, events: Iterator[MarketEvent]) -> None:
         """``take`` for market data that waits, one after the other, at less cost for each."""

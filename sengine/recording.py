@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sengine.adapters.execution_peer import execution_peer
@@ -11,15 +12,24 @@ from sengine.adapters.journal import FOLDER, Beginning, Journal
 from sengine.adapters.reconcile import ask, settle
 from sengine.adapters.store_link import StoreLink
 from sengine.config import Config
-from sengine.domain.events import KillSwitch
+from sengine.domain.events import Flatten, KillSwitch
 from sengine.live import LiveEngine
 from sengine.recovery import Recovered, new_session_after, recover
 
 
 class Recording:
-    """Keeps the journal of one run in ``directory``. ``session`` is the prefix of the run's order ids."""
+    """Keeps the journal of one run in ``directory``. ``session`` is the prefix of the run's order ids; ``pull`` pulls
+    the kill switch for a reason, on behalf of somebody, by a means."""
 
-    def __init__(self, live: LiveEngine, facts: ServiceFacts, config: Config, directory: Path, session: str) -> None:
+    def __init__(
+        self,
+        live: LiveEngine,
+        facts: ServiceFacts,
+        config: Config,
+        directory: Path,
+        session: str,
+        pull: Callable[[str, str, str], None],
+    ) -> None:
         self.has_past = False
         """Whether an earlier session was taken up."""
         self._live = live
@@ -27,8 +37,11 @@ class Recording:
         self._config = config
         self._folder = directory / FOLDER
         self._session = session
+        self._pull = pull
         self._journal: Journal | None = None
         self._store: StoreLink | None = None
+        self._flattening: Sequence[tuple[str, str]] = ()
+        """What the earlier session was bringing to zero."""
 
     async def start(self) -> None:
         """Take up the past, where it is wanted, and record from here on. Raises ``JournalError`` for a journal that is
@@ -41,16 +54,21 @@ class Recording:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         killed_already = live.engine.kill_reason
         if config.position_tracker.persistence:
+            live.is_recovering, self._facts.waits_for = True, "the journal, which is being taken up"
             recovered = await recover(self._folder, live.engine, config.recovery.warmup_events)
-            beginning = recovered.beginning
+            beginning, self._facts.waits_for = recovered.beginning, ""
+            self._flattening = list(live.engine.flattening)
             self._tell(recovered)
         else:
             beginning = new_session_after(self._folder)
         self._begin(beginning)
+        live.recovered()
         kill_reason = live.engine.kill_reason or killed_already
         if kill_reason:
             # What asked for it, the file or the journal, and what did not both know it now.
             live.take(KillSwitch(kill_reason))
+        if live.gateway is None and config.execution.target == "simulated":
+            self._resume_flattens()
 
     async def reconcile(self, target: str) -> None:
         """Hold orders in flight against the execution service's record. Returns once trading may start; where the two
@@ -69,6 +87,7 @@ class Recording:
                 "stay in flight until it reports on them",
                 in_flight=in_flight,
             )
+            self._resume_flattens()
             return
         mismatches = settle(live, answer)
         for mismatch in mismatches:
@@ -77,6 +96,15 @@ class Recording:
             self._facts.mismatches = mismatches
             more = f" (and {len(mismatches) - 1} more)" if len(mismatches) > 1 else ""
             live.take(KillSwitch(f"reconciliation: {mismatches[0]}{more}; look, then `sengine reconcile --adopt`"))
+            for strategy_id, symbol in self._flattening:
+                live.say("warning", f"the flatten of {strategy_id} {symbol} is not resumed; flatten again")
+        else:
+            self._resume_flattens()
+
+    def _resume_flattens(self) -> None:
+        """A new command each, so that what is resumed is on record."""
+        for strategy_id, symbol in self._flattening:
+            self._live.take(Flatten(strategy_id, symbol, "it was under way when the engine ended"))
 
     async def close(self) -> None:
         """The run ended on purpose."""
@@ -105,11 +133,13 @@ class Recording:
     def _changed(self, failure: str) -> None:
         """On the loop: the journal cannot be written, or can again."""
         if not failure:
-            self._live.say("warning", "the journal is written again; `sengine rearm` lets orders out")
+            rearm = "; `sengine rearm` lets orders out" if self._live.engine.kill_reason else ""
+            self._live.say("warning", f"the journal is written again{rearm}")
         elif self._live.journal is not None:
             reason = f"the journal cannot be written: {failure}"
             self._live.say("error", reason, folder=str(self._folder))
-            self._live.take(KillSwitch(reason))
+            if self._config.risk.kill_on.journal_failure:
+                self._pull(f"journal: {failure}", "the engine", "risk.kill_on.journal_failure")
 
     def _tell(self, recovered: Recovered) -> None:
         self.has_past = recovered.records > 0

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -26,13 +26,19 @@ from sengine.adapters.journal_format import (
     segments,
 )
 from sengine.adapters.journal_reader import Entry, JournalReader, TornEnd, cut_torn_end
-from sengine.domain.events import MarketEvent
+from sengine.domain.events import ChangeAggregation, MarketEvent, ReloadParameters, UnloadStrategy
 from sengine.engine.checkpoint import Checkpoint, restore
 from sengine.engine.core import Engine
 from sengine.engine.following import Follower, Happened
+from sengine.engine.in_force import InForce, Running
+from sengine.engine.risk import ChangeLimits, RiskPipeline
+from sengine.engine.risk_checks import AnyCheck
 
 _AT_ONCE: Final = 4096
 _NOT_FOLLOWED: Final = (Header, Checkpoint, Gap, Closed, Sample, StrategyLoaded, StrategySwapped)
+_DECIDED_ANEW: Final = (
+    ChangeLimits, ChangeAggregation, ReloadParameters, UnloadStrategy, StrategyLoaded, StrategySwapped
+)  # fmt: skip
 
 
 class Recovered(msgspec.Struct):
@@ -66,6 +72,8 @@ async def recover(directory: Path, engine: Engine, warmup_events: int, until: Be
     while following.step():
         await asyncio.sleep(0)
     following.end()
+    if following.in_force is not None:
+        following.notes.extend(following.in_force.instead(InForce.of(engine)))
     torn = reader.torn
     if torn is not None:
         cut_torn_end(torn)
@@ -118,6 +126,28 @@ def _cut(reader: JournalReader, entries: list[Entry]) -> int:
     return len(entries)
 
 
+def decide(in_force: InForce, command: Any) -> None:
+    """Bring what is in force up to date with a recorded command."""
+    strategies = in_force.strategies
+    if isinstance(command, ChangeLimits):
+        before = RiskPipeline(in_force.checks, in_force.bypass)
+        if command.allow_loosening or not before.loosened_by(command.checks, command.bypass):
+            after = RiskPipeline(command.checks, command.bypass)
+            in_force.checks = cast(list[AnyCheck], after.checks)
+            in_force.bypass = sorted(after.bypass)
+    elif isinstance(command, ChangeAggregation):
+        in_force.method, in_force.window_ns = command.method, command.window_ns
+    elif isinstance(command, UnloadStrategy):
+        strategies.pop(command.strategy_id, None)
+    elif isinstance(command, ReloadParameters):
+        if command.strategy_id in strategies:
+            strategies[command.strategy_id].parameters = command.config
+    else:
+        record = command.strategy
+        version = record.version if record.max_signal_age_ns is None else ""
+        strategies[record.strategy_id] = Running(version, record.config.get("config", {}))
+
+
 class Following:
     """Takes an engine through journal entries, the first of which begin a segment. ``step`` does some of them."""
 
@@ -128,6 +158,9 @@ class Following:
         """Records of the current segment."""
         self.was_closed = False
         self.notes: list[str] = []
+        self.in_force: InForce | None = None
+        """What was in force where the entries end."""
+        self._decision: Any = None
         self._engine = engine
         self._entries = entries
         self._follower: Follower | None = None
@@ -145,6 +178,7 @@ class Following:
         return True
 
     def end(self) -> None:
+        self._decide()
         if self._follower is not None:
             self._follower.end()
 
@@ -153,6 +187,14 @@ class Following:
         if isinstance(record, Checkpoint) and self._follower is None:
             self.notes.extend(restore(self._engine, record))
             self._follower = Follower(self._engine)
+        if isinstance(record, Checkpoint):
+            self.in_force, self._decision = record.in_force, None
+        elif isinstance(record, Happened) and any(fault.kind == "reload" for fault in record.faults):
+            self._decision = None  # it could not be carried out
+        elif self._decision is not None:
+            self._decide()
+        if isinstance(record, _DECIDED_ANEW):
+            self._decision = record
         follower = self._follower
         self.was_closed = isinstance(record, Closed)
         if follower is None or isinstance(record, _NOT_FOLLOWED):
@@ -163,6 +205,12 @@ class Following:
             follower.happened(record)
         else:
             follower.event(record)
+
+    def _decide(self) -> None:
+        """The last command counts, as it was not taken back by what it led to."""
+        record, self._decision = self._decision, None
+        if record is not None and self.in_force is not None:
+            decide(self.in_force, record)
 
     def _market_data(self, first: MarketEvent) -> Iterator[MarketEvent]:
         """The event and those that follow at once; what comes after them is kept."""

@@ -172,7 +172,7 @@ class EngineService:
         for one in failed:
             live.say("error", "a strategy could not be loaded", strategy_id=one.strategy_id, reason=one.reason)
         await self.remotes.tried()
-        recording = Recording(live, facts, config, directory, self._prefix)
+        recording = Recording(live, facts, config, directory, self._prefix, switch.pull)
         stack.push_async_callback(recording.close)
         await recording.start()
         facts.strategies_are_loaded = True

@@ -183,10 +183,13 @@ class Journal:
     # Records.
 
     def _encoded(self, outcome: Outcome, fills: Sequence[Fill]) -> bytes:
+        # Errors pause a strategy, and so does a check that refuses it.
+        suspects = [fault.strategy_id for fault in outcome.faults]
+        suspects += [result.signal.strategy_id for result in outcome.signals if result.check]
         paused = {
-            fault.strategy_id: guest.pause_reason
-            for fault in outcome.faults
-            if (guest := self._engine.roster.find(fault.strategy_id)) is not None and guest.pause_reason
+            strategy_id: guest.pause_reason
+            for strategy_id in suspects
+            if (guest := self._engine.roster.find(strategy_id)) is not None and guest.pause_reason
         }
         happened = happened_of(outcome, paused, fills)
         try:

@@ -237,6 +237,10 @@ class KillOnConfig(Section, frozen=True):
     faults: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="This many errors of strategies within faults_within.")
     ] = None
+    journal_failure: Annotated[
+        bool,
+        Meta(description="The journal cannot be written. When false, orders are only held back until it can again."),
+    ] = True
     faults_within_ns: Annotated[Duration, Meta(gt=0, description="The time that faults are counted over.")] = field(
         default=60 * NS_PER_S, name="faults_within"
     )

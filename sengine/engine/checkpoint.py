@@ -13,7 +13,9 @@ import msgspec
 
 from sengine.domain.signal import Disposition, StampedSignal
 from sengine.engine.core import Engine
+from sengine.engine.flatten import Flattening
 from sengine.engine.guest import GuestState, describe_error
+from sengine.engine.in_force import InForce
 from sengine.engine.lifecycle import State
 from sengine.engine.markets import MarketState
 from sengine.engine.orders import OrdersState
@@ -42,6 +44,9 @@ class Checkpoint(msgspec.Struct, frozen=True):
     votes: list[StampedSignal]
     strategies: list[GuestState]
     record: TradingRecord
+    flattening: dict[tuple[str, str], Flattening] = {}
+    """By strategy and symbol."""
+    in_force: InForce | None = None
 
 
 def checkpoint(engine: Engine) -> Checkpoint:
@@ -65,6 +70,8 @@ def checkpoint(engine: Engine) -> Checkpoint:
         list(desk._votes.live()),
         [guest.state() for guest in engine.roster],
         deepcopy(engine.record),
+        deepcopy(engine._flattens.pending),
+        InForce.of(engine),
     )
 
 
@@ -90,6 +97,7 @@ def restore(engine: Engine, state: Checkpoint) -> Sequence[str]:
     engine.orders.restore(state.orders)
     if engine._venue is not None:
         engine._venue.restore(state.resting)
+    engine._flattens.pending.update(deepcopy(state.flattening))
     troubles = [trouble for guest in state.strategies if (trouble := _restore_strategy(engine, guest))]
     active = {guest.strategy_id for guest in engine.roster if guest.is_active}
     desk._votes.restore(vote for vote in state.votes if vote.strategy_id in active)
@@ -110,4 +118,5 @@ def _restore_strategy(engine: Engine, state: GuestState) -> str:
     else:
         if state.lifecycle is State.PAUSED and guest.is_active:
             engine.roster.pause(guest.strategy_id, state.pause_reason)
+            guest.was_paused_for_errors = state.was_paused_for_errors
     return trouble

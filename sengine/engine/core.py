@@ -8,7 +8,7 @@ same stream. The stopwatch measures how long strategies take; it decides nothing
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from time import perf_counter_ns
 from typing import Any
 
@@ -232,6 +232,11 @@ class Engine:
     @property
     def is_shut_down(self) -> bool:
         return self._commands.is_shut_down
+
+    @property
+    def flattening(self) -> Collection[tuple[str, str]]:
+        """(strategy, symbol) that are being brought to zero."""
+        return self._flattens.pending
 
     @property
     def signals_generated(self) -> int:

@@ -13,7 +13,7 @@ from math import fsum
 
 import msgspec
 
-from sengine.domain.order import Contribution, OrderType, ProposedOrder, Side
+from sengine.domain.order import Contribution, Order, OrderType, ProposedOrder, Side
 from sengine.domain.position import FLAT_BELOW
 from sengine.engine.order_flow import OrderFlow
 from sengine.engine.orders import OrderTracker, WorkingOrder
@@ -71,6 +71,8 @@ class FlattenDesk:
         withdraw: Callable[[str, str], None],
     ) -> None:
         self.pending: dict[Pair, Flattening] = {}
+        self.is_following = False
+        """While the engine follows a recorded session, orders are the recorded ones only; ``recall`` hears of them."""
         self._positions = positions
         self._orders = orders
         self._flow = flow
@@ -112,6 +114,15 @@ class FlattenDesk:
                 )
         self._trade(now_ns)
 
+    def recall(self, orders: Sequence[Order]) -> None:
+        """Orders that were sent then; those of a flatten answer to no signal."""
+        for order in orders:
+            for part in order.contributions:
+                flattening = self.pending.get((part.strategy_id, order.symbol))
+                if flattening is not None and not part.signal_sequence:
+                    flattening.order_ids.append(order.order_id)
+        self._end_done()
+
     def give_up(self) -> int:
         """Leave what is pending as it is; how many pairs that were."""
         given_up = len(self.pending)
@@ -121,11 +132,14 @@ class FlattenDesk:
     def _trade(self, now_ns: int) -> None:
         for pair, flattening in self.pending.items():
             flattening.largest = max(flattening.largest, abs(self._positions.quantity(*pair)))
-        for trade in self._trades(sorted(self.pending)):
+        for trade in self._trades(sorted(self.pending)) if not self.is_following else ():
             contributions = tuple(Contribution(name, quantity, 0) for name, quantity in trade.parts)
             order_id = self._send(ProposedOrder(trade.symbol, trade.side, trade.quantity, now_ns, contributions))
             for name, _ in trade.parts:
                 self.pending[name, trade.symbol].order_ids.append(order_id)
+        self._end_done()
+
+    def _end_done(self) -> None:
         for pair in [pair for pair, flattening in self.pending.items() if self._is_done(pair, flattening)]:
             del self.pending[pair]
 

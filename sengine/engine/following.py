@@ -15,9 +15,9 @@ import msgspec
 from sengine.domain.events import (
     ChangeAggregation,
     Event,
-    Flatten,
     MarketEvent,
     ReloadParameters,
+    RemoteReady,
     Shutdown,
     UnloadStrategy,
 )
@@ -31,8 +31,8 @@ from sengine.engine.trial import RolledBack
 from sengine.errors import SengineError
 
 _END_OF_TIME_NS: Final = 2**63
-# What a restart decides anew (which strategies run, with which parameters), and what is orders and cancels alone.
-_PASSED_OVER: Final = (UnloadStrategy, ReloadParameters, ChangeAggregation, ChangeLimits, Shutdown, Flatten)
+# What a restart decides anew: which strategies run, with which parameters, within which limits.
+_PASSED_OVER: Final = (UnloadStrategy, ReloadParameters, ChangeAggregation, ChangeLimits, RemoteReady, Shutdown)
 
 
 class Happened(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -57,7 +57,8 @@ class Follower:
         self._engine = engine
         self._answers, self._desk, self._flow = engine._answers, engine._desk, engine._flow
         self._last = Outcome()
-        self._answers.is_deaf = self._flow.is_muted = True
+        self._flattens = engine._flattens
+        self._answers.is_deaf = self._flow.is_muted = self._flattens.is_following = True
 
     def market_data(self, events: Iterator[MarketEvent]) -> None:
         """Events of which none led to anything but the last, perhaps."""
@@ -89,10 +90,11 @@ class Follower:
             desk.orders_sent += 1
             flow.send(order)
         flow.is_muted = True
+        self._flattens.recall(what.orders)
         self._blame(what)
 
     def end(self) -> None:
-        self._answers.is_deaf = self._flow.is_muted = False
+        self._answers.is_deaf = self._flow.is_muted = self._flattens.is_following = False
 
     def _count(self, result: SignalResult) -> bool:
         """Whether the signal was a vote."""
@@ -124,3 +126,4 @@ class Follower:
             guest = roster.find(strategy_id)
             if guest is not None and guest.is_active:
                 roster.pause(strategy_id, reason)
+                guest.was_paused_for_errors = any(fault.strategy_id == strategy_id for fault in what.faults)

@@ -73,6 +73,7 @@ class GuestState(msgspec.Struct, frozen=True):
     fault_times_ns: list[int]
     last_fault: StrategyFault | None
     instances: dict[str, InstanceState]
+    was_paused_for_errors: bool = False
 
 
 class InvalidSignalError(Exception):
@@ -340,6 +341,7 @@ class Guest:
             list(self._fault_times_ns),
             self.last_fault,
             {symbol: _exported(instance) for symbol, instance in self.instances.items()},
+            self.was_paused_for_errors,
         )
 
     def restore(self, state: GuestState) -> None:

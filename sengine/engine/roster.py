@@ -209,6 +209,7 @@ class Roster:
         guest = self._guests.get(strategy_id)
         if guest is not None and guest.is_active:
             self._pause_with_notice(guest, reason, outcome)
+            guest.was_paused_for_errors = False
 
     def wants(self, symbol: str) -> bool:
         """Whether any strategy, active or not, is subscribed to the symbol."""

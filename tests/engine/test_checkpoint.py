@@ -8,18 +8,38 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sengine.domain.events import BookEvent, PauseStrategy
+from sengine.domain.events import BookEvent, Flatten, KillSwitch, PauseStrategy, Rearm
 from sengine.domain.signal import Signal
 from sengine.engine.checkpoint import Checkpoint, checkpoint, restore
 from sengine.engine.core import Engine
 from sengine.engine.following import Follower, Happened
 from sengine.engine.guest import StrategySpec
+from sengine.engine.outcome import Outcome
+from sengine.engine.risk_checks import RepeatedExecutionCheck
+from sengine.errors import EngineError
 from sengine.strategy import BaseStrategy
-from tests.engine.conftest import Actor, engine_with, ladder
+from tests.engine.conftest import Actor, engine_with, fill, ladder
 from tests.engine.test_random_events import Setting, events_of, happenings, settings_of_an_engine
 
 COUNTERS = ("rejected", "gaps", "anomalies", "dispositions", "filtered_by")
 BOOK = ladder([(99.0, 1.0)], [(101.0, 1.0)])
+
+
+commands = st.lists(
+    st.tuples(
+        st.floats(0.0, 1.0),
+        st.sampled_from([Flatten(), Flatten("one"), Flatten(symbol="BTC"), KillSwitch("enough"), Rearm()]),
+    ),
+    max_size=4,
+)
+
+
+def with_commands(events: list[tuple], given: list[tuple[float, Any]]) -> list[tuple]:
+    """The events with commands between them, each at a share of the way."""
+    events = list(events)
+    for share, command in given:
+        events.insert(int(share * len(events)), (command, (None, None, None)))
+    return events
 
 
 def through_bytes(state: Checkpoint) -> Checkpoint:
@@ -32,7 +52,10 @@ def play(engine: Engine, actors: list[Actor], events: list[tuple]) -> list[Any]:
         for actor, words in zip(actors, said, strict=True):
             actor.answers.clear()
             actor.says(words)
-        outcomes.append(engine.process(event))
+        try:
+            outcomes.append(engine.process(event))
+        except EngineError:
+            outcomes.append(Outcome())  # a flatten of what is not there
     return outcomes
 
 
@@ -51,11 +74,11 @@ def plain(state: Checkpoint) -> Any:
 
 
 @settings(max_examples=40, deadline=None)
-@given(settings_of_an_engine, happenings, st.floats(0.0, 1.0))
+@given(settings_of_an_engine, happenings, commands, st.floats(0.0, 1.0))
 def test_restored_engine_does_what_the_first_one_would_have_done(
-    setting: Setting, happened: list[tuple], share: float
+    setting: Setting, happened: list[tuple], given: list[tuple[float, Any]], share: float
 ) -> None:
-    events = events_of(happened)
+    events = with_commands(events_of(happened), given)
     place = int(share * len(events))
     first, actors = setting.build()
     play(first, actors, events[:place])
@@ -69,11 +92,11 @@ def test_restored_engine_does_what_the_first_one_would_have_done(
 
 
 @settings(max_examples=40, deadline=None)
-@given(settings_of_an_engine, happenings, st.floats(0.0, 1.0))
+@given(settings_of_an_engine, happenings, commands, st.floats(0.0, 1.0))
 def test_follower_knows_all_that_the_engine_knows_whatever_its_strategies_say(
-    setting: Setting, happened: list[tuple], share: float
+    setting: Setting, happened: list[tuple], given: list[tuple[float, Any]], share: float
 ) -> None:
-    events = events_of(happened)
+    events = with_commands(events_of(happened), given)
     place = int(share * len(events))
     first, actors = setting.build()
     play(first, actors, events[:place])
@@ -150,3 +173,36 @@ def test_strategy_that_refuses_its_old_state_is_paused_and_told() -> None:
     assert trouble.startswith("strategy count could not take up its state: ValueError: cannot read version 3")
     assert not second.roster.get("count").is_active
     assert second.roster.get("silent").is_active
+
+
+def test_flatten_under_way_goes_on_after_a_restart_and_what_a_check_disabled_stays_so() -> None:
+    def new_engine() -> tuple[Engine, Actor]:
+        actor = Actor("a", route="direct")
+        return engine_with(actor, checks=[RepeatedExecutionCheck(max_executions=2, within_ns=10**12)]), actor
+
+    first, actor = new_engine()
+    second, _ = new_engine()
+    restore(second, through_bytes(checkpoint(first)))
+    follower = Follower(second)
+
+    def both(event: Any) -> Outcome:
+        outcome = first.process(event)
+        follower.event(event)
+        paused = {guest.strategy_id: guest.pause_reason for guest in first.roster if guest.pause_reason}
+        follower.happened(Happened(outcome.signals, outcome.orders, outcome.cancels, outcome.faults, paused))
+        return outcome
+
+    actor.says(*[Signal(direction="LONG", confidence=1.0, size=2.0)] * 3)
+    for step in range(1, 4):
+        for order in both(BookEvent("BTC", step, BOOK)).orders:
+            both(fill(order.order_id, 2.0))
+    assert not second.roster.get("a").is_active
+    assert not second.roster.get("a").was_paused_for_errors
+    (getting_out,) = both(Flatten()).orders
+    assert both(fill(getting_out.order_id, 1.0, side="sell")).orders == []
+    follower.end()
+    assert list(second.flattening) == [("a", "BTC")]
+    assert plain(checkpoint(second)) == plain(checkpoint(first))
+    second.process(fill(getting_out.order_id, 3.0, side="sell"))
+    assert not second.flattening
+    assert second.positions.quantity("a", "BTC") == 0.0
