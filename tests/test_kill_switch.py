@@ -203,3 +203,26 @@ def test_a_line_that_cannot_be_written_is_told(desks) -> None:
     desk.audit.record("ann", "control API", "Pause", "done")
     assert "not in the audit trail: Pause by ann" in desk.live.logs.history[0].event
     os.close(file)
+
+
+def test_a_long_trail_goes_on_in_another_file_and_is_read_as_one(tmp_path: Path) -> None:
+    audit = AuditTrail(tmp_path, pytest.fail, longest_bytes=300)
+    for number in range(9):
+        audit.record("ann", "control API", "Pause", f"done {number}")
+    audit.close()
+    files = sorted(tmp_path.glob("audit.log*"))
+    assert len(files) == 3
+    assert {each.stat().st_mode & 0o777 for each in files} == {0o600}
+    assert [line.result for line in read_audit(audit.path)] == [f"done {number}" for number in range(9)]
+
+
+def test_what_the_switch_was_in_the_past_is_not_followed_while_that_is_taken_up(desks, tmp_path: Path) -> None:
+    desk = desks()
+    live = desk.live
+    live.is_recovering = True
+    desk.keeper.pull_by_signal()
+    desk.keeper.pull_by_signal()
+    assert desk.killed_by == ""
+    live.recovered()
+    assert desk.killed_by == "SIGUSR1"
+    assert (tmp_path / "KILL").read_text() == "SIGUSR1\n"

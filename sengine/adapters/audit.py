@@ -16,6 +16,7 @@ from sengine.config.redact import plain
 from sengine.errors import DataError
 
 FILE_NAME: Final = "audit.log"
+LONGEST_BYTES: Final = 16 << 20
 
 
 class AuditRecord(msgspec.Struct, frozen=True):
@@ -30,28 +31,55 @@ class AuditRecord(msgspec.Struct, frozen=True):
 
 
 class AuditTrail:
-    """Appends to ``audit.log`` in the data directory, one write a line. ``complain`` hears of a line that is lost."""
+    """Appends to ``audit.log`` in the data directory, one write a line. ``complain`` hears of a line that is lost.
+
+    Beyond ``longest_bytes`` the file becomes ``audit.log.1``, the next one ``audit.log.2``, and so on; none is ever
+    removed.
+    """
 
     def __init__(
-        self, directory: Path, complain: Callable[[str], None], wall_clock_ns: Callable[[], int] = time_ns
+        self,
+        directory: Path,
+        complain: Callable[[str], None],
+        wall_clock_ns: Callable[[], int] = time_ns,
+        longest_bytes: int = LONGEST_BYTES,
     ) -> None:
         self.path = directory / FILE_NAME
         self._complain = complain
         self._wall_clock_ns = wall_clock_ns
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._file = os.open(self.path, flags, 0o600)
-        os.fchmod(self._file, 0o600)
+        self._longest_bytes = longest_bytes
+        self._file = self._open()
 
     def record(self, who: str, how: str, what: str, result: str, **details: Any) -> None:
         """Add a line. It never raises: what an operator asked for is carried out also when the disk is full."""
         line = AuditRecord(format_timestamp(self._wall_clock_ns()), who, how, what, details, result)
         try:
+            if os.fstat(self._file).st_size >= self._longest_bytes:
+                self._begin_another()
             os.write(self._file, msgspec.json.encode(line) + b"\n")
         except (OSError, TypeError) as error:
             self._complain(f"not in the audit trail: {what} by {who}: {error}")
 
     def close(self) -> None:
         os.close(self._file)
+
+    def _open(self) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        file = os.open(self.path, flags, 0o600)
+        os.fchmod(file, 0o600)
+        return file
+
+    def _begin_another(self) -> None:
+        number = max(_full_files(self.path), default=0) + 1
+        self.path.rename(self.path.with_name(f"{FILE_NAME}.{number}"))
+        full, self._file = self._file, self._open()
+        os.close(full)
+
+
+def _full_files(path: Path) -> dict[int, Path]:
+    """The files that came before ``path``, by number, oldest first."""
+    found = {each.name.removeprefix(f"{path.name}."): each for each in path.parent.glob(f"{path.name}.*")}
+    return dict(sorted((int(name), each) for name, each in found.items() if name.isascii() and name.isdigit()))
 
 
 def details_of(request: Any) -> dict[str, str]:
@@ -70,8 +98,13 @@ def _without_secrets(config_json: str) -> str:
 
 
 def read_audit(path: Path) -> Iterator[AuditRecord]:
-    """The lines of a trail, oldest first. Raises ``DataError`` for one that is none; one cut short at the end is left
-    out."""
+    """The lines of a trail with those of the files before it, oldest first. Raises ``DataError`` for one that is none;
+    one cut short at the end of a file is left out."""
+    for each in (*_full_files(path).values(), path):
+        yield from _lines(each)
+
+
+def _lines(path: Path) -> Iterator[AuditRecord]:
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:

@@ -224,7 +224,7 @@ class ControlService(EngineControlServicer):
 
     @answering
     async def Rearm(self, request: pb.RearmRequest, context: Call) -> pb.CommandReply:
-        if not self._live.engine.kill_reason:
+        if not self._live.engine.kill_reason and not self._live.is_recovering:
             raise LifecycleError("the kill switch is not pulled; there is nothing to re-arm")
         self._live.take(Rearm())
         return pb.CommandReply(message="re-armed; orders may go out again")

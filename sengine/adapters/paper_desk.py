@@ -105,6 +105,8 @@ class PaperDesk:
             reason = f"{self._max_open_orders} orders are open already"
         if not reason and self.is_full():
             reason = "its fills could not be published: the broker is away and too many wait already"
+        if not reason and self._journal is not None and (failure := self._journal.flush()):
+            reason = f"its journal cannot be written: {failure}"
         if not request.timestamp_ns:
             request.timestamp_ns = now_ns
         reply = pb.OrderReply(

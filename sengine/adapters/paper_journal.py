@@ -56,6 +56,8 @@ class PaperJournal:
         except OSError as error:
             raise ConfigError([f"{path}: cannot be used as a journal: {error.strerror}; give another file"]) from error
         self._next_compaction = compact_from_bytes
+        self._left = b""
+        """Of lines that could not be written whole."""
 
     @property
     def is_long(self) -> bool:
@@ -84,7 +86,20 @@ class PaperJournal:
         return lines
 
     def append(self, line: Line) -> None:
-        self._size += os.write(self._file, self._encoder.encode(line) + b"\n")
+        """Write a line. What a full disk does not take waits for the next attempt, so that no line is ever torn."""
+        self._left += self._encoder.encode(line) + b"\n"
+        self.flush()
+
+    def flush(self) -> str:
+        """Write what waits; why that cannot be done, empty where nothing waits."""
+        try:
+            while self._left:
+                count = os.write(self._file, self._left)
+                self._size += count
+                self._left = self._left[count:]
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
 
     def compact(self, is_kept: Callable[[str], bool]) -> None:
         """Leave out what is known of orders that are no longer kept, by order id; but no fill that is unpublished.
@@ -92,6 +107,8 @@ class PaperJournal:
         Raises ``SengineError`` when that cannot be done; the old file stays then.
         """
         self._next_compaction = 2 * self._size  # not again at once, should this fail
+        if failure := self.flush():
+            raise SengineError(f"{self._path}: the journal cannot be shortened: {failure}")
         lines = self.read()
         published = {line.published for line in lines if isinstance(line, NewsLine) and line.published}
         kept_fills: set[str] = set()

@@ -369,6 +369,20 @@ async def test_pause_and_resume_change_the_state_and_refuse_what_it_does_not_all
         assert code is grpc.StatusCode.INVALID_ARGUMENT
 
 
+async def test_while_the_journal_is_taken_up_there_are_answers_but_no_commands_except_kill(tmp_path: Path) -> None:
+    live = live_engine(Actor("a"))
+    live.is_recovering = True
+    async with served(live, tmp_path) as (client, _):
+        assert (await client.snapshot()).service.name == "test-engine"
+        for command in (client.pause("a"), client.rearm(), client.flatten()):
+            with pytest.raises(RefusedError, match="is taking up its journal and takes no commands yet"):
+                await command
+        assert "kill switch pulled" in (await client.kill("now")).message
+        live.recovered()
+        assert live.engine.kill_reason == "now"
+        assert (await client.pause("a")).message.startswith("strategy a is paused")
+
+
 async def test_parameters_are_checked_applied_and_counted(tmp_path: Path) -> None:
     def prepare(config: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         if config.get("window") == 0:

@@ -5,7 +5,9 @@ import socket
 import subprocess
 import sys
 from contextlib import aclosing
+from os import getuid
 from pathlib import Path
+from pwd import getpwuid
 from typing import get_type_hints
 
 import grpc
@@ -13,6 +15,7 @@ import msgspec
 import pytest
 
 from sengine.adapters import control_views
+from sengine.adapters.audit import AuditTrail, read_audit
 from sengine.adapters.control_address import Address, configured_address, parse_address
 from sengine.adapters.control_client import ControlClient
 from sengine.adapters.control_errors import RefusedError, UnreachableError
@@ -180,8 +183,10 @@ async def test_mutual_tls_wants_a_certificate_and_a_token(tmp_path: Path, certif
         tls_ca=file("ca.pem"),
     )
     own = {"tls_ca": file("ca.pem"), "tls_cert": file("client.pem"), "tls_key": file("client.key")}
-    async with served(live_engine(), tmp_path, api) as (plain, _):
+    async with served(live_engine(), tmp_path, api) as (plain, service):
+        service.facts.audit = trail = AuditTrail(tmp_path, pytest.fail)
         async with ControlClient(plain.address, "s3cret", **own) as client:
+            await within(5, client.kill("a drill"))
             assert (await within(5, client.snapshot())).ticks == 0
             async with aclosing(client.log()) as stream:
                 await within(5, anext(stream))
@@ -193,6 +198,27 @@ async def test_mutual_tls_wants_a_certificate_and_a_token(tmp_path: Path, certif
                 await within(5, client.snapshot())
         with pytest.raises(UnreachableError):
             await within(5, plain.snapshot())
+    trail.close()
+    (line,) = read_audit(trail.path)
+    assert (line.who, line.what) == ("certificate client", "KillSwitch")
+    assert line.how.startswith("control API, ipv4:127.0.0.1:")
+
+
+async def test_the_trail_names_the_sockets_owner_and_who_holds_the_token(tmp_path: Path) -> None:
+    apis = ((ApiConfig(), None), (ApiConfig(listen="127.0.0.1:0", token="s3cret"), "s3cret"))
+    for number, (api, token) in enumerate(apis):
+        folder = tmp_path / str(number)
+        async with served(live_engine(), folder, api, token) as (client, service):
+            folder.mkdir(exist_ok=True)
+            service.facts.audit = trail = AuditTrail(folder, pytest.fail)
+            await client.kill("a drill")
+            await client.snapshot()
+        trail.close()
+    lines = [line for each in "01" for line in read_audit(tmp_path / each / "audit.log")]
+    assert [(line.who, line.how.partition(":")[0]) for line in lines] == [
+        (getpwuid(getuid()).pw_name, "control API, private socket"),
+        ("holder of api.token", "control API, ipv4"),
+    ]
 
 
 def test_a_missing_tls_file_is_named() -> None:

@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from replay.synthetic import quote_rows
 from sengine.resources import resource_path
-from tests.integration.engine_process import ENVIRONMENT, EngineProcess, children, flipper, until
+from tests.integration.engine_process import ENVIRONMENT, EngineProcess, children, flipper, is_running, until
 from tests.integration.test_faults import free_port
 from tests.patience import PATIENCE_S
 
@@ -71,7 +71,10 @@ async def test_published_file_is_traded_on_paper_and_seen_everywhere(running: Ru
 
     pids = children(engine.pid)
     assert await engine.terminate() == 0
-    assert len(pids) == 2
+    assert sorted(name for name in ("nats-server", "paper", "prover") for each in pids.values() if name in each) == [
+        "nats-server", "paper", "prover"
+    ]  # fmt: skip
+    assert not [pid for pid in pids if is_running(pid)]
     assert not (engine.folder / "data" / "engine.sock").exists()
 
 

@@ -76,7 +76,7 @@ class MaxOpenOrdersCheck(Check, frozen=True, tag="max_open_orders"):
     name: ClassVar[str] = "max_open_orders"
     codes: ClassVar = {"above_max_open_orders": "`max_orders` are open already"}
     reducing = Reducing.IS_CHECKED
-    source = "RTS 6 article 15 (1)(d); FIA best practices: maximum open orders"
+    source = "FIA best practices: maximum open orders"
     looser_above = ("max_orders",)
 
     def review_order(self, order: ProposedOrder, view: RiskView) -> Refusal | None:

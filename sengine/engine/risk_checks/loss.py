@@ -24,7 +24,7 @@ class DrawdownCheck(Check, frozen=True, tag="drawdown"):
     name: ClassVar[str] = "drawdown"
     codes: ClassVar = {"above_max_drawdown": "the strategy's drawdown is beyond `max_drawdown`"}
     reducing = Reducing.PASSES
-    source = "the plan; SEC rule 15c3-5 (c)(1)(i)"
+    source = "the plan"
     looser_above = ("max_drawdown",)
 
     def review(self, proposal: ProposedContribution, view: RiskView) -> Refusal | None:
