@@ -23,7 +23,7 @@ EVERY_S: Final = 0.2
 AGAIN_S: Final = 2.0
 RETAIN_EVERY_S: Final = 3600.0
 # So short that the loop, which waits for the interpreter meanwhile, does not notice.
-_AT_ONCE: Final = 32
+_AT_ONCE: Final = 8
 _AT_PLACE: Final = "INSERT OR REPLACE INTO place VALUES (1, ?, ?, ?)"
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from sengine.adapters.journal_format import Closed, Header, Sample, StrategyLoaded, StrategySwapped
+from sengine.adapters.store_schema import ENDED
 from sengine.adapters.store_tail import TailEntry
 from sengine.config.redact import plain
 from sengine.domain.events import ReloadParameters, RemoteReady, UnloadStrategy
@@ -46,8 +47,7 @@ _KNOWN_STRATEGY: Final = (
 )
 _LOST_ORDERS: Final = (
     "UPDATE orders SET status = 'lost', updated_ns = ?, reason = 'the records of its end are missing' "
-    "WHERE status NOT IN ('filled', 'cancelled', 'rejected', 'lost') "
-    "AND order_id NOT IN (SELECT value FROM json_each(?))"
+    f"WHERE NOT ({ENDED}) AND order_id NOT IN (SELECT value FROM json_each(?))"
 )
 _KNOWN_POSITION: Final = (
     f"INSERT INTO positions SELECT {', '.join('?' * 10)} WHERE NOT EXISTS (SELECT 1 FROM "

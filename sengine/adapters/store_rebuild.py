@@ -9,7 +9,7 @@ import msgspec
 
 from sengine.adapters.journal_reader import JournalReader
 from sengine.adapters.store import Store, in_words
-from sengine.adapters.store_schema import TABLES, OtherVersionError, is_damage, open_to_write, set_aside
+from sengine.adapters.store_schema import ENDED, TABLES, OtherVersionError, is_damage, open_to_write, set_aside
 from sengine.engine.checkpoint import Checkpoint
 from sengine.errors import StoreError
 
@@ -91,8 +91,8 @@ def _take_back(connection: sqlite3.Connection, reader: JournalReader, first: int
         ).fetchall()
         notional, commission = sum(price * quantity for price, quantity, _ in shares), sum(row[2] for row in shares)
         connection.execute(
-            "UPDATE orders SET status = ?, filled = ?, notional = ?, commission = ?, reason = '', cancel_asked = ? "
+            "UPDATE orders SET filled = ?, notional = ?, commission = ?, "
+            f"reason = CASE WHEN {ENDED} THEN '' ELSE reason END, status = CASE WHEN {ENDED} THEN ? ELSE status END "
             "WHERE order_id = ?",
-            ("partially_filled" if working.filled else "sent", working.filled, notional, commission,
-             int(working.is_cancelling), order.order_id),
-        )  # fmt: skip
+            (working.filled, notional, commission, "partially_filled" if working.filled else "sent", order.order_id),
+        )

@@ -22,6 +22,8 @@ TABLES: Final = ("sessions", "strategies", "signals", "orders", "order_parts", "
 """Every table of rows. ``segment`` and ``offset`` are the journal's record that a row comes from, ``n`` tells the rows
 of one record apart."""
 
+ENDED: Final = "status IN ('filled', 'cancelled', 'rejected', 'lost')"
+"""Of orders of which nothing more is expected."""
 _PLACE: Final = "segment INTEGER NOT NULL, offset INTEGER NOT NULL, n INTEGER NOT NULL"
 _KEY: Final = "PRIMARY KEY (segment, offset, n)) WITHOUT ROWID, STRICT"
 _DDL: Final = f"""
@@ -54,7 +56,7 @@ CREATE TABLE pnl ({_PLACE}, time_ns INTEGER NOT NULL, strategy_id TEXT NOT NULL,
 CREATE INDEX signals_by_time ON signals (time_ns);
 CREATE INDEX orders_by_time ON orders (time_ns);
 CREATE INDEX orders_by_id ON orders (order_id);
-CREATE INDEX orders_open ON orders (status) WHERE status NOT IN ('filled', 'cancelled', 'rejected', 'lost');
+CREATE INDEX orders_open ON orders (status) WHERE NOT ({ENDED});
 CREATE INDEX fills_by_time ON fills (time_ns);
 CREATE INDEX positions_by_time ON positions (time_ns);
 CREATE INDEX positions_by_pair ON positions (strategy_id, symbol, segment, offset, n);
@@ -153,15 +155,12 @@ def forget_before(connection: sqlite3.Connection, time_ns: int) -> None:
     connection.execute("BEGIN IMMEDIATE")
     with connection:
         connection.execute(
-            "DELETE FROM order_parts WHERE order_id IN (SELECT order_id FROM orders WHERE time_ns < ? "
-            "AND status IN ('filled', 'cancelled', 'rejected', 'lost'))",
+            f"DELETE FROM order_parts WHERE order_id IN (SELECT order_id FROM orders WHERE time_ns < ? AND {ENDED})",
             (time_ns,),
         )
         for table in ("signals", "fills", "pnl"):
             connection.execute(f"DELETE FROM {table} WHERE time_ns < ?", (time_ns,))
-        connection.execute(
-            "DELETE FROM orders WHERE time_ns < ? AND status IN ('filled', 'cancelled', 'rejected', 'lost')", (time_ns,)
-        )
+        connection.execute(f"DELETE FROM orders WHERE time_ns < ? AND {ENDED}", (time_ns,))
         connection.execute(
             "DELETE FROM positions WHERE time_ns < ? "
             "AND (segment, offset, n) NOT IN (SELECT segment, offset, n FROM held)",

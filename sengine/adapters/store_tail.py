@@ -33,7 +33,7 @@ from sengine.engine.checkpoint import Checkpoint
 from sengine.engine.following import Happened
 from sengine.errors import JournalError
 
-CHUNK_BYTES: Final = 1 << 16
+CHUNK_BYTES: Final = 1 << 13
 _NEEDED: Final = (
     Header, Checkpoint, Gap, Closed, Sample, Happened, Fill, OrderUpdate, StrategyLoaded, StrategySwapped,
     ReloadParameters, UnloadStrategy, RemoteReady,
