@@ -163,6 +163,30 @@ async def test_a_host_beyond_loopback_needs_a_token_and_tls_and_asks_for_the_tok
         await server.stop()
 
 
+async def test_tls_with_certificates_of_both_sides_is_what_it_says(tmp_path: Path, certificates: Path) -> None:
+    loaded = load_plugin(write_echo(tmp_path))
+    names = ("ca.pem", "engine.pem", "engine.key", "client.pem", "client.key")
+    file = {name: str(certificates / name) for name in names}
+    security = HostSecurity("secret", file["engine.pem"], file["engine.key"], file["ca.pem"])
+    server = StrategyServer(lambda *request: host_spec(loaded, *request), "127.0.0.1:0", security)
+    address = await server.start()
+    own = {"tls_cert": file["client.pem"], "tls_key": file["client.key"]}
+    try:
+        async with rig(tmp_path) as r:
+            plain = r.load("plain", address=address, token="secret")
+            nameless = r.load("nameless", address=address, token="secret", tls_ca=file["ca.pem"])
+            doubtful = r.load("doubtful", address=address, token="secret", tls_ca=file["client.pem"], **own)
+            known = r.load("known", address=address, token="secret", tls_ca=file["ca.pem"], **own)
+            await r.until(lambda: known.is_connected)
+            r.live.take(book(1))
+            await r.signals(1)
+            for link in (plain, nameless, doubtful):
+                await r.until(lambda link=link: link.describe().get("reason"))
+                assert not link.is_connected
+    finally:
+        await server.stop()
+
+
 def test_the_command_says_where_it_is_and_answers_health_checks(tmp_path: Path) -> None:
     path = write_echo(tmp_path)
     command = [sys.executable, "-m", "sengine", "strategy-host", str(path), "--listen", f"unix:{tmp_path}/h.sock"]

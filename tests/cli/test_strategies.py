@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import runpy
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -154,3 +156,21 @@ def test_a_folder_that_cannot_be_written_is_bad_usage(run: Run) -> None:
     ran = run("strategies", "new", "dip_buyer")
     assert (ran.code, ran.out) == (2, "")
     assert "strategies: cannot be written" in ran.err
+
+
+def test_a_strategy_at_an_address_is_checked_there(run: Run, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sengine", "strategy-host", "momentum", "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as host:
+        try:
+            assert host.stdout is not None
+            address = host.stdout.readline().strip().rpartition(" at ")[2]
+            ran = run("strategies", "check", address, "--ticks", "600", "--warmup", "120", "--set", "long_window=30")
+            assert (ran.code, ran.err) == (0, "")
+            assert ran.out.startswith(f"{address}, 600 events\n")
+            assert "passed   signals: it gave " in ran.out
+            assert "FAILED" not in ran.out
+        finally:
+            host.terminate()
+    unreachable = run("strategies", "check", address, "--ticks", "50")
+    assert unreachable.code == 2
+    assert unreachable.err.startswith(f"sengine: strategies.checked: no strategy answers at {address} (")

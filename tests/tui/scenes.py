@@ -318,5 +318,13 @@ def killed() -> FakeLink:
     return link
 
 
+def stalled() -> FakeLink:
+    link = busy()
+    assert link.snapshot is not None
+    first, *others = link.snapshot.strategies
+    link.snapshot = replace(link.snapshot, strategies=(replace(first, stalled_s=83.4), *others))
+    return link
+
+
 def _line(seconds_ago: int, level: str, event: str, **fields: Any) -> views.LogLineView:
     return views.LogLineView(time_ns=NOW_NS - seconds_ago * NS_PER_S, level=level, event=event, fields=fields)

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from io import StringIO
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from rich.console import Console
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 
 from sengine.adapters.control_views import PnlHistoryView
+from sengine.cli.status import print_status
 from tests.patience import PATIENCE_S
 from tests.tui import scenes
 from tui.app import EngineApp
@@ -83,6 +87,21 @@ async def test_an_engine_without_anything_shows_sentences_instead_of_tables() ->
         text = text_of(app)
         assert "no strategies are loaded; L loads one" in text
         assert "no positions yet" in text
+
+
+async def test_a_strategy_without_ticks_is_shown_as_stalled_with_its_age() -> None:
+    async with opened(scenes.stalled(), size=(200, 50)) as (app, pilot):
+        assert re.search(r"momentum_btc +● stalled ", text_of(app))
+        await pilot.press("m")
+        await settled(app, pilot, lambda: re.search(r"momentum_btc +● stalled .* no tick for 83 s ", text_of(app)))
+
+
+def test_the_status_says_for_how_long_a_strategy_has_been_stalled() -> None:
+    snapshot = scenes.stalled().snapshot
+    assert snapshot is not None
+    console = Console(width=160, record=True, file=StringIO())
+    print_status(console, snapshot)
+    assert re.search(r"momentum_btc +STALLED 83 s ", console.export_text())
 
 
 async def test_signals_come_newest_first() -> None:
