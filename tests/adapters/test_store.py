@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sengine.adapters.journal_format import segments
-from sengine.adapters.store import Store
+from sengine.adapters.store import Store, in_words
 from sengine.adapters.store_rebuild import rebuild
 from sengine.adapters.store_schema import forget_before
 from sengine.domain.events import CancelOrder, ReloadParameters, UnloadStrategy
@@ -220,3 +221,21 @@ def test_a_damaged_journal_is_told_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match=r"0000000001\.journal: byte 0: damaged: its checksum"):
         store.advance()
     store.close()
+
+
+def test_a_full_disk_is_told_and_what_waited_is_written_once_there_is_room(tmp_path: Path) -> None:
+    actor = Actor("a", route="direct")
+    with recording(tmp_path / "journal", engine_with(actor), config_with()) as take:
+        play(take, [actor], [(quote(step), (long() if step % 2 else short(),)) for step in range(300)])
+    store = Store(tmp_path / "positions.db", tmp_path / "journal")
+    ((pages,),) = store.connection.execute("PRAGMA page_count").fetchall()
+    store.connection.execute(f"PRAGMA max_page_count = {pages + 3}")
+    with pytest.raises(sqlite3.OperationalError) as told:
+        list(iter(store.advance, False))
+    assert in_words(told.value) == "the disk is full; once there is room it catches up by itself"
+    store.connection.execute("PRAGMA max_page_count = 100000")
+    while store.advance():
+        pass
+    store.close()
+    rebuild(tmp_path / "anew.db", tmp_path / "journal")
+    assert rows(tmp_path / "positions.db") == rows(tmp_path / "anew.db")
