@@ -120,6 +120,42 @@ def test_strategy_that_reads_a_clock_is_found_and_named(tmp_path: Path, quotes: 
     assert all("signal liar" in lines[0] for lines in (check.divergence.recorded, check.divergence.again))
 
 
+HELPED = """
+from sizes.small import SIZE
+from directions import UP
+from sengine.strategy import BaseStrategy, Signal
+
+
+class Helped(BaseStrategy):
+    calls = 0
+
+    def on_tick(self, data):
+        self.calls += 1
+        return Signal(direction=UP, confidence=1.0, size=SIZE) if self.calls % 50 == 0 else None
+
+
+def create_strategy():
+    return Helped("helped")
+"""
+
+
+def test_strategy_with_helpers_is_run_again_with_the_helpers_of_then(tmp_path: Path, quotes: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    config = configuration(tmp_path, StrategyConfig(id="h", plugin="helped"))
+    plugins = tmp_path / "plugins"
+    (plugins / "sizes").mkdir()
+    (plugins / "helped.py").write_text(HELPED)
+    (plugins / "directions.py").write_text('UP = "LONG"\n')
+    (plugins / "sizes" / "__init__.py").write_text("")
+    (plugins / "sizes" / "small.py").write_text("SIZE = 0.5\n")
+    record(config, folder, quotes)
+    (plugins / "sizes" / "small.py").write_text("SIZE = 5.0\n")
+    (check,) = verify(folder)
+    assert check.is_equal, check.divergence or check.skipped
+    assert check.orders > 20
+
+
 def test_recovered_engine_knows_all_that_was_known_and_its_strategies_go_on(tmp_path: Path, quotes: Path) -> None:
     folder = tmp_path / "journal"
     folder.mkdir()

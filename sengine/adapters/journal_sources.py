@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from sengine.adapters.journal_format import StrategyRecord
 from sengine.config.redact import plain
 from sengine.engine.guest import StrategySpec
 from sengine.errors import JournalError
+from sengine.plugins.loader import content_hash
 
 
 class StrategySources:
-    """The folder ``strategies`` of a journal: each file once, named by the hash of its content."""
+    """The folder ``strategies`` of a journal: each file once, named by the hash of its content. One with helpers,
+    or compiled, is in a folder that is named so."""
 
     def __init__(self, journal: Path) -> None:
         self._folder = journal / "strategies"
 
     def record(self, spec: StrategySpec) -> StrategyRecord:
-        """What a journal says of a strategy; its file's text is kept. ``source_hash`` is empty where that text is not
+        """What a journal says of a strategy; its files' content is kept. ``source_hash`` is empty where that is not
         there any more as it was loaded."""
         source_hash = spec.version.rpartition("+")[2]
-        if not self._keep(Path(spec.source), source_hash):
+        if not self._keep(spec, source_hash):
             source_hash = ""
         config = {
             "id": spec.strategy_id,
@@ -37,7 +40,9 @@ class StrategySources:
 
     def path(self, strategy: StrategyRecord) -> Path:
         """The kept file. Raises ``JournalError`` where there is none."""
-        path = self._folder / f"{strategy.source_hash}.py"
+        path = self._folder / strategy.source_hash / Path(strategy.path).name
+        if not path.is_file():
+            path = self._folder / f"{strategy.source_hash}.py"
         if not strategy.source_hash or not path.is_file():
             raise JournalError(
                 f"{self._folder}: the text of strategy {strategy.strategy_id} ({strategy.version}, from "
@@ -45,19 +50,33 @@ class StrategySources:
             )
         return path
 
-    def _keep(self, source: Path, source_hash: str) -> bool:
+    def _keep(self, spec: StrategySpec, source_hash: str) -> bool:
+        source = Path(spec.source)
         kept = self._folder / f"{source_hash}.py"
-        if source_hash and kept.is_file():
+        if source_hash and (kept.is_file() or kept.with_suffix("").is_dir()):
             return True
         try:
-            content = source.read_bytes()
-            if not source_hash or hashlib.sha256(content).hexdigest()[: len(source_hash)] != source_hash:
+            # What was loaded; the files may be others by now.
+            sources: Mapping[Path, bytes] = getattr(spec.loaded_from, "sources", None) or {source: source.read_bytes()}
+            if not source_hash or source_hash != content_hash(sources):
                 return False
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             whole = kept.with_name(kept.name + ".new")
-            with open(whole, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-                file.write(content)
-            whole.replace(kept)
-        except OSError:
+            if len(sources) == 1 and source.suffix == ".py":
+                _write(whole, sources[source])
+            else:
+                kept = kept.with_suffix("")
+                shutil.rmtree(whole, ignore_errors=True)
+                for path, content in sources.items():
+                    to = whole / path.relative_to(source.parent)
+                    to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    _write(to, content)
+            whole.rename(kept)
+        except (OSError, ValueError, KeyError):
             return False
         return True
+
+
+def _write(path: Path, content: bytes) -> None:
+    with open(path, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write(content)
