@@ -30,8 +30,8 @@ test: $(STAMP) ## Run the tests, without the benchmarks
 check: lint type imports docs coverage ## Run all that CI runs: lint, types, import layers, documentation, tests with held coverage
 
 torture: $(STAMP) ## Run the long proofs: FUZZ_INPUTS (100000) damaged inputs of each kind, KILLS (200) kills of a live engine
-	FUZZ_INPUTS=$(or $(FUZZ_INPUTS),100000) $(BIN)/python -m pytest -q tests/torture tests/adapters/test_journal.py
-	KILLS=$(or $(KILLS),200) $(BIN)/python -m pytest -q tests/integration/test_recovery.py
+	FUZZ_INPUTS=$(or $(FUZZ_INPUTS),100000) $(BIN)/python -m pytest -q -o faulthandler_timeout=0 tests/torture tests/adapters/test_journal.py
+	KILLS=$(or $(KILLS),200) $(BIN)/python -m pytest -q -o faulthandler_timeout=0 tests/integration/test_recovery.py
 
 bench: $(STAMP) ## Run the benchmarks and put their figures into docs/benchmarks.md
 	$(BIN)/python -m pytest -q tests/benchmarks/$(ONLY)

@@ -113,6 +113,7 @@ class _Rerun:
         self._engine = self._new_engine(header)
         self._event: Entry | None = None
         self._again = Happened()
+        self._is_closed = False
 
     def run(self) -> None:
         if self._header.follows_from:
@@ -130,7 +131,10 @@ class _Rerun:
             if not self._take(entry):
                 break
         else:
-            self._settle(None)
+            if self._is_closed:
+                self._settle(None)
+            elif self._again != Happened():
+                self._check.notes.append("it was killed before what its last event led to was on record")
         self._check.digest = self._digest.text()
 
     def _interrupt(self, happened: Happened) -> None:
@@ -146,6 +150,7 @@ class _Rerun:
             self._check.signals += len(record.signals)
             self._check.orders += len(record.orders)
             return self._settle(record)
+        self._is_closed = isinstance(record, Closed)
         if isinstance(record, Header | Closed | Sample):
             return True
         if not self._settle(None):

@@ -23,6 +23,7 @@ from sengine.config.schema import (
 from sengine.domain.events import KillSwitch, PauseStrategy, Rearm, ResumeStrategy
 from sengine.engine.checkpoint import checkpoint
 from sengine.engine.core import Engine
+from sengine.engine.following import Happened
 from sengine.live import LiveEngine
 from sengine.recovery import recover
 from sengine.verification import verify
@@ -118,6 +119,18 @@ def test_strategy_that_reads_a_clock_is_found_and_named(tmp_path: Path, quotes: 
     assert check.divergence.event.startswith("SoundBookEvent ")
     assert check.divergence.recorded != check.divergence.again
     assert all("signal liar" in lines[0] for lines in (check.divergence.recorded, check.divergence.again))
+
+
+def test_session_that_was_killed_between_an_event_and_its_outcome_is_equal(tmp_path: Path, quotes: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    record(configuration(tmp_path, MOMENTUM), folder, quotes, closes=False)
+    last = [entry for entry in JournalReader(folder) if isinstance(entry.record, Happened)][-1]
+    with (folder / f"{last.segment:010d}.journal").open("r+b") as file:
+        file.truncate(last.offset)
+    (check,) = verify(folder)
+    assert check.is_equal
+    assert check.notes == ["it was killed before what its last event led to was on record"]
 
 
 HELPED = """
