@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -11,7 +12,6 @@ from sengine.adapters.journal_format import StrategyRecord
 from sengine.config.redact import plain
 from sengine.engine.guest import StrategySpec
 from sengine.errors import JournalError
-from sengine.plugins.loader import content_hash
 
 
 class StrategySources:
@@ -57,8 +57,13 @@ class StrategySources:
             return True
         try:
             # What was loaded; the files may be others by now.
-            sources: Mapping[Path, bytes] = getattr(spec.loaded_from, "sources", None) or {source: source.read_bytes()}
-            if not source_hash or source_hash != content_hash(sources):
+            sources: Mapping[Path, bytes] | None = getattr(spec.loaded_from, "sources", None)
+            if sources is None:
+                sources = {source: source.read_bytes()}
+                their_hash = hashlib.sha256(sources[source]).hexdigest()[: len(source_hash)]
+            else:
+                their_hash = spec.loaded_from.content_hash
+            if not source_hash or source_hash != their_hash:
                 return False
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             whole = kept.with_name(kept.name + ".new")
