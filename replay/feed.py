@@ -11,6 +11,7 @@ from replay.csv_feed import CsvFeed
 from replay.files import PARQUET_MAGIC, open_binary
 from replay.rows import OnReject
 from sengine.domain.events import MarketEvent
+from sengine.errors import DataError
 
 _PARQUET_SUFFIXES: Final = (".parquet", ".pq")
 
@@ -49,7 +50,10 @@ def open_feed(path: str | Path, on_reject: OnReject) -> Feed:
     name = str(path)
     if isdir(name):
         from replay.journal_feed import JournalFeed
+        from sengine.adapters.journal_format import segments
 
+        if not segments(Path(name)):
+            raise DataError(f"{name} is a directory and holds no journal; expected a file of market data or a journal")
         return JournalFeed(Path(name))
     if not _is_parquet(name):
         return CsvFeed(name, on_reject)

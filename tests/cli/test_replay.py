@@ -272,7 +272,7 @@ def test_bad_usage_is_a_sentence_and_exit_code_2(run: Run, market: Path, argumen
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "Missing argument 'FILE'"),
+        ([], "replay needs market data: name FILEs"),
         (["market.csv", "--no-such-option"], "No such option: --no-such-option"),
         (["market.csv", "--set"], "Option '--set' requires an argument"),
     ],

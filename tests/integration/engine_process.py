@@ -141,6 +141,7 @@ class EngineProcess:
         self.stderr = folder / "engine.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.listeners: dict[str, str] = {}
+        self._told_before = 0
 
     def configure(self, config: dict[str, Any]) -> None:
         defaults: dict[str, Any] = {
@@ -152,6 +153,7 @@ class EngineProcess:
 
     def start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "sengine", "run", "--no-tui", "-c", self.config_file.name]
+        self._told_before = len(self.said("listening")) if self.stderr.exists() else 0
         with self.stderr.open("ab") as log:
             self.process = subprocess.Popen(
                 command,
@@ -164,9 +166,15 @@ class EngineProcess:
         return self.process
 
     async def listening(self) -> None:
-        """Wait for its listeners."""
-        await until(lambda: self._has_ended() or self.said("listening"), what="a listening engine")
-        self.listeners = {line["what"]: line["address"] for line in self.said("listening")}
+        """Wait for all listeners of this start."""
+        config = yaml.safe_load(self.config_file.read_text())
+        expected = {"control API", "http"}
+        if config.get("nats", {}).get("url", "embedded") == "embedded":
+            expected.add("nats broker")
+        if config.get("execution", {}).get("target", "paper") == "paper":
+            expected.add("paper")
+        await until(lambda: self._has_ended() or expected <= self._told().keys(), what="a listening engine")
+        self.listeners = self._told()
         if "nats broker" in self.listeners:
             # What is shown has no login in it; the owner finds it where `sengine publish` does.
             login = running_broker_url(self.folder / "data" / "nats")
@@ -176,6 +184,9 @@ class EngineProcess:
     async def ready(self) -> None:
         await self.listening()
         await until(lambda: self.get("/ready")["status"] == "ready", what="a ready engine")
+
+    def _told(self) -> dict[str, str]:
+        return {line["what"]: line["address"] for line in self.said("listening")[self._told_before :]}
 
     def _has_ended(self) -> bool:
         assert self.process is not None
