@@ -105,6 +105,8 @@ class Watcher:
     async def _unload(self, path: Path, after_s: float) -> None:
         await asyncio.sleep(after_s)
         del self._leaving[path]
+        if path.is_file():  # back again, with its change still waiting to be taken
+            return
         for strategy_id in self._reloading.made_of(path):
             self._reloading.unload(strategy_id, f"{path} is gone", "file")
 
