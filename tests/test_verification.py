@@ -133,6 +133,19 @@ def test_session_that_was_killed_between_an_event_and_its_outcome_is_equal(tmp_p
     assert check.notes == ["it was killed before what its last event led to was on record"]
 
 
+def test_session_whose_beginning_was_thrown_away_is_run_from_where_it_begins_now(tmp_path: Path, quotes: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    record(configuration(tmp_path, MOMENTUM, segment_bytes=100_000), folder, quotes)
+    first, second, *_ = sorted(folder.glob("*.journal"))
+    first.unlink()
+    second.unlink()
+    (check,) = verify(folder)
+    assert check.segments[0] == 3
+    assert check.notes == ["its beginning is gone; strategies that declare no state may do other than then"]
+    assert check.events > 0
+
+
 HELPED = """
 from sizes.small import SIZE
 from directions import UP

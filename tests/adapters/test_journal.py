@@ -452,3 +452,26 @@ async def test_order_that_cannot_be_recorded_does_not_leave(tmp_path: Path) -> N
     told = [each for each in records(tmp_path) if isinstance(each, OrderUpdate)]
     assert [(each.order_id, each.status) for each in told] == [("2", "rejected")]
     assert told[0].reason == "not sent: the journal cannot be written: No space left on device"
+
+
+def test_with_fsync_an_order_is_on_the_disk_before_it_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+    (file,) = [tmp_path / "0000000001.journal"]
+
+    def sync(descriptor: int) -> None:
+        os.fsync(descriptor)
+        happened.append("order on disk" if b"order_id" in file.read_bytes() else "no order on disk")
+
+    class Gateway(Sent):
+        def send(self, order: Order, received_ns: int = 0) -> None:
+            happened.append(f"order {order.order_id} leaves")
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    live = LiveEngine(engine_with(Actor("a", Signal(direction="LONG", confidence=1.0))))
+    config = Config(journal=JournalConfig(durability="fsync"))
+    live.journal = journal = Journal(tmp_path, config, live.engine, "s", Beginning())
+    live.gateway = Gateway()
+    live.take(SoundBookEvent("BTC", 1, BOOK))
+    journal.close()
+    place = happened.index("order 1 leaves")
+    assert happened[place - 1] == "order on disk"

@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -294,3 +295,33 @@ async def test_mismatch_waits_for_a_person(new_engine: NewEngine, broker: Embedd
         await engine.ready()
         await publish([book(3)])
         await until(lambda: engine.metric("sengine_orders_sent_total") == 2)
+
+
+async def test_simulated_execution_goes_on_with_what_rested_in_it(
+    new_engine: NewEngine, broker: EmbeddedBroker
+) -> None:
+    engine = new_engine(
+        {"strategies": [flipper(), MAKER], "nats": {"url": broker.url}, "execution": {"target": "simulated"}}
+    )
+
+    def state() -> tuple[Any, ...]:
+        return engine.positions(), engine.metric("sengine_orders_open"), engine.metric("sengine_orders_sent_total")
+
+    engine.start()
+    await engine.ready()
+    async with publisher(broker.url) as (_, publish):
+        await publish([book(step, bid=100.0 + step % 2) for step in range(1, 30)])
+        await until(lambda: engine.ticks() == 29)
+        before = state()
+        assert before[0]
+        assert before[1]
+        engine.kill()
+        engine.stderr.unlink()
+        engine.start()
+        await engine.ready()
+        assert state() == before
+        await publish([book(30, bid=150.0), book(31)])
+        await until(lambda: engine.ticks() == 31)
+        assert state()[2] > before[2]
+    assert await engine.terminate() == 0
+    assert all(check.is_equal for check in verify(engine.folder / "data" / "journal"))
