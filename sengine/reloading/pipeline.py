@@ -37,7 +37,7 @@ from sengine.reloading.stall import LoopStall
 
 T = TypeVar("T")
 _MOST_PROOF_TICKS: Final = 5000
-_ATTEMPTS: Final = 3
+_ATTEMPTS: Final = 10
 
 
 class Pipeline:
