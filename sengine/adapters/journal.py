@@ -184,13 +184,14 @@ class Journal:
 
     def _encoded(self, outcome: Outcome, fills: Sequence[Fill]) -> bytes:
         # Errors pause a strategy, and so does a check that refuses it.
-        suspects = [fault.strategy_id for fault in outcome.faults]
-        suspects += [result.signal.strategy_id for result in outcome.signals if result.check]
-        paused = {
-            strategy_id: guest.pause_reason
-            for strategy_id in suspects
-            if (guest := self._engine.roster.find(strategy_id)) is not None and guest.pause_reason
-        }
+        suspects = [result.signal.strategy_id for result in outcome.signals if result.check]
+        if outcome.faults:
+            suspects += [fault.strategy_id for fault in outcome.faults]
+        paused = {}
+        for strategy_id in suspects:
+            guest = self._engine.roster.find(strategy_id)
+            if guest is not None and guest.pause_reason:
+                paused[strategy_id] = guest.pause_reason
         happened = happened_of(outcome, paused, fills)
         try:
             return self._encode(happened)

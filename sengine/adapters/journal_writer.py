@@ -147,13 +147,15 @@ class JournalWriter:
 
     def _write_all(self, file: int, content: bytes, offset: int) -> int:
         """Write ``content`` at ``offset``; where it ends."""
-        left = memoryview(content)
+        left: bytes | memoryview = content
         while left:
             count = self._write(file, left, offset)
             if count <= 0:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             offset += count
-            left = left[count:]
+            if count == len(left):
+                break
+            left = memoryview(left)[count:]
         if self._is_synced:
             self._sync(file)
         return offset
