@@ -147,7 +147,9 @@ class Parts:
             seen = len(engine.said("listening"))
             command = ["run", "--no-tui", "-c", engine.config_file.name]
             self.engine_pid = self._host.start(*command, folder=engine.folder, log=engine.stderr)
-            await until(lambda: len(engine.said("listening")) > seen, what="a listening engine")
+            await until(
+                lambda: "http" in [line["what"] for line in engine.said("listening")[seen:]], what="a listening engine"
+            )
             engine.listeners = {line["what"]: line["address"] for line in engine.said("listening")[seen:]}
             await until(lambda: engine.get("/ready")["status"] == "ready", what="a ready engine")
         await until(address.exists, what="a paper service")
