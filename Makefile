@@ -21,8 +21,10 @@ PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(STAMP) ## Trade a generated market on paper for SECONDS (30); Ctrl-C stops it
-	$(BIN)/sengine demo --seconds $(or $(SECONDS),30)
+# On a terminal it runs until it is left; without one nobody could leave it.
+demo: $(STAMP) ## Trade a generated market on paper; without a terminal for SECONDS (30)
+	@seconds='$(SECONDS)'; [ "$$seconds" ] || { [ -t 0 ] && [ -t 1 ]; } || seconds=30; \
+		$(BIN)/sengine demo $${seconds:+--seconds "$$seconds"}
 
 test: $(STAMP) ## Run the tests, without the benchmarks
 	$(BIN)/python -m pytest $(PARALLEL)

@@ -33,9 +33,10 @@ class MarketMaker(BaseStrategy):
         # Long inventory moves both quotes down, so that selling is likelier than buying more.
         skew = half * (position / params.max_position)
         quotes = []
-        if abs(position + params.target_size) <= params.max_position:
+        # What takes it back from beyond the limit is always quoted.
+        if position + params.target_size <= params.max_position:
             quotes.append(self._quote(data, "LONG", mid * (1 - half - skew)))
-        if abs(position - params.target_size) <= params.max_position:
+        if position - params.target_size >= -params.max_position:
             quotes.append(self._quote(data, "SHORT", mid * (1 + half - skew)))
         return quotes
 

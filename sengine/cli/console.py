@@ -11,11 +11,22 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def open_console(*, stderr: bool = False) -> Console:
+# What a table needs so that none of its cells is cut where no terminal sets a width.
+_PIPE_COLUMNS = 200
+
+
+def open_console(*, stderr: bool = False, wide_in_pipe: bool = False) -> Console:
     """A console that adds no colour or other escape code in a pipe, and none anywhere when ``NO_COLOR`` is set."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
+    stream = sys.stderr if stderr else sys.stdout
+    is_wide = wide_in_pipe and not stream.isatty() and "COLUMNS" not in os.environ
+    return Console(
+        stderr=stderr,
+        highlight=False,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+        width=_PIPE_COLUMNS if is_wide else None,
+    )
 
 
 def escape_unprintable() -> None:

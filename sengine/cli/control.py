@@ -37,7 +37,7 @@ def status(
     from sengine.cli.console import open_console
     from sengine.cli.status import print_status
 
-    print_status(open_console(), view)
+    print_status(open_console(wide_in_pipe=True), view)
 
 
 @for_engine

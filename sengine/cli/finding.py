@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 
 def configuration_file(given: Path | None) -> Path:
-    """What `sengine run` takes: the given file, configs/sengine.yaml where there is one, or the packaged one."""
+    """What `sengine run` takes: the given file, sengine.yaml or configs/sengine.yaml here, or the packaged one."""
     from sengine.resources import resource_path
 
-    own = Path("configs/sengine.yaml")
-    return given or (own if own.is_file() else resource_path("configs", "sengine.yaml"))
+    return given or own_configuration() or resource_path("configs", "sengine.yaml")
+
+
+def own_configuration() -> Path | None:
+    """The configuration of the project in this folder, if it is one."""
+    return next((file for file in (Path("sengine.yaml"), Path("configs/sengine.yaml")) if file.is_file()), None)
 
 
 def running_config(given: Path | None, overrides: Sequence[str] = ()) -> Config:

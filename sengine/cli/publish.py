@@ -62,6 +62,7 @@ def publish(
     feeds = [open_feed(file, on_reject) for file in files]
     if die_with_parent:
         watch_parent()
+    typer.echo(f"sengine: publishing to {without_login(broker.url)}; Ctrl-C ends it", err=True)
     try:
         published = uvloop.run(_publish(merge_feeds(feeds), broker, pace))
     finally:

@@ -73,6 +73,7 @@ def replay(
     from replay.summary import print_summary
     from sengine.assembly import load_run_config
     from sengine.cli.console import open_console
+    from sengine.cli.finding import own_configuration
     from sengine.cli.publish import pace_of
     from sengine.resources import resource_path
 
@@ -83,6 +84,9 @@ def replay(
         from sengine.adapters.children import watch_parent
 
         watch_parent()
+    unused = own_configuration() if config is None else None
+    if unused is not None and unused.parent == Path():
+        typer.echo(f"sengine: {unused} is not used; `-c {unused}` replays with its strategies and limits", err=True)
     settings = load_run_config(config or resource_path("configs", "replay.yaml"), overrides or (), strategy or ())
     only_json = json_file == "-"
     options = ReplayOptions(

@@ -24,8 +24,9 @@ def run(
 ) -> None:
     """Run the live engine: market data from NATS, orders over gRPC. In a terminal its screens open as well.
 
-    Without `-c` it runs configs/sengine.yaml where there is one, else the packaged one: an embedded broker, paper
-    execution and the example strategies. SIGTERM or Ctrl-C stops it in order, SIGHUP reloads the strategies.
+    Without `-c` it runs sengine.yaml or configs/sengine.yaml where there is one, else the packaged one: an embedded
+    broker, paper execution and the example strategies. SIGTERM or Ctrl-C stops it in order, SIGHUP reloads the
+    strategies.
 
     Example: `sengine run -c configs/sengine.yaml --no-tui`
     """

@@ -114,6 +114,9 @@ def run_with_engine(
             pass
         finally:
             end(child)
+    for line in log_file.read_bytes()[begin:].decode(errors="replace").splitlines():
+        if line.startswith("done:"):
+            typer.echo(f"sengine: {line}", err=True)
     if child.returncode:
         typer.echo(log_file.read_bytes()[begin:].decode(errors="replace").rstrip(), err=True)
         typer.echo(f"sengine: the engine ended with code {child.returncode}; its output is in {log_file}", err=True)
