@@ -25,7 +25,9 @@ class Terminal:
         self.folder = folder
         self.socket = folder / "tmux.sock"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SENGINE_", "TMUX"))}
-        kept.pop("NO_COLOR", None)
+        # The last two would stand for the terminal's own size, also after it was resized.
+        for name in ("NO_COLOR", "COLUMNS", "LINES"):
+            kept.pop(name, None)
         own = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config"), "PYTHONPATH": str(CHECKOUT)}
         self._environment = kept | own | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"} | environment
         self._size = ("-x", str(width), "-y", str(height))
