@@ -6,11 +6,11 @@ A start decides all of that anew, from its configuration. Where that is other th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from sengine.config.redact import plain
 from sengine.engine.risk import RiskPipeline
 from sengine.engine.risk_checks import AnyCheck
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class Running(msgspec.Struct):
-    """A strategy: its version, empty where its own process says it, and its parameters as they were given."""
+    """A strategy: its version, empty where its own process says it, and its parameters as they were given,
+    but for their secrets: this goes into the journal."""
 
     version: str
     parameters: dict[str, Any]
@@ -43,7 +44,7 @@ class InForce(msgspec.Struct):
             engine.votes.window_ns,
             {
                 guest.strategy_id: Running(
-                    guest.spec.version if guest.spec.max_signal_age_ns is None else "", deepcopy(guest.written)
+                    guest.spec.version if guest.spec.max_signal_age_ns is None else "", plain(guest.written)
                 )
                 for guest in engine.roster
             },
