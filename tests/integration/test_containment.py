@@ -194,7 +194,7 @@ C_CALL = "import collections, itertools\ncollections.deque(itertools.repeat(None
 
 async def test_a_c_call_that_nobody_can_interrupt_is_reported_and_its_strategy_paused(new_engine: NewEngine) -> None:
     engine = new_engine({})
-    guest = write(engine, "stuck", C_CALL.format(count=150_000_000), on_call=1)
+    guest = write(engine, "stuck", C_CALL.format(count=1_500_000_000), on_call=1)
     engine.configure(
         {"strategies": [guest, flipper()], "plugins": {"directory": "strategies", "watchdog_after": "300ms"}}
     )
