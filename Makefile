@@ -12,8 +12,8 @@ FULLY_COVERED := sengine/engine/aggregation.py sengine/engine/risk.py sengine/en
 # The tests start Python hundreds of times: without bytecode on disk each start compiles every import anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-# One worker a core, up to four: the tests start processes of their own.
-PARALLEL := -n auto --maxprocesses 4 --dist worksteal
+# Most of the tests wait for processes of their own; three at a time keep two cores busy.
+PARALLEL := -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check torture bench exe smoke package compiled docs audit lint type imports coverage format protos lock clean

@@ -43,7 +43,7 @@ def test_random_keys_on_a_real_engine_leave_it_and_its_screens_alive(tmp_path: P
     with Terminal(tmp_path, 100, 30) as terminal:
         terminal.run(f"{sys.executable} -m sengine demo; echo left=$?")
         terminal.until("trading", "1 Strategies")
-        for _ in range(PRESSED // 10):
+        for _ in range(PRESSED // 20):
             terminal.keys(*(TMUX.get(key, key) for key in chosen.choices(TYPED, k=10)))
         # Out of whatever the keys have opened. An escape and a key at once would be alt+key, and a busy machine may act
         # on an escape only when the question that it closes is on the screen already.
