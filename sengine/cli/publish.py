@@ -43,6 +43,8 @@ def publish(
         sengine publish quotes.csv.gz
         sengine publish quotes.csv trades.csv --speed 10x --url nats://127.0.0.1:4222
     """
+    import sys
+
     import uvloop
 
     from replay.feed import open_feed
@@ -62,7 +64,8 @@ def publish(
     feeds = [open_feed(file, on_reject) for file in files]
     if die_with_parent:
         watch_parent()
-    typer.echo(f"sengine: publishing to {without_login(broker.url)}; Ctrl-C ends it", err=True)
+    if sys.stderr.isatty():
+        typer.echo(f"sengine: publishing to {without_login(broker.url)}; Ctrl-C ends it", err=True)
     try:
         published = uvloop.run(_publish(merge_feeds(feeds), broker, pace))
     finally:

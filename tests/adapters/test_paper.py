@@ -436,7 +436,7 @@ async def test_bad_market_data_does_not_stop_the_service(service: PaperExecution
         await client.publish("market_data.BTCUSDT.orderbook", payload)
     await publish_book(client, make_book())
     async with grpc.aio.insecure_channel(service.address) as channel:
-        await OrderExecutionStub(channel).SubmitOrder(request_of(make_order()))
+        await OrderExecutionStub(channel).SubmitOrder(request_of(make_order()), timeout=PATIENCE_S)
         await hub.until(lambda: len(hub.fills) == 1)
     assert sum(service.malformed.values()) == 5
 

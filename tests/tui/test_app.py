@@ -314,6 +314,17 @@ async def test_a_key_pressed_several_times_opens_one_dialog() -> None:
         await settled(app, pilot, lambda: app.screen is app.dashboard)
 
 
+async def test_a_dialog_that_is_answered_twice_closes_once() -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        await pilot.press("e")
+        await settled(app, pilot, lambda: isinstance(app.screen, EditParameters))
+        dialog = app.screen
+        dialog.dismiss(None)
+        dialog.dismiss(None)
+        await settled(app, pilot, lambda: app.screen is app.dashboard)
+
+
 async def test_what_the_engine_refuses_is_told_in_the_form() -> None:
     link = scenes.busy()
     async with opened(link) as (app, pilot):

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
@@ -21,6 +22,10 @@ class Dialog(ModalScreen[T], Generic[T]):
     """Base: a box in the middle; escape leaves without an answer."""
 
     BINDINGS = [Binding("escape", "dismiss", "Cancel", show=False)]  # noqa: RUF012
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """A second answer, as of a key and a button at once, is none: the screen below must stay."""
+        return super().dismiss(result) if self.is_current else AwaitComplete()
 
 
 class Confirm(Dialog[bool]):
