@@ -163,6 +163,8 @@ class EngineService:
             await self._start_broker(stack, directory)
         stack.push_async_callback(self.remotes.stop)
         source = str(self._config_file or "")
+        # Before the files are read: what changes from here on is taken.
+        watcher = Watcher(self._reloading, self._plugins.folders, config.plugins)
         try:
             failed = load_strategies(live.engine, config.strategies, self._plugins, source, self.remotes.spec)
         except ConfigError as error:
@@ -188,7 +190,6 @@ class EngineService:
         stack.push_async_callback(self._reloading.stop)
         await self._reloading.start()
         if config.plugins.hot_reload:
-            watcher = Watcher(self._reloading, self._plugins.folders, config.plugins)
             stack.push_async_callback(_cancelled, asyncio.create_task(watcher.run(), name="watcher"))
         await self._start_gateway(stack, directory, recording)
         feed = NatsFeed(config.nats, self.broker_url, live, lockstep=config.execution.lockstep)

@@ -2,12 +2,16 @@
 
 Editors write in many ways: in place, in pieces, under another name that is then moved. So a change only says where to
 look. What counts is what is there after a moment of quiet; ``Reloading`` compares it with what runs.
+
+Nobody tells of a change that is made before a watch stands. So once it does, and when a folder has come, files are
+compared with what was last seen of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -20,16 +24,18 @@ from sengine.config.own_files import OWN_SUFFIX
 from sengine.config.schema import PluginsConfig, StrategyConfig
 from sengine.errors import SengineError
 from sengine.plugins.compiled import COMPILED_SUFFIXES, is_loadable, module_name
+from sengine.reloading.seen import SeenFiles
 from sengine.reloading.strategies import Reloading
 
 _CODE_SUFFIXES: Final = (".py", *COMPILED_SUFFIXES)
-_LOOK_AGAIN_S: Final = 1.0
+_LOOK_AGAIN_MS: Final = 250
 _STEP_MS: Final = 20
 _log = structlog.get_logger("sengine.reloading")
 
 
 class Watcher:
-    """``run`` lives until it is cancelled. ``folders`` hold strategies; those that do not exist yet are waited for."""
+    """``run`` lives until it is cancelled and takes every change since the watcher was made. ``folders`` hold
+    strategies; those that do not exist yet are waited for."""
 
     def __init__(self, reloading: Reloading, folders: Sequence[Path], settings: PluginsConfig) -> None:
         self._reloading = reloading
@@ -37,45 +43,73 @@ class Watcher:
         self._configs = Path(settings.config_directory).expanduser().resolve()
         self._settings = settings
         self._leaving: dict[Path, asyncio.Task[None]] = {}
+        self._seen = SeenFiles(self._existing(), _is_ours)
+        self._said = ""
 
     async def run(self) -> None:
-        """Watch, and look every second whether a folder has come or gone."""
+        """Watch the folders that there are; others as soon as one has come or gone."""
         try:
             while True:
-                existing = [folder for folder in (*self._folders, self._configs) if folder.is_dir()]
-                changed = asyncio.Event()
-                looking = asyncio.create_task(self._look(existing, changed), name="look-for-folders")
+                folders = self._existing()
                 try:
-                    if existing:
-                        await self._watch(existing, changed)
-                    await changed.wait()
-                finally:
-                    looking.cancel()
+                    if folders:
+                        await self._watch(folders)
+                        continue
+                # A folder has gone just now, or the system gives out no more watches.
+                except (OSError, RuntimeError) as error:
+                    self._say_once(f"files are looked at now and then instead of watched: {error}")
+                await self._take(await asyncio.to_thread(self._seen.differences, self._existing()))
+                await asyncio.sleep(_LOOK_AGAIN_MS / 1000)
         finally:
             for task in self._leaving.values():
                 task.cancel()
 
-    async def _watch(self, folders: Sequence[Path], stop: asyncio.Event) -> None:
+    def _existing(self) -> Sequence[Path]:
+        return [folder for folder in (*self._folders, self._configs) if folder.is_dir()]
+
+    def _say_once(self, sentence: str) -> None:
+        if sentence != self._said:
+            self._said = sentence
+            _log.warning(sentence)
+
+    async def _watch(self, folders: Sequence[Path]) -> None:
+        """Until there are other folders to watch. Raises ``OSError`` or ``RuntimeError`` where these cannot be."""
+
+        def concerns_us(change: Change, path: str) -> bool:
+            is_folder = change is not Change.modified and (os.path.isdir(path) or Path(path) in folders)
+            return is_folder or _is_ours(os.path.basename(path))
+
         changes = awatch(
             *folders,
-            watch_filter=_is_ours,
+            watch_filter=concerns_us,
             debounce=max(self._settings.debounce_ms, 2 * _STEP_MS),
             step=_STEP_MS,
-            stop_event=stop,
-            rust_timeout=1000,
+            rust_timeout=_LOOK_AGAIN_MS,
+            yield_on_timeout=True,
         )
+        must_look = True
         async with contextlib.aclosing(changes):
+            # The first batch, empty after a timeout, says that the watch stands.
             async for batch in changes:
-                try:
-                    await self.take({Path(path) for _, path in batch})
-                # The watcher outlives whatever a file does to it.
-                except Exception:
-                    _log.exception("a changed file could not be taken care of")
+                paths = {Path(path) for _, path in batch}
+                files = {path for path in paths if _is_ours(path.name)}
+                if must_look or files != paths:
+                    files |= await asyncio.to_thread(self._seen.differences, folders)
+                    must_look = False
+                else:
+                    self._seen.look_at(files)
+                await self._take(files)
+                if self._existing() != folders or not paths.isdisjoint(folders):
+                    return
 
-    async def _look(self, existing: Sequence[Path], changed: asyncio.Event) -> None:
-        while [folder for folder in (*self._folders, self._configs) if folder.is_dir()] == existing:
-            await asyncio.sleep(_LOOK_AGAIN_S)
-        changed.set()
+    async def _take(self, files: set[Path]) -> None:
+        if not files:
+            return
+        try:
+            await self.take(files)
+        # The watcher outlives whatever a file does to it.
+        except Exception:
+            _log.exception("a changed file could not be taken care of")
 
     async def take(self, paths: set[Path]) -> None:
         """Have reloaded, loaded and unloaded what these changed files ask for."""
@@ -121,8 +155,7 @@ class Watcher:
                 _log.warning("a new strategy file was not loaded", path=str(path), reason=str(error))
 
 
-def _is_ours(_: Change, path: str) -> bool:
-    name = path.rpartition("/")[2]
+def _is_ours(name: str) -> bool:
     return name.endswith((*_CODE_SUFFIXES, OWN_SUFFIX)) and not name.startswith((".", "#"))
 
 

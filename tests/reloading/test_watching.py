@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 import yaml
 from typer.testing import CliRunner
+from watchfiles.main import FileChange
 
 from sengine.cli import app
 from sengine.config import load_config
@@ -22,22 +25,25 @@ SECOND = SOURCE.replace('"first"', '"second"')
 
 
 @asynccontextmanager
-async def watched(desk: Desk) -> AsyncIterator[Desk]:
-    """The watcher at work, which has already seen a file change."""
+async def just_watched(desk: Desk) -> AsyncIterator[Desk]:
+    """The watcher at work."""
     watcher = Watcher(desk.reloading, [desk.folder], desk.settings)
     task = asyncio.create_task(watcher.run())
     desk.tick(10)
     try:
-        number = 0
-        while desk.name() == "first":
-            # It begins to watch a moment after it is started.
-            number += 1
-            desk.write(SOURCE.replace('"first"', f'"ready {number}"'))
-            await asyncio.sleep(0.3)
         yield desk
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def watched(desk: Desk) -> AsyncIterator[Desk]:
+    """The watcher at work, which has already seen a file change."""
+    async with just_watched(desk):
+        desk.write(SOURCE.replace('"first"', '"ready"'))
+        await becomes(desk, "ready")
+        yield desk
 
 
 async def becomes(desk: Desk, name: str) -> None:
@@ -145,21 +151,67 @@ async def test_a_strategys_own_configuration_is_taken(desk: Desk, tmp_path: Path
     main.write_text(yaml.safe_dump({"plugins": settings, "strategies": [{"id": "a", "plugin": "mine"}]}))
     desk.config_file = main
     async with watched(desk):
-        (tmp_path / "configs").mkdir()
         own = tmp_path / "configs" / "a.yaml"
-        size = 2.0
-        while desk.running().size == 1.0:  # type: ignore[attr-defined]
-            size += 1
-            own.write_text(f"size: {size}\n")
-            await asyncio.sleep(0.3)
-        # The folder is new: within a second it is watched by itself, and what changes in that moment is not seen.
-        while not desk.said("configuration not reloaded"):
-            own.write_text("size: [")
-            await asyncio.sleep(0.3)
-        while desk.running().size != 9.5:  # type: ignore[attr-defined]
-            own.write_text("size: 9.5\n")
-            await asyncio.sleep(0.3)
+        own.parent.mkdir()
+        own.write_text("size: 2.0\n")
+        await until(lambda: desk.running().size == 2.0)  # type: ignore[attr-defined]
+        own.write_text("size: [")
+        await until(lambda: desk.said("configuration not reloaded"))
+        own.write_text("size: 9.5\n")
+        await until(lambda: desk.running().size == 9.5)  # type: ignore[attr-defined]
         assert desk.facts.reloads.of("a")[-1].what == "parameters"
+
+
+async def test_a_change_before_the_watch_stands_is_taken(desk: Desk) -> None:
+    async with just_watched(desk):
+        desk.write(SECOND)
+        await becomes(desk, "second")
+
+
+async def test_a_folder_that_comes_late_is_watched_from_its_first_file_on(new_desk: NewDesk, tmp_path: Path) -> None:
+    desk = await new_desk(load_new=True)
+    late = tmp_path / "elsewhere" / "late"
+    watcher = Watcher(desk.reloading, [late], desk.settings)
+    task = asyncio.create_task(watcher.run())
+    try:
+        for number in range(3):
+            late.mkdir(parents=True)
+            for name in (f"first{number}", f"second{number}"):
+                (late / f"{name}.py").write_text(SOURCE)
+                await until(lambda name=name: desk.live.engine.roster.find(name) is not None, what=name)
+            shutil.rmtree(late)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_folder_within_that_comes_with_its_files_is_looked_through(desk: Desk) -> None:
+    async with watched(desk):
+        desk.write(SOURCE.replace('NAME = "first"', "from names.of import NAME"))
+        await until(lambda: not desk.facts.reloads.of("a")[-1].is_done)
+        (desk.folder / "names").mkdir()
+        desk.write("", "names/__init__.py")
+        desk.write("NAME = 'from a folder'\n", "names/of.py")
+        await becomes(desk, "from a folder")
+
+
+async def test_where_the_system_gives_out_no_watches_files_are_looked_at(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_watches(*folders: Path, **options: object) -> AsyncGenerator[set[FileChange]]:
+        raise OSError("OS file watch limit reached")
+
+    monkeypatch.setattr("sengine.reloading.watching.awatch", no_watches)
+    async with watched(desk):
+        desk.write(SECOND)
+        await becomes(desk, "second")
+
+
+async def test_what_is_there_at_the_start_is_not_new(new_desk: NewDesk) -> None:
+    desk = await new_desk(load_new=True)
+    desk.write(SOURCE, "resting.py")
+    async with watched(desk):
+        assert desk.live.engine.roster.find("resting") is None
 
 
 def test_own_parameters_come_over_the_files_and_under_overrides(tmp_path: Path) -> None:
