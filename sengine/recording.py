@@ -6,10 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sengine.adapters.execution_peer import execution_peer
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.journal import FOLDER, Beginning, Journal
-from sengine.adapters.reconcile import ask, settle
 from sengine.adapters.store_link import StoreLink
 from sengine.config import Config
 from sengine.domain.events import Flatten, KillSwitch
@@ -68,43 +66,16 @@ class Recording:
             # What asked for it, the file or the journal, and what did not both know it now.
             live.take(KillSwitch(kill_reason))
         if live.gateway is None and config.execution.target == "simulated":
-            self._resume_flattens()
+            self.resume_flattens()
 
-    async def reconcile(self, target: str) -> None:
-        """Hold orders in flight against the execution service's record. Returns once trading may start; where the two
-        do not fit and a person must look, the kill switch is pulled."""
-        live = self._live
-        if not self.has_past:
-            return
-        self._facts.waits_for = "the execution service's record of orders in flight"
-        answer = await ask(execution_peer(target, self._config.execution), live.engine, live.say)
-        self._facts.waits_for = ""
-        if answer is None:
-            in_flight = sum(1 for _ in live.engine.orders.open_orders())
-            live.say(
-                "warning",
-                "the execution service cannot be asked what became of orders (it has no Reconcile); those in flight "
-                "stay in flight until it reports on them",
-                in_flight=in_flight,
-            )
-            self._resume_flattens()
-            return
-        mismatches = settle(live, answer)
-        for mismatch in mismatches:
-            live.say("error", mismatch)
-        if mismatches and self._config.recovery.on_mismatch == "halt":
-            self._facts.mismatches = mismatches
-            more = f" (and {len(mismatches) - 1} more)" if len(mismatches) > 1 else ""
-            live.take(KillSwitch(f"reconciliation: {mismatches[0]}{more}; look, then `sengine reconcile --adopt`"))
-            for strategy_id, symbol in self._flattening:
-                live.say("warning", f"the flatten of {strategy_id} {symbol} is not resumed; flatten again")
-        else:
-            self._resume_flattens()
-
-    def _resume_flattens(self) -> None:
+    def resume_flattens(self) -> None:
         """A new command each, so that what is resumed is on record."""
         for strategy_id, symbol in self._flattening:
             self._live.take(Flatten(strategy_id, symbol, "it was under way when the engine ended"))
+
+    def give_up_flattens(self) -> None:
+        for strategy_id, symbol in self._flattening:
+            self._live.say("warning", f"the flatten of {strategy_id} {symbol} is not resumed; flatten again")
 
     async def close(self) -> None:
         """The run ended on purpose."""

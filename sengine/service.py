@@ -45,6 +45,7 @@ from sengine.keep_running import keep_running
 from sengine.kill_switch import KillSwitchKeeper
 from sengine.live import LiveEngine
 from sengine.paper_child import PaperChild
+from sengine.reconciliation import Reconciliation
 from sengine.recording import Recording
 from sengine.reloading.strategies import Reloading
 from sengine.reloading.watching import Watcher
@@ -227,8 +228,15 @@ class EngineService:
         self.facts.gateway = stats = GatewayStats()
         self.live.gateway = gateway = ExecutionGateway(target, self.config.execution, self.live, stats)
         stack.push_async_callback(gateway.stop, _STOP_GATEWAY_S)
+        reconciliation = Reconciliation(self.live, self.facts, self.config, gateway)
         await gateway.start()
-        await recording.reconcile(target)
+        if recording.has_past:
+            if await reconciliation.at_start():
+                recording.resume_flattens()
+            else:
+                recording.give_up_flattens()
+        watching = asyncio.create_task(reconciliation.watch(), name="reconciliation")
+        stack.push_async_callback(_cancelled, watching)
 
     # Shutdown.
 

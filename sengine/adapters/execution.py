@@ -7,40 +7,31 @@ What is known of an order decides what may be done with it:
   an id once) while it is young; past its deadline its outcome is unknown, and it stays in flight.
 - answered: never sent again.
 
-A cancellation does no harm twice and does not age, so it is sent until it is answered.
+What became of unknown orders is asked on the next connection (``sengine.reconciliation``).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from time import perf_counter_ns, time_ns
-from typing import Any, Final, Protocol
+from typing import Final
 
+from sengine.adapters.execution_cancels import Cancellations
 from sengine.adapters.execution_messages import STATUS, book_crc, cancel_command, submit_command
 from sengine.adapters.execution_peer import execution_peer
 from sengine.adapters.execution_stream import Write, keep_conversing
 from sengine.adapters.gateway_stats import GatewayStats
+from sengine.adapters.hub import Hub
 from sengine.clock import NS_PER_MS
 from sengine.config.schema import ExecutionConfig
-from sengine.domain.events import Event
 from sengine.domain.order import Order, OrderStatus, OrderUpdate
-from sengine.engine.core import Engine
 from sengine.proto import execution_pb2 as pb
 
 UNANSWERED_KEPT: Final = 10_000
-"""Written orders that are remembered until their answer comes; also the most cancellations that may be open."""
+"""Written orders that are remembered until their answer comes."""
 _FOLD_EVERY: Final = 4096
-
-
-class Hub(Protocol):
-    """What the gateway needs of ``sengine.live.LiveEngine``."""
-
-    engine: Engine
-
-    def take(self, event: Event) -> Any: ...
-
-    def say(self, level: str, event: str, **fields: Any) -> None: ...
 
 
 class _Outgoing:
@@ -78,11 +69,9 @@ class ExecutionGateway:
         """Written on a connection that broke; also in ``_unanswered``."""
         self._unanswered: OrderedDict[str, _Outgoing] = OrderedDict()
         """Written, oldest first."""
-        self._cancels: OrderedDict[str, int] = OrderedDict()
-        """Cancellations without an answer: order id to the event time of the wish."""
-        self._cancelling: OrderedDict[str, int] = OrderedDict()
-        """Cancellations that the service has taken on but not finished."""
-        self._cancels_due: deque[str] = deque()
+        self._cancels = Cancellations()
+        self.on_reconnected: Callable[[], None] = lambda: None
+        """Told of each connection after the first."""
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()
         self._is_stopping = False
@@ -128,14 +117,17 @@ class ExecutionGateway:
         if waiting is not None:
             self.stats.queue_depth = len(self._queue)
             self._tell_soon(waiting.order, OrderStatus.CANCELLED, "cancelled before it was sent")
-        elif order_id in self._cancels or order_id in self._cancelling:
+        elif self._cancels.knows(order_id):
             return
-        elif len(self._cancels) >= UNANSWERED_KEPT:
+        elif self._cancels.is_full:
             self._live.say("error", "too many cancellations wait for an answer; one was dropped", order_id=order_id)
         else:
-            self._cancels[order_id] = self._live.engine.now_ns
-            self._cancels_due.append(order_id)
+            self._cancels.ask(order_id, self._live.engine.now_ns)
             self._wake.set()
+
+    def is_under_way(self, order_id: str) -> bool:
+        """Whether an order is still to be sent, or its answer may come on this connection."""
+        return order_id in self._queue or order_id in self._unanswered
 
     async def start(self) -> None:
         """Begin to connect; orders may be sent from now on."""
@@ -197,13 +189,13 @@ class ExecutionGateway:
                 if again.order.order_id in self._unanswered:
                     stats.retried += 1
                     await write(submit_command(again.order, again.book_crc))
-            elif self._cancels_due:
-                order_id = self._cancels_due.popleft()
-                if order_id in self._cancels:
+            elif self._cancels.is_due:
+                cancel = self._cancels.next()
+                if cancel is not None:
                     stats.cancels += 1
-                    await write(cancel_command(order_id, self._cancels[order_id]))
+                    await write(cancel_command(*cancel))
             elif self._queue:
-                order_id, outgoing = self._queue.popitem(last=False)
+                _, outgoing = self._queue.popitem(last=False)
                 stats.queue_depth = len(self._queue)
                 stats.sent += 1
                 # From here on it may have left, whatever becomes of the connection.
@@ -233,11 +225,10 @@ class ExecutionGateway:
             else:
                 del self._unanswered[order_id]
                 self._overdue(outgoing, "the connection broke before the answer came, and it is too old to send again")
-        # How an unfinished cancellation ended may have been said to nobody, so it is asked again.
-        self._cancels.update(self._cancelling)
-        self._cancelling.clear()
-        self._cancels_due = deque(self._cancels)
+        self._cancels.begin_again()
         self._wake.set()
+        if self.stats.reconnects:
+            self.on_reconnected()
 
     # What comes back.
 
@@ -255,19 +246,19 @@ class ExecutionGateway:
         if cause == pb.REPORT_CAUSE_UNSPECIFIED:
             if outgoing is not None:
                 cause = pb.REPORT_CAUSE_SUBMIT
-            elif order_id in self._cancels:
+            elif self._cancels.waits(order_id):
                 cause = pb.REPORT_CAUSE_CANCEL
         timestamp_ns = report.timestamp_ns or self._live.engine.now_ns
         reason = report.reason[:500]
         if cause == pb.REPORT_CAUSE_CANCEL:
-            asked_ns = self._cancels.pop(order_id, None)
+            asked_ns = self._cancels.answered(order_id)
             if status is OrderStatus.REJECTED:
                 status = OrderStatus.UNKNOWN
                 reason = f"the execution service refused to cancel it: {reason or 'it gave no reason'}"
             elif status is OrderStatus.ACCEPTED:
                 # On its way, or too late because all is filled: nothing new about the order itself.
                 if report.status == pb.ORDER_STATUS_ACCEPTED and asked_ns is not None:
-                    self._take_on(order_id, asked_ns)
+                    self._cancels.take_on(order_id, asked_ns)
                 status = None
         else:
             if outgoing is not None:
@@ -275,16 +266,10 @@ class ExecutionGateway:
             elif report.status == pb.ORDER_STATUS_FILLED:
                 status = None
         if report.status != pb.ORDER_STATUS_ACCEPTED:
-            self._cancels.pop(order_id, None)
-            self._cancelling.pop(order_id, None)
+            self._cancels.ended(order_id)
         if status is not None:
             self._live.take(OrderUpdate(order_id, status, timestamp_ns, reason))
         self._changed.set()
-
-    def _take_on(self, order_id: str, asked_ns: int) -> None:
-        self._cancelling[order_id] = asked_ns
-        if len(self._cancelling) > UNANSWERED_KEPT:
-            self._cancelling.popitem(last=False)
 
     def _answered(self, outgoing: _Outgoing, status: OrderStatus) -> None:
         stats = self.stats

@@ -1,22 +1,22 @@
-"""In-flight orders after a restart, held against what the execution service knows.
+"""Orders in flight held against what the execution service knows: after a restart, and after a broken connection.
 
 What it knows and we do not is taken over: fills, once, and how orders ended. What fits in no way is a mismatch, for a
-person to look at. Nothing is sent again.
+person to look at. Nothing is sent again. All that is taken over goes the way of every event, so that it is on record.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Final
 
 import grpc
 import grpc.aio
 import msgspec
 
 from sengine.adapters.execution_peer import ExecutionPeer
+from sengine.adapters.hub import Hub
 from sengine.clock import NS_PER_S
-from sengine.domain.events import Event
 from sengine.domain.order import Fill, OrderStatus, OrderUpdate
 from sengine.domain.position import FLAT_BELOW
 from sengine.engine.core import Engine
@@ -34,32 +34,62 @@ _ENDED: Final = {
 Say = Callable[..., None]
 
 
-class Hub(Protocol):
-    """What is needed of ``sengine.live.LiveEngine``."""
-
-    engine: Engine
-
-    def take(self, event: Event) -> Any: ...
-
-    def say(self, level: str, event: str, **fields: Any) -> None: ...
-
-
 class Answer(msgspec.Struct):
-    """What the execution service knows: fills, and orders by id."""
+    """What the execution service knows: fills, and orders by id. ``asked`` are the ids that it was asked about."""
 
     fills: list[Fill] = []
     orders: dict[str, pb.OrderState] = {}
+    asked: Sequence[str] = ()
 
 
-async def ask(peer: ExecutionPeer, engine: Engine, say: Say) -> Answer | None:
+class Settled(msgspec.Struct):
+    """What an answer came to. ``absent`` are ids that the service does not know, ``mismatches`` are sentences."""
+
+    fills: int = 0
+    ended: int = 0
+    absent: Sequence[str] = ()
+    mismatches: Sequence[str] = ()
+
+
+async def reconcile(
+    peer: ExecutionPeer, live: Hub, is_under_way: Callable[[str], bool] = lambda order_id: False
+) -> Sequence[str] | None:
+    """Settle the orders in flight, but for those that are still under way to the service: the mismatches that are left,
+    ``None`` where the service cannot be asked.
+
+    The market goes on while it answers, so what does not fit and what it does not know is asked about twice.
+    """
+    answer = await ask(peer, live.engine, live.say, is_under_way)
+    if answer is None:
+        return None
+    total = settle(live, answer)
+    if total.absent or total.mismatches:
+        await asyncio.sleep(_AGAIN_S)
+        answer = await ask(peer, live.engine, live.say, is_under_way)
+        again = settle(live, answer) if answer is not None else Settled()
+        absent = [order_id for order_id in again.absent if order_id in total.absent]
+        ended = total.ended + again.ended + close_absent(live, absent)
+        mismatches = [each for each in again.mismatches if each in total.mismatches]
+        total = Settled(total.fills + again.fills, ended, absent, mismatches)
+    live.say(
+        "info", "orders are reconciled with the execution service", fills_taken_over=total.fills,
+        orders_ended=total.ended, never_arrived=len(total.absent), in_flight=live.engine.orders.count,
+        mismatches=len(total.mismatches),
+    )  # fmt: skip
+    return total.mismatches
+
+
+async def ask(
+    peer: ExecutionPeer, engine: Engine, say: Say, is_under_way: Callable[[str], bool] = lambda order_id: False
+) -> Answer | None:
     """What the service knows; it is asked until it answers. ``None`` where it cannot be asked that."""
-    in_flight = [working.order for working in engine.orders.open_orders()]
-    oldest_ns = min((order.timestamp_ns for order in in_flight), default=engine.now_ns)
-    ids = [order.order_id for order in in_flight]
     is_told = False
     async with peer.open() as channel:
         stub = OrderExecutionStub(channel)
         while True:
+            orders = [each.order for each in engine.orders.open_orders() if not is_under_way(each.order.order_id)]
+            oldest_ns = min((order.timestamp_ns for order in orders), default=engine.now_ns)
+            ids = [order.order_id for order in orders]
             try:
                 return await _ask_once(stub, peer, max(1, oldest_ns - _MARGIN_NS), ids)
             except grpc.aio.AioRpcError as error:
@@ -68,14 +98,12 @@ async def ask(peer: ExecutionPeer, engine: Engine, say: Say) -> Answer | None:
                 if not is_told:
                     is_told = True
                     reason = f"{error.code().name}: {error.details()}"
-                    say(
-                        "warning", "trading waits for the execution service's record", target=peer.target, reason=reason
-                    )
+                    say("warning", "waiting for the execution service's record", target=peer.target, reason=reason)
             await asyncio.sleep(_AGAIN_S)
 
 
 async def _ask_once(stub: OrderExecutionStub, peer: ExecutionPeer, since_ns: int, ids: Sequence[str]) -> Answer:
-    answer = Answer()
+    answer = Answer(asked=ids)
     for start in range(0, max(1, len(ids)), IDS_AT_ONCE):
         # Fills are told with the first call alone.
         request = pb.ReconcileRequest(
@@ -89,10 +117,11 @@ async def _ask_once(stub: OrderExecutionStub, peer: ExecutionPeer, since_ns: int
     return answer
 
 
-def settle(live: Hub, answer: Answer) -> Sequence[str]:
-    """Take over what is news, and return the mismatches, a sentence each."""
+def settle(live: Hub, answer: Answer) -> Settled:
+    """Take over what is news; what does not fit, and what the service never got, is for the caller to judge."""
     engine, orders = live.engine, live.engine.orders
     mismatches: list[str] = []
+    absent: list[str] = []
     applied = ended = 0
     for fill in answer.fills:
         if orders.has_seen(fill.fill_id):
@@ -105,15 +134,14 @@ def settle(live: Hub, answer: Answer) -> Sequence[str]:
                 f"the execution service filled order {fill.order_id}, which is not on record here: {fill.side} "
                 f"{fill.quantity:g} {fill.symbol} at {fill.price:g}"
             )
-    for working in list(orders.open_orders()):
-        order_id = working.order.order_id
+    for order_id in answer.asked:
+        working = orders.find(order_id)
+        if working is None or not orders.is_open(order_id):
+            continue
         state = answer.orders.get(order_id)
         if state is None or state.status == pb.ORDER_STATUS_UNSPECIFIED:
-            update = OrderUpdate(order_id, OrderStatus.REJECTED, engine.now_ns, "the execution service never got it")
-            live.take(update)
-            ended += 1
-            continue
-        if abs(state.filled_quantity - working.filled) > FLAT_BELOW * working.order.quantity:
+            absent.append(order_id)
+        elif abs(state.filled_quantity - working.filled) > FLAT_BELOW * working.order.quantity:
             mismatches.append(
                 f"order {order_id}: the execution service says that {state.filled_quantity:g} of "
                 f"{working.order.quantity:g} are filled, and its fills make {working.filled:g}"
@@ -128,12 +156,16 @@ def settle(live: Hub, answer: Answer) -> Sequence[str]:
                 f"the execution service has an open order {order_id}, which is not on record here: {side} "
                 f"{state.quantity:g} {state.symbol}"
             )
-    left = sum(1 for _ in orders.open_orders())
-    live.say(
-        "info", "orders are reconciled with the execution service", fills_taken_over=applied, orders_ended=ended,
-        in_flight=left, mismatches=len(mismatches),
-    )  # fmt: skip
-    return mismatches
+    return Settled(applied, ended, absent, mismatches)
+
+
+def close_absent(live: Hub, order_ids: Sequence[str]) -> int:
+    """End orders that certainly did not arrive; how many were still open."""
+    still_open = [order_id for order_id in order_ids if live.engine.orders.is_open(order_id)]
+    for order_id in still_open:
+        reason = "the execution service never got it"
+        live.take(OrderUpdate(order_id, OrderStatus.REJECTED, live.engine.now_ns, reason))
+    return len(still_open)
 
 
 def _fill(message: pb.OrderFill) -> Fill:

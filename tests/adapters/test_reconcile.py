@@ -9,9 +9,9 @@ import grpc.aio
 import pytest
 
 from sengine.adapters.execution_peer import ExecutionPeer
-from sengine.adapters.paper_desk import PaperDesk
+from sengine.adapters.paper_desk import PaperDesk, fill_message
 from sengine.adapters.paper_venue import EventTimeVenue
-from sengine.adapters.reconcile import Answer, ask, settle
+from sengine.adapters.reconcile import Answer, ask, close_absent, reconcile, settle
 from sengine.config.schema import ExecutionConfig
 from sengine.domain.events import BookEvent
 from sengine.domain.signal import Signal
@@ -59,19 +59,24 @@ def test_missed_fills_are_applied_once_and_ended_orders_end() -> None:
             "s-3": state("s-3", pb.ORDER_STATUS_CANCELLED),
             "s-4": state("s-4", pb.ORDER_STATUS_ACCEPTED),
         },
+        in_flight(live),
     )
-    assert settle(live, answer) == []
+    settled = settle(live, answer)
+    assert (settled.fills, settled.ended, settled.absent, settled.mismatches) == (1, 1, [], [])
     assert live.engine.positions.quantity("a", "BTC") == 2.0
     assert in_flight(live) == ["s-4"]
-    assert settle(live, answer) == []
+    assert settle(live, answer).mismatches == []
     assert live.engine.positions.quantity("a", "BTC") == 2.0
     assert live.engine.anomalies == {}
 
 
 def test_order_that_never_arrived_is_closed_and_not_sent_again() -> None:
     live = live_with_orders(1)
-    assert settle(live, Answer([], {"s-1": pb.OrderState(client_order_id="s-1")})) == []
+    settled = settle(live, Answer([], {"s-1": pb.OrderState(client_order_id="s-1")}, ["s-1"]))
+    assert (settled.absent, settled.mismatches, in_flight(live)) == (["s-1"], [], ["s-1"])
+    assert close_absent(live, settled.absent) == 1
     assert in_flight(live) == []
+    assert close_absent(live, settled.absent) == 0
     assert live.engine.orders_sent == 1
 
 
@@ -80,8 +85,9 @@ def test_what_does_not_fit_is_told_a_sentence_each() -> None:
     answer = Answer(
         [fill("x-9", "f9")],
         {"s-1": state("s-1", pb.ORDER_STATUS_ACCEPTED, 0.5), "x-8": state("x-8", pb.ORDER_STATUS_ACCEPTED)},
+        ["s-1"],
     )
-    unknown_fill, half_filled, unknown_order = settle(live, answer)
+    unknown_fill, half_filled, unknown_order = settle(live, answer).mismatches
     assert "filled order x-9, which is not on record here: buy 1 BTC at 101" in unknown_fill
     assert "order s-1: the execution service says that 0.5 of 1 are filled, and its fills make 0" in half_filled
     assert "has an open order x-8, which is not on record here: buy 1 BTC" in unknown_order
@@ -93,9 +99,12 @@ class Desk(OrderExecutionServicer):
 
     def __init__(self) -> None:
         self.desk = PaperDesk(EventTimeVenue(ExecutionConfig()), lambda fill: None)
+        self.answers: list[list[pb.ReconcileItem]] = []
+        """Given instead of the desk's."""
 
     async def Reconcile(self, request: pb.ReconcileRequest, context: Any) -> Any:  # noqa: N802
-        for item in self.desk.reconcile(request.since_ns, request.client_order_ids):
+        prepared = self.answers.pop(0) if self.answers else None
+        for item in prepared or self.desk.reconcile(request.since_ns, request.client_order_ids):
             yield item
 
 
@@ -125,9 +134,37 @@ async def test_paper_desk_tells_orders_and_fills_over_the_wire(served: tuple[Des
     assert answer is not None
     assert len(answer.fills) == 599
     assert len(answer.orders) == 700
-    assert settle(live, answer) == []
+    assert settle(live, answer).mismatches == []
     assert live.engine.positions.quantity("a", "BTC") == 599.0
+    assert in_flight(live) == ["s-1", *(f"s-{number}" for number in range(601, 701))]
+    assert await reconcile(peer, live) == []
     assert in_flight(live) == ["s-1"]
+
+
+async def test_what_is_still_under_way_to_the_service_is_left_alone(served: tuple[Desk, ExecutionPeer]) -> None:
+    _, peer = served
+    live = live_with_orders(2)
+    assert await reconcile(peer, live, lambda order_id: order_id == "s-2") == []
+    assert in_flight(live) == ["s-2"]
+
+
+async def test_what_fits_when_it_is_asked_again_is_no_mismatch(served: tuple[Desk, ExecutionPeer]) -> None:
+    """The market moves while the service answers: its orders can be newer than its fills."""
+    service, peer = served
+    live = live_with_orders(1)
+    news = fill("s-1", "f1", 0.5)
+    service.answers = [
+        [pb.ReconcileItem(order=state("s-1", pb.ORDER_STATUS_ACCEPTED, 0.5))],
+        [
+            pb.ReconcileItem(fill=fill_message(news)),
+            pb.ReconcileItem(order=state("s-1", pb.ORDER_STATUS_ACCEPTED, 0.5)),
+        ],
+    ]
+    assert await reconcile(peer, live) == []
+    assert live.engine.positions.quantity("a", "BTC") == 0.5
+    service.answers = [[pb.ReconcileItem(order=state("s-1", pb.ORDER_STATUS_ACCEPTED, 0.75))]] * 2
+    (mismatch,) = await reconcile(peer, live) or ()
+    assert "says that 0.75 of 1 are filled, and its fills make 0.5" in mismatch
 
 
 async def test_service_without_reconcile_is_recognized() -> None:

@@ -1,12 +1,30 @@
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sengine.adapters.broker import EmbeddedBroker
 from tests.integration.engine_process import EngineProcess
+from tests.integration.process_host import ProcessHost
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
+    """A broker that outlives the engine."""
+    broker = EmbeddedBroker(tmp_path / "broker")
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[ProcessHost]:
+    host = ProcessHost()
+    yield host
+    host.close()
 
 
 @pytest.fixture

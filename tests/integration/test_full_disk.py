@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -19,14 +19,6 @@ from tests.integration.test_recovery import Record, agrees, command
 
 NewEngine = Callable[..., EngineProcess]
 MEGABYTE: Final = 1 << 20
-
-
-@pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
-    broker = EmbeddedBroker(tmp_path / "broker")
-    await broker.start()
-    yield broker
-    await broker.stop()
 
 
 @contextmanager

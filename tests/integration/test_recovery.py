@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,13 @@ import msgspec
 import pytest
 
 from sengine.adapters.broker import EmbeddedBroker
-from sengine.adapters.journal_reader import JournalReader
-from sengine.adapters.paper_journal import FillLine, Line, NewsLine, OrderLine
-from sengine.domain.order import Fill, OrderUpdate
-from sengine.domain.position import Position
-from sengine.engine.following import Happened
+from sengine.adapters.paper_journal import OrderLine
 from sengine.proto import execution_pb2 as pb
 from sengine.verification import verify
 from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until
+from tests.integration.killable_parts import Parts
 from tests.integration.process_host import ProcessHost
+from tests.integration.service_record import Record
 from tests.patience import PATIENCE_S
 
 NewEngine = Callable[..., EngineProcess]
@@ -31,79 +28,6 @@ KILLS = 5
 ROUNDS = max(1, int(os.environ.get("KILLS", "5")) // KILLS)
 SEED = int(os.environ.get("SEED", "20240808"))
 MAKER = flipper(away=1.0) | {"id": "rest"}
-
-
-@pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
-    """A broker that outlives the engine."""
-    broker = EmbeddedBroker(tmp_path / "broker")
-    await broker.start()
-    yield broker
-    await broker.stop()
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[ProcessHost]:
-    host = ProcessHost()
-    yield host
-    host.close()
-
-
-class Record:
-    """What the execution service and the engine's journal have on record."""
-
-    def __init__(self, engine: EngineProcess) -> None:
-        data = engine.folder / "data"
-        decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
-        self.requests: dict[str, pb.OrderRequest] = {}
-        self.cancelled: set[str] = set()
-        self.fills: list[Fill] = []
-        for text in (data / "paper.journal").read_bytes().splitlines(keepends=True):
-            if not text.endswith(b"\n"):
-                break
-            line = decoder.decode(text)
-            if isinstance(line, OrderLine):
-                request = pb.OrderRequest.FromString(line.request)
-                assert request.client_order_id not in self.requests
-                self.requests[request.client_order_id] = request
-                if pb.OrderReply.FromString(line.reply).status == pb.ORDER_STATUS_REJECTED:
-                    self.cancelled.add(request.client_order_id)
-            elif isinstance(line, FillLine):
-                self.fills.append(line.fill)
-            elif isinstance(line, NewsLine) and line.reply:
-                self.cancelled.add(pb.OrderReply.FromString(line.reply).client_order_id)
-        records = [entry.record for entry in JournalReader(data / "journal")]
-        self.orders = [order for each in records if isinstance(each, Happened) for order in each.orders]
-        ends = ("rejected", "cancelled")
-        self.ended = {each.order_id for each in records if isinstance(each, OrderUpdate) and each.status in ends}
-
-    def books(self) -> dict[str, Position]:
-        """The strategies' positions by the service's fills, shared out by the orders that were sent."""
-        owner = {order.order_id: order.contributions[0].strategy_id for order in self.orders}
-        books: dict[str, Position] = {}
-        for fill in self.fills:
-            strategy_id = owner[fill.order_id]
-            position = books.setdefault(strategy_id, Position(strategy_id, fill.symbol))
-            position.apply(fill.signed_quantity, fill.price, fill.commission)
-        return books
-
-    def check_orders(self) -> None:
-        """Each order once, and none forgotten."""
-        ids = [order.order_id for order in self.orders]
-        assert len(ids) == len(set(ids))
-        causes = Counter(part.signal_sequence for order in self.orders for part in order.contributions)
-        assert set(causes.values()) == {1}
-        assert set(self.requests) <= set(ids)
-        filled: Counter[str] = Counter()
-        for fill in self.fills:
-            filled[fill.order_id] += fill.quantity
-        fills = [fill.fill_id for fill in self.fills]
-        assert len(fills) == len(set(fills))
-        for order in self.orders:
-            if order.order_id not in self.requests:
-                assert order.order_id in self.ended
-            else:
-                assert filled[order.order_id] <= order.quantity
 
 
 def agrees(engine: EngineProcess) -> bool:
@@ -120,45 +44,6 @@ def agrees(engine: EngineProcess) -> bool:
     return held == {name: each.quantity for name, each in books.items() if each.quantity} and profits == pytest.approx(
         {name: each.realized_pnl for name, each in books.items()}, abs=1e-6
     )
-
-
-class Parts:
-    """An engine and a paper service, each in a process that can be killed alone; the broker outlives them."""
-
-    def __init__(self, engine: EngineProcess, host: ProcessHost, broker_url: str) -> None:
-        self.engine = engine
-        self.engine_pid = self.paper_pid = 0
-        self._host = host
-        self._data = engine.folder / "data"
-        self._data.mkdir(mode=0o700)
-        engine.stderr.touch()
-        self._paper = [
-            "paper", "--listen", f"unix:{self._data / 'paper.sock'}", "--nats", broker_url, "-c", "sengine.yaml",
-            "--journal", str(self._data / "paper.journal"), "--address-file", str(self._data / "paper.address"),
-        ]  # fmt: skip
-
-    async def start(self, *names: str) -> None:
-        """Start those that are not there."""
-        engine, address = self.engine, self._data / "paper.address"
-        if "paper" in names:
-            address.unlink(missing_ok=True)
-            self.paper_pid = self._host.start(*self._paper, folder=engine.folder, log=engine.folder / "paper.log")
-        if "engine" in names:
-            seen = len(engine.said("listening"))
-            command = ["run", "--no-tui", "-c", engine.config_file.name]
-            self.engine_pid = self._host.start(*command, folder=engine.folder, log=engine.stderr)
-            await until(
-                lambda: "http" in [line["what"] for line in engine.said("listening")[seen:]], what="a listening engine"
-            )
-            engine.listeners = {line["what"]: line["address"] for line in engine.said("listening")[seen:]}
-            await until(lambda: engine.get("/ready")["status"] == "ready", what="a ready engine")
-        await until(address.exists, what="a paper service")
-
-    def kill(self, *names: str) -> None:
-        for name in names:
-            pid = self.engine_pid if name == "engine" else self.paper_pid
-            if pid:
-                self._host.kill(pid)
 
 
 ROUNDS_OF = [(("engine",), seed) for seed in range(ROUNDS)]

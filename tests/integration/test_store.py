@@ -9,7 +9,7 @@ import random
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,15 +26,6 @@ from tests.integration.engine_process import ENVIRONMENT, EngineProcess, book, f
 NewEngine = Callable[..., EngineProcess]
 KILLS = int(os.environ.get("SENGINE_KILLS", "4"))
 MAKER = flipper(away=1.0) | {"id": "rest"}
-
-
-@pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
-    """A broker that outlives the engine."""
-    broker = EmbeddedBroker(tmp_path / "broker")
-    await broker.start()
-    yield broker
-    await broker.stop()
 
 
 def sengine(engine: EngineProcess, *arguments: str, fails: bool = False) -> str:
