@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from time import perf_counter
+from typing import Any, Final, TypeAlias
 
 from sengine.engine.core import Engine
 from sengine.engine.recent import ANY_SYMBOL, Tick, recent_ticks
@@ -17,16 +18,21 @@ from sengine.strategy import BaseStrategy
 _LAST_TICKS_US: Final = 500.0
 _MOST_LAST_TICKS: Final = 32
 _MOST_ROUNDS: Final = 10
+_ATTEMPTS: Final = 3
+_TICKS_PER_LOOK: Final = 16
+Aside: TypeAlias = Callable[[Callable[[], Any]], Awaitable[Any]]
+"""Runs work in a thread."""
 
 
 class Candidate:
     """A new instance, and what it has been shown."""
 
-    def __init__(self, key: str, instance: BaseStrategy, position: float, most: int) -> None:
+    def __init__(self, key: str, spec: StrategySpec, position: float, most: int) -> None:
         self.key = key
-        self.instance = instance
+        self.instance = spec.create()
         self.position = position
         self.shown = 0
+        self._spec = spec
         self._most = most
         self._last = 0
 
@@ -34,9 +40,9 @@ class Candidate:
     def warmed(self) -> Warmed:
         return Warmed(self.shown, self.position)
 
-    def missed(self, engine: Engine, spec: StrategySpec) -> Sequence[Tick]:
+    def missed(self, engine: Engine) -> Sequence[Tick]:
         """Ticks it has not seen; the first time, the most recent ones."""
-        ticks = recent_ticks(engine.markets, self.key, spec.symbols, spec.kinds, self._last)
+        ticks = recent_ticks(engine.markets, self.key, self._spec.symbols, self._spec.kinds, self._last)
         return ticks if self._last else ticks[-self._most :] if self._most else ()
 
     def show(self, ticks: Sequence[Tick], number: int) -> None:
@@ -45,36 +51,56 @@ class Candidate:
         self.shown += len(ticks)
         self._last = number
 
-    def is_outrun(self, engine: Engine, spec: StrategySpec) -> bool:
+    def catch_up(self, engine: Engine, until_s: float) -> bool:
+        """Show what it has missed, between two ticks. Whether that was done by ``until_s``, a time of the clock
+        ``perf_counter``."""
+        ticks = self.missed(engine)
+        for start in range(0, len(ticks), _TICKS_PER_LOOK):
+            if perf_counter() > until_s:
+                return False
+            self.show(ticks[start : start + _TICKS_PER_LOOK], engine.ticks)
+        return True
+
+    def is_outrun(self, engine: Engine) -> bool:
         """Whether ticks that it was shown, and so perhaps some that it was not, are not kept any more: what it is
         could not be made again."""
-        return len(recent_ticks(engine.markets, self.key, spec.symbols, spec.kinds)) < self.shown
+        kept = recent_ticks(engine.markets, self.key, self._spec.symbols, self._spec.kinds)
+        return len(kept) < self.shown + len(self.missed(engine))
 
 
 async def made_aside(
-    engine: Engine,
-    spec: StrategySpec,
-    positions: Mapping[str, float],
-    most: int,
-    on_tick_us: float,
-    aside: Callable[[Callable[[], Any]], Awaitable[Any]],
+    engine: Engine, spec: StrategySpec, positions: Mapping[str, float], most: int, on_tick_us: float, aside: Aside
 ) -> Sequence[Candidate]:
     """One candidate for each position, which has seen all but a few of the ticks, by how long ``on_tick_us`` one takes.
-    ``aside`` runs work in a thread."""
+
+    Ticks may come faster than that, and outrun those that are kept. After a few attempts the candidates have seen
+    nothing yet: they are then shown all of it between two ticks, when nothing can come in between.
+    """
     few = min(_MOST_LAST_TICKS, int(_LAST_TICKS_US / max(on_tick_us, 1.0)))
-    candidates: Sequence[Candidate] = await aside(
-        lambda: [Candidate(key, spec.create(), held, most) for key, held in positions.items()]
-    )
+
+    def make() -> Sequence[Candidate]:
+        return [Candidate(key, spec, held, most) for key, held in positions.items()]
+
+    for _ in range(_ATTEMPTS):
+        candidates: Sequence[Candidate] = await aside(make)
+        await _warm_aside(engine, candidates, few, aside)
+        if not any(each.is_outrun(engine) for each in candidates):
+            return candidates
+    unwarmed: Sequence[Candidate] = await aside(make)
+    return unwarmed
+
+
+async def _warm_aside(engine: Engine, candidates: Sequence[Candidate], few: int, aside: Aside) -> None:
+    """Show them what comes until that is ``few`` ticks."""
     for _ in range(_MOST_ROUNDS):
         missed: list[tuple[Candidate, Sequence[Tick], int]] = []
         for each in candidates:
-            missed.append((each, each.missed(engine, spec), engine.ticks))
+            missed.append((each, each.missed(engine), engine.ticks))
             # Many symbols keep many ticks, and the loop has others to serve.
             await asyncio.sleep(0)
         if sum(len(ticks) for _, ticks, _ in missed) <= few:
-            break
+            return
         await aside(partial(_show, missed))
-    return candidates
 
 
 def _show(missed: Sequence[tuple[Candidate, Sequence[Tick], int]]) -> None:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from time import perf_counter_ns
+from time import perf_counter, perf_counter_ns
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -37,7 +37,6 @@ from sengine.reloading.stall import LoopStall
 
 T = TypeVar("T")
 _MOST_PROOF_TICKS: Final = 5000
-_ATTEMPTS: Final = 10
 
 
 class Pipeline:
@@ -77,7 +76,7 @@ class Pipeline:
                 Instance(key, _position(engine, strategy.id, key), exported_state(each), each.state_version)
                 for key, each in guest.instances.items()
             ]
-        async with LoopStall() as stall:
+        with LoopStall() as stall:
             with draft.step("prove"):
                 loaded = await self._proved(strategy, path, guest, instances, draft)
             with draft.step("warm up here"):
@@ -91,7 +90,7 @@ class Pipeline:
 
     async def _load(self, strategy: StrategyConfig, path: Path, draft: Draft) -> None:
         engine = self._live.engine
-        async with LoopStall() as stall:
+        with LoopStall() as stall:
             with draft.step("prove"):
                 loaded = await self._proved(strategy, path, None, (), draft)
             with draft.step("warm up here"):
@@ -115,13 +114,14 @@ class Pipeline:
         """The last ticks and the swap, between two ticks."""
         engine = self._live.engine
         began_ns = perf_counter_ns()
+        limit_ms, until_s = self._settings.tick_timeout_ms, perf_counter() + self._settings.tick_timeout_ms / 1000
         with guest.guard.calling(guest, has_patience=True):
-            for each in candidates:
-                each.show(each.missed(engine, spec), engine.ticks)
-        if any(each.is_outrun(engine, spec) for each in candidates):
+            has_caught_up = all(each.catch_up(engine, until_s) for each in candidates)
+        if not has_caught_up:
             raise draft.failure(
-                f"ticks come faster than it is shown those that are kept; reload it again, or set "
-                f"plugins.warmup_ticks to more than {self._settings.warmup_ticks}",
+                f"it takes longer than {limit_ms:g} ms (plugins.tick_timeout_ms) to see the ticks that have come, and "
+                f"the engine waits no longer; reload it when it is quieter, or set plugins.warmup_ticks to less than "
+                f"{self._settings.warmup_ticks}",
                 spec.source,
             )
         outcome = self._live.take(
@@ -178,19 +178,13 @@ class Pipeline:
     async def _candidates(
         self, spec: StrategySpec, keys: Sequence[str], draft: Draft, path: Path
     ) -> Sequence[Candidate]:
-        """Warmed up, from the start again where the ticks that are kept ran away meanwhile."""
         engine = self._live.engine
         positions = {key: _position(engine, spec.strategy_id, key) for key in keys}
-        most = self._settings.warmup_ticks
 
         async def aside(work: Callable[[], Any]) -> Any:
             return await self._aside(work, path)
 
-        for _ in range(_ATTEMPTS):
-            candidates = await made_aside(engine, spec, positions, most, draft.on_tick_us, aside)
-            if not any(each.is_outrun(engine, spec) for each in candidates):
-                break
-        return candidates
+        return await made_aside(engine, spec, positions, self._settings.warmup_ticks, draft.on_tick_us, aside)
 
     async def _aside(self, work: Callable[[], T], path: Path) -> T:
         return await run_aside(work, self._settings.setup_timeout_ms / 1000, path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from time import perf_counter
 from types import TracebackType
 from typing import Final, Self
@@ -12,24 +11,22 @@ _BEAT_S: Final = 0.001
 
 
 class LoopStall:
-    """``async with LoopStall() as stall``: beats once a millisecond meanwhile and keeps the longest delay of a beat,
+    """``with LoopStall() as stall``: beats once a millisecond meanwhile and keeps the longest delay of a beat,
     whatever caused it. ``longest_us`` is microseconds."""
 
     def __init__(self) -> None:
         self.longest_us = 0.0
         self._beating: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         self._beating = asyncio.create_task(self._beat(), name="loop-stall")
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._beating is not None
         self._beating.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._beating
 
     async def _beat(self) -> None:
         last_s = perf_counter()
