@@ -77,7 +77,7 @@ class ControlServer:
         self._bind(server)
         await server.start()
         self._server = server
-        self._sampling = asyncio.create_task(self._service.pnl_history.keep(), name="pnl-history")
+        self._sampling = asyncio.create_task(self._service.keep_history(), name="history")
         for name in (health.OVERALL_HEALTH, SERVICE):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         if not self._address.is_loopback and self._credentials is None:

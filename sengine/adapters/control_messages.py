@@ -7,7 +7,7 @@ snapshot of a large engine can be a few ticks older at its beginning than at its
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from time import time_ns
 from typing import Any, Final
 
@@ -223,7 +223,7 @@ def symbol_message(market: Market) -> pb.SymbolState:
     )
 
 
-def market_message(market: Market) -> pb.MarketDetail:
+def market_message(market: Market, mid_times_ns: Iterable[int], mids: Iterable[float]) -> pb.MarketDetail:
     bar = market.bar
     return pb.MarketDetail(
         state=symbol_message(market),
@@ -236,6 +236,8 @@ def market_message(market: Market) -> pb.MarketDetail:
         bar=None
         if bar is None
         else pb.Bar(open=bar.open, high=bar.high, low=bar.low, close=bar.close, volume=bar.volume),
+        mid_times_ns=mid_times_ns,
+        mids=mids,
     )
 
 

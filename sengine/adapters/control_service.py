@@ -21,6 +21,7 @@ from sengine.adapters.control_streams import StreamLimit, batches
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.parameters import give_parameters
 from sengine.adapters.pnl_history import PnlHistory
+from sengine.adapters.price_history import PriceHistory
 from sengine.config.redact import with_secrets
 from sengine.domain.events import (
     CancelOrder,
@@ -105,12 +106,20 @@ class ControlService(EngineControlServicer):
         self._address = address
         self._streams = StreamLimit()
         self._making = asyncio.Lock()
-        self.pnl_history = PnlHistory(self._pnl_now)
+        self._pnl_history = PnlHistory(self._pnl_now)
+        self._price_history = PriceHistory(live.engine.markets)
         self._last_snapshot: tuple[float, pb.Snapshot] | None = None
 
     @property
     def _facts(self) -> ServiceFacts:
         return self._context.facts
+
+    async def keep_history(self) -> None:
+        """Sample P&L and prices once a second, until it is cancelled."""
+        while True:
+            self._pnl_history.sample()
+            self._price_history.sample(messages.shown_time_ns(self._live, self._facts))
+            await asyncio.sleep(1.0)
 
     def audit(self, name: str, request: Any, context: Call, result: object) -> None:
         """A line in the audit trail for a command, carried out or refused. Questions leave none."""
@@ -142,11 +151,11 @@ class ControlService(EngineControlServicer):
         if market is None:
             known = ", ".join(list(markets)[:20]) or "none has arrived yet"
             raise EngineError(f'there is no market data of "{request.symbol}"; symbols: {known}')
-        return messages.market_message(market)
+        return messages.market_message(market, *self._price_history.of(request.symbol))
 
     @answering
     async def GetPnlHistory(self, request: pb.GetPnlHistoryRequest, context: Call) -> pb.PnlHistory:
-        return pb.PnlHistory(times_ns=self.pnl_history.times_ns, pnl=self.pnl_history.pnl)
+        return pb.PnlHistory(times_ns=self._pnl_history.times_ns, pnl=self._pnl_history.pnl)
 
     @answering
     async def GetSnapshot(self, request: pb.GetSnapshotRequest, context: Call) -> pb.Snapshot:

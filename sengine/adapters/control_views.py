@@ -229,6 +229,8 @@ class MarketView(View, frozen=True):
     asks: tuple[LevelView, ...]
     trades: tuple[TradeView, ...]
     bar: BarView | None
+    mid_times_ns: tuple[int, ...]
+    mids: tuple[float, ...]
 
 
 class RiskCheckView(View, frozen=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -12,7 +11,8 @@ POINTS: Final = 3600
 
 
 class PnlHistory:
-    """One point a second at first; when there are ``POINTS``, every other one goes and the step doubles.
+    """To be sampled once a second. It keeps every point at first; when there are ``POINTS``, every other one goes and
+    the step doubles.
 
     ``read`` gives the moment and the P&L, realized and unrealized.
     """
@@ -22,12 +22,6 @@ class PnlHistory:
         self.pnl: list[float] = []
         self._read = read
         self._step_ns = NS_PER_S
-
-    async def keep(self) -> None:
-        """Sample once a second, until it is cancelled."""
-        while True:
-            self.sample()
-            await asyncio.sleep(1.0)
 
     def sample(self) -> None:
         at_ns, pnl = self._read()

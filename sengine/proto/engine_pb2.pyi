@@ -554,18 +554,22 @@ class Bar(_message.Message):
     def __init__(self, open: _Optional[float] = ..., high: _Optional[float] = ..., low: _Optional[float] = ..., close: _Optional[float] = ..., volume: _Optional[float] = ...) -> None: ...
 
 class MarketDetail(_message.Message):
-    __slots__ = ("state", "bids", "asks", "trades", "bar")
+    __slots__ = ("state", "bids", "asks", "trades", "bar", "mid_times_ns", "mids")
     STATE_FIELD_NUMBER: _ClassVar[int]
     BIDS_FIELD_NUMBER: _ClassVar[int]
     ASKS_FIELD_NUMBER: _ClassVar[int]
     TRADES_FIELD_NUMBER: _ClassVar[int]
     BAR_FIELD_NUMBER: _ClassVar[int]
+    MID_TIMES_NS_FIELD_NUMBER: _ClassVar[int]
+    MIDS_FIELD_NUMBER: _ClassVar[int]
     state: SymbolState
     bids: _containers.RepeatedCompositeFieldContainer[PriceLevel]
     asks: _containers.RepeatedCompositeFieldContainer[PriceLevel]
     trades: _containers.RepeatedCompositeFieldContainer[Trade]
     bar: Bar
-    def __init__(self, state: _Optional[_Union[SymbolState, _Mapping]] = ..., bids: _Optional[_Iterable[_Union[PriceLevel, _Mapping]]] = ..., asks: _Optional[_Iterable[_Union[PriceLevel, _Mapping]]] = ..., trades: _Optional[_Iterable[_Union[Trade, _Mapping]]] = ..., bar: _Optional[_Union[Bar, _Mapping]] = ...) -> None: ...
+    mid_times_ns: _containers.RepeatedScalarFieldContainer[int]
+    mids: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, state: _Optional[_Union[SymbolState, _Mapping]] = ..., bids: _Optional[_Iterable[_Union[PriceLevel, _Mapping]]] = ..., asks: _Optional[_Iterable[_Union[PriceLevel, _Mapping]]] = ..., trades: _Optional[_Iterable[_Union[Trade, _Mapping]]] = ..., bar: _Optional[_Union[Bar, _Mapping]] = ..., mid_times_ns: _Optional[_Iterable[int]] = ..., mids: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class RiskCheck(_message.Message):
     __slots__ = ("name", "limit_name", "limit", "used", "used_by", "refusals", "refusals_by_reason", "bypassed")

@@ -21,9 +21,13 @@ from sengine.adapters.control_client import ControlClient
 from sengine.adapters.control_errors import RefusedError, UnreachableError
 from sengine.adapters.control_streams import MOST_IN_BATCH, MOST_STREAMS, batches
 from sengine.adapters.pnl_history import POINTS, PnlHistory
+from sengine.adapters.price_history import POINTS as POINTS_OF_A_PRICE
+from sengine.adapters.price_history import PriceHistory
+from sengine.clock import NS_PER_S
 from sengine.config.schema import ApiConfig
 from sengine.domain.events import Flatten
 from sengine.domain.order import Order, OrderStatus, OrderUpdate
+from sengine.engine.markets import Market
 from sengine.errors import ConfigError, SengineError
 from sengine.live import LogRecord, Stream
 from sengine.proto import engine_pb2 as pb
@@ -664,6 +668,29 @@ async def test_a_late_client_gets_the_pnl_since_the_start_and_the_fills(tmp_path
             history = await within(5, client.pnl_history())
         assert history.pnl[0] == 0.0
         assert list(history.times_ns) == sorted(history.times_ns)
+
+
+async def test_a_symbol_is_shown_with_the_prices_it_comes_from(tmp_path: Path) -> None:
+    live = live_engine(Actor("a"))
+    live.take(quote(1.0, 99.0, 101.0))
+    async with served(live, tmp_path) as (client, _):
+        view = await client.market("BTC")
+        while len(view.mids) < 2:
+            view = await within(5, client.market("BTC"))
+        assert set(view.mids) == {100.0}
+        assert list(view.mid_times_ns) == sorted(view.mid_times_ns)
+
+
+def test_prices_of_the_last_minutes_are_kept_for_each_symbol_that_has_one() -> None:
+    markets = {"A": Market("A"), "B": Market("B")}
+    history = PriceHistory(markets)
+    for second in range(POINTS_OF_A_PRICE + 5):
+        markets["A"].mid = float(second)
+        history.sample(second * NS_PER_S)
+    times_ns, mids = history.of("A")
+    assert list(mids) == [float(second) for second in range(5, POINTS_OF_A_PRICE + 5)]
+    assert [int(mid) * NS_PER_S for mid in mids] == list(times_ns)
+    assert [list(each) for each in history.of("B")] == [[], []]
 
 
 def test_a_long_history_keeps_its_first_and_last_moments_and_stays_small() -> None:

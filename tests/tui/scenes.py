@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import sin
 from typing import Any
 
 from msgspec.structs import replace
@@ -300,6 +301,8 @@ def busy() -> FakeLink:
             for n in range(8, 0, -1)
         ),
         bar=views.BarView(open=60_010.0, high=60_040.0, low=60_001.0, close=60_034.2, volume=12.5),
+        mid_times_ns=tuple(NOW_NS - (120 - n) * NS_PER_S for n in range(120)),
+        mids=tuple(60_020.0 + 12 * sin(n / 9) + n / 8 for n in range(120)),
     )
     return link
 

@@ -123,7 +123,6 @@ class SymbolDetail(Detail):
     def __init__(self, link: EngineLink, palette: Palette, symbol: str) -> None:
         super().__init__(link, palette)
         self.symbol = symbol
-        self._mids: list[float] = []
 
     def compose(self) -> ComposeResult:
         yield HeaderLine()
@@ -135,7 +134,7 @@ class SymbolDetail(Detail):
                 yield Static(id="book", classes="drawing")
             with Vertical():
                 with Vertical(classes="detail-box") as box:
-                    box.border_title = "Mid price, while you look"
+                    box.border_title = "Mid price, last 10 minutes"
                     yield Static(id="price", classes="drawing")
                 with Vertical(classes="detail-box") as box:
                     box.border_title = "Recent trades"
@@ -145,13 +144,11 @@ class SymbolDetail(Detail):
     async def fetch(self) -> None:
         view = await self._link.commands.market(self.symbol)
         palette = self._palette
-        if view.state.mid:
-            self._mids = [*self._mids[-600:], view.state.mid]
         self.query_one("#head", Static).update(_market_head(view, palette))
         book = self.query_one("#book", Static)
         book.update(_ladder(view, palette, max(30, book.container_size.width), book.container_size.height))
         price = self.query_one("#price", Static)
-        price.update(_price_curve(self._mids, palette, *price.container_size))
+        price.update(_price_curve([*view.mids, view.state.mid], palette, *price.container_size))
         trades = self.query_one(LiveTable)
         rows = [
             Row(
