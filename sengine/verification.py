@@ -235,6 +235,8 @@ class _Rerun:
         config, wrong = convert(header.config | {"strategies": []}, Config)
         if wrong:
             raise JournalError(f"the session's configuration cannot be read by this version: {wrong[0]}")
+        if not config.journal.market_data:
+            raise JournalError("it was recorded without market data (journal.market_data: false): nothing to run again")
         venue = build_venue(config) if config.execution.target == "simulated" else None
         engine = build_engine(config, venue, header.session, reloads=True)
         for strategy in header.strategies:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from replay.feed import open_feed
@@ -21,7 +22,8 @@ from sengine.config.schema import (
     StrategyConfig,
 )
 from sengine.domain.events import KillSwitch, PauseStrategy, Rearm, ResumeStrategy
-from sengine.engine.checkpoint import checkpoint
+from sengine.domain.order import Fill
+from sengine.engine.checkpoint import Checkpoint, checkpoint
 from sengine.engine.core import Engine
 from sengine.engine.following import Happened
 from sengine.live import LiveEngine
@@ -119,6 +121,49 @@ def test_strategy_that_reads_a_clock_is_found_and_named(tmp_path: Path, quotes: 
     assert check.divergence.event.startswith("SoundBookEvent ")
     assert check.divergence.recorded != check.divergence.again
     assert all("signal liar" in lines[0] for lines in (check.divergence.recorded, check.divergence.again))
+
+
+def test_session_without_market_data_is_passed_over_and_its_orders_and_fills_are_taken_up(
+    tmp_path: Path, quotes: Path
+) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    config = msgspec.structs.replace(
+        configuration(tmp_path, MOMENTUM, RSI),
+        execution=ExecutionConfig(),
+        journal=JournalConfig(market_data=False, segment_bytes=10_000),
+    )
+
+    def away() -> Engine:
+        """An engine whose orders are filled elsewhere."""
+        engine = build_engine(config, None, reloads=True)
+        assert not load_strategies(engine, config.strategies, catalog(config))
+        return engine
+
+    engine = away()
+    live = LiveEngine(engine)
+    live.journal = journal = Journal(folder, config, engine, "", Beginning())
+    for event in open_feed(quotes, pytest.fail):
+        for order in live.take(event).orders:
+            if not order.order_id.endswith("3"):
+                fill = Fill(
+                    order.order_id, "", order.symbol, order.side, 100.0, order.quantity, 0.1, event.timestamp_ns
+                )
+                live.take(fill)
+    journal.close()
+    (check,) = verify(folder)
+    assert check.skipped == "it was recorded without market data (journal.market_data: false): nothing to run again"
+    again = away()
+    asyncio.run(recover(folder, again, 0))
+    ours, theirs = checkpoint(engine), checkpoint(again)
+    assert msgspec.json.encode(theirs.orders) == msgspec.json.encode(ours.orders)
+    assert theirs.orders.open
+    assert theirs.orders_sent == ours.orders_sent > 20
+
+    def held(state: Checkpoint) -> list[tuple[str, str, float, float]]:
+        return [(each.strategy_id, each.symbol, each.quantity, each.realized_pnl) for each in state.books.positions]
+
+    assert held(theirs) == held(ours)
 
 
 def test_session_that_was_killed_between_an_event_and_its_outcome_is_equal(tmp_path: Path, quotes: Path) -> None:

@@ -131,7 +131,7 @@ class Decoder:
         kind = SoundBookEvent if book_fault(book) is None else BookEvent
         return kind(
             self._symbols.get(message.symbol) or self._new_symbol(message.symbol, subject, self._book_place),
-            time_ns if type(time_ns) is int and _NANOSECONDS_FROM <= time_ns <= _MAX_INT64 else _time_ns(time_ns),
+            time_ns if type(time_ns) is int and _NANOSECONDS_FROM <= time_ns <= _MAX_INT64 else _moment_ns(time_ns),
             book,
             message.seq,
             received_ns,
@@ -152,7 +152,7 @@ class Decoder:
                 message = self._trade(payload)
             except _JSON_FAULTS as error:
                 _refuse_json(error)
-            time_ns, sequence = _time_ns(message.timestamp), message.seq
+            time_ns, sequence = _moment_ns(message.timestamp), message.seq
         side = _SIDES.get(message.side)
         if side is None:
             raise BadMessageError("bad_side", f"side: expected buy or sell, got {_shown(message.side)}")
@@ -174,7 +174,7 @@ class Decoder:
                 message = self._bar(payload)
             except _JSON_FAULTS as error:
                 _refuse_json(error)
-            time_ns, sequence = _time_ns(message.timestamp), message.seq
+            time_ns, sequence = _moment_ns(message.timestamp), message.seq
         symbol = self._symbols.get(message.symbol) or self._new_symbol(message.symbol, subject, self._bar_place)
         bar = OHLCV(message.open, message.high, message.low, message.close, message.volume)
         return BarEvent(symbol, time_ns, bar, sequence, received_ns)
@@ -262,6 +262,14 @@ def _time_ns(timestamp: int | float | str) -> int:
         raise BadMessageError("bad_timestamp", f"timestamp: {error}"[:200]) from None
 
 
+def _moment_ns(timestamp: int | float | str) -> int:
+    """Of market data, which is of now: a sign too many would else be a time before 1970."""
+    time_ns = _time_ns(timestamp)
+    if time_ns <= 0:
+        _refuse_time(timestamp)
+    return time_ns
+
+
 def _is_protobuf(headers: Mapping[str, str]) -> bool:
     """What the Content-Type header says. Raises ``BadMessageError`` when it is neither JSON nor Protobuf."""
     declared = headers.get("Content-Type") or headers.get("content-type") or ""
@@ -286,6 +294,8 @@ def _parsed(message: Any, payload: bytes) -> Any:
 def _protobuf_time_ns(message: Any) -> int:
     if not message.timestamp_ns:
         raise BadMessageError("missing_field", "timestamp_ns: expected nanoseconds since 1970, got nothing")
+    if message.timestamp_ns < 0:
+        _refuse_time(message.timestamp_ns)
     return int(message.timestamp_ns)
 
 
@@ -298,6 +308,10 @@ def _refuse_json(error: Exception) -> NoReturn:
     if not isinstance(error, msgspec.ValidationError):
         raise BadMessageError("malformed_json", detail) from None
     raise BadMessageError("missing_field" if "missing required field" in detail else "wrong_type", detail) from None
+
+
+def _refuse_time(timestamp: int | float | str) -> NoReturn:
+    raise BadMessageError("bad_timestamp", f"timestamp: expected a time after 1970, got {str(timestamp)[:60]}")
 
 
 def _refuse_levels(count: int) -> NoReturn:

@@ -258,7 +258,8 @@ class JournalConfig(Section, frozen=True):
         Meta(description="os: what was sent survives the process; fsync: and a power cut, at a disk's time an order."),
     ] = "os"
     market_data: Annotated[
-        bool, Meta(description="Record market data too; verify and exact warm-up of strategies need it.")
+        bool,
+        Meta(description="Record market data too; verify, simulated fills and exact warm-up of strategies need it."),
     ] = True
     segment_bytes: Annotated[
         int, Meta(ge=4096, description="Size at which the next file is begun, with a checkpoint in it.")
@@ -397,3 +398,12 @@ class Config(Section, frozen=True):
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
     api: ApiConfig = field(default_factory=ApiConfig)
     http: HttpConfig = field(default_factory=HttpConfig)
+
+    def __post_init__(self) -> None:
+        takes_up = self.journal.enabled and self.position_tracker.persistence
+        if self.execution.target == "simulated" and takes_up and not self.journal.market_data:
+            raise ValueError(
+                "journal.market_data: expected true with execution.target: simulated, which fills orders against "
+                "market data, so that a restart can do it again; or set position_tracker.persistence to false to begin "
+                "anew each time"
+            )

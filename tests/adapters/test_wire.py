@@ -222,6 +222,10 @@ def test_each_mistake_has_its_reason() -> None:
     assert reason_of(book_message(symbol=...), subject="books") == "missing_field"
     assert reason_of(book_message(timestamp="yesterday")) == "bad_timestamp"
     assert reason_of(book_message(timestamp=1e300)) == "bad_timestamp"
+    for before_1970 in (-1_723_161_255_088_169_167, 0, -0.5, "1969-07-20T20:17:00Z"):
+        assert reason_of(book_message(timestamp=before_1970)) == "bad_timestamp"
+    with pytest.raises(BadMessageError, match="expected a time after 1970, got -7"):
+        Decoder().decode_book(BOOK, pb.OrderBook(symbol="BTC", timestamp_ns=-7).SerializeToString(), PROTOBUF)
     assert reason_of(book_message(symbol="A" * 65)) == "bad_symbol"
     assert reason_of(book_message(symbol="BTC\x1b[2J")) == "bad_symbol"
     assert reason_of(book_message(padding="x" * 300_000)) == "too_large"

@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from sengine.config import load_config
+from sengine.config.convert import convert
 from sengine.config.risk_schema import ConfidenceFilter, DrawdownFilter, Filter, FilterName, PositionLimitFilter
 from sengine.config.schema import (
     AggregationConfig,
@@ -105,3 +106,12 @@ def test_the_same_filter_may_be_for_all_and_tighter_for_one(tmp_path):
     risk = load_config(path, environment={}).risk
     assert risk.filters == [PositionLimitFilter(), PositionLimitFilter(strategy="a", max_position=2.0)]
     assert (risk.kill_on.execution_lost_for_ns, risk.kill_on.daily_loss, risk.kill_on.faults) == (30 * 10**9, 500.0, 20)
+
+
+def test_simulated_fills_cannot_be_taken_up_without_the_market_data_that_they_were_made_from():
+    simulated = {"execution": {"target": "simulated"}, "journal": {"market_data": False}}
+    wanted, mistakes = convert(simulated, Config)
+    assert wanted is None
+    assert str(mistakes[0]).startswith("journal.market_data: expected true with execution.target: simulated")
+    for fits in ({"execution": {"target": "paper"}}, {"position_tracker": {"persistence": False}}):
+        assert convert(simulated | fits, Config)[1] == []
