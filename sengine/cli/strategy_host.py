@@ -56,6 +56,7 @@ def strategy_host(
 
 async def _serve(server: StrategyServer, name: str, address_file: Path | None) -> None:
     import asyncio
+    import gc
     import signal
 
     asked = asyncio.Event()
@@ -69,6 +70,8 @@ async def _serve(server: StrategyServer, name: str, address_file: Path | None) -
             whole = address_file.with_name(address_file.name + ".new")
             whole.write_text(address + "\n", "utf-8")
             whole.replace(address_file)
+        # What is loaded stays; looking through it again and again would hold up ticks.
+        gc.freeze()
         await asked.wait()
     finally:
         await server.stop()
