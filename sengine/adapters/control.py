@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import grpc
 import structlog
@@ -15,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 
 from sengine.adapters.control_address import Address, default_address, parse_address
 from sengine.adapters.control_service import ControlService, EngineContext
+from sengine.adapters.grpc_credentials import TlsFiles, TokenGuard
 from sengine.adapters.private_socket import PrivateSocket
 from sengine.config.schema import ApiConfig
 from sengine.errors import ConfigError, SengineError
@@ -120,64 +119,12 @@ class ControlServer:
         self._address = Address(None, self._address.host, port)
 
 
-class TokenGuard(grpc.aio.ServerInterceptor):
-    """Lets only calls through that carry ``authorization: Bearer TOKEN``; compared in constant time."""
-
-    def __init__(self, token: str) -> None:
-        self._expected = f"Bearer {token}".encode()
-
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        given: str | bytes = b""
-        for name, value in handler_call_details.invocation_metadata:
-            if name == "authorization":
-                given = value
-        handler = await continuation(handler_call_details)
-        if handler is None or hmac.compare_digest(given.encode() if isinstance(given, str) else given, self._expected):
-            return handler
-        return _refusing(handler)
-
-
-def _refusing(handler: Any) -> grpc.RpcMethodHandler[Any, Any]:
-    """A handler of the same shape that refuses before it reads anything."""
-
-    async def refuse(_: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        await context.abort(
-            grpc.StatusCode.UNAUTHENTICATED, "expected the metadata `authorization: Bearer TOKEN` with the API's token"
-        )
-
-    kind: Any = {
-        (False, False): grpc.unary_unary_rpc_method_handler,
-        (False, True): grpc.unary_stream_rpc_method_handler,
-        (True, False): grpc.stream_unary_rpc_method_handler,
-        (True, True): grpc.stream_stream_rpc_method_handler,
-    }[bool(handler.request_streaming), bool(handler.response_streaming)]
-    refusing: grpc.RpcMethodHandler[Any, Any] = kind(refuse)
-    return refusing
-
-
 def _credentials(api: ApiConfig) -> grpc.ServerCredentials | None:
     """TLS from the configuration, ``None`` without. Raises ``ConfigError``."""
-    if not (api.tls_cert or api.tls_key or api.tls_ca):
-        return None
-    if not (api.tls_cert and api.tls_key):
-        missing = "api.tls_cert" if not api.tls_cert else "api.tls_key"
-        raise ConfigError([f"{missing}: TLS needs api.tls_cert and api.tls_key, and this one is missing"])
-    if not api.listen or api.listen.startswith("unix:"):
-        raise ConfigError(["api.tls_cert: TLS is for host:port; set api.listen, or remove the api.tls_* keys"])
-    cert, key = _read(api.tls_cert, "api.tls_cert"), _read(api.tls_key, "api.tls_key")
-    authority = _read(api.tls_ca, "api.tls_ca") if api.tls_ca else None
-    return grpc.ssl_server_credentials([(key, cert)], authority, require_client_auth=authority is not None)
-
-
-def _read(file: str, place: str) -> bytes:
-    try:
-        return Path(file).expanduser().read_bytes()
-    except OSError as error:
-        raise ConfigError([f'{place}: cannot read "{file}": {error.strerror}']) from error
+    files = TlsFiles("api.tls_{}", api.tls_cert, api.tls_key, api.tls_ca)
+    if files.first_given and (not api.listen or api.listen.startswith("unix:")):
+        raise ConfigError([f"{files.first_given}: TLS is for host:port; set api.listen, or remove the api.tls_* keys"])
+    return files.for_server()
 
 
 def _reason(error: RuntimeError) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import grpc
 import grpc.aio
 import msgspec
 
-from sengine.adapters.control_address import Address, parse_address
+from sengine.adapters.control_address import parse_address
+from sengine.adapters.grpc_credentials import TlsFiles
 from sengine.config.schema import ExecutionConfig
 from sengine.errors import ConfigError
 
@@ -29,7 +29,6 @@ _OPTIONS: Final = (
     ("grpc.enable_http_proxy", 0),
 )
 _PROBE_S: Final = 2.0
-_TLS_KEYS: Final = ("tls_ca", "tls_cert", "tls_key")
 
 
 class ExecutionPeer(msgspec.Struct, frozen=True):
@@ -59,7 +58,8 @@ def execution_peer(target: str, execution: ExecutionConfig) -> ExecutionPeer:
             [f'execution.target: expected paper, simulated, host:port or unix:/path, got "{target[:200]}"']
         ) from None
     metadata = (("authorization", f"Bearer {execution.token}"),) if execution.token else ()
-    if not any(getattr(execution, key) for key in _TLS_KEYS):
+    files = TlsFiles("execution.tls_{}", execution.tls_cert, execution.tls_key, execution.tls_ca)
+    if not files.first_given:
         if not (address.is_loopback or execution.insecure):
             raise ConfigError(
                 [
@@ -68,27 +68,10 @@ def execution_peer(target: str, execution: ExecutionConfig) -> ExecutionPeer:
                 ]
             )
         return ExecutionPeer(str(address), None, metadata, not address.is_loopback)
-    return ExecutionPeer(str(address), _credentials(address, execution), metadata)
-
-
-def _credentials(address: Address, execution: ExecutionConfig) -> grpc.ChannelCredentials:
     mistakes = []
     if address.socket is not None:
-        key = next(key for key in _TLS_KEYS if getattr(execution, key))
-        mistakes.append(f"execution.{key}: TLS is for host:port; remove the execution.tls_* keys for {address}")
-    if bool(execution.tls_cert) != bool(execution.tls_key):
-        missing, given = ("tls_key", "tls_cert") if execution.tls_cert else ("tls_cert", "tls_key")
-        mistakes.append(f"execution.{missing}: expected the other half of execution.{given}; give both or neither")
-    content: dict[str, bytes | None] = {}
-    for key in _TLS_KEYS:
-        file = getattr(execution, key)
-        try:
-            content[key] = Path(file).expanduser().read_bytes() if file else None
-        except OSError as error:
-            mistakes.append(f'execution.{key}: cannot read "{file}": {error.strerror}')
-    if mistakes:
-        raise ConfigError(mistakes)
-    return grpc.ssl_channel_credentials(content["tls_ca"], content["tls_key"], content["tls_cert"])
+        mistakes.append(f"{files.first_given}: TLS is for host:port; remove the execution.tls_* keys for {address}")
+    return ExecutionPeer(str(address), files.for_client(mistakes), metadata)
 
 
 async def why_absent(channel: grpc.aio.Channel) -> str:

@@ -27,7 +27,7 @@ from sengine.adapters.paper_desk import PaperDesk
 from sengine.adapters.paper_fills import FillPublisher
 from sengine.adapters.paper_journal import NewsLine, PaperJournal
 from sengine.adapters.paper_venue import EventTimeVenue
-from sengine.adapters.private_socket import PrivateSocket
+from sengine.adapters.private_socket import LISTEN_OPTION, PrivateSocket
 from sengine.adapters.wire import BadMessageError, Decoder
 from sengine.config.schema import Config
 from sengine.domain.events import BarEvent, BookEvent
@@ -207,7 +207,7 @@ class PaperExecution:
         try:
             if listen.startswith("unix:"):
                 path = Path(listen.removeprefix("unix:")).absolute()
-                self._socket = PrivateSocket(path, own_directory=False)
+                self._socket = PrivateSocket(path, LISTEN_OPTION)
                 with self._socket.creating():
                     server.add_insecure_port(f"unix:{path}")
                 return f"unix:{path}"

@@ -10,6 +10,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+import msgspec
 
 from sengine.errors import ConfigError, SengineError
 
@@ -17,25 +20,50 @@ from sengine.errors import ConfigError, SengineError
 _LONGEST_PATH = 107 if sys.platform == "linux" else 103
 
 
+class SocketUse(msgspec.Struct, frozen=True):
+    """What a socket is for, in the sentences of its errors: whose it is, who else may hold it, and what to do."""
+
+    whose: str
+    holder: str
+    set_shorter: str
+    set_other: str
+    when_taken: str
+
+
+API: Final = SocketUse(
+    "the API's",
+    "another engine",
+    "set api.listen to a shorter unix:/path",
+    "set api.listen or service.data_directory",
+    "stop it with `sengine stop`, or give this one its own service.data_directory",
+)
+LISTEN_OPTION: Final = SocketUse(
+    "this command's",
+    "another process",
+    "give --listen a shorter unix:/path",
+    "give --listen another unix:/path",
+    "stop it, or give --listen a free address",
+)
+
+
 class PrivateSocket:
     """Claims ``path`` so that nobody else can listen on it or, with ``own_directory``, even look at it.
 
-    Raises ``SengineError`` when another engine holds it, ``ConfigError`` when the path cannot be used. A socket that a
-    dead engine left behind is removed.
+    Raises ``SengineError`` when somebody else holds it, ``ConfigError`` when the path cannot be used. A socket that a
+    dead process left behind is removed.
     """
 
-    def __init__(self, path: Path, *, own_directory: bool) -> None:
+    def __init__(self, path: Path, use: SocketUse = API, *, own_directory: bool = False) -> None:
         self.path = path
+        self._use = use
         if len(os.fsencode(path)) > _LONGEST_PATH:
-            raise ConfigError(
-                [f"{path}: a socket's path may have {_LONGEST_PATH} bytes; set api.listen to a shorter unix:/path"]
-            )
+            raise ConfigError([f"{path}: a socket's path may have {_LONGEST_PATH} bytes; {use.set_shorter}"])
         try:
             _prepare_directory(path.parent, own_directory)
             self._lock = self._take_lock()
         except OSError as error:
             raise ConfigError(
-                [f"{path}: no place for the API's socket: {error.strerror}; set api.listen or service.data_directory"]
+                [f"{path}: no place for {use.whose} socket: {error.strerror}; {use.set_other}"]
             ) from error
         try:
             self._remove_stale()
@@ -65,7 +93,7 @@ class PrivateSocket:
         except BlockingIOError:
             pid = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(lock)
-            raise SengineError(_taken(self.path, pid)) from None
+            raise self._taken(pid) from None
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
         return lock
@@ -76,7 +104,9 @@ class PrivateSocket:
         except FileNotFoundError:
             return
         if not stat.S_ISSOCK(mode):
-            raise ConfigError([f"{self.path}: is in the way of the API's socket and is no socket; move it away"])
+            raise ConfigError(
+                [f"{self.path}: is in the way of {self._use.whose} socket and is no socket; move it away"]
+            )
         with socket.socket(socket.AF_UNIX) as probe:
             try:
                 probe.connect(str(self.path))
@@ -84,14 +114,11 @@ class PrivateSocket:
                 self.path.unlink(missing_ok=True)
                 return
             # It answers without holding the lock: the lock file was deleted under it.
-            raise SengineError(_taken(self.path, "unknown"))
+            raise self._taken("unknown")
 
-
-def _taken(path: Path, pid: str) -> str:
-    return (
-        f"another engine (pid {pid}) answers on unix:{path}; stop it with `sengine stop`, "
-        "or give this one its own service.data_directory"
-    )
+    def _taken(self, pid: str) -> SengineError:
+        use = self._use
+        return SengineError(f"{use.holder} (pid {pid}) answers on unix:{self.path}; {use.when_taken}")
 
 
 def refuse_foreign(directory: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import grpc
@@ -11,6 +10,7 @@ import grpc.aio
 import msgspec
 
 from sengine.adapters.control_address import parse_address
+from sengine.adapters.grpc_credentials import TlsFiles
 from sengine.adapters.remote_messages import LARGEST_MESSAGE
 from sengine.config.schema import StrategyConfig
 from sengine.errors import ConfigError
@@ -61,9 +61,6 @@ def configured_target(strategy: StrategyConfig) -> Target:
     """``address`` with its token and TLS files. Raises ``ConfigError`` for what is not safe or cannot be read."""
     place = f"strategies.{strategy.id}"
     address = parse_address(strategy.address, f"{place}.address")
-    if bool(strategy.tls_cert) != bool(strategy.tls_key):
-        missing = "tls_key" if strategy.tls_cert else "tls_cert"
-        raise ConfigError([f"{place}.{missing}: tls_cert and tls_key go together, and this one is missing"])
     if strategy.tls_cert and not strategy.tls_ca:
         raise ConfigError([f"{place}.tls_ca: tls_cert is for TLS; set tls_ca to the CA of the strategy's certificate"])
     if not address.is_loopback and not (strategy.tls_ca and strategy.token):
@@ -71,13 +68,8 @@ def configured_target(strategy: StrategyConfig) -> Target:
         raise ConfigError(
             [f"{place}.{missing}: {address} is on another machine, so tls_ca and token are required; set {missing}"]
         )
-    credentials = None
-    if strategy.tls_ca:
-        authority = _read(strategy.tls_ca, f"{place}.tls_ca")
-        cert = _read(strategy.tls_cert, f"{place}.tls_cert") if strategy.tls_cert else None
-        key = _read(strategy.tls_key, f"{place}.tls_key") if strategy.tls_key else None
-        credentials = grpc.ssl_channel_credentials(authority, key, cert)
-    return Target(str(address), address.is_loopback, strategy.token, credentials)
+    files = TlsFiles(f"{place}.tls_{{}}", strategy.tls_cert, strategy.tls_key, strategy.tls_ca)
+    return Target(str(address), address.is_loopback, strategy.token, files.for_client())
 
 
 def refusal(error: grpc.RpcError) -> str:
@@ -85,10 +77,3 @@ def refusal(error: grpc.RpcError) -> str:
     code = error.code() if isinstance(error, grpc.Call | grpc.aio.AioRpcError) else None
     details = (error.details() or "") if isinstance(error, grpc.Call | grpc.aio.AioRpcError) else str(error)
     return f"{code.name.lower() if code is not None else 'error'}: {' '.join(details.split())[:300]}"
-
-
-def _read(file: str, place: str) -> bytes:
-    try:
-        return Path(file).expanduser().read_bytes()
-    except OSError as error:
-        raise ConfigError([f'{place}: cannot read "{file}": {error.strerror}']) from error

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import stat
-from pathlib import Path
 from typing import Final
 
 import grpc
@@ -14,8 +10,9 @@ import msgspec
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from sengine.adapters.control import TokenGuard
 from sengine.adapters.control_address import Address, parse_address
+from sengine.adapters.grpc_credentials import TlsFiles, TokenGuard
+from sengine.adapters.private_socket import LISTEN_OPTION, PrivateSocket
 from sengine.adapters.remote_messages import LARGEST_MESSAGE
 from sengine.adapters.strategy_service import SpecOf, StrategyService
 from sengine.errors import ConfigError, SengineError
@@ -51,7 +48,7 @@ class StrategyServer:
     def __init__(self, spec_of: SpecOf, listen: str, security: HostSecurity = HostSecurity()) -> None:  # noqa: B008
         self._address = parse_address(listen, "--listen")
         self._token = security.token
-        self._credentials = _credentials(security)
+        self._credentials = TlsFiles("--tls-{}", security.tls_cert, security.tls_key, security.tls_ca).for_server()
         if not self._address.is_loopback and not (self._token and self._credentials):
             raise ConfigError(
                 [
@@ -60,6 +57,7 @@ class StrategyServer:
                 ]
             )
         self._service = StrategyService(spec_of)
+        self._socket: PrivateSocket | None = None
         self._server: grpc.aio.Server | None = None
         self._health = health.aio.HealthServicer()
 
@@ -69,20 +67,7 @@ class StrategyServer:
         strategy_pb2_grpc.add_StrategyServiceServicer_to_server(self._service, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-        try:
-            if self._address.socket is not None:
-                _bind_private(server, self._address.socket)
-            else:
-                port = (
-                    server.add_secure_port(str(self._address), self._credentials)
-                    if self._credentials is not None
-                    else server.add_insecure_port(str(self._address))
-                )
-                self._address = Address(None, self._address.host, port)
-        except (RuntimeError, OSError) as error:
-            raise SengineError(
-                f"cannot listen on {self._address}: {str(error).removesuffix('.')}; give --listen a free address"
-            ) from error
+        self._bind(server)
         await server.start()
         self._server = server
         for name in (SERVICE, ""):
@@ -94,39 +79,26 @@ class StrategyServer:
             await self._health.enter_graceful_shutdown()
             await self._server.stop(grace_s)
             self._server = None
+        if self._socket is not None:
+            self._socket.release()
+            self._socket = None
+
+    def _bind(self, server: grpc.aio.Server) -> None:
+        address = str(self._address)
+        try:
             if self._address.socket is not None:
-                self._address.socket.unlink(missing_ok=True)
-
-
-def _bind_private(server: grpc.aio.Server, path: Path) -> None:
-    """A socket for its owner alone. What a dead host left behind is removed; what answers is not."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
-        with socket.socket(socket.AF_UNIX) as probe:
-            if probe.connect_ex(str(path)) == 0:
-                raise OSError("another process answers there")
-        path.unlink()
-    before = os.umask(0o177)
-    try:
-        server.add_insecure_port(f"unix:{path}")
-    finally:
-        os.umask(before)
-
-
-def _credentials(security: HostSecurity) -> grpc.ServerCredentials | None:
-    """TLS, ``None`` without. Raises ``ConfigError``."""
-    if not (security.tls_cert or security.tls_key or security.tls_ca):
-        return None
-    if not (security.tls_cert and security.tls_key):
-        missing = "--tls-cert" if not security.tls_cert else "--tls-key"
-        raise ConfigError([f"{missing}: TLS needs --tls-cert and --tls-key, and this one is missing"])
-    cert, key = _read(security.tls_cert, "--tls-cert"), _read(security.tls_key, "--tls-key")
-    authority = _read(security.tls_ca, "--tls-ca") if security.tls_ca else None
-    return grpc.ssl_server_credentials([(key, cert)], authority, require_client_auth=authority is not None)
-
-
-def _read(file: str, place: str) -> bytes:
-    try:
-        return Path(file).expanduser().read_bytes()
-    except OSError as error:
-        raise ConfigError([f'{place}: cannot read "{file}": {error.strerror}']) from error
+                self._socket = PrivateSocket(self._address.socket, LISTEN_OPTION)
+                with self._socket.creating():
+                    server.add_insecure_port(address)
+                return
+            if self._credentials is not None:
+                port = server.add_secure_port(address, self._credentials)
+            else:
+                port = server.add_insecure_port(address)
+        except RuntimeError as error:
+            if self._socket is not None:
+                self._socket.release()
+            raise SengineError(
+                f"cannot listen on {address}: {str(error).removesuffix('.')}; give --listen a free address"
+            ) from error
+        self._address = Address(None, self._address.host, port)

@@ -312,7 +312,7 @@ def test_a_configuration_that_makes_no_sense_is_refused(tmp_path: Path, keys: st
         ({"address": "10.1.2.3:50051"}, "10.1.2.3:50051 is on another machine, so tls_ca and token are required"),
         ({"address": "10.1.2.3:50051", "tls_ca": "ca.pem"}, "strategies.far.token: 10.1.2.3:50051"),
         ({"address": "127.0.0.1:1", "tls_ca": "no/ca.pem"}, 'strategies.far.tls_ca: cannot read "no/ca.pem"'),
-        ({"address": "127.0.0.1:1", "tls_cert": "c.pem"}, "tls_cert and tls_key go together"),
+        ({"address": "127.0.0.1:1", "tls_cert": "c.pem"}, "strategies.far.tls_ca: tls_cert is for TLS"),
     ],
 )
 async def test_an_address_that_is_not_safe_is_refused(tmp_path: Path, keys: dict[str, str], mistake: str) -> None:

@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sengine.adapters.strategy_server import HostSecurity, StrategyServer
 from sengine.assembly import host_spec
-from sengine.errors import ConfigError
+from sengine.errors import ConfigError, SengineError
 from sengine.plugins.loader import load_plugin
 from sengine.proto import strategy_pb2 as pb
 from sengine.proto.strategy_pb2_grpc import StrategyServiceServicer, add_StrategyServiceServicer_to_server
@@ -205,3 +205,19 @@ def test_the_command_says_where_it_is_and_answers_health_checks(tmp_path: Path) 
         finally:
             process.terminate()
         assert process.wait(PATIENCE_S) == 0
+
+
+async def test_a_socket_that_somebody_holds_is_left_alone_and_says_what_to_give(tmp_path: Path) -> None:
+    loaded = load_plugin(write_echo(tmp_path))
+    address = f"unix:{tmp_path}/held.sock"
+    first = StrategyServer(lambda *request: host_spec(loaded, *request), address)
+    await first.start()
+    try:
+        with pytest.raises(SengineError, match=rf"another process \(pid {os.getpid()}\) answers.*--listen a free"):
+            await StrategyServer(lambda *request: host_spec(loaded, *request), address).start()
+        assert (tmp_path / "held.sock").is_socket()
+    finally:
+        await first.stop()
+    (tmp_path / "held.sock").write_text("no socket")
+    with pytest.raises(ConfigError, match="is in the way of this command's socket and is no socket"):
+        await StrategyServer(lambda *request: host_spec(loaded, *request), address).start()
