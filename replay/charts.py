@@ -64,7 +64,7 @@ def monthly_chart(curve: EquityCurve, initial_capital: float) -> go.Figure:
             y=percent,
             width=0.4,
             marker_color=[_GAIN if value >= 0.0 else _LOSS for value in percent],
-            text=[f"{value:+.3f} %" for value in percent],
+            text=[f"{value:+z.3f} %" for value in percent],
         )
     )
     figure.update_xaxes(type="category")

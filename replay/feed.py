@@ -14,6 +14,7 @@ from sengine.domain.events import MarketEvent
 from sengine.errors import DataError
 
 _PARQUET_SUFFIXES: Final = (".parquet", ".pq")
+_SUFFIXES: Final = (".csv", ".csv.gz", ".csv.zst", *_PARQUET_SUFFIXES)
 
 
 class Feed(Protocol):
@@ -43,23 +44,35 @@ class Feed(Protocol):
 
 
 def open_feed(path: str | Path, on_reject: OnReject) -> Feed:
-    """The feed of a file: Parquet told from its first bytes (or its suffix), all else is CSV; a folder is a journal.
+    """The feed of a file: Parquet told from its first bytes (or its suffix), all else is CSV. A folder is a journal, or
+    has one in it.
 
     Raises ``DataError`` when the file cannot be market data; see the feeds.
     """
     name = str(path)
     if isdir(name):
         from replay.journal_feed import JournalFeed
-        from sengine.adapters.journal_format import segments
+        from sengine.adapters.journal_format import journal_folder, segments
 
-        if not segments(Path(name)):
-            raise DataError(f"{name} is a directory and holds no journal; expected a file of market data or a journal")
-        return JournalFeed(Path(name))
+        folder = journal_folder(Path(name))
+        if not segments(folder):
+            raise DataError(_no_journal(Path(name)))
+        return JournalFeed(folder)
     if not _is_parquet(name):
         return CsvFeed(name, on_reject)
     from replay.parquet_feed import ParquetFeed
 
     return ParquetFeed(name, on_reject)
+
+
+def _no_journal(folder: Path) -> str:
+    """What to do about a folder that is no journal: most hold the files that were meant."""
+    takes = "expected files of market data (CSV, plain, .gz or .zst, or Parquet), or the folder of a journal"
+    files = sorted(path for path in folder.iterdir() if path.name.lower().endswith(_SUFFIXES) and path.is_file())
+    if not files:
+        return f"{folder}: a folder with neither a journal nor market data; {takes}"
+    count = "one file" if len(files) == 1 else f"{len(files)} files"
+    return f"{folder}: a folder without a journal; {takes}. It holds {count} of market data: name them, as {files[0]}"
 
 
 def _is_parquet(name: str) -> bool:

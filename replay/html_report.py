@@ -85,9 +85,9 @@ def html_report(result: RunResult, config: Config, files: Sequence[str], prices:
 def _figures(result: RunResult) -> list[tuple[str, str]]:
     figures = result.performance
     return [
-        ("P&L", f"{figures.total_pnl:+,.2f}"),
-        ("return", f"{figures.total_return:+.4%}"),
-        ("max drawdown", f"{figures.max_drawdown:.4%}"),
+        ("P&L", f"{figures.total_pnl:+z,.2f}"),
+        ("return", f"{figures.total_return:+z.4%}"),
+        ("max drawdown", f"{figures.max_drawdown:z.4%}"),
         ("sharpe", _number(figures.sharpe)),
         ("sortino", _number(figures.sortino)),
         ("trades", f"{figures.trades:,}"),
@@ -107,9 +107,9 @@ def _strategies(report: dict[str, Any]) -> str:
             position["symbol"],
             f"{position['quantity']:g}",
             f"{position['average_price']:,.10g}",
-            f"{position['realized_pnl']:+,.2f}",
-            f"{position['unrealized_pnl']:+,.2f}",
-            f"{position['realized_pnl'] + position['unrealized_pnl']:+,.2f}",
+            f"{position['realized_pnl']:+z,.2f}",
+            f"{position['unrealized_pnl']:+z,.2f}",
+            f"{position['realized_pnl'] + position['unrealized_pnl']:+z,.2f}",
             f"{position['commission']:,.2f}",
             report["strategy_errors"].get(position["strategy_id"], 0),
         )
@@ -156,4 +156,4 @@ def _chart(figure: go.Figure) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:,.2f}"
+    return "n/a" if value is None else f"{value:z,.2f}"

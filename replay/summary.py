@@ -98,8 +98,8 @@ def _positions(positions: Sequence[Position]) -> Iterable[Text]:
 def _figures(result: RunResult, initial_capital: float) -> Iterable[Text]:
     figures = result.performance
     pairs: Sequence[tuple[str, _Cell, str, _Cell]] = (
-        ("P&L", _money(figures.total_pnl), "return", _percent(figures.total_return, "+.4%")),
-        ("max drawdown", _percent(figures.max_drawdown, ".4%"), "capital", _plain(initial_capital)),
+        ("P&L", _money(figures.total_pnl), "return", _percent(figures.total_return, "+z.4%")),
+        ("max drawdown", _percent(figures.max_drawdown, "z.4%"), "capital", _plain(initial_capital)),
         ("sharpe", _plain(figures.sharpe), "sortino", _plain(figures.sortino)),
         ("win rate", _percent(figures.win_rate), "profit factor", _plain(figures.profit_factor)),
         ("trades", f"{figures.trades:,}", "turnover", f"{_plain(figures.turnover)} x capital"),
@@ -185,10 +185,10 @@ def _plain(value: float | None) -> str:
 
 def _number(value: float, sign: str) -> str:
     """Two decimals, as far as anybody reads them."""
-    return format(value, f"{sign},.2f" if abs(value) < 1e15 else f"{sign}.4g")
+    return format(value, f"{sign}z,.2f" if abs(value) < 1e15 else f"{sign}.4g")
 
 
-def _percent(value: float | None, form: str = ".2%") -> str:
+def _percent(value: float | None, form: str = "z.2%") -> str:
     if value is None:
         return "n/a"
     return format(value, form) if abs(value) < 1e6 else f"{value * 100:.4g}%"

@@ -3,14 +3,15 @@
 ::
 
     SengineError
-    ├── ConfigError        a configuration file, override or parameter is wrong (all mistakes at once)
-    ├── DataError          a market data file cannot be read, or a row fails under --strict
-    ├── PluginError        a strategy file cannot be found, imported or does not keep the contract
+    ├── InputError         what a command was given is of no use: it ends with exit code 2, for all others with 1
+    │   ├── ConfigError    a configuration file, override or parameter is wrong (all mistakes at once)
+    │   ├── DataError      a market data file cannot be read, or a row fails under --strict
+    │   ├── PluginError    a strategy file cannot be found, imported or does not keep the contract
+    │   ├── JournalError   a journal is not there, cannot be read or cannot be run again
+    │   └── StoreError     the store of records is not there or cannot be read
     ├── LifecycleError     a strategy was asked for a transition that its state does not allow
     ├── LimitError         a change would make a limit looser, and nobody said that it may
     ├── EngineError        the engine was asked for something it does not know
-    ├── JournalError       a journal cannot be read, written or run again
-    ├── StoreError         the store of records cannot be read or written
     ├── ResourceError      a file that ships with sengine is missing (sengine.resources)
     ├── BrokerError        the embedded broker cannot be found or does not start (sengine.adapters.broker)
     ├── UnreachableError   no engine answers the command line (sengine.adapters.control_client)
@@ -29,7 +30,11 @@ class SengineError(Exception):
     """Base of all errors that sengine raises on purpose; the command line prints the message and exits."""
 
 
-class ConfigError(SengineError):
+class InputError(SengineError):
+    """What a command was given is wrong, missing or damaged: an argument, a configuration, a file."""
+
+
+class ConfigError(InputError):
     """One or more mistakes in a configuration. ``mistakes`` holds one sentence each."""
 
     def __init__(self, mistakes: Sequence[str]) -> None:
@@ -37,11 +42,11 @@ class ConfigError(SengineError):
         super().__init__("\n".join(self.mistakes))
 
 
-class DataError(SengineError):
+class DataError(InputError):
     """A market data file is unusable, or a row in it is and ``--strict`` was given."""
 
 
-class PluginError(SengineError):
+class PluginError(InputError):
     """A strategy file is missing, fails to import, or does not keep the strategy contract."""
 
 
@@ -57,9 +62,9 @@ class EngineError(SengineError):
     """The engine was asked about a strategy, symbol or order that it does not have."""
 
 
-class StoreError(SengineError):
+class StoreError(InputError):
     """The store of records is missing, damaged or another version's; the journal still has what was in it."""
 
 
-class JournalError(SengineError):
-    """A journal cannot be read, written or run again; the message names the file and the place."""
+class JournalError(InputError):
+    """A journal is missing, cannot be read or cannot be run again; the message names the file and the place."""

@@ -12,10 +12,11 @@ import grpc
 import orjson
 
 from sengine.adapters import control_views as views
+from sengine.adapters.client_tls import client_credentials
 from sengine.adapters.control_address import Address, chosen_address, parse_address
 from sengine.adapters.control_errors import RefusedError, UnreachableError
 from sengine.config.schema import Config
-from sengine.errors import ConfigError, SengineError
+from sengine.errors import SengineError
 from sengine.proto import engine_pb2 as pb
 from sengine.proto.engine_pb2_grpc import EngineControlStub
 
@@ -55,7 +56,7 @@ class ControlClient:
         self._timeout_s = timeout_s
         options = _OPTIONS if self.address.socket is not None else _OPTIONS[:-1]
         if self.address.socket is None and (tls_ca or tls_cert or tls_key):
-            credentials = grpc.ssl_channel_credentials(_read(tls_ca), _read(tls_key), _read(tls_cert))
+            credentials = client_credentials(tls_ca, tls_cert, tls_key)
             self._channel = grpc.aio.secure_channel(str(self.address), credentials, options)
         else:
             self._channel = grpc.aio.insecure_channel(str(self.address), options)
@@ -228,12 +229,3 @@ class ControlClient:
         if code is grpc.StatusCode.UNIMPLEMENTED:
             return RefusedError(f"what answers on {self.address} is no engine, or one of another version: {details}")
         return RefusedError(details or f"the engine on {self.address} failed: {code.name}")
-
-
-def _read(file: str | Path | None) -> bytes | None:
-    if file is None:
-        return None
-    try:
-        return Path(file).expanduser().read_bytes()
-    except OSError as error:
-        raise ConfigError([f"{file}: cannot be read: {error.strerror}"]) from error

@@ -65,7 +65,7 @@ class Journal:
     """Records one session of ``engine`` into ``directory``. All but the writing is done on the engine's loop.
 
     ``on_change`` is called, on any thread, with why the journal cannot be written, and with an empty text once it can
-    again. Raises ``JournalError`` when the first segment cannot be written.
+    again. Raises ``SengineError`` when the first segment cannot be written.
     """
 
     def __init__(

@@ -220,6 +220,12 @@ def segment_path(directory: Path, number: int) -> Path:
     return directory / f"{number:010d}{SUFFIX}"
 
 
+def journal_folder(path: Path) -> Path:
+    """The journal that a path means: itself, or ``journal`` in it, as in an engine's data directory."""
+    inner = path / "journal"
+    return inner if inner.is_dir() else path
+
+
 def segments(directory: Path) -> dict[int, Path]:
     """The segment files by number, in order. A segment of which a compressed copy is finished counts once."""
     found: dict[int, Path] = {}

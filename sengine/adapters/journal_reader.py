@@ -14,7 +14,7 @@ import msgspec
 import zstandard
 
 from sengine.adapters.journal_format import FORMAT, Header, Unsound, decode, frames, has_record_after, segments
-from sengine.errors import JournalError
+from sengine.errors import JournalError, SengineError
 
 _HEAD_BYTES: Final = 1 << 16
 
@@ -53,7 +53,11 @@ class JournalReader:
         self.paths = segments(directory)
         self.torn: TornEnd | None = None
         if not self.paths:
-            raise JournalError(f"{directory}: there is no journal here; expected files such as 0000000001.journal")
+            what = "there is no journal here" if directory.exists() else "no such folder"
+            raise JournalError(
+                f"{directory}: {what}; expected a journal (files such as 0000000001.journal), or the data directory "
+                "that it is in"
+            )
 
     def headers(self) -> dict[int, Header]:
         """The header of each segment; one whose end is torn within its header is left out."""
@@ -142,7 +146,7 @@ Note = Callable[[str], None]
 
 
 def cut_torn_end(torn: TornEnd) -> None:
-    """Cut the file where it is torn, for a writer to go on. Raises ``JournalError`` when that cannot be done."""
+    """Cut the file where it is torn, for a writer to go on. Raises ``SengineError`` when that cannot be done."""
     try:
         if torn.offset:
             with torn.path.open("r+b") as file:
@@ -150,4 +154,4 @@ def cut_torn_end(torn: TornEnd) -> None:
         else:
             torn.path.unlink()
     except OSError as error:
-        raise JournalError(f"{torn.path}: its torn end cannot be cut: {error.strerror}") from error
+        raise SengineError(f"{torn.path}: its torn end cannot be cut: {error.strerror}") from error

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from sengine.adapters.journal_format import segment_path
-from sengine.errors import JournalError
+from sengine.errors import SengineError
 
 EVERY_S: Final = 0.02
 AGAIN_S: Final = 0.5
@@ -69,7 +69,7 @@ class JournalWriter:
         self._stop = Event()
         self._drain()
         if self.failure:
-            raise JournalError(f"{self._path}: the journal cannot be written: {self.failure}")
+            raise SengineError(f"{self._path}: the journal cannot be written: {self.failure}")
         self._thread = Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 

@@ -11,7 +11,7 @@ from sengine.adapters.journal_reader import JournalReader
 from sengine.adapters.store import Store, in_words
 from sengine.adapters.store_schema import ENDED, TABLES, OtherVersionError, is_damage, open_to_write, set_aside
 from sengine.engine.checkpoint import Checkpoint
-from sengine.errors import StoreError
+from sengine.errors import SengineError, StoreError
 
 
 class Rebuilt(msgspec.Struct, frozen=True):
@@ -25,7 +25,8 @@ class Rebuilt(msgspec.Struct, frozen=True):
 def rebuild(path: Path, directory: Path) -> Rebuilt:
     """Make the store at ``path`` from the journal in ``directory``. No engine may be writing it.
 
-    Raises ``JournalError`` and ``StoreError``; the store is then as it was.
+    Raises ``JournalError``, ``StoreError`` and, where it cannot be written, ``SengineError``; the store is then as it
+    was.
     """
     reader = JournalReader(directory)
     new = path.with_name(path.name + ".new")
@@ -44,7 +45,7 @@ def rebuild(path: Path, directory: Path) -> Rebuilt:
         aside = set_aside(path) if path.exists() else None
         new.replace(path)
     except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"{path}: the store cannot be made: {in_words(error)}") from error
+        raise SengineError(f"{path}: the store cannot be made: {in_words(error)}") from error
     return Rebuilt(rows, carried_over, aside)
 
 

@@ -32,7 +32,7 @@ from sengine.cli.sample import sample
 from sengine.cli.strategies import strategies_app
 from sengine.cli.strategy_host import strategy_host
 from sengine.cli.verify import verify
-from sengine.errors import ConfigError, DataError, PluginError, SengineError
+from sengine.errors import InputError, SengineError
 
 app = typer.Typer(
     name="sengine",
@@ -92,7 +92,7 @@ def run() -> None:
     escape_unprintable()
     try:
         app(prog_name="sengine")
-    except (ConfigError, DataError, PluginError) as error:
+    except InputError as error:
         _fail(str(error), 2)
     except SengineError as error:
         _fail(str(error), 1)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from sengine.config import Config
 
 config_app = typer.Typer(help="Check configurations, and list their keys.", no_args_is_help=True)
 
@@ -39,8 +42,19 @@ def check(
         raise ConfigError(mistakes)
     for sentence in exposed_secrets(config, file):
         typer.echo(f"sengine: {sentence}", err=True)
-    enabled = sum(strategy.enabled for strategy in config.strategies)
-    typer.echo(f"{file}: good; {enabled} of {len(config.strategies)} strategies enabled")
+    typer.echo(f"{file}: good; {_what_trades(config)}")
+
+
+def _what_trades(config: Config) -> str:
+    every, enabled = len(config.strategies), sum(strategy.enabled for strategy in config.strategies)
+    if not every:
+        return (
+            "nothing would trade: it configures no strategies. `sengine init DIR` writes a project to begin from, "
+            "`sengine strategies list` shows what there is to run"
+        )
+    if not enabled:
+        return f"nothing would trade: 0 of {every} strategies enabled. Set enabled: true for one"
+    return f"{enabled} of {every} strategies enabled"
 
 
 @config_app.command()

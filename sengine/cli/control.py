@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sengine.cli.connection import EngineAt, JsonOption, for_engine, print_json, report
-from sengine.errors import SengineError
+from sengine.errors import ConfigError, SengineError
 
 if TYPE_CHECKING:
     from sengine.adapters.control_client import ControlClient
@@ -160,7 +160,7 @@ def flatten(
                 return plan
             typer.echo(f"This {plan.message}.", err=True)
             if not sys.stdin.isatty():
-                raise SengineError("nothing was done: without a terminal to ask on, give --yes")
+                raise ConfigError(["nothing was done: without a terminal to ask on, give --yes"])
             typer.confirm("Flatten now?", abort=True, err=True)
         return await client.flatten(strategy_id, symbol, reason)
 

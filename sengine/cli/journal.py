@@ -19,12 +19,6 @@ _From = Annotated[str, typer.Option("--from", metavar="SEGMENT[:BYTE]", help="Be
 _Until = Annotated[str, typer.Option(metavar="SEGMENT[:BYTE]", help="End before this record.")]
 
 
-def journal_folder(path: Path) -> Path:
-    """The journal that a path means: itself, or ``journal`` in it."""
-    inner = path / "journal"
-    return inner if inner.is_dir() else path
-
-
 @journal_app.command()
 def stat(journal: _Folder) -> None:
     """Segments, sessions and how many records of each kind there are.
@@ -33,6 +27,7 @@ def stat(journal: _Folder) -> None:
     """
     from collections import Counter
 
+    from sengine.adapters.journal_format import journal_folder
     from sengine.adapters.journal_reader import JournalReader
     from sengine.clock import format_timestamp
 
@@ -60,7 +55,7 @@ def inspect(
 
     Example: `sengine journal inspect data --limit 20`
     """
-    from sengine.adapters.journal_format import MARKET_TAGS
+    from sengine.adapters.journal_format import MARKET_TAGS, journal_folder
     from sengine.adapters.journal_reader import JournalReader
     from sengine.verification import in_words
 
@@ -85,6 +80,7 @@ def export(journal: _Folder, start: _From = "", until: _Until = "") -> None:
     """
     import msgspec
 
+    from sengine.adapters.journal_format import journal_folder
     from sengine.adapters.journal_reader import JournalReader
 
     encode = msgspec.json.Encoder(enc_hook=repr).encode
@@ -115,6 +111,7 @@ def rebuild(
     """
     from time import perf_counter
 
+    from sengine.adapters.journal_format import journal_folder
     from sengine.adapters.store_rebuild import rebuild as make_anew
 
     folder = journal_folder(journal)

@@ -23,7 +23,7 @@ ConfigOption = Annotated[
 
 
 def publish(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV (plain, .gz, .zst) or Parquet.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="CSV (plain, .gz, .zst) or Parquet.")],
     url: UrlOption = "",
     speed: Annotated[str, typer.Option(help="1x is the pace of the file, 10x ten times that; max is at once.")] = "1x",
     config: ConfigOption = None,

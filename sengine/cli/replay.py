@@ -61,10 +61,9 @@ def replay(
     import sys
     from contextlib import nullcontext, redirect_stdout
 
-    from sengine.cli.journal import journal_folder
     from sengine.errors import ConfigError
 
-    files = [*(files or ()), *([journal_folder(journal)] if journal is not None else ())]
+    files = [*(files or ()), *([journal] if journal is not None else ())]
     if not files:
         raise ConfigError(["replay needs market data: name FILEs, or a journal with --journal DIR"])
 
@@ -110,6 +109,9 @@ def replay(
         typer.echo(report_json(result, capital), nl=False)
     else:
         print_summary(open_console(), result, capital)
+        for written in (options.json_file, signals, fills, equity, report):
+            if written is not None:
+                typer.echo(f"wrote {written}")
 
 
 def _with_screens() -> NoReturn:

@@ -128,10 +128,10 @@ def _print_health(console: Console, view: SnapshotView) -> None:
             f"tick p50 {view.tick.p50_us:.1f} us, p99 {view.tick.p99_us:.1f} us, max {view.tick.max_us:.0f} us"
         )
     for check in view.risk:
-        limit = f"{check.limit_name} {check.limit:g}" if check.limit is not None else ""
-        used = f", used {check.used:g} by {check.used_by}" if check.used else ""
-        bypassed = ", [red]BYPASSED[/red]" if check.bypassed else ""
-        console.print(f"risk {escape(check.name)}: {limit}{escape(used)}{bypassed}; {check.refusals} refused")
+        said = [f"{check.limit_name} {check.limit:g}"] if check.limit is not None else []
+        said += [escape(f"used {check.used:g} by {check.used_by}")] if check.used else []
+        said += ["[red]BYPASSED[/red]"] if check.bypassed else []
+        console.print(f"risk {escape(check.name)}: {', '.join([*said, f'{check.refusals} refused'])}")
 
 
 def _table(*columns: str) -> Table:

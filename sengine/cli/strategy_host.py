@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sengine.cli.strategy_folder import DEFAULT_DIRECTORY, DirectoryOption, known_strategies
+
 if TYPE_CHECKING:
     from sengine.adapters.strategy_server import StrategyServer
-
-_DEFAULT_DIRECTORY = Path("strategies")
 
 
 def strategy_host(
@@ -18,9 +18,7 @@ def strategy_host(
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT|unix:/PATH", help="Where engines call; port 0 takes any free one.")
     ] = "127.0.0.1:0",
-    directory: Annotated[
-        Path, typer.Option("--directory", "-d", metavar="DIR", help="Folder that a MODULE is looked for in.")
-    ] = _DEFAULT_DIRECTORY,
+    directory: DirectoryOption = DEFAULT_DIRECTORY,
     tls_cert: Annotated[str, typer.Option(metavar="FILE", help="Server certificate; with --tls-key: TLS.")] = "",
     tls_key: Annotated[str, typer.Option(metavar="FILE", help="Private key of --tls-cert.")] = "",
     tls_ca: Annotated[
@@ -42,13 +40,11 @@ def strategy_host(
     from sengine.adapters.children import watch_parent
     from sengine.adapters.strategy_server import TOKEN_VARIABLE, HostSecurity, StrategyServer
     from sengine.assembly import host_spec
-    from sengine.plugins.catalog import Catalog
     from sengine.plugins.loader import load_plugin
-    from sengine.resources import resource_path
 
     if die_with_parent:
         watch_parent()
-    loaded = load_plugin(Catalog([directory, resource_path("strategies")]).find(strategy))
+    loaded = load_plugin(known_strategies(directory).find(strategy))
     security = HostSecurity(os.environ.get(TOKEN_VARIABLE, ""), tls_cert, tls_key, tls_ca)
     server = StrategyServer(lambda *request: host_spec(loaded, *request), listen, security)
     uvloop.run(_serve(server, f"{loaded.plugin.name} {loaded.version}", address_file))

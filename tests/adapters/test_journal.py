@@ -39,7 +39,7 @@ from sengine.engine.following import Happened
 from sengine.engine.guest import StrategyFault
 from sengine.engine.outcome import Outcome
 from sengine.engine.roster import LoadStrategy
-from sengine.errors import JournalError
+from sengine.errors import JournalError, SengineError
 from sengine.live import LiveEngine
 from tests.engine.conftest import Actor, engine_with
 from tests.patience import PATIENCE_S
@@ -415,7 +415,7 @@ def test_what_is_lost_while_it_fails_is_told_in_the_next_segment(tmp_path: Path)
 
 
 def test_a_directory_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(JournalError, match=r"0000000001\.journal: the journal cannot be written: No space left"):
+    with pytest.raises(SengineError, match=r"0000000001\.journal: the journal cannot be written: No space left"):
         new_journal(tmp_path, write=Disk(10).write)
 
 

@@ -69,6 +69,20 @@ def test_a_file_that_cannot_be_read_is_bad_input(run: Run, name: str, sentence: 
     assert sentence in ran.err
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "nothing would trade: it configures no strategies. `sengine init DIR` writes a project to begin from, "),
+        ("strategies: [{id: a, plugin: rsi, enabled: false}]", "nothing would trade: 0 of 1 strategies enabled. "),
+    ],
+)
+def test_a_configuration_that_would_trade_nothing_says_so(run: Run, text: str, sentence: str) -> None:
+    Path("mine.yaml").write_text(text)
+    ran = run("config", "check", "mine.yaml")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(f"mine.yaml: good; {sentence}")
+
+
 def test_every_key_is_listed_whole_with_its_meaning(run: Run) -> None:
     ran = run("config", "keys")
     assert (ran.code, ran.err) == (0, "")

@@ -120,7 +120,7 @@ async def test_flatten_says_what_it_would_do_and_does_it_only_when_told_to(tmp_p
     async with served(live, tmp_path) as (client, _):
         live.take(quote(1.0))
         asked = await sengine("flatten", "--address", client.address)
-        assert (asked[0], asked[1]) == (1, "")
+        assert (asked[0], asked[1]) == (2, "")
         assert "This cancels 1 order, sells 2 BTC." in asked[2]
         assert "nothing was done: without a terminal to ask on, give --yes" in asked[2]
         assert live.engine.positions.quantity("a", "BTC") == 2.0

@@ -75,6 +75,7 @@ def test_what_a_strategy_prints_does_not_get_into_the_json(run: Run, market: Pat
 def test_json_in_a_file_comes_beside_the_summary(run: Run, market: Path) -> None:
     ran = run("replay", market, "--json", "result.json")
     assert ran.out.startswith("ticks")
+    assert ran.out.endswith("\nwrote result.json\n")
     assert json.loads(Path("result.json").read_text())["digest"] in ran.out
 
 
@@ -176,7 +177,12 @@ def test_an_empty_file_is_a_bad_file(run: Run) -> None:
 
 
 def test_a_directory_is_no_file(run: Run, tmp_path: Path) -> None:
-    assert_bad_input(run("replay", tmp_path), f"{tmp_path} is a directory")
+    (tmp_path / "empty").mkdir()
+    assert_bad_input(run("replay", "empty"), "empty: a folder with neither a journal nor market data; ")
+    (tmp_path / "empty/b.csv.gz").touch()
+    (tmp_path / "empty/a.csv").touch()
+    assert_bad_input(run("replay", "--journal", "empty"), "empty: a folder without a journal; ")
+    assert run("replay", "empty").err.endswith("It holds 2 files of market data: name them, as empty/a.csv\n")
 
 
 def test_a_missing_file_is_named(run: Run) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import runpy
 import subprocess
 import sys
@@ -156,6 +157,26 @@ def test_a_folder_that_cannot_be_written_is_bad_usage(run: Run) -> None:
     ran = run("strategies", "new", "dip_buyer")
     assert (ran.code, ran.out) == (2, "")
     assert "strategies: cannot be written" in ran.err
+
+
+def test_without_a_name_all_strategies_are_checked(run: Run) -> None:
+    ran = run("strategies", "check", "--ticks", "600", "--warmup", "120", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    checked = [json.loads(line) for line in ran.out.splitlines()]
+    assert [Path(each["path"]).stem for each in checked] == ["market_maker", "momentum", "rsi"]
+    assert all(finding["passed"] for each in checked for finding in each["findings"])
+
+
+def test_parameters_are_of_one_strategy(run: Run) -> None:
+    ran = run("strategies", "check", "--set", "short_window=5")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("sengine: --set sets parameters of one strategy; name it")
+
+
+def test_a_folder_that_was_named_and_is_not_there_is_bad_usage(run: Run) -> None:
+    ran = run("strategies", "list", "-d", "strategy")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "sengine: --directory strategy: no such folder; name the one that your strategies are in\n"
 
 
 def test_a_strategy_at_an_address_is_checked_there(run: Run, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_missing_file_and_directory_are_refused(tmp_path: Path) -> None:
             open_feed(tmp_path / name, pytest.fail)
     for name in ("dir", "dir.parquet"):
         (tmp_path / name).mkdir()
-        with pytest.raises(DataError, match="is a directory"):
+        with pytest.raises(DataError, match="a folder with neither a journal nor market data"):
             open_feed(tmp_path / name, pytest.fail)
 
 

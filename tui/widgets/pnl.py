@@ -20,7 +20,7 @@ class PnlPanel(DrawnPanel):
     def summary(self, frame: Frame) -> str:
         colour = "$secondary" if abs(frame.pnl) < 0.005 else "$success" if frame.pnl > 0 else "$error"
         share = frame.pnl / frame.snapshot.initial_capital if frame.snapshot.initial_capital else 0.0
-        return f"[b {colour}]{figures.money(frame.pnl)}[/] · {share:+.3%}"
+        return f"[b {colour}]{figures.money(frame.pnl)}[/] · {share:+z.3%}"
 
     def draw(self, frame: Frame, width: int, height: int) -> Text:
         palette, values = frame.palette, frame.history.pnl
