@@ -48,7 +48,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
     positions = []
     async for position in share.over(list(engine.positions.positions())):
         in_flight = engine.orders.in_flight(position.strategy_id, position.symbol)
-        exposure.see(abs(position.quantity + in_flight), position)
+        exposure.see(max(abs(position.quantity), abs(position.quantity + in_flight)), position)
         if position.quantity or position.realized_pnl or in_flight:
             positions.append(_position(position, in_flight))
     orders = [_order(working) async for working in share.over(list(engine.orders.open_orders()))]

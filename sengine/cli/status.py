@@ -127,9 +127,14 @@ def _print_health(console: Console, view: SnapshotView) -> None:
         console.print(
             f"tick p50 {view.tick.p50_us:.1f} us, p99 {view.tick.p99_us:.1f} us, max {view.tick.max_us:.0f} us"
         )
+    anomalies = ", ".join(f"{kind} {count}" for kind, count in view.anomalies.items() if count)
+    if anomalies:
+        console.print(f"anomalies: [yellow]{escape(anomalies)}[/yellow]")
     for check in view.risk:
         said = [f"{check.limit_name} {check.limit:g}"] if check.limit is not None else []
         said += [escape(f"used {check.used:g} by {check.used_by}")] if check.used else []
+        is_beyond = check.limit is not None and (check.used or 0.0) > check.limit
+        said += ["[red]BEYOND ITS LIMIT[/red]"] if is_beyond else []
         said += ["[red]BYPASSED[/red]"] if check.bypassed else []
         console.print(f"risk {escape(check.name)}: {', '.join([*said, f'{check.refusals} refused'])}")
 

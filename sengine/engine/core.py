@@ -93,7 +93,7 @@ class Engine:
         self.risk = risk
         self.record = TradingRecord()
         self.risk_view = RiskView(positions, self.orders, self.markets, self.record)
-        self._flow = flow = OrderFlow(self.orders, positions, self.roster, self.markets, venue, self.record)
+        self._flow = flow = OrderFlow(self.orders, positions, self.roster, self.markets, venue, self.record, risk)
         self._desk = DecisionDesk(votes, risk, self.risk_view, flow.send, flow.cancel, order_prefix)
         self._flattens = FlattenDesk(positions, self.orders, flow, self._desk.send_reducing, votes.withdraw_on)
         self._desk.flattening = self._flattens.pending

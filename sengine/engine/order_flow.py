@@ -10,7 +10,9 @@ from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
 from sengine.engine.markets import Market
 from sengine.engine.orders import OrderTracker, fill_fault, split
 from sengine.engine.outcome import Outcome
+from sengine.engine.overrun import OverrunWatch
 from sengine.engine.positions import PositionTracker
+from sengine.engine.risk import RiskPipeline
 from sengine.engine.roster import Roster
 from sengine.engine.simulated import SimulatedVenue, VenueReport
 from sengine.engine.trading_record import TradingRecord
@@ -27,8 +29,10 @@ class OrderFlow:
         markets: Mapping[str, Market],
         venue: SimulatedVenue | None,
         record: TradingRecord,
+        risk: RiskPipeline,
     ) -> None:
         self.anomalies: Counter[str] = Counter()
+        self._overruns = OverrunWatch(risk, positions, self.anomalies)
         self._record = record
         self._orders = orders
         self._positions = positions
@@ -140,6 +144,7 @@ class OrderFlow:
         outcome.fills.append(fill)
         for share in shares:
             outcome.shares.append((share, self._positions.book(share, mark_price)))
+            self._overruns.booked(share, outcome)
         for share in shares:
             guest = self._roster.find(share.strategy_id)
             if guest is not None:

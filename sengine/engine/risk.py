@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Final, TypeAlias, TypeVar
+from math import inf
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
 from sengine.domain.order import Order, ProposedOrder
-from sengine.engine.risk_checks import AnyCheck, Check, ProposedContribution, Refusal, RiskView
+from sengine.engine.risk_checks import AnyCheck, Check, PositionLimitCheck, ProposedContribution, Refusal, RiskView
 
 _Subject = TypeVar("_Subject", ProposedContribution, ProposedOrder)
 _Review: TypeAlias = tuple[str, Callable[[_Subject, RiskView], Refusal | None]]
@@ -43,6 +44,7 @@ class RiskPipeline:
         self.bypass = frozenset(bypass)
         self._of_contributions: dict[tuple[str, str], list[_Review[ProposedContribution]]] = {}
         self._of_orders: dict[tuple[str, ...], list[_Review[ProposedOrder]]] = {}
+        self._max_positions: dict[tuple[str, str], float] = {}
 
     def review(self, proposal: ProposedContribution, view: RiskView) -> Refusal | None:
         """The first refusal of a contribution, or ``None`` when all checks let it pass."""
@@ -66,6 +68,16 @@ class RiskPipeline:
             if refusal is not None:
                 return refusal
         return Order.approved(order, order_id)
+
+    def max_position(self, strategy_id: str, symbol: str) -> float:
+        """The tightest ``position_limit`` of a strategy on a symbol; infinite without one."""
+        key = (symbol, strategy_id)
+        limit = self._max_positions.get(key)
+        if limit is None:
+            limits = [check.max_position for check in self._for(key) if isinstance(check, PositionLimitCheck)]
+            limit = min(limits, default=inf)
+            _keep(self._max_positions, key, limit)
+        return limit
 
     def loosened_by(self, checks: Sequence[Check], bypass: Collection[str]) -> list[str]:
         """What ``checks`` would let pass that those in force do not, in words; empty where they are as strict.
@@ -127,7 +139,7 @@ def _labelled(checks: Sequence[Check]) -> list[Check]:
     return labelled
 
 
-def _keep(chains: dict, key: tuple[str, ...], reviews: list) -> None:  # type: ignore[type-arg]
+def _keep(chains: dict, key: tuple[str, ...], reviews: Any) -> None:  # type: ignore[type-arg]
     """Which checks apply to whom is worked out once; votes can bring strategies together in many ways."""
     if len(chains) >= _CHAINS_KEPT:
         chains.clear()

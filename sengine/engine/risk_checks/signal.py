@@ -55,7 +55,9 @@ class PositionLimitCheck(Check, frozen=True, tag="position_limit"):
         worst, worst_of = 0.0, ""
         for strategy_id, symbol in view.held_or_in_flight():
             if self.strategy in ("", strategy_id) and self.symbol in ("", symbol):
-                size = abs(view.position(strategy_id, symbol))
+                # A position beyond the limit stays to be seen when what is in flight takes it back.
+                held = abs(view.positions.quantity(strategy_id, symbol))
+                size = max(held, abs(view.position(strategy_id, symbol)))
                 if size > worst:
                     worst, worst_of = size, f"{strategy_id} {symbol}"
         return Usage("max_position", self.max_position, worst, worst_of)
