@@ -290,10 +290,14 @@ class Guest:
         self._reloaded = prepared
 
     def swap(
-        self, spec: StrategySpec, instances: dict[str, BaseStrategy], since_tick: int, rollback_ticks: int
+        self,
+        spec: StrategySpec,
+        config: dict[str, Any],
+        instances: dict[str, BaseStrategy],
+        since_tick: int,
+        rollback_ticks: int,
     ) -> None:
         """Go on with other code. What ran until now is on hand as ``trial``."""
-        config = spec.prepare(dict(spec.config))[1]
         self.trial = Trial(
             self.spec,
             self.config,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -39,14 +39,16 @@ class SwapStrategy(msgspec.Struct, frozen=True):
     """Command: a running strategy goes on as ``spec`` says; its lifecycle state stays what it is.
 
     ``warmed`` tells for each instance (by symbol, ``*`` for one that gets all) how it was warmed up. ``ready`` are
-    those instances; where it is empty, as when a journal is read, they are made and warmed again. For
-    ``rollback_ticks`` calls of ``on_tick`` the old version waits, and comes back if the new one fails.
+    those instances and ``config`` is that of ``spec`` with its defaults filled in; where they are left out, as when a
+    journal is read, they are made again. For ``rollback_ticks`` calls of ``on_tick`` the old version waits, and comes
+    back if the new one fails.
     """
 
     spec: StrategySpec
     warmed: Mapping[str, Warmed]
     ready: Mapping[str, BaseStrategy] = {}
     rollback_ticks: int = 0
+    config: Mapping[str, Any] | None = None
 
 
 def swap(
@@ -68,7 +70,8 @@ def swap(
             if position.strategy_id == spec.strategy_id and key in (ANY_SYMBOL, position.symbol) and position.quantity
         ]
         take_over(instance, key, guest.instances.get(key), held, now_ns)
-    guest.swap(spec, instances, tick, command.rollback_ticks)
+    config = spec.prepare(dict(spec.config))[1] if command.config is None else dict(command.config)
+    guest.swap(spec, config, instances, tick, command.rollback_ticks)
 
 
 def made(command: SwapStrategy, markets: Mapping[str, Market]) -> dict[str, BaseStrategy]:

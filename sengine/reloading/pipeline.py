@@ -81,12 +81,13 @@ class Pipeline:
                 loaded = await self._proved(strategy, path, guest, instances, draft)
             with draft.step("warm up here"):
                 spec = strategy_spec(strategy, loaded)
+                config = await self._aside(lambda: spec.prepare(dict(spec.config))[1], path)
                 candidates = await self._candidates(spec, keys_of(spec, guest.instances, engine), draft, path)
         draft.note(longest_stall_us=stall.longest_us)
         with draft.step("swap"):
             if engine.roster.find(strategy.id) is not guest or guest.spec is not spec_before:
                 raise draft.failure("the strategy was changed by somebody else meanwhile; reload it again", str(path))
-            self._put_in_place(guest, spec, candidates, self._settings.rollback_ticks, draft)
+            self._put_in_place(guest, spec, config, candidates, self._settings.rollback_ticks, draft)
 
     async def _load(self, strategy: StrategyConfig, path: Path, draft: Draft) -> None:
         engine = self._live.engine
@@ -96,6 +97,7 @@ class Pipeline:
             with draft.step("warm up here"):
                 spec = strategy_spec(strategy, loaded)
                 spare = await self._aside(spec.create, path)
+                config = await self._aside(lambda: spec.prepare(dict(spec.config))[1], path)
                 candidates = await self._candidates(spec, keys_of(spec, None, engine), draft, path)
         draft.note(longest_stall_us=stall.longest_us)
         with draft.step("load here"):
@@ -103,13 +105,19 @@ class Pipeline:
             if not candidates:
                 return
             try:
-                self._put_in_place(engine.roster.get(strategy.id), spec, candidates, 0, draft)
+                self._put_in_place(engine.roster.get(strategy.id), spec, config, candidates, 0, draft)
             except ReloadFailedError:
                 self._live.take(UnloadStrategy(strategy.id))
                 raise
 
     def _put_in_place(
-        self, guest: Guest, spec: StrategySpec, candidates: Sequence[Candidate], rollback_ticks: int, draft: Draft
+        self,
+        guest: Guest,
+        spec: StrategySpec,
+        config: Mapping[str, Any],
+        candidates: Sequence[Candidate],
+        rollback_ticks: int,
+        draft: Draft,
     ) -> None:
         """The last ticks and the swap, between two ticks."""
         engine = self._live.engine
@@ -130,6 +138,7 @@ class Pipeline:
                 {each.key: each.warmed for each in candidates},
                 {each.key: each.instance for each in candidates},
                 rollback_ticks,
+                config,
             )
         )
         draft.note(swap_pause_us=(perf_counter_ns() - began_ns) / 1000)
