@@ -23,6 +23,7 @@ from sengine.adapters.call_timer import CallTimer
 from sengine.adapters.control import ControlServer
 from sengine.adapters.execution import ExecutionGateway
 from sengine.adapters.facts import ServiceFacts
+from sengine.adapters.flatten_watch import FlattenWatch
 from sengine.adapters.gateway_stats import GatewayStats
 from sengine.adapters.http import HttpServer
 from sengine.adapters.nats_feed import NatsFeed
@@ -188,6 +189,8 @@ class EngineService:
         stack.push_async_callback(_cancelled, asyncio.create_task(watchdog.run(), name="watchdog"))
         watch = StrategyWatch(live, self._timer, config.plugins.stalled_after_ns, config.plugins.resume_after_ns)
         stack.push_async_callback(_cancelled, asyncio.create_task(watch.run(), name="strategy watch"))
+        flattens = asyncio.create_task(FlattenWatch(live).run(), name="flatten watch")
+        stack.push_async_callback(_cancelled, flattens)
         stack.push_async_callback(self._reloading.stop)
         await self._reloading.start()
         if config.plugins.hot_reload:

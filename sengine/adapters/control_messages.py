@@ -356,9 +356,11 @@ def _order(working: WorkingOrder) -> pb.OpenOrder:
     )
 
 
-def flatten_reply(plan: FlattenPlan) -> pb.FlattenReply:
+def flatten_reply(plan: FlattenPlan, waits_for: str = "") -> pb.FlattenReply:
+    """``waits_for`` is what a flatten that is under way still needs."""
+    said = "; ".join(filter(None, (plan.in_words, waits_for)))
     return pb.FlattenReply(
-        message=plan.in_words or "nothing to flatten: no position is held and no order rests there",
+        message=said or "nothing to flatten: no position is held and no order rests there",
         cancels=plan.cancels,
         trades=[
             pb.FlattenTrade(

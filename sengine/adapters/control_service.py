@@ -19,6 +19,7 @@ from sengine.adapters import control_messages as messages
 from sengine.adapters.audit import details_of, owner_name
 from sengine.adapters.control_streams import StreamLimit, batches
 from sengine.adapters.facts import ServiceFacts
+from sengine.adapters.flatten_watch import until_flat
 from sengine.adapters.parameters import give_parameters
 from sengine.adapters.pnl_history import PnlHistory
 from sengine.adapters.price_history import PriceHistory
@@ -240,10 +241,12 @@ class ControlService(EngineControlServicer):
 
     @answering
     async def Flatten(self, request: pb.FlattenRequest, context: Call) -> pb.FlattenReply:
-        plan = self._live.engine.flatten_plan(request.strategy_id, request.symbol)
+        engine, scope = self._live.engine, (request.strategy_id, request.symbol)
+        plan = engine.flatten_plan(*scope)
         if not request.validate_only:
-            self._live.take(Flatten(request.strategy_id, request.symbol, request.reason or "operator"))
-        return messages.flatten_reply(plan)
+            self._live.take(Flatten(*scope, request.reason or "operator"))
+            await until_flat(engine, *scope)
+        return messages.flatten_reply(plan, engine.flatten_waits_for(*scope))
 
     @answering
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Call) -> pb.CommandReply:

@@ -170,7 +170,11 @@ class CommandDesk:
         outcome = Outcome()
         plan = self._flattens.begin(command.strategy_id, command.symbol, outcome, self._now_ns)
         scope = " ".join(filter(None, (command.strategy_id, command.symbol))) or "everything"
-        outcome.notices.append(f"flatten of {scope} ({command.reason}): {plan.in_words or 'nothing to do'}")
+        said = plan.in_words
+        if self._flow.is_simulated or not said:
+            # An execution service has not had time to answer; the simulated venue has answered.
+            said = "; ".join(filter(None, (said, self._flattens.waits_for(command.strategy_id, command.symbol))))
+        outcome.notices.append(f"flatten of {scope} ({command.reason}): {said or 'nothing to do'}")
         return outcome
 
     def _cancel_order(self, command: CancelOrder) -> Outcome:

@@ -246,6 +246,10 @@ class Engine:
         """What ``Flatten`` with these names would do now. Raises ``EngineError`` for names that mean nothing here."""
         return self._commands.flatten_plan(strategy_id, symbol)
 
+    def flatten_waits_for(self, strategy_id: str = "", symbol: str = "") -> str:
+        """What a flatten that is under way still needs, in words; empty when none is."""
+        return self._flattens.waits_for(strategy_id, symbol)
+
     def fold_next(self) -> None:
         """Bring one latency histogram up to date, the next one's turn; for moments when nothing waits."""
         if self._fold_turn is None:

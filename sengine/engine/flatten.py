@@ -101,6 +101,18 @@ class FlattenDesk:
         self._trade(now_ns)
         return plan
 
+    def waits_for(self, strategy_id: str = "", symbol: str = "") -> str:
+        """``waits for the next book of BTCUSDT``: what is under way still needs; empty when nothing is under way."""
+        pairs = [pair for pair in sorted(self.pending) if _matches(pair, strategy_id, symbol)]
+        in_flight = [(pair[1], each) for pair in pairs for each in self._orders.of(*pair)]
+        resting = {each.order.order_id for _, each in in_flight if _rests(each)}
+        awaited = [f"the end of {len(resting)} order{'s' * (len(resting) != 1)}"] if resting else []
+        symbols = ", ".join(dict.fromkeys(symbol for symbol, each in in_flight if not _rests(each)))
+        if symbols:
+            # A market order that did not fill at once fills at a book, or when an execution service says so.
+            awaited.append(f"{'' if self._flow.is_simulated else 'fills or '}the next book of {symbols}")
+        return f"waits for {' and '.join(awaited)}" if awaited else ""
+
     def follow_up(self, outcome: Outcome, now_ns: int) -> None:
         """After fills and other news of orders: trade what they left, and see who is done."""
         self._flow.begin(outcome, now_ns)

@@ -48,6 +48,11 @@ class OrderFlow:
         self._outcome = outcome
         self._now_ns = now_ns
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether orders meet the simulated venue, and not an execution service."""
+        return self._venue is not None
+
     def send(self, order: Order) -> None:
         """Count an approved order as in flight and let it out; the simulated venue may fill it at once."""
         if self.is_muted:

@@ -14,7 +14,7 @@ from sengine.engine.risk import approve_reducing
 from sengine.engine.risk_checks import PositionLimitCheck, Refusal
 from sengine.engine.simulated import SimulatedVenue
 from sengine.errors import EngineError
-from tests.engine.conftest import Actor, endings, engine_with, fill, long, quote, sent, short, simulated_engine
+from tests.engine.conftest import Actor, endings, engine_with, fill, long, ns, quote, sent, short, simulated_engine
 
 
 def update(order_id: str, status: OrderStatus, reason: str = "") -> OrderUpdate:
@@ -94,6 +94,21 @@ def test_flatten_twice_trades_once() -> None:
     engine = holding(("a", 2.0))
     assert sent(engine.process(Flatten())) == [("sell", 2.0)]
     assert sent(engine.process(Flatten())) == []
+
+
+def test_what_cannot_trade_before_the_next_book_says_so() -> None:
+    engine = engine_with(Actor("a", long()), venue=SimulatedVenue(ns(1)))
+    engine.process(quote(1))
+    engine.process(quote(2.5))
+    assert held(engine) == 1.0
+    outcome = engine.process(Flatten())
+    assert outcome.notices == ["flatten of everything (operator): sells 1 BTC; waits for the next book of BTC"]
+    assert engine.flatten_waits_for("a", "BTC") == "waits for the next book of BTC"
+    assert engine.flatten_waits_for("b") == ""
+    again = engine.process(Flatten(reason="again"))
+    assert again.notices == ["flatten of everything (again): waits for the next book of BTC"]
+    engine.process(quote(4))
+    assert (held(engine), engine.flatten_waits_for()) == (0.0, "")
 
 
 def test_a_flat_engine_has_nothing_to_do_and_unknown_names_are_refused() -> None:
