@@ -11,6 +11,7 @@ import nats.errors
 
 from sengine.adapters.complaints import Complaints
 from sengine.adapters.durable_fills import pull_fills
+from sengine.adapters.ending import end
 from sengine.adapters.feed_stats import FeedStats
 from sengine.adapters.inbox import Arrival, Inbox, Kind
 from sengine.adapters.nats_connection import OrderedConnection, content_type, until_sent
@@ -115,9 +116,7 @@ class NatsFeed:
         tasks = [*self._tasks, *([self._fills_task] if self._fills_task is not None else [])]
         self._tasks.clear()
         self._fills_task = None
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
         if connection is not None:
             await connection.close_soon()
         while self._inbox.take() is not None:

@@ -21,6 +21,7 @@ from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 from nats.errors import Error as NatsError
 
+from sengine.adapters.ending import end
 from sengine.adapters.nats_connection import OrderedConnection, content_type, until_sent
 from sengine.adapters.nats_options import connect_options, server_urls, trouble_in_words
 from sengine.adapters.paper_desk import PaperDesk
@@ -177,7 +178,7 @@ class PaperExecution:
         await server.start()
         self._tasks = [
             asyncio.create_task(self._keep_connected(), name="paper broker connection"),
-            asyncio.create_task(self.fills.run(), name="paper fills"),
+            *self.fills.start(),
         ]
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._connected.wait(), _NATS_START_S)
@@ -192,9 +193,7 @@ class PaperExecution:
             await self._server.stop(0.1)
         if self.fills.waiting and not await self.fills.drain(grace_s):
             _log.error("stopped before the broker had all fills", missing=self.fills.waiting)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         if self._connection is not None:
             await self._connection.close_soon()
         if self._socket is not None:

@@ -67,12 +67,10 @@ class FillPublisher:
         self._connections += 1
         self._requeue()
 
-    async def run(self) -> None:
-        """Publish until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._publish_all())
-            group.create_task(self._confirm_all())
-            group.create_task(self._look_for_stream())
+    def start(self) -> list[asyncio.Task[None]]:
+        """The tasks that publish, for the caller to end."""
+        parts = (self._publish_all(), self._confirm_all(), self._look_for_stream())
+        return [asyncio.create_task(part, name=f"paper fills {number}") for number, part in enumerate(parts)]
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait until the broker has everything; whether it did in time."""
@@ -109,8 +107,9 @@ class FillPublisher:
 
     async def _confirm_all(self) -> None:
         while True:
-            self._sent.clear()
             await self._sent.wait()
+            # Before looking: what is sent from here on wakes again.
+            self._sent.clear()
             while self._unconfirmed:
                 number, connection, count = self._connections, self._connection, len(self._unconfirmed)
                 acknowledgements = [task for _, task in self._unconfirmed if task is not None]
@@ -125,9 +124,9 @@ class FillPublisher:
                     if number == self._connections:
                         self._uses_jetstream = False  # until its stream is found again
                         self._requeue()
-                    break
+                    continue
                 if number != self._connections:
-                    break
+                    continue  # all of it was put back, and some may have been sent again
                 for _ in range(count):
                     fill, _ = self._unconfirmed.popleft()
                     self.published += 1
