@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
@@ -55,6 +56,8 @@ class RemoteLink:
         """Set when the first attempt to connect has ended, well or not."""
         self.is_ours = target is None
         self.strategy = strategy
+        self.sources: Mapping[Path, bytes] = {}
+        """What our process in use, or the last one, was made of; empty before the first, and for one elsewhere."""
         self._live = live
         self._intake = RemoteIntake(strategy, live)
         self._target = target
@@ -173,8 +176,7 @@ class RemoteLink:
             ready = await connection.open(start)
             if not is_trial:
                 intake.take_ready(ready)
-                self._current = connection
-                self._enter("connected")
+                self._use(connection)
             await connection.warm_up()
             if session.warm_up_errors:
                 first = session.warm_up_errors[0]
@@ -192,6 +194,13 @@ class RemoteLink:
             elif process is not None:
                 await process.stop()
             raise
+
+    def _use(self, connection: Connection) -> None:
+        """From here on it is the one whose answers count."""
+        self._current = connection
+        if connection.process is not None:
+            self.sources = connection.process.sources
+        self._enter("connected")
 
     async def _until_lost(self, connection: Connection) -> str:
         """Wait until the connection in use ends, and for why."""
@@ -243,6 +252,14 @@ class RemoteLink:
                 raise ConfigError((response.error or "its process refused without a reason").splitlines())
         self.proxy.config = config
 
+    async def instances(self) -> Mapping[str, tuple[str, int]]:
+        """The instances that run in the process, by symbol or ``*``: the state that each declares (JSON, empty for
+        none) and its version. As of now, where the process answers."""
+        if self._current is not None:
+            await self._watch.ask(self._current)
+        watch = self._watch
+        return {key: (watch.saved.get(key, ""), watch.saved_version) for key in watch.said}
+
     async def replace(self, config: dict[str, Any]) -> None:
         """A new process with the code of now and these parameters: it is started aside, initialised and warmed up, and
         takes over only then. Raises ``SengineError``; the old one runs on then."""
@@ -256,11 +273,10 @@ class RemoteLink:
         except BaseException:
             self.proxy.config = before
             raise
-        old, self._current = self._current, fresh
-        self._enter("connected")
+        old = self._current
+        self._use(fresh)
         if old is not None:
-            outbox = old.session.outbox
-            self.proxy.outboxes = tuple(each for each in self.proxy.outboxes if each is not outbox)
+            self._let_go(old)
             await old.end(shut_down=True)
 
     def _on_config(self, config: dict[str, Any]) -> None:

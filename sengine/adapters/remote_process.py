@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import tempfile
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from sengine.adapters.children import Child, spawn
 from sengine.adapters.remote_channel import Target
@@ -23,9 +25,11 @@ _LONGEST_LINE: Final = 500
 
 
 class HostProcess:
-    """``sengine strategy-host FILE`` as a child. What it prints is told as log lines, the first of them."""
+    """``sengine strategy-host FILE`` as a child. What it prints is told as log lines, the first of them. ``sources``
+    are the contents that it has loaded, by file: the strategy and its helpers."""
 
     def __init__(self, strategy_id: str, file: Path, port: int | None, say: Callable[..., None]) -> None:
+        self.sources: Mapping[Path, bytes] = {}
         self._strategy_id = strategy_id
         self._file = file
         self._port = port
@@ -44,8 +48,9 @@ class HostProcess:
         self._directory = tempfile.TemporaryDirectory(prefix="sengine-")
         directory = Path(self._directory.name)
         pipe = asyncio.subprocess.PIPE
+        sources = directory / "sources"
         command = host_command(self._file, self._port, directory)
-        child = await spawn(*command, env=host_environment(), stdout=pipe, stderr=pipe)
+        child = await spawn(*command, "--sources-file", str(sources), env=host_environment(), stdout=pipe, stderr=pipe)
         self._child = child
         for stream, is_error in ((child.stdout, False), (child.stderr, True)):
             assert stream is not None
@@ -56,6 +61,7 @@ class HostProcess:
             if child.returncode is not None or asyncio.get_running_loop().time() > deadline_s:
                 raise SengineError(await self.why_it_ended())
             await asyncio.sleep(_POLL_S)
+        self.sources = _read_sources(sources)
         return Target(announced.read_text("utf-8").strip())
 
     async def why_it_ended(self) -> str:
@@ -101,3 +107,13 @@ class HostProcess:
             told += 1
             if text and told <= _LINES_TOLD:
                 self._say("warning" if is_error else "info", text, strategy_id=self._strategy_id)
+
+
+def write_sources(file: Path, sources: Mapping[Path, bytes]) -> None:
+    """In the child, before it says where it is."""
+    file.write_bytes(msgspec.msgpack.encode({str(path): content for path, content in sources.items()}))
+
+
+def _read_sources(file: Path) -> Mapping[Path, bytes]:
+    by_name = msgspec.msgpack.decode(file.read_bytes(), type=dict[str, bytes])
+    return {Path(name): content for name, content in by_name.items()}

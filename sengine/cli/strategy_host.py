@@ -25,6 +25,7 @@ def strategy_host(
         str, typer.Option(metavar="FILE", help="CA; engines must then present a certificate it signed.")
     ] = "",
     address_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the address there.")] = None,
+    sources_file: Annotated[Path | None, typer.Option("--sources-file", hidden=True)] = None,
     die_with_parent: Annotated[bool, typer.Option("--die-with-parent", hidden=True)] = False,
 ) -> None:
     """Host a Python strategy for engines that reach it with `type: grpc` and `address:`.
@@ -38,6 +39,7 @@ def strategy_host(
     import uvloop
 
     from sengine.adapters.children import watch_parent
+    from sengine.adapters.remote_process import write_sources
     from sengine.adapters.strategy_server import TOKEN_VARIABLE, HostSecurity, StrategyServer
     from sengine.assembly import host_spec
     from sengine.plugins.loader import load_plugin
@@ -45,6 +47,8 @@ def strategy_host(
     if die_with_parent:
         watch_parent()
     loaded = load_plugin(known_strategies(directory).find(strategy))
+    if sources_file is not None:
+        write_sources(sources_file, loaded.sources)
     security = HostSecurity(os.environ.get(TOKEN_VARIABLE, ""), tls_cert, tls_key, tls_ca)
     server = StrategyServer(lambda *request: host_spec(loaded, *request), listen, security)
     uvloop.run(_serve(server, f"{loaded.plugin.name} {loaded.version}", address_file))

@@ -36,7 +36,7 @@ from sengine.reloading.request import Instance, ProofRequest, pack
 from sengine.reloading.stall import LoopStall
 
 T = TypeVar("T")
-_MOST_PROOF_TICKS: Final = 5000
+MOST_PROOF_TICKS: Final = 5000
 
 
 class Pipeline:
@@ -73,7 +73,7 @@ class Pipeline:
         engine, spec_before = self._live.engine, guest.spec
         with draft.step("state of the running version"), guest.guard.calling(guest, has_patience=True):
             instances = [
-                Instance(key, _position(engine, strategy.id, key), exported_state(each), each.state_version)
+                Instance(key, position_of(engine, strategy.id, key), exported_state(each), each.state_version)
                 for key, each in guest.instances.items()
             ]
         with LoopStall() as stall:
@@ -156,15 +156,15 @@ class Pipeline:
         if guest is not None:
             running, config = guest.spec.loaded_from, guest.written
             spec, keys = guest.spec, [each.key for each in instances]
-            ticks = await _recent(engine, spec.symbols, spec.kinds, keys, settings.warmup_ticks)
+            ticks = await proof_ticks(engine, spec.symbols, spec.kinds, keys, settings.warmup_ticks)
         else:
             # Which kinds it wants is not known yet.
             wanted = [name for name in engine.markets if name in strategy.symbols or ANY_SYMBOL in strategy.symbols]
-            ticks = await _recent(engine, strategy.symbols, tuple(DataKind), wanted, settings.warmup_ticks)
+            ticks = await proof_ticks(engine, strategy.symbols, tuple(DataKind), wanted, settings.warmup_ticks)
         timeout_s = settings.proof_timeout_ms / 1000
 
         def encoded() -> bytes:
-            in_order = [ticks[number] for number in sorted(ticks)[-_MOST_PROOF_TICKS:]]
+            in_order = [ticks[number] for number in sorted(ticks)[-MOST_PROOF_TICKS:]]
             trades, rows = pack(data for _, data in in_order)
             request = ProofRequest(
                 strategy,
@@ -188,7 +188,7 @@ class Pipeline:
         self, spec: StrategySpec, keys: Sequence[str], draft: Draft, path: Path
     ) -> Sequence[Candidate]:
         engine = self._live.engine
-        positions = {key: _position(engine, spec.strategy_id, key) for key in keys}
+        positions = {key: position_of(engine, spec.strategy_id, key) for key in keys}
 
         async def aside(work: Callable[[], Any]) -> Any:
             return await self._aside(work, path)
@@ -199,7 +199,7 @@ class Pipeline:
         return await run_aside(work, self._settings.setup_timeout_ms / 1000, path)
 
 
-async def _recent(
+async def proof_ticks(
     engine: Engine, symbols: Sequence[str], kinds: Sequence[DataKind], keys: Sequence[str], most: int
 ) -> Mapping[int, Tick]:
     """The ticks that a proof is made on, by number."""
@@ -232,7 +232,7 @@ def _said_of_load(report: ReloadReport) -> str:
     return f"strategy {report.strategy_id} not loaded: {report.where}: {report.reason}"
 
 
-def _position(engine: Engine, strategy_id: str, key: str) -> float:
+def position_of(engine: Engine, strategy_id: str, key: str) -> float:
     """What the instance holds by the engine's books, summed where it holds several symbols."""
     return sum(
         position.quantity

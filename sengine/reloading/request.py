@@ -39,7 +39,7 @@ class Instance(msgspec.Struct, frozen=True):
 class ProofRequest(msgspec.Struct, frozen=True):
     """Prove the file at ``path`` with the parameters of ``strategy``, beside the running version made of ``running``
     (contents by file; empty where none runs) and ``running_config``. Without ``instances`` there are those that the
-    ticks ask for."""
+    ticks ask for. ``is_apart``: it runs in a process of its own, where threads are its own matter."""
 
     strategy: StrategyConfig
     path: str
@@ -51,6 +51,7 @@ class ProofRequest(msgspec.Struct, frozen=True):
     tick_budget_us: float
     tick_timeout_ms: float
     timeout_s: float
+    is_apart: bool = False
 
 
 class Proof(msgspec.Struct):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from time import time_ns
 from typing import Any, Final
@@ -28,6 +29,7 @@ from sengine.plugins.catalog import Catalog
 from sengine.plugins.compiled import COMPILED_SUFFIXES
 from sengine.reloading.pipeline import Pipeline
 from sengine.reloading.prover_child import ProverChild
+from sengine.reloading.remotes import RemotePipeline, has_new_code
 
 _TRIAL_CHECK_S: Final = 0.5
 _REST_S: Final = 0.3
@@ -57,6 +59,7 @@ class Reloading:
         self._remotes = remotes or Remotes(live, plugins.find)
         self._prover = ProverChild()
         self._pipeline = Pipeline(live, self._prover, started.plugins)
+        self._remote_pipeline = RemotePipeline(live, self._remotes, self._prover, started.plugins)
         self._configured = {strategy.id: strategy for strategy in started.strategies}
         self._trials: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -102,7 +105,7 @@ class Reloading:
     async def _bring_to(self, wanted: StrategyConfig, trigger: str) -> ReloadReport:
         """New parameters alone go to the instances that run; anything else that changed takes new ones."""
         if wanted.id in self._remotes.links:
-            return self._record(await self._remotes.reload(wanted, trigger))
+            return self._record(await self._remote_pipeline.bring_to(wanted, trigger))
         guest = self._live.engine.roster.get(wanted.id)
         path = self._plugins.find(wanted.plugin_name)
         running = self._configured.get(wanted.id, wanted)
@@ -160,16 +163,22 @@ class Reloading:
         changed = set(paths)
         for guest in list(self._live.engine.roster):
             loaded = guest.spec.loaded_from
-            if guest.strategy_id in self._remotes.links and Path(guest.spec.source) in changed:
-                self._record(await self._remotes.reload_code(guest.strategy_id, "file"))
+            link = self._remotes.links.get(guest.strategy_id)
+            if link is not None:
+                path = Path(guest.spec.source)
+                if self._concerns(guest, path, {path, *link.sources}, changed) and has_new_code(link):
+                    reload = partial(self._remote_pipeline.new_code, guest.strategy_id, "file")
+                    self._record(await _settled(path, reload))
+                continue
             strategy = self._configured.get(guest.strategy_id)
             if loaded is None or strategy is None:
                 continue
             path = self._file_now(strategy, loaded.path, changed)
-            if (path == loaded.path and not self._concerns(guest, changed)) or _same_code(guest, path):
+            is_concerned = path != loaded.path or self._concerns(guest, loaded.path, loaded.sources, changed)
+            if not is_concerned or _same_code(guest, path):
                 continue
             wanted = msgspec.structs.replace(strategy, config=dict(guest.written))
-            report = self._record(await self._swap_settled(wanted, path))
+            report = self._record(await _settled(path, partial(self._pipeline.swap, wanted, path, "file")))
             if report.is_done:
                 self._configured[guest.strategy_id] = wanted
                 self._watch_trials()
@@ -186,7 +195,7 @@ class Reloading:
             guest, wanted = self._live.engine.roster.find(strategy_id), configured.get(strategy_id)
             if guest is not None and wanted is not None and dict(wanted.config) != guest.written:
                 if strategy_id in self._remotes.links:
-                    self._record(await self._remotes.reload(wanted, "file"))
+                    self._record(await self._remote_pipeline.bring_to(wanted, "file"))
                 else:
                     self._record(give_parameters(self._live, strategy_id, dict(wanted.config), "file"))
 
@@ -197,17 +206,6 @@ class Reloading:
         except PluginError:
             return running
         return found if found in changed else running
-
-    async def _swap_settled(self, wanted: StrategyConfig, path: Path) -> ReloadReport:
-        """Swap; a file that does not parse, and any compiled one, may be half written; it gets a moment more."""
-        while True:
-            content = _content(path)
-            report = await self._pipeline.swap(wanted, path, "file")
-            if report.is_done or not (path.suffix in COMPILED_SUFFIXES or report.reason.startswith(_HALF_WRITTEN)):
-                return report
-            await asyncio.sleep(_REST_S)
-            if _content(path) == content:
-                return report
 
     async def _settled_config(self) -> Config:
         """The configuration; files that do not parse get a moment. Raises ``ConfigError`` where that does not help."""
@@ -286,13 +284,12 @@ class Reloading:
             for fault in engine.roster.end_trials(engine.now_ns):
                 self._live.say("error", fault.message, strategy_id=fault.strategy_id, where=fault.where)
 
-    def _concerns(self, guest: Guest, changed: set[Path]) -> bool:
+    def _concerns(self, guest: Guest, path: Path, sources: Iterable[Path], changed: set[Path]) -> bool:
         """A file of its own changed; or, where its last reload failed, any in its folder: it may have been missing."""
-        loaded = guest.spec.loaded_from
-        if changed & set(loaded.sources):
+        if not changed.isdisjoint(sources):
             return True
         reports = self._facts.reloads.of(guest.strategy_id)
-        return bool(reports) and not reports[-1].is_done and any(loaded.path.parent in path.parents for path in changed)
+        return bool(reports) and not reports[-1].is_done and any(path.parent in file.parents for file in changed)
 
     def _needs_restart(self, config: Config) -> Sequence[str]:
         """Keys of what differs from what is in force and is only read at the start."""
@@ -304,6 +301,18 @@ class Reloading:
                 section.name, getattr(self.settings.in_force, section.name), getattr(config, section.name)
             )
         ]
+
+
+async def _settled(path: Path, reload: Callable[[], Awaitable[ReloadReport]]) -> ReloadReport:
+    """Reload; a file that does not parse, and any compiled one, may be half written; it gets a moment more."""
+    while True:
+        content = _content(path)
+        report = await reload()
+        if report.is_done or not (path.suffix in COMPILED_SUFFIXES or report.reason.startswith(_HALF_WRITTEN)):
+            return report
+        await asyncio.sleep(_REST_S)
+        if _content(path) == content:
+            return report
 
 
 def _content(path: Path) -> bytes | None:

@@ -14,7 +14,7 @@ from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.metrics import families
 from sengine.config import load_config
 from sengine.config.schema import StrategyConfig
-from sengine.domain.events import ReloadParameters, ResumeStrategy, UnloadStrategy
+from sengine.domain.events import ResumeStrategy, UnloadStrategy
 from sengine.engine.roster import LoadStrategy
 from sengine.engine.snapshot import strategy_state
 from sengine.errors import ConfigError
@@ -197,56 +197,6 @@ async def test_errors_of_the_strategy_keep_their_line_and_their_kind(tmp_path: P
         assert (fault.kind, fault.message) == ("exception", "ValueError: too high: 9500.0")
         assert fault.where.startswith(f"{path}:")
         assert "on_tick" in fault.traceback
-
-
-async def test_parameters_are_taken_or_refused_with_the_reason(tmp_path: Path) -> None:
-    write_echo(tmp_path)
-    async with rig(tmp_path) as r:
-        link = r.load(module="echo")
-        await r.remotes.tried()
-        wanted = StrategyConfig(id="echo", type="grpc", module="echo", config={"size": 5})
-        report = await r.remotes.reload(wanted, "command")
-        assert (report.is_done, report.what) == (True, "parameters")
-        r.live.take(book(1))
-        await r.signals(1)
-        assert r.live.signals.history[-1].size == 5.0
-        with pytest.raises(ConfigError, match=r"strategies.echo.config.size: expected a number > 0"):
-            await link.give_parameters({"size": -1})
-        # As an event, for those who cannot wait, the refusal comes as a fault.
-        r.live.take(ReloadParameters("echo", {"size": -1}))
-        await r.until(lambda: "reload" in str(r.guest().last_fault) or r.guest().errors)
-        r.live.take(book(2))
-        await r.signals(2)
-        assert r.live.signals.history[-1].size == 5.0
-
-
-async def test_new_code_takes_over_only_after_it_has_proved_itself(tmp_path: Path) -> None:
-    write_echo(tmp_path)
-    strategy = StrategyConfig(id="echo", type="grpc", module="echo")
-    async with rig(tmp_path) as r:
-        link = r.load(module="echo")
-        await r.remotes.tried()
-        r.live.take(book(1))
-        await r.signals(1)
-        first = link.describe()["pid"]
-        write_echo(tmp_path, code="raise RuntimeError('broken on purpose')\n")
-        report = await r.remotes.reload(strategy, "command")
-        assert not report.is_done
-        assert "echo.py:1: import failed: RuntimeError: broken on purpose" in report.reason
-        assert link.describe()["pid"] == first
-        r.live.take(book(2))
-        await r.signals(2)
-
-        write_echo(tmp_path, "2.0.0")
-        report = await r.remotes.reload_code("echo", "file")
-        assert (report.is_done, report.what) == (True, "code")
-        assert report.new_version.startswith("2.0.0+")
-        assert not is_alive(first)
-        r.live.take(book(3))
-        await r.signals(3)
-        assert r.live.signals.history[-1].version.startswith("2.0.0+")
-        # It knows what its predecessor bought.
-        await r.until(lambda: link.describe()["strategy"].get("BTC", {}).get("position") == 3.0)
 
 
 async def test_an_unloaded_strategy_takes_its_process_with_it(tmp_path: Path) -> None:
