@@ -110,7 +110,7 @@ class RemoteLink:
         return self.figures.missed_ticks
 
     def describe(self) -> dict[str, Any]:
-        figures, connection = self.figures, self._current
+        connection = self._current
         described: dict[str, Any] = {
             "process": "stalled" if self.is_connected and self.owed_for_s > STALLED_AFTER_S else self._state,
             "for_s": round(monotonic() - self._since_s, 1),
@@ -124,9 +124,7 @@ class RemoteLink:
             described["unanswered"] = connection.session.unanswered
             if connection.process is not None:
                 described["pid"] = connection.process.pid
-        for name in ("sent_ticks", "dropped_ticks", "missed_ticks", "restarts"):
-            described[name] = getattr(figures, name)
-        return described | {"strategy": self._watch.said}
+        return described | self.figures.describe() | {"strategy": self._watch.said}
 
     # Connecting, and connecting again.
 
@@ -253,12 +251,10 @@ class RemoteLink:
         self.proxy.config = config
 
     async def instances(self) -> Mapping[str, tuple[str, int]]:
-        """The instances that run in the process, by symbol or ``*``: the state that each declares (JSON, empty for
-        none) and its version. As of now, where the process answers."""
+        """The instances that run in the process: the declared state (JSON) and its version, of now where it answers."""
         if self._current is not None:
             await self._watch.ask(self._current)
-        watch = self._watch
-        return {key: (watch.saved.get(key, ""), watch.saved_version) for key in watch.said}
+        return self._watch.instances
 
     async def replace(self, config: dict[str, Any]) -> None:
         """A new process with the code of now and these parameters: it is started aside, initialised and warmed up, and

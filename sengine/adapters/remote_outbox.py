@@ -38,6 +38,10 @@ class RemoteCounts:
         """Came while there was no connection."""
         self.restarts = 0
 
+    def describe(self) -> dict[str, int]:
+        """Those that operators see."""
+        return {name: getattr(self, name) for name in ("sent_ticks", "dropped_ticks", "missed_ticks", "restarts")}
+
 
 class Outbox:
     """Ticks and fills in their order. When ``MOST_WAITING`` wait, the oldest tick is dropped and counted; fills are

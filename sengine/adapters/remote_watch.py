@@ -32,6 +32,11 @@ class RemoteWatch:
         self._restart_after_s = restart_after_s
         self._is_stalled = False
 
+    @property
+    def instances(self) -> dict[str, tuple[str, int]]:
+        """The state that each instance declares, empty for none, and its version."""
+        return {key: (self.saved.get(key, ""), self.saved_version) for key in self.said}
+
     async def run(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
