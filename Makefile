@@ -2,6 +2,7 @@
 
 VENV  := .venv
 BIN   := $(VENV)/bin
+RUNS  := $(VENV)/.runs
 STAMP := $(VENV)/.installed
 LOCK  := requirements/dev.txt
 
@@ -22,7 +23,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # On a terminal it runs until it is left; without one nobody could leave it.
-demo: $(STAMP) ## Trade a generated market on paper; without a terminal for SECONDS (30)
+demo: $(RUNS) ## Trade a generated market on paper; without a terminal for SECONDS (30)
 	@seconds='$(SECONDS)'; [ "$$seconds" ] || { [ -t 0 ] && [ -t 1 ]; } || seconds=30; \
 		$(BIN)/sengine demo $${seconds:+--seconds "$$seconds"}
 
@@ -109,20 +110,32 @@ PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 pyth
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 UV  := uv --quiet
 
-$(STAMP): requirements/build.txt $(LOCK) pyproject.toml
+# What sengine itself takes comes first and is enough for the demo; what the tests take is added to it. Neither takes
+# away from the other, so both work in any order.
+$(RUNS): requirements/build.txt requirements/run.txt pyproject.toml
 	@"$(or $(PYTHON),python3)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo 'sengine needs Python 3.11 or newer, and $(or $(PYTHON),python3) is not: install one, or name it as in `make test PYTHON=python3.12`.' >&2; exit 1; }
-	@echo 'Installing $(LOCK) into $(VENV)'
+	@echo 'Installing requirements/run.txt into $(VENV)'
 	@rm -f $@
 	@if command -v uv >/dev/null 2>&1; then \
 		$(UV) venv --allow-existing --python "$(PYTHON)" $(VENV) && \
 		$(UV) pip install --python $(BIN)/python --require-hashes --requirement requirements/build.txt && \
-		$(UV) pip sync --python $(BIN)/python --require-hashes --no-build-isolation $(LOCK) && \
+		$(UV) pip install --python $(BIN)/python --require-hashes --no-build-isolation --requirement requirements/run.txt && \
 		$(UV) pip install --python $(BIN)/python --offline --no-deps --no-build-isolation --editable . ; \
 	else \
 		"$(PYTHON)" -m venv $(VENV) && \
 		$(PIP) install --require-hashes --no-deps --requirement requirements/build.txt && \
-		$(PIP) install --require-hashes --no-deps --no-build-isolation --requirement $(LOCK) && \
+		$(PIP) install --require-hashes --no-deps --no-build-isolation --requirement requirements/run.txt && \
 		$(PIP) install --no-index --no-deps --no-build-isolation --editable . ; \
+	fi
+	@touch $@
+
+$(STAMP): $(RUNS) $(LOCK)
+	@echo 'Installing $(LOCK) into $(VENV)'
+	@rm -f $@
+	@if command -v uv >/dev/null 2>&1; then \
+		$(UV) pip install --python $(BIN)/python --require-hashes --no-build-isolation --requirement $(LOCK); \
+	else \
+		$(PIP) install --require-hashes --no-deps --no-build-isolation --requirement $(LOCK); \
 	fi
 	@touch $@
