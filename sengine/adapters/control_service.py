@@ -15,9 +15,13 @@ import grpc
 import orjson
 import structlog
 
-from sengine.adapters import control_messages as messages
 from sengine.adapters.audit import details_of, owner_name
+from sengine.adapters.control_holdings import flatten_reply, positions_message
+from sengine.adapters.control_market import market_message
+from sengine.adapters.control_messages import shown_time_ns, snapshot_message, strategies_message, strategy_detail
+from sengine.adapters.control_records import log_message, reload_message, signal_message
 from sengine.adapters.control_streams import StreamLimit, batches
+from sengine.adapters.control_text import config_text
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.flatten_watch import until_flat
 from sengine.adapters.parameters import give_parameters
@@ -119,7 +123,7 @@ class ControlService(EngineControlServicer):
         """Sample P&L and prices once a second, until it is cancelled."""
         while True:
             self._pnl_history.sample()
-            self._price_history.sample(messages.shown_time_ns(self._live, self._facts))
+            self._price_history.sample(shown_time_ns(self._live, self._facts))
             await asyncio.sleep(1.0)
 
     def audit(self, name: str, request: Any, context: Call, result: object) -> None:
@@ -134,16 +138,16 @@ class ControlService(EngineControlServicer):
 
     @answering
     async def ListStrategies(self, request: pb.ListStrategiesRequest, context: Call) -> pb.ListStrategiesResponse:
-        return await messages.strategies_message(self._live, self._facts)
+        return await strategies_message(self._live, self._facts)
 
     @answering
     async def GetStrategyState(self, request: pb.GetStrategyStateRequest, context: Call) -> pb.StrategyDetail:
         guest = self._live.engine.roster.get(request.strategy_id)
-        return messages.strategy_detail(self._live, self._facts, guest)
+        return strategy_detail(self._live, self._facts, guest)
 
     @answering
     async def GetPositions(self, request: pb.GetPositionsRequest, context: Call) -> pb.GetPositionsResponse:
-        return await messages.positions_message(self._live, request.strategy_id, request.include_flat)
+        return await positions_message(self._live, request.strategy_id, request.include_flat)
 
     @answering
     async def GetMarket(self, request: pb.GetMarketRequest, context: Call) -> pb.MarketDetail:
@@ -152,7 +156,7 @@ class ControlService(EngineControlServicer):
         if market is None:
             known = ", ".join(list(markets)[:20]) or "none has arrived yet"
             raise EngineError(f'there is no market data of "{request.symbol}"; symbols: {known}')
-        return messages.market_message(market, *self._price_history.of(request.symbol))
+        return market_message(market, *self._price_history.of(request.symbol))
 
     @answering
     async def GetPnlHistory(self, request: pb.GetPnlHistoryRequest, context: Call) -> pb.PnlHistory:
@@ -160,7 +164,7 @@ class ControlService(EngineControlServicer):
 
     @answering
     async def GetSnapshot(self, request: pb.GetSnapshotRequest, context: Call) -> pb.Snapshot:
-        return await messages.snapshot_message(self._live, self._facts, self._address())
+        return await snapshot_message(self._live, self._facts, self._address())
 
     # Commands.
 
@@ -186,7 +190,7 @@ class ControlService(EngineControlServicer):
         config = with_secrets(_json_object(request.config_json), dict(guest.config))
         if request.validate_only:
             prepared = guest.spec.prepare(config)[1]
-            return pb.ReloadReply(message="these parameters are valid", config_json=messages.config_text(prepared))
+            return pb.ReloadReply(message="these parameters are valid", config_json=config_text(prepared))
         report = give_parameters(self._live, name, config, "command")
         self._facts.reloads.record(report)
         self._live.say("info" if report.is_done else "error", report.message, by="operator")
@@ -199,8 +203,8 @@ class ControlService(EngineControlServicer):
         guest = self._live.engine.roster.get(report.strategy_id)
         return pb.ReloadReply(
             message=report.message,
-            config_json=messages.config_text(guest.config),
-            report=messages.reload_message(report),
+            config_json=config_text(guest.config),
+            report=reload_message(report),
         )
 
     @answering
@@ -246,7 +250,7 @@ class ControlService(EngineControlServicer):
         if not request.validate_only:
             self._live.take(Flatten(*scope, request.reason or "operator"))
             await until_flat(engine, *scope)
-        return messages.flatten_reply(plan, engine.flatten_waits_for(*scope))
+        return flatten_reply(plan, engine.flatten_waits_for(*scope))
 
     @answering
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Call) -> pb.CommandReply:
@@ -299,7 +303,7 @@ class ControlService(EngineControlServicer):
         ):
             async for records, dropped in signals:
                 await context.write(
-                    pb.SignalBatch(signals=[messages.signal_message(record) for record in records], dropped=dropped)
+                    pb.SignalBatch(signals=[signal_message(record) for record in records], dropped=dropped)
                 )
 
     async def StreamLog(self, request: pb.StreamLogRequest, context: Call) -> None:
@@ -308,21 +312,19 @@ class ControlService(EngineControlServicer):
             aclosing(batches(self._live.logs, _history(request), _every)) as lines,
         ):
             async for records, dropped in lines:
-                await context.write(
-                    pb.LogBatch(lines=[messages.log_message(record) for record in records], dropped=dropped)
-                )
+                await context.write(pb.LogBatch(lines=[log_message(record) for record in records], dropped=dropped))
 
     async def _fresh_snapshot(self) -> pb.Snapshot:
         """Several screens share one: making it is what costs the tick loop."""
         clock = asyncio.get_running_loop().time
         async with self._making:
             if self._last_snapshot is None or clock() - self._last_snapshot[0] > _SNAPSHOT_FRESH_S:
-                message = await messages.snapshot_message(self._live, self._facts, self._address())
+                message = await snapshot_message(self._live, self._facts, self._address())
                 self._last_snapshot = clock(), message
             return self._last_snapshot[1]
 
     def _pnl_now(self) -> tuple[int, float]:
-        return messages.shown_time_ns(self._live, self._facts), self._live.engine.positions.total.equity
+        return shown_time_ns(self._live, self._facts), self._live.engine.positions.total.equity
 
     def _done(self, message: str) -> pb.CommandReply:
         self._live.say("info", message, by="operator")

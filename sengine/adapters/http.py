@@ -13,7 +13,8 @@ from aiohttp import web
 
 from sengine import __version__
 from sengine.adapters.control_address import Address, is_loopback
-from sengine.adapters.control_messages import positions_message, strategies_message
+from sengine.adapters.control_holdings import positions_message
+from sengine.adapters.control_messages import strategies_message
 from sengine.adapters.control_views import PositionsView, StrategiesView, read
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.live_page import LivePage

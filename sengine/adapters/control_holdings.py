@@ -1,0 +1,87 @@
+"""What is held and what is to be traded as the control API's messages: positions, open orders, a flatten."""
+
+from __future__ import annotations
+
+from sengine.adapters.loop_share import LoopShare
+from sengine.domain.position import Position
+from sengine.engine.core import Engine
+from sengine.engine.flatten import FlattenPlan
+from sengine.engine.orders import WorkingOrder
+from sengine.live import LiveEngine
+from sengine.proto import engine_pb2 as pb
+
+
+async def positions_message(live: LiveEngine, strategy_id: str, include_flat: bool) -> pb.GetPositionsResponse:
+    """Raises ``EngineError`` for a strategy that is neither loaded nor has ever held anything."""
+    engine = live.engine
+    wanted = [
+        each
+        for each in engine.positions.positions()
+        if strategy_id in ("", each.strategy_id) and (include_flat or each.quantity)
+    ]
+    if strategy_id and not wanted and not any(each.strategy_id == strategy_id for each in engine.positions.positions()):
+        engine.roster.get(strategy_id)
+    account = engine.positions.equity_of(strategy_id) if strategy_id else engine.positions.total
+    return pb.GetPositionsResponse(
+        positions=[position_message(engine, each) async for each in LoopShare().over(wanted)],
+        realized_pnl=account.realized,
+        unrealized_pnl=account.unrealized,
+    )
+
+
+def position_message(engine: Engine, position: Position) -> pb.Position:
+    return _position(position, engine.orders.in_flight(position.strategy_id, position.symbol))
+
+
+def _position(position: Position, in_flight: float) -> pb.Position:
+    return pb.Position(
+        strategy_id=position.strategy_id,
+        symbol=position.symbol,
+        quantity=position.quantity,
+        in_flight=in_flight,
+        average_price=position.average_price,
+        mark_price=position.mark_price,
+        realized_pnl=position.realized_pnl,
+        unrealized_pnl=position.unrealized_pnl,
+        commission=position.commission,
+    )
+
+
+def quantities(engine: Engine) -> dict[str, float]:
+    held: dict[str, float] = {}
+    for position in engine.positions.positions():
+        held[position.strategy_id] = held.get(position.strategy_id, 0.0) + position.quantity
+    return held
+
+
+def order_message(working: WorkingOrder) -> pb.OpenOrder:
+    order = working.order
+    return pb.OpenOrder(
+        order_id=order.order_id,
+        symbol=order.symbol,
+        side=order.side,
+        quantity=order.quantity,
+        filled=working.filled,
+        limit_price=order.limit_price,
+        timestamp_ns=order.timestamp_ns,
+        strategy_ids=[part.strategy_id for part in order.contributions],
+        is_cancelling=working.is_cancelling,
+    )
+
+
+def flatten_reply(plan: FlattenPlan, waits_for: str = "") -> pb.FlattenReply:
+    """``waits_for`` is what a flatten that is under way still needs."""
+    said = "; ".join(filter(None, (plan.in_words, waits_for)))
+    return pb.FlattenReply(
+        message=said or "nothing to flatten: no position is held and no order rests there",
+        cancels=plan.cancels,
+        trades=[
+            pb.FlattenTrade(
+                symbol=each.symbol,
+                side=each.side,
+                quantity=each.quantity,
+                strategy_ids=[name for name, _ in each.parts],
+            )
+            for each in plan.trades
+        ],
+    )

@@ -1,0 +1,34 @@
+"""Texts of the control API: bounded, always encodable, without secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from sengine.config.redact import plain
+
+# The texts of a stream's messages are bounded, whatever a strategy or a service put into them.
+LONGEST_TEXT: Final = 16_384
+
+
+def config_text(config: Mapping[str, Any]) -> str:
+    """Parameters as JSON, without their secrets; ``with_secrets`` takes them back."""
+    return json_text(plain(dict(config)))
+
+
+def json_text(value: Any) -> str:
+    """JSON of anything; what JSON does not have is shown as Python writes it."""
+    try:
+        text = orjson.dumps(value, default=repr, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS).decode()
+    except (TypeError, ValueError):
+        text = orjson.dumps({"value": repr(value)[:1000]}).decode()
+    return text if len(text) <= LONGEST_TEXT else orjson.dumps({"cut": text[:1000]}).decode()
+
+
+def bounded_text(text: str) -> str:
+    """Bounded, and always encodable: an exception's message can hold anything."""
+    if len(text) > LONGEST_TEXT:
+        text = text[: LONGEST_TEXT // 2] + "\n...\n" + text[-LONGEST_TEXT // 2 :]
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
