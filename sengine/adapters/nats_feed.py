@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from time import perf_counter_ns, time_ns
-from typing import Any, Final
-
-import nats.errors
+from typing import Final
 
 from sengine.adapters.complaints import Complaints
-from sengine.adapters.durable_fills import pull_fills
 from sengine.adapters.ending import end
 from sengine.adapters.feed_stats import FeedStats
 from sengine.adapters.inbox import Arrival, Inbox, Kind
-from sengine.adapters.nats_connection import OrderedConnection, content_type, until_sent
-from sengine.adapters.nats_options import connect_options, server_urls, trouble_in_words, without_login
+from sengine.adapters.nats_connection import OnMessage, OrderedConnection, content_type
+from sengine.adapters.nats_link import NatsLink
 from sengine.adapters.wire import BadMessageError, Decoder
 from sengine.clock import NS_PER_MS, NS_PER_S
 from sengine.config.schema import NatsConfig
@@ -29,9 +26,6 @@ _FOLD_EVERY: Final = 4096
 _MAX_LAG_NS: Final = 3600 * NS_PER_S
 _MAX_SUBJECT_BYTES: Final = 256
 _MAX_HEADER_BYTES: Final = 4096
-_FIRST_WAIT_S: Final = 0.05
-_LONGEST_WAIT_S: Final = 2.0
-_PING_S: Final = 10
 
 
 class NatsFeed:
@@ -54,7 +48,6 @@ class NatsFeed:
         lockstep_timeout_s: float = 5.0,
     ) -> None:
         self._config = config
-        self._servers = server_urls(url)
         self._live = live
         self.stats = stats or FeedStats()
         self._lockstep = lockstep
@@ -67,62 +60,53 @@ class NatsFeed:
         self._folded_at = 0
         self._turn_is_due = False
         self._arrived = asyncio.Event()
-        self._connected = asyncio.Event()
-        self._closed = asyncio.Event()
-        self._connection: OrderedConnection | None = None
-        self._tasks: list[asyncio.Task[None]] = []
-        self._fills_task: asyncio.Task[None] | None = None
-        self._ever_connected = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._lockstep_task: asyncio.Task[None] | None = None
+        topics = config.topics
+        subjects: list[tuple[str, OnMessage]] = [
+            (topics.market_data, self._book_arrived),
+            (topics.trades, self._trade_arrived),
+            (topics.bars, self._bar_arrived),
+        ]
+        if not config.fills.durable:
+            subjects.append((topics.fills, self._fill_arrived))
+        self._link = NatsLink(config, url, self.stats, subjects, self.take_fill, live.say, self._complain)
 
     @property
     def connection(self) -> OrderedConnection | None:
         """The connection, for those who publish too; ``None`` before there is one. It is replaced if it ever closes."""
-        return self._connection
+        return self._link.connection
 
     async def start(self) -> None:
         """Begin to connect, and keep connected, in the background; an absent broker is waited for.
 
         Raises ``ConfigError`` when the means to log in cannot be right.
         """
-        options = connect_options(self._config)
         self._loop = asyncio.get_running_loop()
         self.stats.pending_messages = lambda: self._inbox.waiting
-        self.stats.state = "reconnecting"
-        self._tasks.append(asyncio.create_task(self._keep_connected(options), name="nats-feed"))
+        self._link.start()
         if self._lockstep:
-            self._tasks.append(asyncio.create_task(self._process_in_lockstep(), name="nats-feed-lockstep"))
+            self._lockstep_task = asyncio.create_task(self._process_in_lockstep(), name="nats-feed-lockstep")
 
     async def connected(self, timeout_s: float | None = None) -> bool:
         """Wait until the feed is subscribed; whether that happened in time."""
-        try:
-            await asyncio.wait_for(self._connected.wait(), timeout_s)
-        except TimeoutError:
-            return False
-        return True
+        return await self._link.connected(timeout_s)
 
     def stop_market_data(self) -> None:
         """Take no more market data; what waits is thrown away, and counted as dropped. Fills still come."""
-        if self._connection is not None:
-            self._connection.listen_no_more(but_to=self._fill_arrived)
+        self._link.listen_no_more(but_to=self._fill_arrived)
         while self._inbox.take() is not None:
             self.stats.dropped += 1
 
     async def stop(self) -> None:
         """Take nothing more and disconnect. What waits is thrown away, and counted as dropped."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.listen_no_more()
-        tasks = [*self._tasks, *([self._fills_task] if self._fills_task is not None else [])]
-        self._tasks.clear()
-        self._fills_task = None
-        await end(*tasks)
-        if connection is not None:
-            await connection.close_soon()
+        self._link.listen_no_more()
+        task, self._lockstep_task = self._lockstep_task, None
+        if task is not None:
+            await end(task)
+        await self._link.stop()
         while self._inbox.take() is not None:
             self.stats.dropped += 1
-        self.stats.state = "disconnected"
-        self._connected.clear()
 
     # Arrival: called by the parser for every message.
 
@@ -258,104 +242,6 @@ class NatsFeed:
     def _refuse(self, reason: str, detail: str, subject: bytes) -> None:
         self.stats.malformed[reason] += 1
         self._complain(reason, "a message cannot be read", reason=reason, detail=detail, subject=_shown(subject))
-
-    # The connection.
-
-    async def _keep_connected(self, options: dict[str, Any]) -> None:
-        """Connect and stay so. nats-py reconnects by itself; should it ever give up, a new connection is made."""
-        wait_s = _FIRST_WAIT_S
-        while True:
-            self._closed.clear()
-            connection = self._connection = OrderedConnection()
-            try:
-                await self._connect(connection, options)
-                wait_s = _FIRST_WAIT_S
-                await self._closed.wait()
-            except (nats.errors.Error, OSError, ValueError) as error:
-                self._trouble(error)
-            self._lost()
-            await connection.close_soon()
-            await asyncio.sleep(wait_s)
-            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
-
-    async def _connect(self, connection: OrderedConnection, options: dict[str, Any]) -> None:
-        async def on_error(error: Exception) -> None:
-            if isinstance(error, nats.errors.SlowConsumerError):
-                self.stats.dropped += 1
-            self._trouble(error)
-            if not connection.is_connected:
-                wait_s = connection.options["reconnect_time_wait"]
-                connection.options["reconnect_time_wait"] = min(2 * wait_s, _LONGEST_WAIT_S)
-
-        async def on_disconnect() -> None:
-            if self._connection is connection:
-                self._lost()
-
-        async def on_reconnect() -> None:
-            connection.options["reconnect_time_wait"] = _FIRST_WAIT_S
-            self._subscribed(connection)
-
-        async def on_close() -> None:
-            self._closed.set()
-
-        await connection.connect(
-            servers=self._servers,
-            name="sengine-feed",
-            error_cb=on_error,
-            disconnected_cb=on_disconnect,
-            reconnected_cb=on_reconnect,
-            closed_cb=on_close,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=_FIRST_WAIT_S,  # type: ignore[arg-type]  # any number of seconds
-            ping_interval=_PING_S,
-            **options,
-        )
-        connection.options["reconnect_time_wait"] = _FIRST_WAIT_S
-        topics = self._config.topics
-        await connection.listen(topics.market_data, self._book_arrived)
-        await connection.listen(topics.trades, self._trade_arrived)
-        await connection.listen(topics.bars, self._bar_arrived)
-        if not self._config.fills.durable:
-            await connection.listen(topics.fills, self._fill_arrived)
-        await until_sent(connection)
-        self._subscribed(connection)
-
-    def _subscribed(self, connection: OrderedConnection) -> None:
-        if self._ever_connected:
-            self.stats.reconnects += 1
-        self._ever_connected = True
-        durable = self._config.fills.durable
-        if not durable:
-            self._ready()
-            return
-        # A pull that was under way is lost with the connection: begin again.
-        if self._fills_task is not None:
-            self._fills_task.cancel()
-        self._fills_task = asyncio.create_task(
-            pull_fills(connection, self._config.topics.fills, durable, self.take_fill, self._ready, self._complain),
-            name="nats-feed-fills",
-        )
-
-    def _ready(self) -> None:
-        if self._connection is None or self.stats.state == "connected":
-            return
-        self.stats.state = "connected"
-        self._connected.set()
-        server = self._connection.connected_url
-        self._live.say("info", "connected to NATS", server=without_login(server.netloc) if server is not None else "")
-
-    def _lost(self) -> None:
-        if self.stats.state == "connected":
-            self._live.say("warning", "the connection to NATS is lost; reconnecting")
-        self.stats.state = "reconnecting"
-        self._connected.clear()
-
-    def _trouble(self, error: Exception) -> None:
-        self._complain(
-            type(error).__name__,
-            trouble_in_words(error, self._config),
-            servers=", ".join(without_login(server) for server in self._servers),
-        )
 
 
 def _shown(subject: bytes) -> str:
