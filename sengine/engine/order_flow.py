@@ -32,7 +32,7 @@ class OrderFlow:
         risk: RiskPipeline,
     ) -> None:
         self.anomalies: Counter[str] = Counter()
-        self._overruns = OverrunWatch(risk, positions, self.anomalies)
+        self._hold_against_limit = OverrunWatch(risk, positions, self.anomalies).booked
         self._record = record
         self._orders = orders
         self._positions = positions
@@ -149,7 +149,7 @@ class OrderFlow:
         outcome.fills.append(fill)
         for share in shares:
             outcome.shares.append((share, self._positions.book(share, mark_price)))
-            self._overruns.booked(share, outcome)
+            self._hold_against_limit(share, outcome)
         for share in shares:
             guest = self._roster.find(share.strategy_id)
             if guest is not None:

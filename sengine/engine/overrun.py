@@ -23,13 +23,18 @@ class OverrunWatch:
 
     def __init__(self, risk: RiskPipeline, positions: PositionTracker, anomalies: Counter[str]) -> None:
         self._risk = risk
-        self._positions = positions
+        # On the way of every fill.
+        self._limits = risk.max_positions
+        self._quantity = positions.quantity
         self._anomalies = anomalies
 
     def booked(self, share: Fill, outcome: Outcome) -> None:
         """A strategy's share of a fill is in its position."""
-        limit = self._risk.max_position(share.strategy_id, share.symbol)
-        held = self._positions.quantity(share.strategy_id, share.symbol)
+        key = (share.strategy_id, share.symbol)
+        limit = self._limits.get(key)
+        if limit is None:
+            limit = self._risk.max_position(*key)
+        held = self._quantity(*key)
         # Written so that what is not a number is beyond.
         if abs(held) <= limit:
             return

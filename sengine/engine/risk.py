@@ -36,6 +36,8 @@ class RiskPipeline:
     """
 
     def __init__(self, checks: Sequence[Check], bypass: Collection[str] = ()) -> None:
+        self.max_positions: dict[tuple[str, str], float] = {}
+        """The answers of ``max_position`` so far."""
         self.change(checks, bypass)
 
     def change(self, checks: Sequence[Check], bypass: Collection[str]) -> None:
@@ -44,7 +46,7 @@ class RiskPipeline:
         self.bypass = frozenset(bypass)
         self._of_contributions: dict[tuple[str, str], list[_Review[ProposedContribution]]] = {}
         self._of_orders: dict[tuple[str, ...], list[_Review[ProposedOrder]]] = {}
-        self._max_positions: dict[tuple[str, str], float] = {}
+        self.max_positions.clear()
 
     def review(self, proposal: ProposedContribution, view: RiskView) -> Refusal | None:
         """The first refusal of a contribution, or ``None`` when all checks let it pass."""
@@ -71,12 +73,9 @@ class RiskPipeline:
 
     def max_position(self, strategy_id: str, symbol: str) -> float:
         """The tightest ``position_limit`` of a strategy on a symbol; infinite without one."""
-        key = (symbol, strategy_id)
-        limit = self._max_positions.get(key)
-        if limit is None:
-            limits = [check.max_position for check in self._for(key) if isinstance(check, PositionLimitCheck)]
-            limit = min(limits, default=inf)
-            _keep(self._max_positions, key, limit)
+        checks = self._for((symbol, strategy_id))
+        limit = min([check.max_position for check in checks if isinstance(check, PositionLimitCheck)], default=inf)
+        _keep(self.max_positions, (strategy_id, symbol), limit)
         return limit
 
     def loosened_by(self, checks: Sequence[Check], bypass: Collection[str]) -> list[str]:
