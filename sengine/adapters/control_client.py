@@ -12,9 +12,9 @@ import grpc
 import orjson
 
 from sengine.adapters import control_views as views
-from sengine.adapters.client_tls import client_credentials
 from sengine.adapters.control_address import Address, chosen_address, parse_address
 from sengine.adapters.control_errors import RefusedError, UnreachableError
+from sengine.adapters.grpc_credentials import TlsFiles
 from sengine.config.schema import Config
 from sengine.errors import SengineError
 from sengine.proto import engine_pb2 as pb
@@ -55,8 +55,9 @@ class ControlClient:
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._timeout_s = timeout_s
         options = _OPTIONS if self.address.socket is not None else _OPTIONS[:-1]
-        if self.address.socket is None and (tls_ca or tls_cert or tls_key):
-            credentials = client_credentials(tls_ca, tls_cert, tls_key)
+        files = TlsFiles("--tls-{}", str(tls_cert or ""), str(tls_key or ""), str(tls_ca or ""))
+        credentials = files.for_client() if self.address.socket is None else None
+        if credentials is not None:
             self._channel = grpc.aio.secure_channel(str(self.address), credentials, options)
         else:
             self._channel = grpc.aio.insecure_channel(str(self.address), options)

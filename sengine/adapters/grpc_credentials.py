@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,33 @@ class TlsFiles(msgspec.Struct, frozen=True):
                 content[part] = Path(file).expanduser().read_bytes() if file else None
             except OSError as error:
                 mistakes.append(f'{self.name.format(part)}: cannot read "{file}": {error.strerror}')
+        if not mistakes:
+            self._check(mistakes)
         if mistakes:
             raise ConfigError(mistakes)
         return content
+
+    def _check(self, mistakes: list[str]) -> None:
+        """Of files that are no PEM, or do not fit, gRPC would only say that it cannot connect or listen."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            if self.ca:
+                context.load_verify_locations(Path(self.ca).expanduser())
+        except ssl.SSLError as error:
+            mistakes.append(f"{self.name.format('ca')}: expected certificates as PEM in {self.ca}: {_reason(error)}")
+        try:
+            if self.cert:
+                context.load_cert_chain(Path(self.cert).expanduser(), Path(self.key).expanduser())
+        except ssl.SSLError as error:
+            cert, key = self.name.format("cert"), self.name.format("key")
+            mistakes.append(
+                f"{cert}, {key}: expected a certificate and its key as PEM in {self.cert} and {self.key}: "
+                f"{_reason(error)}"
+            )
+
+
+def _reason(error: ssl.SSLError) -> str:
+    return (error.reason or str(error)).lower().replace("_", " ")
 
 
 class TokenGuard(grpc.aio.ServerInterceptor):

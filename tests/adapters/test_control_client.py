@@ -222,5 +222,5 @@ async def test_the_trail_names_the_sockets_owner_and_who_holds_the_token(tmp_pat
 
 
 def test_a_missing_tls_file_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.pem: cannot be read"):
+    with pytest.raises(ConfigError, match=r"--tls-ca: cannot read \"nowhere\.pem\": No such file"):
         ControlClient("127.0.0.1:1", tls_ca="nowhere.pem")

@@ -46,6 +46,7 @@ INPUTS: Final = [
     for name, command in COMMANDS.items()
     for parameter in command.params
     if is_path(parameter)
+    and not getattr(parameter, "hidden", False)
     and parameter.name not in MADE | MADE_BY.get(name, set())
     and name != "attach"  # without a terminal it looks at nothing
 ]
@@ -74,6 +75,8 @@ def test_input_that_is_missing_or_damaged_is_2_and_named_in_one_sentence(
         option = ["nowhere"]
     files = ["market.csv"] if name == "replay" and parameter.name == "config" else []
     tls = ["--address", "127.0.0.1:1"] if parameter.name.startswith("tls_") else []
+    if parameter.name in ("tls_cert", "tls_key"):
+        tls += ["--tls-key" if parameter.name == "tls_cert" else "--tls-cert", "nowhere"]
     ran = run(*words(name), *files, *tls, *option)
     assert ran.code == 2, ran
     assert ran.out == ""
