@@ -11,6 +11,7 @@ import typer
 from sengine.cli.strategy_folder import DEFAULT_DIRECTORY, DirectoryOption, known_strategies
 
 if TYPE_CHECKING:
+    from sengine.config.schema import StrategyConfig
     from sengine.domain.events import MarketEvent
     from sengine.engine.spec import StrategySpec
     from sengine.plugins.conformance import Finding
@@ -34,6 +35,12 @@ def check(
     parameters: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the strategy.")
     ] = None,
+    token: Annotated[
+        str, typer.Option(envvar="STRATEGY_HOST_TOKEN", help="Token, where the one at host:port wants one.")
+    ] = "",
+    tls_ca: Annotated[
+        str, typer.Option(metavar="FILE", help="Who signed the certificate of the one at host:port; turns TLS on.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line a strategy.")] = False,
 ) -> None:
     """Check that strategies keep the contract, on a generated market or on your own data.
@@ -46,6 +53,7 @@ def check(
     """
     import msgspec
 
+    from sengine.config.schema import StrategyConfig
     from sengine.errors import ConfigError
 
     if parameters and not name:
@@ -60,7 +68,11 @@ def check(
     events = _events(data or (), ticks)
     failed = False
     for one in wanted:
-        findings = _findings(one, is_address, config, events, warmup)
+        if is_address:
+            strategy = StrategyConfig(id="checked", type="grpc", address=one, token=token, tls_ca=tls_ca, config=config)
+        else:
+            strategy = StrategyConfig(id="checked", type="grpc", module=one, config=config)
+        findings = _findings(strategy, events, warmup)
         failed = failed or any(not finding.passed for finding in findings)
         if as_json:
             typer.echo(msgspec.json.encode({"path": one, "events": len(events), "findings": findings}))
@@ -86,20 +98,15 @@ def _events(data: Sequence[Path], most: int) -> Sequence[MarketEvent]:
     return events
 
 
-def _findings(
-    place: str, is_address: bool, config: dict[str, Any], events: Sequence[MarketEvent], warmup: int
-) -> Sequence[Finding]:
-    """What the checks found of the strategy in this file or at this address."""
+def _findings(strategy: StrategyConfig, events: Sequence[MarketEvent], warmup: int) -> Sequence[Finding]:
+    """What the checks found of the strategy in the file ``module``, or at ``address``."""
     from sengine.adapters.remote_lockstep import LockstepHosts
-    from sengine.config.schema import StrategyConfig
     from sengine.plugins import conformance
 
     with LockstepHosts(lambda module: Path(module)) as hosts:
-        address, module = (place, "") if is_address else ("", place)
-        remote = StrategyConfig(id="checked", type="grpc", address=address, module=module, config=config)
-        ways = {} if is_address else _ways(Path(place), config)
+        ways = {} if strategy.address else _ways(Path(strategy.module), strategy.config)
         return conformance.check(
-            ways | {"out of process": lambda: hosts.spec(remote)}, events, warmup, is_remote=is_address
+            ways | {"out of process": lambda: hosts.spec(strategy)}, events, warmup, is_remote=bool(strategy.address)
         )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
 import subprocess
 import sys
@@ -181,11 +182,16 @@ def test_a_folder_that_was_named_and_is_not_there_is_bad_usage(run: Run) -> None
 
 def test_a_strategy_at_an_address_is_checked_there(run: Run, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sengine", "strategy-host", "momentum", "--listen", "127.0.0.1:0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as host:
+    environment = os.environ | {"STRATEGY_HOST_TOKEN": "secret"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as host:
         try:
             assert host.stdout is not None
             address = host.stdout.readline().strip().rpartition(" at ")[2]
-            ran = run("strategies", "check", address, "--ticks", "600", "--warmup", "120", "--set", "long_window=30")
+            stranger = run("strategies", "check", address, "--ticks", "50")
+            assert stranger.code == 2
+            assert "unauthenticated" in stranger.err
+            known = ("--token", "secret", "--set", "long_window=30")
+            ran = run("strategies", "check", address, "--ticks", "600", "--warmup", "120", *known)
             assert (ran.code, ran.err) == (0, "")
             assert ran.out.startswith(f"{address}, 600 events\n")
             assert "passed   signals: it gave " in ran.out
