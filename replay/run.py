@@ -151,7 +151,7 @@ def run_replay(
 
 def _never_called(guest: Guest, engine: Engine) -> str:
     """Why a strategy was not called once, and what to do about it."""
-    markets = [market for symbol, market in engine.markets.items() if guest.wants(symbol)]
+    markets = [market for symbol, market in engine.markets.items() if guest.spec.wants(symbol)]
     if not markets:
         return f"{guest.strategy_id} was never called: there was no market data of {', '.join(guest.spec.symbols)}"
     had = [DataKind.BOOK] if any(market.has_book for market in markets) else []

@@ -16,7 +16,7 @@ from replay.performance import Performance, TradeTally, measure
 from sengine.domain.events import MarketEvent, Shutdown
 from sengine.domain.position import Position
 from sengine.engine.core import Engine
-from sengine.engine.guest import StrategyFault
+from sengine.engine.faults import StrategyFault
 from sengine.engine.markets import Market
 from sengine.engine.outcome import NOTHING, Outcome
 

@@ -17,11 +17,11 @@ from sengine.config.schema import StrategyConfig
 from sengine.domain.market import DataKind
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.guest import StrategySpec
 from sengine.engine.positions import PositionTracker
 from sengine.engine.risk import RiskPipeline
 from sengine.engine.risk_checks import CHECKS, AnyCheck
 from sengine.engine.simulated import SimulatedVenue
+from sengine.engine.spec import StrategySpec
 from sengine.errors import ConfigError, PluginError
 from sengine.plugins.catalog import Catalog
 from sengine.plugins.loader import LoadedPlugin, load_plugin

@@ -39,8 +39,8 @@ from sengine.domain.order import Fill, OrderUpdate
 from sengine.domain.signal import SignalResult
 from sengine.engine.checkpoint import Checkpoint, checkpoint
 from sengine.engine.core import Engine
+from sengine.engine.faults import StrategyFault
 from sengine.engine.following import Happened
-from sengine.engine.guest import StrategyFault
 from sengine.engine.outcome import Outcome
 from sengine.engine.risk import ChangeLimits
 from sengine.engine.roster import LoadStrategy

@@ -33,7 +33,7 @@ from sengine.config.schema import StrategyConfig
 from sengine.domain.events import ReportedError
 from sengine.domain.market import DataKind, MarketData
 from sengine.domain.order import Fill
-from sengine.engine.guest import RemoteError
+from sengine.engine.faults import RemoteError
 from sengine.engine.spec import StrategySpec
 from sengine.errors import PluginError
 from sengine.proto import strategy_pb2 as pb

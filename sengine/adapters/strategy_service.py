@@ -20,8 +20,9 @@ from sengine.adapters.remote_messages import (
 from sengine.domain.events import ReportedError
 from sengine.domain.position import Position
 from sengine.domain.signal import Signal
+from sengine.engine.faults import StrategyFault
 from sengine.engine.guard import Guard
-from sengine.engine.guest import Guest, StrategyFault
+from sengine.engine.guest import Guest
 from sengine.engine.recent import ANY_SYMBOL
 from sengine.engine.spec import StrategySpec
 from sengine.engine.swap import take_over
@@ -58,7 +59,7 @@ class _Run:
         instance = guest.instances.get(key)
         held = [each for each in self._held if key in (ANY_SYMBOL, each.symbol)] if self._held else []
         if instance is None:
-            instance = guest.instance_for(symbol)
+            instance = guest.current.instance_for(symbol)
             instance.position = sum(each.quantity for each in held)
             self._warming.add(key)
         if not is_warm_up and key in self._warming:
@@ -135,7 +136,7 @@ class StrategyService(StrategyServiceServicer):
     async def Shutdown(self, request: pb.ShutdownRequest, context: Any) -> pb.ShutdownResponse:  # noqa: N802
         run, self._run = self._run, None
         errors = []
-        for instance in run.guest.all_instances() if run is not None else ():
+        for instance in run.guest.current.all_instances if run is not None else ():
             try:
                 instance.shutdown()
             except (Exception, SystemExit) as error:

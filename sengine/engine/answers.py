@@ -12,10 +12,12 @@ from sengine.domain.market import EMPTY_BOOK, MarketData
 from sengine.domain.signal import Disposition, Signal, SignalResult, StampedSignal
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.decisions import DecisionDesk
-from sengine.engine.guest import Guest, RemoteError
+from sengine.engine.faults import RemoteError
+from sengine.engine.guest import Guest
 from sengine.engine.order_flow import OrderFlow
 from sengine.engine.outcome import Outcome
 from sengine.engine.roster import Roster
+from sengine.engine.stamping import stamp
 
 Answer: TypeAlias = tuple[Guest, object]
 SIGNAL_AGE: Final = "signal_age"
@@ -93,7 +95,7 @@ class AnswerDesk:
                 continue
             try:
                 with guest.calling():
-                    stamped = guest.stamp(signal, data, self.signals + 1)
+                    stamped = stamp(guest.spec, signal, data, self.signals + 1)
             # Reading what strategy code made can raise anything: arrays for numbers, numbers beyond any float.
             except BaseException as error:
                 guest.guard.contain(error)

@@ -13,8 +13,9 @@ import msgspec
 
 from sengine.domain.signal import Disposition, StampedSignal
 from sengine.engine.core import Engine
+from sengine.engine.faults import describe_error
 from sengine.engine.flatten import Flattening
-from sengine.engine.guest import GuestState, describe_error
+from sengine.engine.guest_state import GuestState
 from sengine.engine.in_force import InForce
 from sengine.engine.lifecycle import State
 from sengine.engine.markets import MarketState
@@ -68,7 +69,7 @@ def checkpoint(engine: Engine) -> Checkpoint:
         engine.orders.state(),
         venue.state() if venue is not None else [],
         list(desk._votes.live()),
-        [guest.state() for guest in engine.roster],
+        [GuestState.of(guest) for guest in engine.roster],
         deepcopy(engine.record),
         deepcopy(engine._flattens.pending),
         InForce.of(engine),
@@ -111,7 +112,7 @@ def _restore_strategy(engine: Engine, state: GuestState) -> str:
         return ""
     trouble = ""
     try:
-        guest.restore(state)
+        state.restore(guest)
     except (Exception, SystemExit) as error:
         trouble = f"strategy {guest.strategy_id} could not take up its state: {describe_error(error)}; it is paused"
         engine.roster.pause(guest.strategy_id, trouble)

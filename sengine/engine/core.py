@@ -30,8 +30,7 @@ from sengine.engine.commands import CommandDesk
 from sengine.engine.decisions import DecisionDesk
 from sengine.engine.flatten import FlattenDesk, FlattenPlan
 from sengine.engine.guard import Guard
-from sengine.engine.guest import FOLD_EVERY
-from sengine.engine.latency import LatencyHistogram
+from sengine.engine.latency import FOLD_EVERY, LatencyHistogram
 from sengine.engine.markets import Market, bar_fault, book_fault, trade_fault
 from sengine.engine.order_flow import OrderFlow
 from sengine.engine.orders import OrderTracker

@@ -24,7 +24,7 @@ from sengine.domain.events import (
 from sengine.domain.order import Fill, Order, OrderUpdate
 from sengine.domain.signal import Disposition, SignalResult
 from sengine.engine.core import Engine
-from sengine.engine.guest import StrategyFault
+from sengine.engine.faults import StrategyFault
 from sengine.engine.outcome import Outcome
 from sengine.engine.risk import ChangeLimits
 from sengine.engine.trial import RolledBack

@@ -21,6 +21,10 @@ _LARGEST_NS: Final = 2**_OCTAVES - 1
 PLAN_BUCKETS_US: Final = (10, 50, 100, 250, 500, 1000, 2000, 5000)
 _PLAN_EDGES_NS: Final = tuple(edge_us * 1000 for edge_us in PLAN_BUCKETS_US)
 
+# Histograms are brought up to date when nothing else waits (``Engine.fold_next``), at the latest every 8,192 of their
+# samples; strategies take turns, so that the work never falls on one tick.
+FOLD_EVERY: Final = 8192
+
 
 class LatencyHistogram:
     """Durations in nanoseconds. Call ``record(ns)`` on the hot path and ``fold()`` every few thousand samples."""

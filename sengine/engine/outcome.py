@@ -9,8 +9,8 @@ import msgspec
 from sengine.domain.events import Interrupted
 from sengine.domain.order import Fill, Order, OrderUpdate
 from sengine.domain.signal import SignalResult
+from sengine.engine.faults import StrategyFault
 from sengine.engine.guard import TIMEOUT
-from sengine.engine.guest import StrategyFault
 from sengine.engine.trial import RolledBack
 
 

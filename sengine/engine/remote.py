@@ -58,9 +58,7 @@ class RemoteDesk:
                 f"got {event.route!r} and {list(event.kinds)!r}"
             )
         spec = msgspec.structs.replace(guest.spec, version=event.version, route=event.route, kinds=kinds)
-        guest.spec = spec
-        guest.is_direct = spec.route == "direct"
-        if event.config:
-            guest.config = dict(event.config)
+        config = dict(event.config) if event.config else guest.current.config
+        guest.become(msgspec.structs.replace(guest.current, spec=spec, config=config))
         self._roster.forget_routes()
         return NOTHING

@@ -8,12 +8,15 @@ from typing import Any, TypeAlias
 import msgspec
 
 from sengine.domain.market import DataKind, MarketData
+from sengine.engine.faults import StrategyFault, describe_error
 from sengine.engine.guard import Guard, StrategyTimeout
-from sengine.engine.guest import FOLD_EVERY, Guest, StrategyFault, StrategySpec, describe_error
+from sengine.engine.guest import Guest
+from sengine.engine.latency import FOLD_EVERY
 from sengine.engine.lifecycle import State
 from sengine.engine.markets import Market
 from sengine.engine.outcome import Outcome
 from sengine.engine.positions import PositionTracker
+from sengine.engine.spec import StrategySpec
 from sengine.engine.swap import SwapStrategy, roll_back, swap
 from sengine.errors import EngineError, LifecycleError
 from sengine.strategy import BaseStrategy
@@ -102,7 +105,7 @@ class Roster:
         guest = self.get(strategy_id)
         guest.lifecycle.to(State.SHUTTING_DOWN)
         faults = self._end_trial(guest, now_ns)
-        faults += self._shut_down(guest, guest.all_instances(), now_ns)
+        faults += self._shut_down(guest, guest.current.all_instances, now_ns)
         guest.lifecycle.to(State.UNLOADED)
         del self._guests[strategy_id]
         self._left(strategy_id)
@@ -141,7 +144,7 @@ class Roster:
         finally:
             guest.lifecycle.to(before)
         if trial is not None:
-            outcome.faults += self._shut_down(guest, trial.all_instances, now_ns)
+            outcome.faults += self._shut_down(guest, trial.before.all_instances, now_ns)
         if not command.rollback_ticks:
             outcome.faults += self._end_trial(guest, now_ns)
         self.forget_routes()
@@ -157,7 +160,7 @@ class Roster:
 
     def _end_trial(self, guest: Guest, now_ns: int) -> list[StrategyFault]:
         trial, guest.trial = guest.trial, None
-        return self._shut_down(guest, trial.all_instances, now_ns) if trial is not None else []
+        return self._shut_down(guest, trial.before.all_instances, now_ns) if trial is not None else []
 
     def _shut_down(self, guest: Guest, instances: Iterable[BaseStrategy], now_ns: int) -> list[StrategyFault]:
         faults = []
@@ -213,7 +216,7 @@ class Roster:
 
     def wants(self, symbol: str) -> bool:
         """Whether any strategy, active or not, is subscribed to the symbol."""
-        return any(guest.wants(symbol) for guest in self._guests.values())
+        return any(guest.spec.wants(symbol) for guest in self._guests.values())
 
     def routes_for(self, kind: DataKind, symbol: str) -> Sequence[Route]:
         """Who is called for this kind of event on this symbol, in the order of the configuration."""
@@ -222,7 +225,7 @@ class Roster:
             routes = self.routes[kind][symbol] = [
                 (guest, on_tick)
                 for guest in self._guests.values()
-                if guest.is_active and guest.wants(symbol) and kind in guest.spec.kinds
+                if guest.is_active and guest.spec.wants(symbol) and kind in guest.spec.kinds
                 if (on_tick := self._started(guest, symbol)) is not None
             ]
         return routes
@@ -230,7 +233,7 @@ class Roster:
     def _started(self, guest: Guest, symbol: str) -> Callable[[MarketData], object] | None:
         """``on_tick`` of the instance for ``symbol``; where making it fails, that is noted and there is none."""
         try:
-            if guest.has_instance(symbol):
+            if guest.current.has_instance(symbol):
                 return guest.to_call(symbol)
             with guest.calling(has_patience=True):
                 return guest.to_call(symbol)

@@ -31,3 +31,6 @@ class StrategySpec(msgspec.Struct, frozen=True):
     one_instance_per_symbol: bool = True
     max_signal_age_ns: int | None = None
     loaded_from: Any = None
+
+    def wants(self, symbol: str) -> bool:
+        return symbol in self.symbols or ANY_SYMBOL in self.symbols

@@ -18,6 +18,7 @@ from sengine.engine.guest import Guest
 from sengine.engine.markets import Market
 from sengine.engine.positions import PositionTracker
 from sengine.engine.recent import ANY_SYMBOL, Tick, recent_ticks
+from sengine.engine.running import RunningVersion
 from sengine.engine.spec import StrategySpec
 from sengine.engine.trial import RolledBack
 from sengine.errors import EngineError
@@ -71,7 +72,7 @@ def swap(
         ]
         take_over(instance, key, guest.instances.get(key), held, now_ns)
     config = spec.prepare(dict(spec.config))[1] if command.config is None else dict(command.config)
-    guest.swap(spec, config, instances, tick, command.rollback_ticks)
+    guest.swap(RunningVersion(spec, config, dict(spec.config), instances), tick, command.rollback_ticks)
 
 
 def made(command: SwapStrategy, markets: Mapping[str, Market]) -> dict[str, BaseStrategy]:
@@ -93,11 +94,11 @@ def roll_back(
     trial = guest.trial
     assert trial is not None
     report = RolledBack(
-        guest.strategy_id, guest.spec.version, trial.spec.version, guest.ticks - trial.started_at, reason, where
+        guest.strategy_id, guest.spec.version, trial.before.spec.version, guest.ticks - trial.started_at, reason, where
     )
     ended = list(guest.roll_back(trial))
-    spec = trial.spec
-    for key, instance in trial.instances.items():
+    spec = trial.before.spec
+    for key, instance in trial.before.instances.items():
         missed = recent_ticks(markets, key, spec.symbols, spec.kinds, trial.since_tick)
         try:
             with guest.calling(has_patience=True):

@@ -152,9 +152,9 @@ class Pipeline:
     ) -> LoadedPlugin:
         """The file, proved in another process and then imported here from the contents that were proved."""
         engine, settings = self._live.engine, self._settings
-        running, config = None, {}
+        running, config = None, dict[str, Any]()
         if guest is not None:
-            running, config = guest.spec.loaded_from, guest.written
+            running, config = guest.spec.loaded_from, dict(guest.written)
             spec, keys = guest.spec, [each.key for each in instances]
             ticks = await proof_ticks(engine, spec.symbols, spec.kinds, keys, settings.warmup_ticks)
         else:

@@ -19,10 +19,10 @@ import msgspec
 from sengine.assembly import strategy_spec
 from sengine.domain.market import MarketData
 from sengine.domain.reload import ReloadStep, SignalComparison
-from sengine.engine.guard import Guard
-from sengine.engine.guest import Guest, InvalidSignalError, describe_error
+from sengine.engine.faults import describe_error
 from sengine.engine.recent import ANY_SYMBOL
 from sengine.engine.spec import StrategySpec
+from sengine.engine.stamping import InvalidSignalError, stamp
 from sengine.errors import PluginError, SengineError
 from sengine.plugins.loader import load_plugin, locate
 from sengine.plugins.private_modules import compiled_code
@@ -136,19 +136,18 @@ def _sane(
     spec: StrategySpec, answers: Sequence[object], ticks: Sequence[MarketData], strategies: Mapping[str, BaseStrategy]
 ) -> list[Signals]:
     """The engine's reading of each answer. Raises ``PluginError`` at the strategy's ``on_tick`` for an invalid one."""
-    guest = Guest(spec, 1, 1, Guard())
     try:
-        return [_read(guest, answer, data) for answer, data in zip(answers, ticks, strict=True)]
+        return [_read(spec, answer, data) for answer, data in zip(answers, ticks, strict=True)]
     except InvalidSignalError as error:
         code = type(next(iter(strategies.values()))).on_tick.__code__
         raise PluginError(f"{code.co_filename}:{code.co_firstlineno}: invalid signal: {error}") from error
 
 
-def _read(guest: Guest, answer: object, data: MarketData) -> Signals:
+def _read(spec: StrategySpec, answer: object, data: MarketData) -> Signals:
     if answer is None:
         return ()
     signals = answer if isinstance(answer, list | tuple) else (answer,)
-    read = [guest.stamp(signal, data, 1) for signal in signals]
+    read = [stamp(spec, signal, data, 1) for signal in signals]
     return tuple((each.symbol, str(each.direction), each.confidence, each.size, each.limit_price) for each in read)
 
 

@@ -35,8 +35,8 @@ from sengine.domain.order import Contribution, Fill, Order, OrderStatus, OrderUp
 from sengine.domain.signal import Direction, Disposition, Signal, SignalResult, StampedSignal
 from sengine.engine.checkpoint import Checkpoint
 from sengine.engine.core import Engine
+from sengine.engine.faults import StrategyFault
 from sengine.engine.following import Happened
-from sengine.engine.guest import StrategyFault
 from sengine.engine.outcome import Outcome
 from sengine.engine.roster import LoadStrategy
 from sengine.errors import JournalError, SengineError

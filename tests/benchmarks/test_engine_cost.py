@@ -18,11 +18,11 @@ from sengine.domain.signal import Direction, Signal, StampedSignal
 from sengine.engine import risk_checks
 from sengine.engine.aggregation import METHODS, VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.guest import StrategySpec
 from sengine.engine.positions import PositionTracker
 from sengine.engine.risk import RiskPipeline
 from sengine.engine.risk_checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck, ProposedContribution
 from sengine.engine.simulated import SimulatedVenue
+from sengine.engine.spec import StrategySpec
 from sengine.strategy import BaseStrategy, TickResult
 
 TICKS = 20_000

@@ -19,9 +19,9 @@ from sengine.domain.market import MarketData, OrderBook, PriceLevel
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
 from sengine.engine.guard import Guard
-from sengine.engine.guest import StrategySpec
 from sengine.engine.positions import PositionTracker
 from sengine.engine.risk import RiskPipeline
+from sengine.engine.spec import StrategySpec
 from sengine.plugins.loader import load_plugin
 from sengine.resources import resource_path
 from sengine.strategy import BaseStrategy

@@ -12,12 +12,12 @@ from sengine.domain.order import Contribution, Fill, Order, OrderUpdate, Propose
 from sengine.domain.signal import Direction, Disposition, Signal, StampedSignal
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.guest import StrategySpec
 from sengine.engine.outcome import Outcome
 from sengine.engine.positions import PositionTracker
 from sengine.engine.risk import RiskPipeline
 from sengine.engine.risk_checks import Check
 from sengine.engine.simulated import SimulatedVenue
+from sengine.engine.spec import StrategySpec
 from sengine.strategy import BaseStrategy
 
 S = 1_000_000_000

@@ -10,12 +10,13 @@ from sengine.domain.market import OHLCV, MarketData, OrderBook, PriceLevel
 from sengine.domain.signal import Signal
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.guest import FOLD_EVERY, StrategySpec
+from sengine.engine.latency import FOLD_EVERY
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.positions import PositionTracker
 from sengine.engine.risk import RiskPipeline
 from sengine.engine.risk_checks import PositionLimitCheck
 from sengine.engine.simulated import SimulatedVenue
+from sengine.engine.spec import StrategySpec
 from sengine.strategy import BaseStrategy, TickResult
 
 FOREVER = 2**62

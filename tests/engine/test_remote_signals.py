@@ -42,7 +42,7 @@ def test_a_late_answer_votes_and_trades_at_the_present_price() -> None:
     assert endings(outcome) == [("far", Disposition.PASSED)]
     assert (outcome.signals[0].signal.timestamp_ns, outcome.orders[0].timestamp_ns) == (ns(1), ns(1.2))
     assert outcome.fills[0].price == 201
-    assert engine.roster.get("far").instance_for(SYMBOL).position == 1.0
+    assert engine.roster.get("far").current.instance_for(SYMBOL).position == 1.0
 
 
 def test_its_vote_is_counted_with_the_others() -> None:

@@ -9,15 +9,14 @@ import pytest
 
 from sengine.domain.market import MarketData
 from sengine.domain.signal import Direction, Signal, StampedSignal
-from sengine.engine.guard import Guard
-from sengine.engine.guest import Guest
+from sengine.engine import stamping
 from tests.engine.conftest import Actor, book, engine_with, long, ns, quote
 
 DATA = MarketData("BTC", ns(7), book())
 
 
 def stamp(signal: object, **spec) -> StampedSignal:
-    return Guest(Actor("a", **spec).spec, 10, ns(60), Guard()).stamp(signal, DATA, 5)
+    return stamping.stamp(Actor("a", **spec).spec, signal, DATA, 5)
 
 
 def test_author_and_event_time_are_the_engines_whatever_the_strategy_says() -> None:

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from sengine.domain.events import PauseStrategy, ReloadParameters, ResumeStrategy, UnloadStrategy
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.guest import StrategySpec
 from sengine.engine.lifecycle import State
 from sengine.engine.positions import PositionTracker
 from sengine.engine.recent import recent_ticks
 from sengine.engine.risk import RiskPipeline
 from sengine.engine.simulated import SimulatedVenue
+from sengine.engine.spec import StrategySpec
 from sengine.engine.swap import SwapStrategy, Warmed, made, warm
 from sengine.strategy import BaseStrategy, Fill, MarketData, TickResult
 from tests.engine.conftest import fill, long, ns, quote, short, trade

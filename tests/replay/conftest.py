@@ -14,11 +14,11 @@ from sengine.domain.market import MarketData, OrderBook, PriceLevel
 from sengine.domain.signal import Signal
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.guest import StrategySpec
 from sengine.engine.positions import PositionTracker
 from sengine.engine.risk import RiskPipeline
 from sengine.engine.risk_checks import ConfidenceCheck
 from sengine.engine.simulated import SimulatedVenue
+from sengine.engine.spec import StrategySpec
 from sengine.strategy import BaseStrategy
 
 S = 1_000_000_000
