@@ -7,7 +7,6 @@ same stream. The stopwatch measures how long strategies take; it decides nothing
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from time import perf_counter_ns
 from typing import Any
@@ -24,18 +23,20 @@ from sengine.domain.events import (
 )
 from sengine.domain.market import DataKind, MarketData, OrderBook
 from sengine.domain.order import Fill, OrderUpdate
+from sengine.engine.admission import Admission
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.answers import Answer, AnswerDesk, Raised
 from sengine.engine.commands import CommandDesk
 from sengine.engine.decisions import DecisionDesk
 from sengine.engine.flatten import FlattenDesk, FlattenPlan
 from sengine.engine.guard import Guard
-from sengine.engine.latency import FOLD_EVERY, LatencyHistogram
+from sengine.engine.latency import FOLD_EVERY, FoldTurns, LatencyHistogram
 from sengine.engine.markets import Market, bar_fault, book_fault, trade_fault
 from sengine.engine.order_flow import OrderFlow
 from sengine.engine.orders import OrderTracker
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.positions import PositionTracker
+from sengine.engine.quiet import process_until
 from sengine.engine.recent import new_ring
 from sengine.engine.remote import RemoteDesk
 from sengine.engine.risk import ChangeLimits, RiskPipeline
@@ -44,14 +45,6 @@ from sengine.engine.roster import LoadStrategy, Roster, Route
 from sengine.engine.simulated import SimulatedVenue
 from sengine.engine.swap import SwapStrategy
 from sengine.engine.trading_record import TradingRecord
-
-_WORTH_FOLDING = 128
-_KINDS = {
-    SoundBookEvent: DataKind.BOOK,
-    BookEvent: DataKind.BOOK,
-    TradeEvent: DataKind.TRADE,
-    BarEvent: DataKind.BAR,
-}
 
 
 class Engine:
@@ -75,27 +68,40 @@ class Engine:
         recent_ticks: int = 0,
         stopwatch_ns: Callable[[], int] = perf_counter_ns,
     ) -> None:
-        self.positions = positions
-        self.orders = OrderTracker()
+        self.now_ns = 0
+        self.ticks = 0
+        # What is known: prices, orders, positions, and who may be called.
         self.markets: dict[str, Market] = {}
+        self.orders = OrderTracker()
+        self.positions = positions
+        self.record = TradingRecord()
         self.guard = Guard()
         self.roster = Roster(max_errors, reset_after_ns, votes.withdraw, self.markets, self.guard)
         self._recent_ticks = recent_ticks
-        self.tick_latency = LatencyHistogram()
-        self._record_tick = self.tick_latency.record
         self._book_routes = self.roster.routes[DataKind.BOOK]
-        self.now_ns = 0
-        self.ticks = 0
-        self.rejected: Counter[str] = Counter()
-        self.gaps: Counter[str] = Counter()
-        self.time_one_in = 1
-        self.risk = risk
-        self.record = TradingRecord()
-        self.risk_view = RiskView(positions, self.orders, self.markets, self.record)
+        # What a tick goes through: let in, answered, decided, sent.
+        self._admission = Admission(self.markets, self.roster)
+        self.rejected, self.gaps = self._admission.rejected, self._admission.gaps
+        self._venue = venue
         self._flow = flow = OrderFlow(self.orders, positions, self.roster, self.markets, venue, self.record, risk)
+        self.anomalies = flow.anomalies
+        self.votes = votes
+        self.risk = risk
+        self.risk_view = RiskView(positions, self.orders, self.markets, self.record)
         self._desk = DecisionDesk(votes, risk, self.risk_view, flow.send, flow.cancel, order_prefix)
         self._flattens = FlattenDesk(positions, self.orders, flow, self._desk.send_reducing, votes.withdraw_on)
         self._desk.flattening = self._flattens.pending
+        self._answers = AnswerDesk(self.roster, votes, self._desk, flow)
+        self.dispositions, self.filtered_by = self._answers.dispositions, self._answers.filtered_by
+        # How long it takes.
+        self._stopwatch_ns = stopwatch_ns
+        self.time_one_in = 1
+        self.tick_latency = LatencyHistogram()
+        self._record_tick = self.tick_latency.record
+        self._until_fold = FOLD_EVERY
+        turns = FoldTurns(lambda: [self.tick_latency, *(guest.on_tick_latency for guest in self.roster)])
+        self.fold_next, self.fold_latencies = turns.fold_next, turns.fold_all
+        # What else can happen.
         self._commands = CommandDesk(
             self.roster,
             risk,
@@ -109,16 +115,7 @@ class Engine:
             self._flattens,
             lambda: (self.now_ns, self.ticks),
         )
-        self._answers = AnswerDesk(self.roster, votes, self._desk, flow)
-        self.anomalies = flow.anomalies
         remote = RemoteDesk(self.roster, self._answers, flow.anomalies, lambda: self.now_ns)
-        self.dispositions = self._answers.dispositions
-        self.filtered_by = self._answers.filtered_by
-        self._venue = venue
-        self.votes = votes
-        self._stopwatch_ns = stopwatch_ns
-        self._until_fold = FOLD_EVERY
-        self._fold_turn: Iterator[LatencyHistogram] | None = None
         self._handlers: dict[type, Callable[[Any], Outcome]] = {
             SoundBookEvent: self._on_sound_book,
             BookEvent: self._on_book,
@@ -143,81 +140,9 @@ class Engine:
         """Process events up to and including the first one that leads to something, and return it with its outcome.
 
         An event whose time is ``stop_ns`` or later is not processed but returned with ``None``; ``None`` alone says
-        that ``events`` has ended.
-
-        It does what ``process`` does, with the common case unrolled: a sound book that nobody has anything to say to.
-        In a replay that is nearly every event, and calling one function for each part of it costs as much as the work.
-        For the same reason only one quiet tick in ``time_one_in`` is timed, a power of two.
+        that ``events`` has ended. Only one quiet tick in ``time_one_in``, a power of two, is timed.
         """
-        stopwatch_ns, marked, untimed_mask = self._stopwatch_ns, self.positions.open, self.time_one_in - 1
-        current: str | None = None
-        guard = self.guard
-        for event in events:
-            symbol, now_ns = event.symbol, event.timestamp_ns
-            if now_ns >= stop_ns:
-                return event, None
-            if symbol is not current:
-                # While ticks are quiet nothing changes who is called or what waits at the venue.
-                market, routes = self._quiet_market(symbol)
-                current, recent = symbol, market.recent
-            sequence = event.sequence
-            if (
-                type(event) is not SoundBookEvent
-                or not routes
-                or now_ns < market.last_ns
-                or (sequence != -1 and sequence != market.book_sequence + 1)
-            ):
-                outcome = self.process(event)
-                if outcome is not NOTHING:
-                    return event, outcome
-                current = None
-                continue
-            started_ns = 0 if self.ticks & untimed_mask else stopwatch_ns()
-            if sequence != -1:
-                market.book_sequence = sequence
-            market.last_ns = self.now_ns = now_ns
-            market.book = book = event.book
-            market.has_book = True
-            mid = (book.bids[0].price + book.asks[0].price) / 2
-            if mid != market.mid:
-                if now_ns >= market.reference_until_ns:
-                    self._refer(market, now_ns)
-                market.mid = mid
-                if symbol in marked:
-                    self.positions.mark(symbol, mid)
-            self.ticks += 1
-            data = MarketData(symbol, now_ns, book, market.recent_trades, market.bar)
-            if recent is not None:
-                recent.append((self.ticks, data))
-            if started_ns or len(routes) > 1:
-                answers = self._ask(routes, data)
-            else:
-                guest, on_tick = routes[0]
-                guest.ticks += 1
-                guard.running = guest
-                try:
-                    answer = on_tick(data)
-                    guard.running = None
-                    if answer is None:
-                        continue
-                except BaseException as error:
-                    guard.contain(error)
-                    answer = Raised(error)
-                answers = ((guest, answer),)
-            if answers:
-                outcome = Outcome()
-                self._answers.take(answers, data, outcome)
-            if started_ns:
-                self._end_tick(started_ns)
-            if answers:
-                return event, outcome
-        return None
-
-    def _quiet_market(self, symbol: str) -> tuple[Market, Sequence[Route]]:
-        """The market of ``symbol`` and who is called for its books; nobody where an event needs more than that."""
-        market = self.markets.get(symbol) or self._new_market(symbol)
-        is_waited_for = self._venue is not None and symbol in self._venue.waiting
-        return market, () if is_waited_for else self._book_routes.get(symbol, ())
+        return process_until(self, events, stop_ns)
 
     @property
     def orders_sent(self) -> int:
@@ -249,22 +174,6 @@ class Engine:
         """What a flatten that is under way still needs, in words; empty when none is."""
         return self._flattens.waits_for(strategy_id, symbol)
 
-    def fold_next(self) -> None:
-        """Bring one latency histogram up to date, the next one's turn; for moments when nothing waits."""
-        if self._fold_turn is None:
-            self._fold_turn = iter([self.tick_latency, *(guest.on_tick_latency for guest in self.roster)])
-        for histogram in self._fold_turn:
-            if histogram.pending >= _WORTH_FOLDING:
-                histogram.fold()
-                return
-        self._fold_turn = None
-
-    def fold_latencies(self) -> None:
-        """Bring all latency histograms up to date."""
-        self.tick_latency.fold()
-        for guest in self.roster:
-            guest.on_tick_latency.fold()
-
     # Market data: semantics section 2.
 
     def _on_book(self, event: BookEvent) -> Outcome:
@@ -274,7 +183,7 @@ class Engine:
         market = self.markets.get(event.symbol)
         if market is not None:
             market.doubt()
-        return self._drop(event, fault)
+        return self._admission.drop(event, fault)
 
     def _on_sound_book(self, event: BookEvent) -> Outcome:
         started_ns = self._stopwatch_ns()
@@ -282,9 +191,9 @@ class Engine:
         market = self.markets.get(symbol) or self._new_market(symbol)
         routes = self._book_routes.get(symbol)
         if not routes or now_ns < market.last_ns or event.sequence != -1:
-            fault = self._admit(event, market)
+            fault = self._admission.refusal(event, market)
             if fault is not None:
-                return self._reject(fault)
+                return self._admission.reject(fault)
             routes = self.roster.routes_for(DataKind.BOOK, symbol)
         market.last_ns = self.now_ns = now_ns
         market.book = book
@@ -312,10 +221,10 @@ class Engine:
         market = self.markets.get(event.symbol) or self._new_market(event.symbol)
         fault = trade_fault(event)
         if fault is not None:
-            return self._drop(event, fault)
-        fault = self._admit(event, market)
+            return self._admission.drop(event, fault)
+        fault = self._admission.refusal(event, market)
         if fault is not None:
-            return self._reject(fault)
+            return self._admission.reject(fault)
         market.follow_book()
         market.last_ns = self.now_ns = event.timestamp_ns
         market.take_trade(event)
@@ -327,10 +236,10 @@ class Engine:
         market = self.markets.get(event.symbol) or self._new_market(event.symbol)
         fault = bar_fault(event)
         if fault is not None:
-            return self._drop(event, fault)
-        fault = self._admit(event, market)
+            return self._admission.drop(event, fault)
+        fault = self._admission.refusal(event, market)
         if fault is not None:
-            return self._reject(fault)
+            return self._admission.reject(fault)
         market.follow_book()
         market.last_ns = self.now_ns = event.timestamp_ns
         if not market.has_book and market.last_ns >= market.reference_until_ns:
@@ -342,34 +251,6 @@ class Engine:
             self.positions.mark(event.symbol, market.mid)
         routes = self.roster.routes_for(DataKind.BAR, event.symbol)
         return self._advance(event, market, DataKind.BAR, routes, new_touch, started_ns)
-
-    def _admit(self, event: MarketEvent, market: Market) -> str | None:
-        """The reason why a sound event must be dropped, if any. A gap is counted, and drops nothing."""
-        if event.sequence != -1:
-            self._count_gap(event, market)
-        if event.timestamp_ns < market.last_ns:
-            return "time_backwards"
-        if not market.routed:
-            market.routed = self.roster.wants(market.symbol)
-            if not market.routed:
-                return "no_strategy_wants_symbol"
-        return None
-
-    def _count_gap(self, event: MarketEvent, market: Market) -> None:
-        missed = market.missed(_KINDS[type(event)], event.sequence)
-        if missed:
-            self.gaps["out_of_order" if missed < 0 else "missing"] += abs(missed)
-
-    def _drop(self, event: MarketEvent, reason: str) -> Outcome:
-        """Reject an unsound event. It did arrive, so its sequence number is not missing."""
-        market = self.markets.get(event.symbol)
-        if market is not None and event.sequence != -1:
-            self._count_gap(event, market)
-        return self._reject(reason)
-
-    def _reject(self, reason: str) -> Outcome:
-        self.rejected[reason] += 1
-        return Outcome(rejected=reason)
 
     def _advance(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from typing import Final
 
@@ -21,9 +21,10 @@ _LARGEST_NS: Final = 2**_OCTAVES - 1
 PLAN_BUCKETS_US: Final = (10, 50, 100, 250, 500, 1000, 2000, 5000)
 _PLAN_EDGES_NS: Final = tuple(edge_us * 1000 for edge_us in PLAN_BUCKETS_US)
 
-# Histograms are brought up to date when nothing else waits (``Engine.fold_next``), at the latest every 8,192 of their
+# Histograms are brought up to date when nothing else waits (``FoldTurns``), at the latest every 8,192 of their
 # samples; strategies take turns, so that the work never falls on one tick.
 FOLD_EVERY: Final = 8192
+_WORTH_FOLDING: Final = 128
 
 
 class LatencyHistogram:
@@ -114,3 +115,25 @@ def _bucket(sample_ns: int) -> int:
     octave = sample_ns.bit_length() - 1
     part = (sample_ns << _SUB_BITS >> octave) - SUB_BUCKETS
     return octave * SUB_BUCKETS + part
+
+
+class FoldTurns:
+    """Histograms take turns in being brought up to date; ``histograms`` are those there are when a round begins."""
+
+    def __init__(self, histograms: Callable[[], Iterable[LatencyHistogram]]) -> None:
+        self._histograms = histograms
+        self._round: Iterator[LatencyHistogram] | None = None
+
+    def fold_next(self) -> None:
+        """Bring one up to date, the next one's turn; for moments when nothing waits."""
+        if self._round is None:
+            self._round = iter(self._histograms())
+        for histogram in self._round:
+            if histogram.pending >= _WORTH_FOLDING:
+                histogram.fold()
+                return
+        self._round = None
+
+    def fold_all(self) -> None:
+        for histogram in self._histograms():
+            histogram.fold()
