@@ -57,7 +57,7 @@ class KillSwitchKeeper:
     def restore(self) -> None:
         """Pull the switch again where it was pulled when the last engine ended, and follow it from now on."""
         self._live.on_kill_switch = self._changed
-        self._follow_file()
+        self._follow_file("an earlier session, or whoever may write to the data directory")
 
     def pull(self, reason: str, who: str, how: str) -> None:
         """Pull it, unless it is pulled."""
@@ -94,7 +94,7 @@ class KillSwitchKeeper:
 
     # The file.
 
-    def _follow_file(self) -> None:
+    def _follow_file(self, who: str = "whoever may write to the data directory") -> None:
         if self._live.engine.kill_reason:
             # A person who removes the file has not re-armed: the next engine must still find it.
             if not self.path.exists():
@@ -106,7 +106,7 @@ class KillSwitchKeeper:
             return
         except OSError as error:
             text = f"it is there and cannot be read: {error.strerror}"
-        self.pull(text or "the file KILL in the data directory", "whoever may write to the data directory", FILE_NAME)
+        self.pull(text or "the file KILL in the data directory", who, FILE_NAME)
 
     def _changed(self, reason: str) -> None:
         """The engine's switch was pulled or re-armed."""

@@ -89,7 +89,7 @@ class EngineService:
             engine.guard, plugins.tick_timeout_ms, plugins.setup_timeout_ms, plugins.watchdog_after_ns / NS_PER_S
         )
         self.live = LiveEngine(engine)
-        self.facts = ServiceFacts(config.service.name)
+        self.facts = ServiceFacts(config.service.name, is_starting=True)
         self.broker_url = config.nats.url
         self._plugins = catalog(config)
         self.remotes = Remotes(self.live, self._plugins.find, plugins.remote_restart_after_ns / NS_PER_S)
@@ -200,6 +200,7 @@ class EngineService:
         facts.feed = feed.stats
         stack.push_async_callback(feed.stop)
         await feed.start()
+        facts.is_starting = False
         for name, address in facts.listeners.items():
             live.say("info", "listening", what=name, address=address)
         return feed

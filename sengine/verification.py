@@ -133,7 +133,7 @@ class _Rerun:
         else:
             if self._is_closed:
                 self._settle(None)
-            elif self._again != Happened():
+            elif _essence(self._again) != _essence(Happened()):
                 self._check.notes.append("it was killed before what its last event led to was on record")
         self._check.digest = self._digest.text()
 

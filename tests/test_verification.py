@@ -178,6 +178,18 @@ def test_session_that_was_killed_between_an_event_and_its_outcome_is_equal(tmp_p
     assert check.notes == ["it was killed before what its last event led to was on record"]
 
 
+def test_session_that_was_killed_after_an_event_that_led_to_nothing_is_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    config = configuration(tmp_path, MOMENTUM)
+    live = LiveEngine(new_engine(config))
+    live.journal = journal = Journal(folder, config, live.engine, "", Beginning())
+    live.take(KillSwitch("a test"))
+    assert journal._writer.commit()
+    (check,) = verify(folder)
+    assert (check.is_equal, check.events, check.notes) == (True, 1, [])
+
+
 def test_session_whose_beginning_was_thrown_away_is_run_from_where_it_begins_now(tmp_path: Path, quotes: Path) -> None:
     folder = tmp_path / "journal"
     folder.mkdir()

@@ -154,6 +154,8 @@ class ServiceFacts:
     reloads: Reloads = field(default_factory=Reloads)
     failed: Sequence[tuple[str, str]] = ()
     listeners: dict[str, str] = field(default_factory=dict)
+    is_starting: bool = False
+    """Whether parts of a live service are still to come."""
     strategies_are_loaded: bool = False
     waits_for: str = ""
     """What trading waits for at the start; empty for nothing."""
@@ -173,6 +175,8 @@ class ServiceFacts:
             reasons.append("no strategy is loaded")
         if self.waits_for:
             reasons.append(f"trading waits for {self.waits_for}")
+        elif self.is_starting and not reasons:
+            reasons.append("the engine is still starting")
         if engine.kill_reason:
             reasons.extend(self.mismatches)
         if self.feed is not None and self.feed.state != CONNECTED:
