@@ -27,10 +27,11 @@ from sengine.adapters.journal_format import (
 )
 from sengine.adapters.journal_reader import Entry, JournalReader
 from sengine.adapters.journal_sources import StrategySources
+from sengine.adapters.journal_words import in_words, lines_of, position_line
 from sengine.assembly import build_engine, build_venue, strategy_spec
 from sengine.config.convert import convert
 from sengine.config.schema import Config, StrategyConfig
-from sengine.domain.events import Interrupted, TradeEvent
+from sengine.domain.events import Interrupted
 from sengine.engine.checkpoint import Checkpoint, checkpoint, restore
 from sengine.engine.core import Engine
 from sengine.engine.following import Happened
@@ -193,8 +194,8 @@ class _Rerun:
             entry.segment,
             entry.offset,
             in_words(entry.record),
-            _lines(recorded),
-            _lines(again),
+            lines_of(recorded),
+            lines_of(again),
             self._why(recorded, again),
         )
         return False
@@ -205,7 +206,7 @@ class _Rerun:
             restore(self._engine, recorded)
             return True
         again = checkpoint(self._engine)
-        ours, theirs = ([_position(each) for each in state.books.positions] for state in (recorded, again))
+        ours, theirs = ([position_line(each) for each in state.books.positions] for state in (recorded, again))
         if ours == theirs:
             return True
         if self._check.notes:
@@ -303,44 +304,3 @@ def _sayings(happened: Happened) -> set[tuple[str, ...]]:
         for signal in (result.signal for result in happened.signals)
     }  # fmt: skip
     return said | {(fault.strategy_id, fault.kind) for fault in happened.faults}
-
-
-def _position(position: Any) -> str:
-    return (
-        f"{position.strategy_id} {position.symbol} {position.quantity:.17g} at {position.average_price:.17g}, realized "
-        f"{position.realized_pnl:.17g}"
-    )
-
-
-def _lines(happened: Happened) -> list[str]:
-    """One line each, for a person."""
-    lines = []
-    for result in happened.signals:
-        signal = result.signal
-        limit = f" limit {signal.limit_price:g}" if signal.limit_price is not None else ""
-        lines.append(
-            f"signal {signal.strategy_id} {signal.symbol} {signal.direction} confidence {signal.confidence:g} size "
-            f"{signal.size:g}{limit}: {result.disposition} {result.code}".rstrip()
-        )
-    for order in happened.orders:
-        limit = f" at {order.limit_price:g}" if order.limit_price is not None else ""
-        lines.append(f"order {order.order_id} {order.side} {order.quantity:g} {order.symbol}{limit}")
-    lines += [f"cancel {order_id}" for order_id in happened.cancels]
-    lines += [f"error of {fault.strategy_id}: {fault.kind}: {fault.message}" for fault in happened.faults]
-    return lines or ["nothing"]
-
-
-def in_words(record: Any) -> str:
-    """An event in a line."""
-    name = type(record).__name__
-    book = getattr(record, "book", None)
-    if book is not None and book.bids and book.asks:
-        return f"{name} {record.symbol} at {record.timestamp_ns}: {book.bids[0].price:g} / {book.asks[0].price:g}"
-    if isinstance(record, TradeEvent):
-        return f"{name} {record.symbol} at {record.timestamp_ns}: {record.side} {record.quantity:g} at {record.price:g}"
-    fields = ", ".join(f"{name}={value!r}" for name, value in _fields(record))
-    return f"{name} {fields}"[:300]
-
-
-def _fields(record: Any) -> list[tuple[str, Any]]:
-    return [(each, getattr(record, each)) for each in record.__struct_fields__]

@@ -8,23 +8,21 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from math import isfinite
 from typing import Final, TypeAlias
 
 import msgspec
 import structlog
 
 from sengine.adapters.paper_journal import FillLine, NewsLine, OrderLine, PaperJournal
+from sengine.adapters.paper_messages import MAX_ID_CHARS, fill_message, order_fault, order_of, report_of
 from sengine.adapters.paper_venue import EventTimeVenue
 from sengine.domain.events import BarEvent, BookEvent
-from sengine.domain.order import Contribution, Fill, Order, ProposedOrder, Side
+from sengine.domain.order import Fill
 from sengine.domain.position import FLAT_BELOW
 from sengine.engine.simulated import VenueReport
 from sengine.errors import SengineError
 from sengine.proto import execution_pb2 as pb
 
-MAX_ID_CHARS: Final = 128
-MAX_SYMBOL_CHARS: Final = 64
 ORDERS_KEPT: Final = 100_000
 """Ended orders whose answers are remembered."""
 MAX_OPEN_ORDERS: Final = 10_000
@@ -124,7 +122,7 @@ class PaperDesk:
         if listener is not None:
             listener(report_of(reply, pb.REPORT_CAUSE_SUBMIT, 0.0))
         if not reason:
-            self._take(self.venue.submit(_order(request, request.quantity), request.book_crc))
+            self._take(self.venue.submit(order_of(request, request.quantity), request.book_crc))
             return reply
         self.rejected += 1
         if order_id in self._records:
@@ -202,7 +200,7 @@ class PaperDesk:
             if record.news.status != pb.ORDER_STATUS_ACCEPTED:
                 self._end(order_id)
             else:
-                order = _order(requests[order_id], record.quantity - record.filled)
+                order = order_of(requests[order_id], record.quantity - record.filled)
                 self._take(self.venue.submit(order, has_rested=True))
         return list(unpublished.values())
 
@@ -263,40 +261,6 @@ class PaperDesk:
             del self._records[oldest]
 
 
-def order_fault(request: pb.OrderRequest) -> str:
-    """Why an order cannot be taken, in a sentence; empty when it can."""
-    if not 0 < len(request.client_order_id) <= MAX_ID_CHARS:
-        return f"client_order_id: expected 1 to {MAX_ID_CHARS} characters, got {len(request.client_order_id)}"
-    if not 0 < len(request.symbol) <= MAX_SYMBOL_CHARS:
-        return f"symbol: expected 1 to {MAX_SYMBOL_CHARS} characters, got {len(request.symbol)}"
-    if request.side not in (pb.SIDE_BUY, pb.SIDE_SELL):
-        return f"side: expected SIDE_BUY or SIDE_SELL, got {request.side}"
-    if not (isfinite(request.quantity) and request.quantity > 0):
-        return f"quantity: expected a finite number above 0, got {request.quantity}"
-    if request.type == pb.ORDER_TYPE_LIMIT:
-        if not (isfinite(request.limit_price) and request.limit_price > 0):
-            return f"limit_price: expected a finite number above 0 for a limit order, got {request.limit_price}"
-    elif request.type != pb.ORDER_TYPE_MARKET:
-        return f"type: expected ORDER_TYPE_MARKET or ORDER_TYPE_LIMIT, got {request.type}"
-    elif request.limit_price:
-        return f"limit_price: expected none for a market order, got {request.limit_price}"
-    if request.timestamp_ns < 0:
-        return f"timestamp_ns: expected 0 or nanoseconds since 1970, got {request.timestamp_ns}"
-    return ""
-
-
-def report_of(reply: pb.OrderReply, cause: pb.ReportCause, filled: float) -> pb.OrderReport:
-    """A reply as it goes over the Orders stream."""
-    return pb.OrderReport(
-        client_order_id=reply.client_order_id,
-        status=reply.status,
-        reason=reply.reason,
-        timestamp_ns=reply.timestamp_ns,
-        cause=cause,
-        filled_quantity=filled,
-    )
-
-
 def order_state(order_id: str, record: OrderRecord | None) -> pb.OrderState:
     """An order as ``Reconcile`` tells of it."""
     if record is None or record.request is None:
@@ -316,36 +280,6 @@ def order_state(order_id: str, record: OrderRecord | None) -> pb.OrderState:
     )
 
 
-def fill_message(fill: Fill) -> pb.OrderFill:
-    """A fill as ``Reconcile`` tells of it."""
-    return pb.OrderFill(
-        fill_id=fill.fill_id,
-        client_order_id=fill.order_id,
-        symbol=fill.symbol,
-        side=pb.SIDE_BUY if fill.side == "buy" else pb.SIDE_SELL,
-        price=fill.price,
-        quantity=fill.quantity,
-        commission=fill.commission,
-        timestamp_ns=fill.timestamp_ns,
-    )
-
-
 def _tell(listener: Listener | None, record: OrderRecord) -> None:
     if listener is not None:
         listener(report_of(record.news, pb.REPORT_CAUSE_MARKET, record.filled))
-
-
-def _order(request: pb.OrderRequest, quantity: float) -> Order:
-    """The venue's type. Whose contributions it holds is the sender's business."""
-    buying = request.side == pb.SIDE_BUY
-    return Order.approved(
-        ProposedOrder(
-            request.symbol,
-            Side.BUY if buying else Side.SELL,
-            quantity,
-            request.timestamp_ns,
-            (Contribution("", quantity if buying else -quantity, 0),),
-            request.limit_price if request.type == pb.ORDER_TYPE_LIMIT else None,
-        ),
-        request.client_order_id,
-    )

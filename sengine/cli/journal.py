@@ -57,7 +57,7 @@ def inspect(
     """
     from sengine.adapters.journal_format import MARKET_TAGS, journal_folder
     from sengine.adapters.journal_reader import JournalReader
-    from sengine.verification import in_words
+    from sengine.adapters.journal_words import in_words
 
     reader = JournalReader(journal_folder(journal))
     shown = 0

@@ -84,8 +84,8 @@ class OrderExecutionServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Reconcile(self, request, context):
-        """What the service knows, for an engine that was away: every order in the market, the orders asked for by id, and the
-        fills since a time, fills first. Optional: without it an engine that comes back leaves its orders in flight.
+        """What the service knows, for an engine that was away or whose connection broke: every order in the market, the orders
+        asked for by id, and the fills since a time, fills first. Optional: without it orders without an answer stay in flight.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -9,7 +9,8 @@ import grpc.aio
 import pytest
 
 from sengine.adapters.execution_peer import ExecutionPeer
-from sengine.adapters.paper_desk import PaperDesk, fill_message
+from sengine.adapters.paper_desk import PaperDesk
+from sengine.adapters.paper_messages import fill_message
 from sengine.adapters.paper_venue import EventTimeVenue
 from sengine.adapters.reconcile import Answer, ask, close_absent, reconcile, settle
 from sengine.config.schema import ExecutionConfig
