@@ -7,7 +7,8 @@ from tui.screens.dashboard import Dashboard
 from tui.screens.details import Detail, StrategyDetail, SymbolDetail
 from tui.screens.dialogs import Help
 from tui.widgets.panel import TablePanel
-from tui.widgets.table import LiveTable, Row
+from tui.widgets.rows import Row
+from tui.widgets.table import LiveTable
 
 
 class LookActions(CommandingApp):

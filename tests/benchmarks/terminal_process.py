@@ -10,7 +10,7 @@ import struct
 import sys
 import termios
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -18,7 +18,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Terminal:
-    """A running ``sengine attach``; ``written`` counts the bytes that it has painted."""
+    """A running process; ``written`` counts the bytes that it has painted."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -32,14 +32,19 @@ class Terminal:
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE / 1e6
 
 
+def attached(address: str, columns: int, rows: int) -> AbstractAsyncContextManager[Terminal]:
+    """``sengine attach`` in a terminal of that size."""
+    return in_terminal(columns, rows, "-m", "sengine", "attach", address)
+
+
 @asynccontextmanager
-async def attached(address: str, columns: int, rows: int) -> AsyncIterator[Terminal]:
-    """``sengine attach`` in a terminal of that size; what it paints is read and thrown away."""
+async def in_terminal(columns: int, rows: int, *arguments: str, **variables: str) -> AsyncIterator[Terminal]:
+    """``python ARGUMENTS...`` in a terminal of that size; what it paints is read and thrown away."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **variables}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sengine", "attach", address, stdin=its, stdout=its, stderr=its, env=environment,
+        sys.executable, *arguments, stdin=its, stdout=its, stderr=its, env=environment,
         start_new_session=True,
     )  # fmt: skip
     os.close(its)

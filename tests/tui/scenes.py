@@ -262,10 +262,10 @@ def busy() -> FakeLink:
         link.signals.extend([signal(number, kind, ("LONG", "SHORT", "CLOSE")[number % 4 % 3], reason)])
     link.log.extend(
         [
-            _line(300, "info", "connected to NATS", server="127.0.0.1:4222"),
-            _line(90, "error", "strategy failed", strategy="breakout_eth", error="division by zero"),
-            _line(88, "warning", "strategy paused", strategy="breakout_eth", reason="5 errors in a row"),
-            _line(10, "info", "order rejected", order="order-17", reason="self trade"),
+            log_line(300, "info", "connected to NATS", server="127.0.0.1:4222"),
+            log_line(90, "error", "strategy failed", strategy="breakout_eth", error="division by zero"),
+            log_line(88, "warning", "strategy paused", strategy="breakout_eth", reason="5 errors in a row"),
+            log_line(10, "info", "order rejected", order="order-17", reason="self trade"),
         ]
     )
     for view in link.snapshot.strategies if link.snapshot else ():
@@ -329,5 +329,5 @@ def stalled() -> FakeLink:
     return link
 
 
-def _line(seconds_ago: int, level: str, event: str, **fields: Any) -> views.LogLineView:
+def log_line(seconds_ago: int, level: str, event: str, **fields: Any) -> views.LogLineView:
     return views.LogLineView(time_ns=NOW_NS - seconds_ago * NS_PER_S, level=level, event=event, fields=fields)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import DataTable
 
 from tui.frame import Frame
 from tui.replay_bar import ReplayBar
@@ -20,9 +19,10 @@ from tui.widgets.panel import Panel, TablePanel
 from tui.widgets.pnl import PnlPanel
 from tui.widgets.positions import PositionsPanel
 from tui.widgets.risk import RiskPanel
+from tui.widgets.rows import Row
 from tui.widgets.signals import SignalsPanel
 from tui.widgets.strategies import StrategiesPanel
-from tui.widgets.table import LiveTable, Row
+from tui.widgets.table import LiveTable
 
 
 class Dashboard(Screen[None]):
@@ -127,7 +127,3 @@ class Dashboard(Screen[None]):
         frame = getattr(self.app, "frame", None)
         if frame is not None:
             panel.show(frame)
-
-    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        event.stop()
-        self.app.call_later(self.app.run_action, "open_details")

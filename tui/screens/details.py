@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import DataTable, Static
+from textual.widgets import Static
 
 from sengine.adapters.control_views import MarketView, ReloadReportView, StrategyDetailView, StrategyFillView
 from sengine.errors import SengineError
@@ -19,9 +19,10 @@ from tui.themes import Palette, signed
 from tui.widgets.curve import draw_curve
 from tui.widgets.header import Banner, HeaderLine
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.rows import Cell, Column, Row
 from tui.widgets.signals import COLUMNS as SIGNAL_COLUMNS
 from tui.widgets.signals import signal_row
-from tui.widgets.table import Cell, Column, LiveTable, Row
+from tui.widgets.table import LiveTable
 
 _EVERY_S = 1.0
 
@@ -56,10 +57,6 @@ class Detail(Screen[None]):
 
     async def fetch(self) -> None:
         raise NotImplementedError
-
-    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        event.stop()
-        self.app.call_later(self.app.run_action, "open_details")
 
     @property
     def focused_table(self) -> LiveTable | None:

@@ -27,26 +27,28 @@ class Parameter(Horizontal):
     def __init__(self, name: str, value: Any) -> None:
         super().__init__(classes="parameter")
         self.parameter, self.original = name, value
+        self._field: Checkbox | Input
+        if isinstance(value, bool):
+            self._field = Checkbox(value=value, compact=True)
+        else:
+            kinds = {int: "integer", float: "number"}
+            kind: Any = kinds.get(type(value), "text")
+            self._field = Input(written(value), type=kind, compact=True)
+        self._kind = Static(kind_of(value), classes="parameter-kind")
 
     def compose(self) -> ComposeResult:
         yield Static(self.parameter, classes="parameter-name", markup=False)
-        if isinstance(self.original, bool):
-            yield Checkbox(value=self.original, compact=True)
-        else:
-            kinds = {int: "integer", float: "number"}
-            kind: Any = kinds.get(type(self.original), "text")
-            yield Input(written(self.original), type=kind, compact=True)
-        yield Static(kind_of(self.original), classes="parameter-kind")
+        yield self._field
+        yield self._kind
 
     @property
     def value(self) -> Any:
         """Raises ``ValueError`` with what was expected."""
-        field = self.query_one("Checkbox, Input")
-        return field.value if isinstance(field, Checkbox) else parsed(field.value, self.original)  # type: ignore[attr-defined]
+        field = self._field
+        return field.value if isinstance(field, Checkbox) else parsed(field.value, self.original)
 
     def complain(self, fault: str) -> None:
-        note = self.query_one(".parameter-kind", Static)
-        note.update(Text(fault or kind_of(self.original), no_wrap=True, overflow="ellipsis"))
+        self._kind.update(Text(fault or kind_of(self.original), no_wrap=True, overflow="ellipsis"))
         self.set_class(bool(fault), "-wrong")
 
 
@@ -65,6 +67,8 @@ class EditParameters(Dialog[dict[str, Any]]):
         super().__init__()
         self._strategy_id, self._config, self._check, self._palette = strategy_id, config, check, palette
         self.verdict = Text("nothing is changed yet")
+        self._shown_verdict = Static(self.verdict, classes="check")
+        self._apply = Button("Apply", id="apply", disabled=True)
         self._valid: dict[str, Any] | None = None
 
     def compose(self) -> ComposeResult:
@@ -76,10 +80,10 @@ class EditParameters(Dialog[dict[str, Any]]):
                     yield Parameter(name, value)
                 if not self._config:
                     yield Static("this strategy has no parameters")
-            yield Static(self.verdict, classes="check")
+            yield self._shown_verdict
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel")
-                yield Button("Apply", id="apply", disabled=True)
+                yield self._apply
 
     def on_input_changed(self) -> None:
         self._judge_anew()
@@ -129,8 +133,8 @@ class EditParameters(Dialog[dict[str, Any]]):
 
     def _say(self, verdict: Text) -> None:
         self.verdict = verdict
-        self.query_one(".check", Static).update(verdict)
-        self.query_one("#apply", Button).disabled = self._valid is None
+        self._shown_verdict.update(verdict)
+        self._apply.disabled = self._valid is None
 
     def action_apply(self) -> None:
         if self._valid is not None:

@@ -13,8 +13,12 @@ from tui.themes import Palette
 
 
 class KeyBar(HorizontalScroll, can_focus=False):
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys = Static(id="keys")
+
     def compose(self) -> ComposeResult:
-        yield Static(id="keys")
+        yield self._keys
 
     def show(self, palette: Palette, *, is_read_only: bool) -> None:
         """Draw it; needed at first and when theme or mode change."""
@@ -28,7 +32,7 @@ class KeyBar(HorizontalScroll, can_focus=False):
             self._spans.append((begin, line.cell_len, command.action))
             line.append("  ")
         self.text = line
-        self.query_one(Static).update(line)
+        self._keys.update(line)
 
     async def on_click(self, event: events.Click) -> None:
         at = event.x + self.scroll_offset.x

@@ -8,7 +8,7 @@ from sengine.adapters.control_views import LogLineView
 from tui import figures
 from tui.frame import Frame
 from tui.widgets.panel import TablePanel
-from tui.widgets.table import Cell, Column, Row
+from tui.widgets.rows import Cell, Column, Row
 
 SHOWN = 200
 

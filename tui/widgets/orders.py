@@ -7,7 +7,7 @@ from sengine.clock import NS_PER_S
 from tui import figures
 from tui.frame import Frame
 from tui.widgets.panel import TablePanel
-from tui.widgets.table import Cell, Column, Row
+from tui.widgets.rows import Cell, Column, Row
 
 
 class OrdersPanel(TablePanel):

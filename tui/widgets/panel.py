@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar, Final, Self
 
 from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.events import Resize
+from textual.geometry import Region
 from textual.widgets import Input, Static
 
 from tui.frame import Frame
-from tui.widgets.table import Column, LiveTable, Row
+from tui.widgets.rows import Column, Row
+from tui.widgets.table import LiveTable
 
 MOST_LINES: Final = 3
 
@@ -25,19 +29,39 @@ class Panel(Vertical):
     KEY: ClassVar[str] = ""
     """Where it is another than the number."""
     TITLE: ClassVar[str]
+    _is_edge_only = False
 
     def __init__(self) -> None:
         super().__init__(id=self.NAME, classes="panel")
         self.border_title = f"{self.KEY or self.NUMBER} {self.TITLE}"
         self._frame: Frame | None = None
+        self._said = ""
 
     def show(self, frame: Frame) -> None:
         """Paint what has changed."""
         self._frame = frame
         summary = self.summary(frame)
-        if summary != self.border_subtitle:
-            self.border_subtitle = summary
+        if summary != self._said:
+            self._said = summary
+            with self._only_its_lower_edge():
+                self.border_subtitle = summary
         self.paint(frame)
+
+    @contextmanager
+    def _only_its_lower_edge(self) -> Iterator[None]:
+        """Setting a title draws the whole widget again, with all that is in it."""
+        self._is_edge_only = True
+        try:
+            yield
+        finally:
+            self._is_edge_only = False
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        if self._is_edge_only:
+            left, top = self.content_offset
+            width, height = self.outer_size
+            regions = (Region(-left, height - 1 - top, width, 1),)
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def summary(self, frame: Frame) -> str:
         """What the panel says in one line, as markup, also where its body is out of sight."""
@@ -90,6 +114,7 @@ class TablePanel(Panel):
         super().__init__()
         self.table = LiveTable(self.COLUMNS, is_tail=self.IS_TAIL)
         self._nothing = Static(self.EMPTY, classes="empty")
+        self._sentence = self.EMPTY
         self._whole = Static(classes="whole")
         self._whole_shown = ("", 0)
         self._filter = Input(placeholder="show only rows with this text; esc ends", classes="filter", compact=True)
@@ -129,7 +154,7 @@ class TablePanel(Panel):
         self._whole_shown = text, lines
         self._whole.update(Text(text, overflow="ellipsis"), layout=False)
 
-    def on_data_table_row_highlighted(self) -> None:
+    def on_live_table_moved(self) -> None:
         self.show_whole()
 
     def on_descendant_focus(self) -> None:
@@ -168,5 +193,7 @@ class TablePanel(Panel):
         empty = not self.table.shown if is_filtered else not has_rows
         if empty != self.has_class("-empty"):
             self.set_class(empty, "-empty")
-        if empty:
-            self._nothing.update("no row holds that text" if is_filtered else self.EMPTY)
+        sentence = "no row holds that text" if is_filtered else self.EMPTY
+        if empty and sentence != self._sentence:
+            self._sentence = sentence
+            self._nothing.update(sentence)

@@ -9,7 +9,7 @@ from tui import figures
 from tui.frame import Frame
 from tui.themes import Palette
 from tui.widgets.panel import TablePanel
-from tui.widgets.table import Cell, Column, Row
+from tui.widgets.rows import Cell, Column, Row
 
 SHOWN = 100
 COLUMNS = (

@@ -7,7 +7,7 @@ from tui import figures
 from tui.frame import Frame
 from tui.themes import Palette, signed
 from tui.widgets.panel import TablePanel
-from tui.widgets.table import Cell, Column, Row
+from tui.widgets.rows import Cell, Column, Row
 
 
 class StrategiesPanel(TablePanel):

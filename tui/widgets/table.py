@@ -1,123 +1,75 @@
-"""A table that shows rows of values: it changes only cells that changed, filters, sorts and fits its columns."""
+"""A table of rows of values. It draws its own lines, and of those only what has changed and is in sight."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import ClassVar
 
-from rich.cells import cell_len, set_cell_size
-from rich.text import Text
-from textual.widgets import DataTable
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
 
-
-class Column(NamedTuple):
-    """``width`` in cells. Columns of a high ``rank`` are left out first where there is no room for all; one with
-    ``grows`` takes what is left over."""
-
-    key: str
-    label: str
-    width: int
-    align: Literal["left", "right"] = "left"
-    rank: int = 0
-    grows: bool = False
+from tui.widgets.rows import Column, Place, Row, places, sort_key
 
 
-class Cell(NamedTuple):
-    """``value`` is what the cell is sorted by; without one, its text."""
-
-    text: str
-    style: str = ""
-    value: Any = None
-
-
-class Row(NamedTuple):
-    """``key`` names the row for as long as it lives. ``strategy_id`` and ``symbol`` are what actions on it act on."""
-
-    key: str
-    cells: tuple[Cell, ...]
-    strategy_id: str = ""
-    symbol: str = ""
-
-
-class _CellText(Text):
-    """A cell that knows its row: the table hands cells to what orders its rows."""
-
-    def __init__(self, text: str, style: str, row_key: str) -> None:
-        super().__init__(text, style=style, no_wrap=True, end="")
-        self.row_key = row_key
-
-
-class LiveTable(DataTable[Text]):
+class LiveTable(ScrollView, can_focus=True):
     """``is_tail`` tables show their newest row first, and stay on it while the cursor is there."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"table--header", "table--cursor", "table--hover"}
+
+    class Moved(Message):
+        """The cursor is on another row, or its row says something else."""
+
     def __init__(self, columns: Sequence[Column], *, is_tail: bool = False) -> None:
-        super().__init__(
-            cursor_type="row",
-            zebra_stripes=False,
-            cell_padding=0,
-            show_row_labels=False,
-            cursor_foreground_priority="renderable",
-        )
+        super().__init__()
         self.specs = tuple(columns)
         self.is_tail = is_tail
         self.filter_text = ""
         self.sorted_by: tuple[str, bool] | None = None
         self.updates = 0
-        """Cells that have been changed in place, ever."""
+        """Cells that have been drawn again because they changed, ever."""
         self._given: Sequence[Row] = ()
-        self._shown: dict[str, Row] = {}
-        self._fitted: tuple[tuple[Column, int], ...] = ()
-        self._indices: tuple[int, ...] = ()
+        self._rows: Sequence[Row] = ()
+        self._places: tuple[Place, ...] = ()
+        self._cursor = 0
+        self._hover = -1
+        self._base = self._under_cursor = self._under_mouse = self._header_style = Style.null()
+        self._cell_styles: dict[tuple[str, bool, bool], Style] = {}
 
     @property
     def current(self) -> Row | None:
         """The row under the cursor."""
-        keys = list(self._shown)
-        return self._shown[keys[self.cursor_row]] if 0 <= self.cursor_row < len(keys) else None
+        return self._rows[self._cursor] if self._cursor < len(self._rows) else None
 
     @property
     def shown(self) -> list[Row]:
         """The rows as they stand, after filter and sort."""
-        return list(self._shown.values())
+        return list(self._rows)
 
     def show(self, rows: Sequence[Row]) -> None:
         """Make the table hold these rows, in this order unless the user has sorted it."""
         self._given = rows
-        if not self._fitted:
+        if not self._places:
             return
-        ordered = self._ordered(rows)
-        # A tail's rows move on through the same places: to take rows out of the table costs a layout of the screen.
-        wanted = {str(n): row for n, row in enumerate(ordered)} if self.is_tail else {row.key: row for row in ordered}
-        shown = self._shown
-        cursor = self.current
-        stays_first = self.is_tail and self.cursor_row == 0
-        if list(wanted) == list(shown):
-            for key, row in wanted.items():
-                self._change(key, shown[key], row)
-            self._shown = wanted
-            if self.is_tail and not stays_first:
-                self._follow(cursor)
-            return
-        for key in [key for key in shown if key not in wanted]:
-            self.remove_row(key)
-        for key, row in wanted.items():
-            before = shown.get(key)
-            if before is None:
-                self.add_row(*[self._text(row.cells[i], n, key) for n, i in enumerate(self._indices)], key=key)
-            else:
-                self._change(key, before, row)
-        self._shown = wanted
-        if [row.key.value for row in self.ordered_rows] != list(wanted):
-            self._put_in_order(wanted)
-        if not stays_first:
-            self._follow(cursor)
+        before, current = self._rows, self.current
+        is_in_sight = self._is_in_sight(self._cursor)
+        self._rows = self._ordered(rows)
+        self._make_room()
+        self._draw_changes(before)
+        if not (self.is_tail and self._cursor == 0):
+            self._follow(current, is_in_sight)
 
     def unseen_of_current(self) -> str:
         """What the current row has to say beyond what is seen of it: cells cut short first, then columns left out."""
         row = self.current
-        if row is None or not self._fitted:
+        if row is None or not self._places:
             return ""
-        widths = {i: width for i, (_, width) in zip(self._indices, self._fitted, strict=True)}
+        widths = {place.at: place.width for place in self._places}
         cut, hidden = [], []
         for i, (spec, cell) in enumerate(zip(self.specs, row.cells, strict=True)):
             text = cell.text.strip()
@@ -126,14 +78,6 @@ class LiveTable(DataTable[Text]):
             elif i in widths and cell_len(text) > widths[i]:
                 cut.append(text)
         return " · ".join(cut + hidden)
-
-    def _follow(self, cursor: Row | None) -> None:
-        """Put the cursor on the row that it was on."""
-        for number, row in enumerate(self._shown.values()):
-            if cursor is not None and row.key == cursor.key:
-                if number != self.cursor_row:
-                    self.move_cursor(row=number, scroll=not self.is_tail)
-                return
 
     def filter(self, text: str) -> None:
         """Show only rows that hold ``text``, whatever the case; all rows for an empty one."""
@@ -144,12 +88,12 @@ class LiveTable(DataTable[Text]):
         """Sort by a column, or with ``None`` as the rows come."""
         known = {spec.key for spec in self.specs}
         self.sorted_by = (column, descending) if column in known and column is not None else None
-        self._label_columns()
         self.show(self._given)
+        self.refresh(Region(0, 0, self.size.width, 1))
 
     def sort_next(self) -> str:
         """Turn the order round, then go to the next column, then none. Returns the order in words."""
-        keys = [spec.key for spec, _ in self._fitted]
+        keys = [place.column.key for place in self._places]
         if self.sorted_by is None:
             self.sort_by(keys[0])
         elif self.sorted_by[1]:
@@ -166,15 +110,6 @@ class LiveTable(DataTable[Text]):
         label = next(spec.label for spec in self.specs if spec.key == self.sorted_by[0])
         return f"by {label}, {'largest' if self.sorted_by[1] else 'smallest'} first"
 
-    def on_resize(self) -> None:
-        self._fit(self.size.width - 1)
-
-    def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
-        """A click on a header sorts by it, a second one turns it round."""
-        key = str(event.column_key.value)
-        is_same = self.sorted_by is not None and self.sorted_by[0] == key
-        self.sort_by(key, descending=not (is_same and self.sorted_by is not None and self.sorted_by[1]))
-
     def _ordered(self, rows: Sequence[Row]) -> Sequence[Row]:
         if self.filter_text:
             text = self.filter_text
@@ -182,68 +117,172 @@ class LiveTable(DataTable[Text]):
         if self.sorted_by is not None:
             key, descending = self.sorted_by
             at = next(n for n, spec in enumerate(self.specs) if spec.key == key)
-            rows = sorted(rows, key=lambda row: _sort_key(row.cells[at]), reverse=descending)
+            rows = sorted(rows, key=lambda row: sort_key(row.cells[at]), reverse=descending)
         return rows
 
-    def _change(self, key: str, before: Row, row: Row) -> None:
-        if before.cells is row.cells:
+    # The cursor.
+
+    def move_to(self, number: int) -> None:
+        """Put the cursor on a row, and the row in sight."""
+        self._set_cursor(max(0, min(number, len(self._rows) - 1)))
+        self._scroll_to_cursor()
+
+    def action_scroll_up(self) -> None:
+        self.move_to(self._cursor - 1)
+
+    def action_scroll_down(self) -> None:
+        self.move_to(self._cursor + 1)
+
+    def action_page_up(self) -> None:
+        self.move_to(self._cursor - max(1, self.size.height - 1))
+
+    def action_page_down(self) -> None:
+        self.move_to(self._cursor + max(1, self.size.height - 1))
+
+    def action_scroll_home(self) -> None:
+        self.move_to(0)
+
+    def action_scroll_end(self) -> None:
+        self.move_to(len(self._rows) - 1)
+
+    async def on_click(self, event: events.Click) -> None:
+        """On a header: sort by it, a second time turn it round. On a row: go to it, and a second time open it."""
+        if event.y == 0:
+            for place in self._places:
+                if place.begin <= event.x < place.end:
+                    key = place.column.key
+                    self.sort_by(key, descending=self.sorted_by != (key, True))
             return
-        for n, i in enumerate(self._indices):
-            if before.cells[i][:2] != row.cells[i][:2]:
-                self.updates += 1
-                self.update_cell(key, self._fitted[n][0].key, self._text(row.cells[i], n, key))
+        number = self._row_at(event.y)
+        if number == self._cursor and self.current is not None:
+            await self.app.run_action("open_details")
+        elif 0 <= number < len(self._rows):
+            self.move_to(number)
 
-    def _text(self, cell: Cell, n: int, row_key: str) -> Text:
-        spec, width = self._fitted[n]
-        text = cell.text.replace("\n", " ")
-        size = cell_len(text)
-        if size > width:
-            text = set_cell_size(text, width - 1) + "…"
-        elif spec.align == "right":
-            text = " " * (width - size) + text
-        return _CellText(text, cell.style, row_key)
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self._set_hover(self._row_at(event.y))
 
-    def _put_in_order(self, wanted: dict[str, Row]) -> None:
-        place = {key: number for number, key in enumerate(wanted)}
-        self.sort(self._fitted[0][0].key, key=lambda cell: place[cell.row_key])
+    def on_leave(self) -> None:
+        self._set_hover(-1)
 
-    def _fit(self, room: int) -> None:
-        """Choose columns and widths for ``room`` cells."""
-        specs = list(self.specs)
-        while len(specs) > 1 and sum(spec.width + 1 for spec in specs) > room:
-            worst = max(specs, key=lambda spec: spec.rank)
-            if worst.rank == 0:
-                break
-            specs.remove(worst)
-        left = max(0, room - sum(spec.width + 1 for spec in specs))
-        growing = [spec for spec in specs if spec.grows]
-        extra = {spec.key: left // len(growing) for spec in growing} if growing else {}
-        fitted = tuple((spec, spec.width + extra.get(spec.key, 0)) for spec in specs)
-        if fitted == self._fitted:
-            return
-        cursor = self.cursor_row
-        self._fitted = fitted
-        self._indices = tuple(self.specs.index(spec) for spec in specs)
-        self.clear(columns=True)
-        for spec, width in fitted:
-            self.add_column("", width=width + 1, key=spec.key)
-        self._label_columns()
-        self._shown = {}
-        self.show(self._given)
-        self.move_cursor(row=cursor)
+    def _row_at(self, y: int) -> int:
+        return y - 1 + self.scroll_offset.y if y > 0 else -1
 
-    def _label_columns(self) -> None:
-        for spec, width in self._fitted:
-            column = next(column for key, column in self.columns.items() if key.value == spec.key)
-            label = spec.label
-            if self.sorted_by is not None and self.sorted_by[0] == spec.key:
-                label = (label + ("▾" if self.sorted_by[1] else "▴"))[-width:]
-            column.label = Text(label.rjust(width) if spec.align == "right" else label, no_wrap=True)
-        self._update_count += 1
-        self.refresh()
+    def _is_in_sight(self, number: int) -> bool:
+        return 0 <= number - self.scroll_offset.y < self.size.height - 1
 
+    def _set_cursor(self, number: int) -> None:
+        if number != self._cursor:
+            self._draw_row(self._cursor)
+            self._cursor = number
+            self._draw_row(number)
+            self.post_message(self.Moved())
 
-def _sort_key(cell: Cell) -> tuple[int, Any]:
-    """Numbers before texts, so that a column may hold both."""
-    value = cell.text if cell.value is None else cell.value
-    return (0, value) if isinstance(value, int | float) else (1, str(value))
+    def _set_hover(self, number: int) -> None:
+        if number != self._hover:
+            self._draw_row(self._hover)
+            self._hover = number
+            self._draw_row(number)
+
+    def _follow(self, current: Row | None, is_in_sight: bool) -> None:
+        """Keep the cursor on the row that it was on."""
+        number = min(self._cursor, max(0, len(self._rows) - 1))
+        if current is not None and (number >= len(self._rows) or self._rows[number].key != current.key):
+            number = next((n for n, row in enumerate(self._rows) if row.key == current.key), number)
+        self._set_cursor(number)
+        if is_in_sight:
+            self._scroll_to_cursor()
+
+    def _scroll_to_cursor(self) -> None:
+        top, height = self.scroll_offset.y, max(1, self.size.height - 1)
+        if self._cursor < top:
+            self.scroll_to(y=self._cursor, animate=False)
+        elif self._cursor >= top + height:
+            self.scroll_to(y=self._cursor - height + 1, animate=False)
+
+    # Drawing.
+
+    def on_resize(self) -> None:
+        fitted = places(self.specs, self.size.width + self.show_vertical_scrollbar - 1)
+        if fitted != self._places:
+            self._places = fitted
+            self.refresh()
+            self.show(self._given)
+            self.post_message(self.Moved())
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """What the scroll bar goes by. It changes, and costs a layout, only where there is something to scroll."""
+        size = Size(self.size.width, max(self.size.height, len(self._rows) + 1))
+        if size.height != self.virtual_size.height:
+            self.virtual_size = size
+
+    def _draw_row(self, number: int) -> None:
+        if self._is_in_sight(number):
+            self.refresh(Region(0, number + 1 - self.scroll_offset.y, self.size.width, 1))
+
+    def _draw_changes(self, before: Sequence[Row]) -> None:
+        regions = []
+        top, rows = self.scroll_offset.y, self._rows
+        for number in range(top, min(top + self.size.height - 1, max(len(rows), len(before)))):
+            y = number + 1 - top
+            if number >= len(rows) or number >= len(before):
+                regions.append(Region(0, y, self.size.width, 1))
+                continue
+            was, now = before[number].cells, rows[number].cells
+            if was is now:
+                continue
+            changed = [place for place in self._places if was[place.at][:2] != now[place.at][:2]]
+            if changed:
+                self.updates += len(changed)
+                begin = changed[0].begin
+                regions.append(Region(begin, y, changed[-1].end - begin, 1))
+        if regions:
+            self.refresh(*regions)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        base = self.rich_style
+        under_cursor, under_mouse, header = (
+            self.get_component_rich_style(f"table--{part}") for part in ("cursor", "hover", "header")
+        )
+        styles = base, under_cursor, under_mouse, header
+        if styles != (self._base, self._under_cursor, self._under_mouse, self._header_style):
+            self._base, self._under_cursor, self._under_mouse, self._header_style = styles
+            self._cell_styles.clear()
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y == 0:
+            text = "".join(place.written(self._label(place)) for place in self._places)
+            return Strip([Segment(text, self._header_style)]).adjust_cell_length(width, self._header_style)
+        number = self._row_at(y)
+        if number >= len(self._rows):
+            return Strip.blank(width, self._base)
+        cells, style = self._rows[number].cells, self._style
+        is_current, is_under_mouse = number == self._cursor, number == self._hover
+        segments = [
+            Segment(place.written(cells[place.at].text), style(cells[place.at].style, is_current, is_under_mouse))
+            for place in self._places
+        ]
+        strip = Strip(segments, self._places[-1].end if self._places else 0)
+        return strip.adjust_cell_length(width, style("", is_current, is_under_mouse))
+
+    def _style(self, text: str, is_current: bool, is_under_mouse: bool) -> Style:
+        key = text, is_current, is_under_mouse
+        found = self._cell_styles.get(key)
+        if found is None:
+            found = self._base
+            if is_under_mouse:
+                found += self._under_mouse
+            if is_current:
+                found += self._under_cursor
+            found += Style.parse(text)
+            self._cell_styles[key] = found
+        return found
+
+    def _label(self, place: Place) -> str:
+        label = place.column.label
+        if self.sorted_by is not None and self.sorted_by[0] == place.column.key:
+            label = (label + ("▾" if self.sorted_by[1] else "▴"))[-place.width :]
+        return label
