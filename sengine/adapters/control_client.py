@@ -122,13 +122,12 @@ class ControlClient:
         return await self._call(views.ReloadView, self._stub.Reload, pb.ReloadRequest(strategy_id=strategy_id))
 
     async def set_parameters(self, strategy_id: str, config: dict[str, Any]) -> views.ReloadView:
-        request = pb.ReloadRequest(strategy_id=strategy_id, config_json=orjson.dumps(config).decode())
+        request = pb.ReloadRequest(strategy_id=strategy_id, config_json=_parameters_json(config))
         return await self._call(views.ReloadView, self._stub.Reload, request)
 
     async def check_parameters(self, strategy_id: str, config: dict[str, Any]) -> views.ReloadView:
         """The parameters that ``set_parameters`` would put into force, defaults filled in; nothing changes."""
-        text = orjson.dumps(config).decode()
-        request = pb.ReloadRequest(strategy_id=strategy_id, config_json=text, validate_only=True)
+        request = pb.ReloadRequest(strategy_id=strategy_id, config_json=_parameters_json(config), validate_only=True)
         return await self._call(views.ReloadView, self._stub.Reload, request)
 
     async def load(
@@ -138,7 +137,7 @@ class ControlClient:
             plugin=plugin,
             strategy_id=strategy_id,
             symbols=symbols,
-            config_json=orjson.dumps(config or {}).decode(),
+            config_json=_parameters_json(config or {}),
         )
         return await self._call(views.ReplyView, self._stub.Load, request)
 
@@ -230,3 +229,11 @@ class ControlClient:
         if code is grpc.StatusCode.UNIMPLEMENTED:
             return RefusedError(f"what answers on {self.address} is no engine, or one of another version: {details}")
         return RefusedError(details or f"the engine on {self.address} failed: {code.name}")
+
+
+def _parameters_json(config: dict[str, Any]) -> str:
+    """Raises ``RefusedError`` for what has no place in JSON, such as an integer of more than 64 bits."""
+    try:
+        return orjson.dumps(config).decode()
+    except orjson.JSONEncodeError as error:
+        raise RefusedError(f"these parameters cannot be sent: {error}; numbers have at most 64 bits") from None

@@ -387,6 +387,15 @@ async def test_while_the_journal_is_taken_up_there_are_answers_but_no_commands_e
         assert (await client.pause("a")).message.startswith("strategy a is paused")
 
 
+async def test_a_number_that_no_message_can_carry_is_refused_before_it_is_sent(tmp_path: Path) -> None:
+    async with served(live_engine(Actor("a")), tmp_path) as (client, _):
+        for ask in (client.check_parameters, client.set_parameters):
+            with pytest.raises(
+                RefusedError, match="cannot be sent: Integer exceeds 64-bit range; numbers have at most 64"
+            ):
+                await ask("a", {"size": 10**20})
+
+
 async def test_parameters_are_checked_applied_and_counted(tmp_path: Path) -> None:
     def prepare(config: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         if config.get("window") == 0:
