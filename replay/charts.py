@@ -28,7 +28,7 @@ def equity_chart(curve: EquityCurve, initial_capital: float) -> go.Figure:
     figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.68, 0.32], vertical_spacing=0.06)
     figure.add_scatter(x=times, y=equity, name="equity", line_color=_LINE, row=1, col=1)
     figure.add_scatter(x=times, y=drawdown, name="drawdown, %", line_color=_LOSS, fill="tozeroy", row=2, col=1)
-    figure.update_yaxes(title_text="equity", row=1, col=1)
+    figure.update_yaxes(title_text="equity", tickformat=",", row=1, col=1)
     figure.update_yaxes(title_text="drawdown, %", row=2, col=1)
     return _dressed(figure, 460)
 
@@ -50,7 +50,7 @@ def price_chart(symbol: str, prices: PriceTrail, marks: TradeMarks) -> go.Figure
             marker={"symbol": shape, "color": colour, "size": 8},
             name=side,
         )
-    figure.update_yaxes(title_text=symbol)
+    figure.update_yaxes(title_text=symbol, tickformat=",")
     return _dressed(figure, 340)
 
 
@@ -62,7 +62,7 @@ def monthly_chart(curve: EquityCurve, initial_capital: float) -> go.Figure:
         go.Bar(
             x=[month.name for month in months],
             y=percent,
-            width=0.4,
+            width=min(0.4, 0.12 * len(months)),
             marker_color=[_GAIN if value >= 0.0 else _LOSS for value in percent],
             text=[f"{value:+z.3f} %" for value in percent],
         )
@@ -80,7 +80,7 @@ def latency_chart(tick_us: dict[str, float], on_tick_us: dict[str, dict[str, flo
     for figure_name, colour in (("p50", _LINE), ("p99", _MUTED)):
         values = [row.get(figure_name, 0.0) for row in rows]
         figure.add_bar(y=names, x=values, name=figure_name, orientation="h", marker_color=colour)
-    figure.update_xaxes(title_text="us", type="log")
+    figure.update_xaxes(title_text="us, log scale", type="log", dtick=1)
     figure.update_yaxes(autorange="reversed")
     return _dressed(figure, 120 + 60 * len(names))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 from string import Template
-from typing import Any
+from typing import Any, Final
 
 import plotly.graph_objects as go
 import yaml
@@ -17,6 +17,7 @@ from replay.report import report_of
 from replay.session import RunResult
 from replay.trade_marks import MAX_MARKS, TradeMarks
 from sengine import __version__
+from sengine.clock import format_timestamp
 from sengine.config import Config
 from sengine.config.redact import redacted
 
@@ -38,10 +39,18 @@ th:first-child, td:first-child { text-align: left } th { color: #475569; font-we
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: .8rem }
 .figures div { border: 1px solid #e2e8f0; border-radius: .4rem; padding: .6rem .8rem }
 .figures b { display: block; font-size: 1.15rem; font-variant-numeric: tabular-nums }
-code { font-size: .8rem; word-break: break-all }
+code { font-size: .8rem; word-break: break-all } summary { cursor: pointer; color: #475569 }
+tr.total td { border-top: 2px solid #cbd5e1; font-weight: 600 }
+td.gain, .figures b.gain { color: #1a7f4b } td.loss, .figures b.loss { color: #c0392b }
+h1 { overflow-wrap: anywhere }
+@media (max-width: 640px) {
+  body { margin: 1rem auto; padding: 0 .8rem } th, td { padding: .3rem .45rem; font-size: .78rem }
+  .figures { grid-template-columns: repeat(2, 1fr); gap: .5rem } .modebar { display: none !important }
+}
 </style><script>$plotly</script></head><body>
 <h1>$title</h1><p>$span</p>
 <div class="figures">$figures</div>
+<p class="muted">Sharpe and Sortino are of a year, from returns over $interval.</p>
 <h2>Equity and drawdown</h2>$equity
 <h2>Trades on price</h2>$prices
 <h2>Returns by month</h2>$monthly
@@ -49,11 +58,18 @@ code { font-size: .8rem; word-break: break-all }
 <h2>Signals</h2>$signals
 <h2>Latency</h2>$latency
 $trouble
-<h2>Configuration</h2><pre>$configuration</pre>
+<h2>Configuration</h2><details><summary>All keys, as they were in force</summary><pre>$configuration</pre></details>
 <h2>Digest</h2><p><code>$digest</code><br>The same input, configuration and strategy code give the same digest.</p>
 <p class="muted">sengine $version</p>
 </body></html>
 """)
+
+
+_CONTROLS: Final = {
+    "displaylogo": False,
+    "responsive": True,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
+}
 
 
 def html_report(result: RunResult, config: Config, files: Sequence[str], prices: PriceTrail, marks: TradeMarks) -> str:
@@ -66,9 +82,12 @@ def html_report(result: RunResult, config: Config, files: Sequence[str], prices:
         charts += f"<p>The first {MAX_MARKS:,} of {marks.total:,} fills are drawn.</p>"
     return _PAGE.substitute(
         title=escape(f"Replay of {', '.join(files)}"),
-        span=escape(f"{result.ticks:,} ticks, {report['from']} to {report['to']}"),
+        span=escape(_span(result)),
         plotly=get_plotlyjs(),
-        figures="".join(f"<div>{escape(name)}<b>{escape(text)}</b></div>" for name, text in _figures(result)),
+        figures="".join(
+            f"<div>{escape(name)}<b{_kind(text)}>{escape(text)}</b></div>" for name, text in _figures(result)
+        ),
+        interval=escape(f"{result.performance.return_interval_s:g} s"),
         equity=_chart(equity_chart(result.curve, capital)),
         prices=charts,
         monthly=_chart(monthly_chart(result.curve, capital)),
@@ -80,6 +99,20 @@ def html_report(result: RunResult, config: Config, files: Sequence[str], prices:
         digest=escape(result.digest),
         version=escape(__version__),
     )
+
+
+def _span(result: RunResult) -> str:
+    if not result.ticks:
+        return "no ticks"
+    first, last = (format_timestamp(ns)[:19].replace("T", " ") for ns in (result.first_ns, result.last_ns))
+    return f"{result.ticks:,} ticks, {first} to {last} UTC"
+
+
+def _kind(text: str) -> str:
+    """Colours what has a sign, and is not nothing."""
+    if text[:1] not in ("+", "-") or not text.strip("+-0.,%"):
+        return ""
+    return ' class="gain"' if text[0] == "+" else ' class="loss"'
 
 
 def _figures(result: RunResult) -> list[tuple[str, str]]:
@@ -106,7 +139,7 @@ def _strategies(report: dict[str, Any]) -> str:
             position["strategy_id"],
             position["symbol"],
             f"{position['quantity']:g}",
-            f"{position['average_price']:,.10g}",
+            f"{position['average_price']:,.8g}" if position["quantity"] else "",
             f"{position['realized_pnl']:+z,.2f}",
             f"{position['unrealized_pnl']:+z,.2f}",
             f"{position['realized_pnl'] + position['unrealized_pnl']:+z,.2f}",
@@ -115,6 +148,12 @@ def _strategies(report: dict[str, Any]) -> str:
         )
         for position in report["positions"]
     ]
+    if len(rows) > 1:
+        positions = report["positions"]
+        realized, unrealized = (sum(each[f"{name}_pnl"] for each in positions) for name in ("realized", "unrealized"))
+        costs = sum(each["commission"] for each in positions)
+        money = (f"{realized:+z,.2f}", f"{unrealized:+z,.2f}", f"{realized + unrealized:+z,.2f}", f"{costs:,.2f}")
+        rows.append(("total", "", "", "", *money, sum(report["strategy_errors"].values())))
     head = ("strategy", "symbol", "position", "average", "realized", "unrealized", "P&L", "commission", "errors")
     return _table(head, rows)
 
@@ -145,13 +184,18 @@ def _trouble(report: dict[str, Any]) -> str:
 
 
 def _table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
-    body = "".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
+    body = "".join(_row(tuple(map(str, row))) for row in rows)
     titles = "".join(f"<th>{escape(str(cell))}</th>" for cell in head)
     return f'<div class="scroll"><table><tr>{titles}</tr>{body}</table></div>'
 
 
+def _row(cells: Sequence[str]) -> str:
+    total = ' class="total"' if cells[0] == "total" else ""
+    return f"<tr{total}>{''.join(f'<td{_kind(cell)}>{escape(cell)}</td>' for cell in cells)}</tr>"
+
+
 def _chart(figure: go.Figure) -> str:
-    drawn: str = figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False})
+    drawn: str = figure.to_html(full_html=False, include_plotlyjs=False, config=_CONTROLS)
     return drawn
 
 

@@ -145,7 +145,8 @@ def run_replay(
             # Imported here: the charts' library takes longer to load than a small replay to run.
             from replay.html_report import html_report
 
-            html_file.write(html_report(result, config, [path.name for path in options.files], prices, marks))
+            ran = msgspec.structs.replace(config, strategies=list(strategies))
+            html_file.write(html_report(result, ran, [path.name for path in options.files], prices, marks))
     return result
 
 
