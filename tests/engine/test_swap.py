@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from sengine.domain.events import PauseStrategy, ReloadParameters, ResumeStrategy, UnloadStrategy
 from sengine.engine.aggregation import VoteBook
@@ -19,7 +17,7 @@ from sengine.engine.simulated import SimulatedVenue
 from sengine.engine.spec import StrategySpec
 from sengine.engine.swap import SwapStrategy, Warmed, made, warm
 from sengine.strategy import BaseStrategy, Fill, MarketData, TickResult
-from tests.engine.conftest import fill, long, ns, quote, short, trade
+from tests.engine.conftest import long, ns, quote, short, trade
 
 
 class Version(BaseStrategy):
@@ -262,52 +260,3 @@ def test_a_version_for_other_symbols_is_called_for_those(versions: Versions) -> 
     assert engine.process(quote(2)).rejected == "no_strategy_wants_symbol"
     engine.process(quote(2, symbol="ETH"))
     assert len(versions.last("2").mids) == 1
-
-
-ACTIONS = st.lists(st.sampled_from(["tick", "tick", "tick", "swap", "bad", "parameters", "pause", "resume", "fill"]))
-
-
-# Two errors after the trial pause the strategy by themselves.
-@example(actions=["bad", "tick", "parameters", "tick", "tick"], per_symbol=False)
-@given(actions=ACTIONS, per_symbol=st.booleans())
-def test_any_interleaving_gives_the_position_that_the_fills_alone_give(actions: list[str], per_symbol: bool) -> None:
-    versions, held, seen, was_paused = Versions(), 0.0, 0, False
-    engine = engine_of(versions.spec("0", per_symbol=per_symbol), keep=200)
-    key = "BTC" if per_symbol else "*"
-    shown: list[float] = []
-
-    def says(data: MarketData) -> Any:
-        return long(size=0.7) if data.mid % 3 == 0 else None
-
-    spec = versions.spec("0", per_symbol=per_symbol, says=says)
-    waiting: list[str] = []
-    for number, action in enumerate(actions):
-        guest = engine.roster.get("a")
-        if action == "tick":
-            seen += 1
-            # The strategy may pause itself by this tick, which it has seen then.
-            if guest.is_active:
-                shown.append(seen + 1.0)
-            outcome = engine.process(quote(seen, seen, seen + 2))
-            waiting += [order.order_id for order in outcome.orders]
-        elif action in ("swap", "bad"):
-            fails = tuple(float(mid) for mid in range(seen + 3, seen + 5)) if action == "bad" else ()
-            spec = versions.spec(str(number), per_symbol=per_symbol, says=says, fails_at=fails, exports=True)
-            swap_now(engine, spec, symbols=(key,) if engine.markets else ())
-        elif action == "parameters":
-            engine.process(ReloadParameters("a", {"number": number}))
-        elif action == "fill" and waiting:
-            engine.process(fill(waiting.pop(), 0.7, fill_id=str(number)))
-            held += 0.7
-        elif action == "pause" and guest.is_active:
-            engine.process(PauseStrategy("a"))
-        elif action == "resume" and not guest.is_active:
-            engine.process(ResumeStrategy("a"))
-        was_paused = was_paused or not guest.is_active
-    guest = engine.roster.get("a")
-    for instance in guest.instances.values():
-        assert instance.position == pytest.approx(held)
-        if not was_paused:
-            # Nothing was lost and nothing was shown twice.
-            assert instance.mids[-len(shown) :] == shown[-len(instance.mids) :]  # type: ignore[attr-defined]
-    assert engine.positions.total.realized == 0.0
