@@ -36,13 +36,13 @@ slow = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[Hea
 
 
 @slow
-@given(settings_of_an_engine, happenings, st.booleans(), st.integers(4096, 20_000))
+@given(settings_of_an_engine, happenings, st.integers(4096, 20_000))
 def test_store_of_a_simulated_session_has_the_figures_of_the_engine(
-    tmp_path_factory: pytest.TempPathFactory, setting: Setting, happened: list[tuple], market_data: bool, size: int
+    tmp_path_factory: pytest.TempPathFactory, setting: Setting, happened: list[tuple], size: int
 ) -> None:
     folder = tmp_path_factory.mktemp("simulated")
     engine, actors = setting.build()
-    config = config_with(simulated=True, market_data=market_data, segment_bytes=size)
+    config = config_with(simulated=True, segment_bytes=size)
     with recording(folder / "journal", engine, config) as take:
         outcomes = play(take, actors, events_of(happened))
     path = folder / "positions.db"
