@@ -132,11 +132,12 @@ class VoteBook:
         return self._aggregate(fresh) if fresh else _UNDECIDED
 
     def restore(self, votes: Iterable[StampedSignal]) -> None:
-        """Put a checkpoint's votes back, in their order."""
+        """Put a checkpoint's votes back."""
         for vote in votes:
             self.cast(vote)
 
-    def live(self) -> Iterable[StampedSignal]:
-        """Every vote on the book, stale ones that no decision has dropped yet included."""
-        for votes in self._votes.values():
-            yield from votes.values()
+    def live(self) -> Sequence[StampedSignal]:
+        """Every vote on the book in the order they were given, stale ones that no decision has dropped yet included."""
+        return sorted(
+            (vote for votes in self._votes.values() for vote in votes.values()), key=lambda vote: vote.sequence
+        )

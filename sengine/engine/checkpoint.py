@@ -42,7 +42,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     books: BooksState
     orders: OrdersState
     resting: list[Resting]
-    votes: list[StampedSignal]
+    votes: Sequence[StampedSignal]
     strategies: list[GuestState]
     record: TradingRecord
     flattening: dict[tuple[str, str], Flattening] = {}
@@ -68,7 +68,7 @@ def checkpoint(engine: Engine) -> Checkpoint:
         engine.positions.state(),
         engine.orders.state(),
         venue.state() if venue is not None else [],
-        list(desk._votes.live()),
+        desk._votes.live(),
         [GuestState.of(guest) for guest in engine.roster],
         deepcopy(engine.record),
         deepcopy(engine._flattens.pending),
