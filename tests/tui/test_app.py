@@ -301,6 +301,20 @@ async def test_parameters_are_checked_and_the_difference_is_shown_before_they_ap
         await settled(app, pilot, lambda: link.asked == [("set_parameters", "momentum_btc", wanted)])
 
 
+@pytest.mark.parametrize(("old", "typed"), [(20, "7" * 60), (0.5, "7" * 60), (0.5, "-1.5e-9")])
+async def test_a_number_of_any_length_can_be_typed(old: float, typed: str) -> None:
+    link = scenes.busy()
+    link.details["momentum_btc"] = replace(link.details["momentum_btc"], config={"window": old})
+    async with opened(link) as (app, pilot):
+        await pilot.press("e")
+        await settled(app, pilot, lambda: isinstance(app.screen, EditParameters) and bool(app.screen.query(Input)))
+        field = app.screen.query(Input).first()
+        field.focus()
+        field.value = ""
+        await pilot.press(*typed, "x")
+        assert field.value == typed
+
+
 async def test_a_key_pressed_several_times_opens_one_dialog() -> None:
     link = scenes.busy()
     async with opened(link) as (app, pilot):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from rich.text import Text
@@ -19,6 +19,8 @@ from tui.screens.dialogs import Dialog
 from tui.themes import Palette
 
 _PAUSE_S = 0.15
+# What may be typed. The toolkit's own patterns for numbers try every way to split the digits: thirty of them hang it.
+_TYPED: Final = {int: r"[-+]?\d*", float: r"[-+]?\d*\.?\d*(?:[eE][-+]?\d*)?"}
 
 
 class Parameter(Horizontal):
@@ -31,9 +33,7 @@ class Parameter(Horizontal):
         if isinstance(value, bool):
             self._field = Checkbox(value=value, compact=True)
         else:
-            kinds = {int: "integer", float: "number"}
-            kind: Any = kinds.get(type(value), "text")
-            self._field = Input(written(value), type=kind, compact=True)
+            self._field = Input(written(value), restrict=_TYPED.get(type(value)), compact=True)
         self._kind = Static(kind_of(value), classes="parameter-kind")
 
     def compose(self) -> ComposeResult:
