@@ -13,6 +13,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from tui.widgets.rows import Column, Place, Row, places, sort_key
 
@@ -203,7 +204,10 @@ class LiveTable(ScrollView, can_focus=True):
     # Drawing.
 
     def on_resize(self) -> None:
-        fitted = places(self.specs, self.size.width + self.show_vertical_scrollbar - 1)
+        around = self.parent
+        assert isinstance(around, Widget)
+        # Its own width depends on whether a scroll bar is there; that one covers the gap after the last column.
+        fitted = places(self.specs, around.content_size.width - 1)
         if fitted != self._places:
             self._places = fitted
             self.refresh()
