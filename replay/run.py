@@ -29,13 +29,15 @@ from replay.report import report_json
 from replay.rows import RejectedRow
 from replay.session import Observer, ReplaySession, RunResult
 from replay.trade_marks import TradeMarks
-from sengine.adapters.remote_lockstep import LockstepHosts
 from sengine.assembly import FailedStrategy, build_engine, build_venue, catalog, load_strategies, select_strategies
 from sengine.config import Config
+from sengine.config.schema import StrategyConfig
 from sengine.domain.market import DataKind
 from sengine.engine.core import Engine
 from sengine.engine.guest import Guest
+from sengine.engine.spec import StrategySpec
 from sengine.errors import ConfigError, DataError, SengineError
+from sengine.plugins.catalog import Catalog
 
 # Rows that nobody trades are no fault of the file, so --strict lets them be.
 _NOT_A_FAULT = "no_strategy_wants_symbol"
@@ -117,8 +119,8 @@ def run_replay(
             stack.callback(feeds[-1].close)
         feed = merge_feeds(feeds)
         engine = build_engine(config, build_venue(config))
-        hosts = stack.enter_context(LockstepHosts(plugins.find))
-        failed = load_strategies(engine, strategies, plugins, str(options.config_file or ""), hosts.spec)
+        remote = _lockstep(stack, plugins) if any(strategy.type == "grpc" for strategy in strategies) else None
+        failed = load_strategies(engine, strategies, plugins, str(options.config_file or ""), remote)
         if not any(True for _ in engine.roster):
             raise SengineError("\n".join(f"strategy {one.strategy_id}: {one.reason}" for one in failed))
         observers = _observers(stack, options)
@@ -184,6 +186,14 @@ def _check_outputs(options: ReplayOptions) -> None:
         if place in written_by:
             raise DataError(f"{option} {path}: {written_by[place]} writes that file; name another")
         written_by[place] = option
+
+
+def _lockstep(stack: ExitStack, plugins: Catalog) -> Callable[[StrategyConfig], StrategySpec]:
+    """What starts strategies in processes of their own, until ``stack`` is closed."""
+    # gRPC takes longer to load than all the rest.
+    from sengine.adapters.remote_lockstep import LockstepHosts
+
+    return stack.enter_context(LockstepHosts(plugins.find)).spec
 
 
 def _observers(stack: ExitStack, options: ReplayOptions) -> Sequence[Observer]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from sengine.adapters.remote_channel import configured_target
 from sengine.clock import NS_PER_MS
 from sengine.config import Config, load_config
 from sengine.config.risk_schema import RiskConfig
@@ -120,6 +119,9 @@ def check_strategies(config: Config, plugins: Catalog) -> Sequence[str]:
             continue
         try:
             if strategy.address:
+                # gRPC takes longer to load than all the rest, and most replays have no use for it.
+                from sengine.adapters.remote_channel import configured_target
+
                 configured_target(strategy)
             else:
                 strategy_spec(strategy, load_plugin(plugins.find(strategy.plugin_name))).create()

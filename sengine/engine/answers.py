@@ -94,8 +94,9 @@ class AnswerDesk:
                 self._roster.fault(guest, signal.kind, RemoteError(signal), data.timestamp_ns, outcome)
                 continue
             try:
-                with guest.calling():
-                    stamped = stamp(guest.spec, signal, data, self.signals + 1)
+                guest.begin_call()
+                stamped = stamp(guest.current.spec, signal, data, self.signals + 1)
+                guest.guard.running = None
             # Reading what strategy code made can raise anything: arrays for numbers, numbers beyond any float.
             except BaseException as error:
                 guest.guard.contain(error)

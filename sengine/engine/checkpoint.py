@@ -93,8 +93,7 @@ def restore(engine: Engine, state: Checkpoint) -> Sequence[str]:
     for market in state.markets:
         engine._new_market(market.symbol).restore(market)
     engine.positions.restore(state.books)
-    for field in TradingRecord.__struct_fields__:
-        setattr(engine.record, field, deepcopy(getattr(state.record, field)))
+    engine.record.restore(state.record)
     engine.orders.restore(state.orders)
     if engine._venue is not None:
         engine._venue.restore(state.resting)

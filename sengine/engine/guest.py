@@ -83,9 +83,19 @@ class Guest:
     def calling(self, *, has_patience: bool = False) -> Guard:
         """``with guest.calling():`` around every call into the strategy that an event leads to, ``on_tick`` aside.
         Raises ``StrategyTimeout`` instead where a journal says that this call was interrupted."""
+        self.begin_call()
+        self.guard.has_patience = has_patience
+        return self.guard
+
+    def begin_call(self) -> None:
+        """``calling`` for where a ``with`` takes too long: whoever calls ends it by ``guard.running = None``, or by
+        ``guard.contain``."""
         self.calls += 1
-        self._raise_if_interrupted(False, self.calls)
-        return self.guard.calling(self, has_patience=has_patience)
+        if self._interrupts:
+            self._raise_if_interrupted(False, self.calls)
+        guard = self.guard
+        guard.entered += 1
+        guard.running = self
 
     def to_call(self, symbol: str) -> Callable[[MarketData], object]:
         """``on_tick`` of the instance for ``symbol``; raises what making that raises."""
@@ -137,15 +147,16 @@ class Guest:
 
     def fill(self, share: Fill) -> None:
         """Tell the instance that trades the fill's symbol about its share; and that of the version before, where that
-        may still come back."""
-        with self.calling():
-            if self.trial is not None:
-                before = self.trial.before
-                old = before.instances.get(before.key_of(share.symbol))
-                if old is not None:
-                    with contextlib.suppress(Exception, SystemExit):
-                        old.on_fill(share)
-            self.current.instance_for(share.symbol).on_fill(share)
+        may still come back. What it raises is for ``guard.contain``."""
+        self.begin_call()
+        if self.trial is not None:
+            before = self.trial.before
+            old = before.instances.get(before.key_of(share.symbol))
+            if old is not None:
+                with contextlib.suppress(Exception, SystemExit):
+                    old.on_fill(share)
+        self.current.instance_for(share.symbol).on_fill(share)
+        self.guard.running = None
 
     def reload_parameters(self, config: dict[str, Any]) -> None:
         """Validate ``config`` and hand it to every instance. Whatever raises, the old parameters are back in force."""

@@ -46,25 +46,32 @@ class RiskPipeline:
         self.bypass = frozenset(bypass)
         self._of_contributions: dict[tuple[str, str], list[_Review[ProposedContribution]]] = {}
         self._of_orders: dict[tuple[str, ...], list[_Review[ProposedOrder]]] = {}
+        # Where no check is for some strategies or symbols only, the same ones apply to all.
+        is_same_for_all = not any(check.strategy or check.symbol for check in self.checks)
+        self._of_any_contribution = _reviews(self._for(("",))) if is_same_for_all else None
+        self._of_any_order = _order_reviews(self._for(("",))) if is_same_for_all else None
         self.max_positions.clear()
 
     def review(self, proposal: ProposedContribution, view: RiskView) -> Refusal | None:
         """The first refusal of a contribution, or ``None`` when all checks let it pass."""
-        signal = proposal.signal
-        key = (signal.symbol, signal.strategy_id)
-        reviews = self._of_contributions.get(key)
+        reviews = self._of_any_contribution
         if reviews is None:
-            reviews = [(check.title, check.review) for check in self._for(key) if hasattr(check, "review")]
-            _keep(self._of_contributions, key, reviews)
+            key = (proposal.signal.symbol, proposal.signal.strategy_id)
+            reviews = self._of_contributions.get(key)
+            if reviews is None:
+                reviews = _reviews(self._for(key))
+                _keep(self._of_contributions, key, reviews)
         return _first_refusal(reviews, proposal, view)
 
     def approve(self, order: ProposedOrder, view: RiskView, order_id: str) -> Order | Refusal:
         """The order as the type that gateways take, under ``order_id``, or the first refusal."""
-        key = (order.symbol, *[part.strategy_id for part in order.contributions])
-        reviews = self._of_orders.get(key)
+        reviews = self._of_any_order
         if reviews is None:
-            reviews = [(check.title, check.review_order) for check in self._for(key) if hasattr(check, "review_order")]
-            _keep(self._of_orders, key, reviews)
+            key = (order.symbol, *[part.strategy_id for part in order.contributions])
+            reviews = self._of_orders.get(key)
+            if reviews is None:
+                reviews = _order_reviews(self._for(key))
+                _keep(self._of_orders, key, reviews)
         if reviews:
             refusal = _first_refusal(reviews, order, view)
             if refusal is not None:
@@ -136,6 +143,14 @@ def _labelled(checks: Sequence[Check]) -> list[Check]:
         seen.add(label)
         labelled.append(check if label == check.title else msgspec.structs.replace(check, label=label))
     return labelled
+
+
+def _reviews(checks: Sequence[Check]) -> list[_Review[ProposedContribution]]:
+    return [(check.title, check.review) for check in checks if hasattr(check, "review")]
+
+
+def _order_reviews(checks: Sequence[Check]) -> list[_Review[ProposedOrder]]:
+    return [(check.title, check.review_order) for check in checks if hasattr(check, "review_order")]
 
 
 def _keep(chains: dict, key: tuple[str, ...], reviews: Any) -> None:  # type: ignore[type-arg]

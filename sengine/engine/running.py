@@ -40,7 +40,7 @@ class RunningVersion(msgspec.Struct):
 
     def instance_for(self, symbol: str) -> BaseStrategy:
         """The instance that trades ``symbol``, made on first need. Raises what making one raises."""
-        key = self.key_of(symbol)
+        key = symbol if self.spec.one_instance_per_symbol else ANY_SYMBOL  # key_of, on the way of every fill
         instance = self.instances.get(key)
         if instance is None:
             instance, self.spare = self.spare or self._new_instance(), None

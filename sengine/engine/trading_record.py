@@ -5,7 +5,8 @@ A checkpoint encodes the whole record as it is; ``TradingRecord`` is its own sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Final, TypeAlias
 
 import msgspec
@@ -16,7 +17,9 @@ from sengine.domain.order import Order, ProposedOrder
 DAY_NS: Final = 86_400 * NS_PER_S
 TIMES_KEPT: Final = 1_000
 """The largest number of orders or executions that a check can count."""
-_TWINS_KEPT: Final = 1_000
+_TIMES_HELD: Final = 2 * TIMES_KEPT
+"""What is beyond ``TIMES_KEPT`` goes when there are so many: not one by one."""
+_KEYS_KEPT: Final = 1_000
 
 Twin: TypeAlias = tuple[str, str, str, float, float]
 """Strategies, symbol, side, quantity and limit price (0.0 for a market order) of an order."""
@@ -29,7 +32,7 @@ class Run(msgspec.Struct):
     times_ns: list[int] = msgspec.field(default_factory=list)
 
 
-class TradingRecord(msgspec.Struct):
+class TradingRecord(msgspec.Struct, dict=True):
     """``sent``, ``executed`` and ``begin_day`` write it; checks read it.
 
     ``sent_ns`` holds when orders were sent, by strategy and symbol, where "" is all of them. ``day_equity`` is P&L at
@@ -42,32 +45,38 @@ class TradingRecord(msgspec.Struct):
     day_equity: dict[str, float] = msgspec.field(default_factory=dict)
     day_ends_ns: int = 0
 
+    def __post_init__(self) -> None:
+        # No part of the record: which lists of it an order of these strategies on this symbol belongs to.
+        self._lists_of: dict[tuple[str, ...], Sequence[list[int]]] = {}
+
     def sent(self, order: Order) -> None:
         """Count an order from the moment it leaves. A market order counts as executed: nothing else is to be
         expected of it."""
-        now_ns, symbol = order.timestamp_ns, order.symbol
-        self._add("", "", now_ns)
-        self._add("", symbol, now_ns)
-        for part in order.contributions:
-            self._add(part.strategy_id, "", now_ns)
-            self._add(part.strategy_id, symbol, now_ns)
-        twin = twin_of(order)
-        # To the end, so that the oldest is the first to go.
-        self.twins.pop(twin, None)
+        now_ns, twin = order.timestamp_ns, twin_of(order)
+        lists = self._lists_of.get(twin[:2]) or self._find_lists(order, twin[:2])
+        for times_ns in lists:
+            times_ns.append(now_ns)
         self.twins[twin] = now_ns
-        if len(self.twins) > _TWINS_KEPT:
-            del self.twins[next(iter(self.twins))]
+        # The first one has them all.
+        if len(lists[0]) >= _TIMES_HELD:
+            self._forget()
         if order.limit_price is None:
             self.executed(order, now_ns)
 
     def executed(self, order: ProposedOrder, now_ns: int) -> None:
         """Count an execution of each contributor; one on the other side begins anew."""
-        side = str(order.side)
+        side, symbol, runs = order.side, order.symbol, self.runs
         for part in order.contributions:
-            run = self.runs.setdefault((part.strategy_id, order.symbol), Run())
+            key = (part.strategy_id, symbol)
+            run = runs.get(key)
+            if run is None:
+                run = runs[key] = Run()
             if run.side != side:
-                run.side, run.times_ns = side, []
-            _keep(run.times_ns, now_ns)
+                run.side, run.times_ns = str(side), []
+            times_ns = run.times_ns
+            times_ns.append(now_ns)
+            if len(times_ns) >= _TIMES_HELD:
+                del times_ns[:-TIMES_KEPT]
 
     def forgive(self, strategy_id: str) -> None:
         """A person has looked at the strategy's repeated executions: they count no longer."""
@@ -79,20 +88,32 @@ class TradingRecord(msgspec.Struct):
         self.day_equity = dict(equity)
         self.day_ends_ns = now_ns - now_ns % DAY_NS + DAY_NS
 
-    def _add(self, strategy_id: str, symbol: str, now_ns: int) -> None:
-        times_ns = self.sent_ns.get((strategy_id, symbol))
-        if times_ns is None:
-            times_ns = self.sent_ns[strategy_id, symbol] = []
-        _keep(times_ns, now_ns)
+    def restore(self, state: TradingRecord) -> None:
+        """Become a copy of a checkpoint's record."""
+        for field in self.__struct_fields__:
+            setattr(self, field, deepcopy(getattr(state, field)))
+        self._lists_of.clear()
+
+    def _forget(self) -> None:
+        """Keep what a check can ask for."""
+        for times_ns in self.sent_ns.values():
+            del times_ns[:-TIMES_KEPT]
+        # Nobody sends more orders than there are.
+        newest = sorted(self.twins.items(), key=lambda each: each[1])[-TIMES_KEPT:]
+        self.twins = dict(newest)
+
+    def _find_lists(self, order: Order, key: tuple[str, ...]) -> Sequence[list[int]]:
+        wanted = [("", ""), ("", order.symbol)]
+        for part in order.contributions:
+            wanted += [(part.strategy_id, ""), (part.strategy_id, order.symbol)]
+        if len(self._lists_of) >= _KEYS_KEPT:  # votes can bring strategies together in many ways
+            self._lists_of.clear()
+        lists = self._lists_of[key] = [self.sent_ns.setdefault(each, []) for each in wanted]
+        return lists
 
 
 def twin_of(order: ProposedOrder) -> Twin:
     """What two orders must have in common to be the same order twice."""
-    strategies = ",".join([part.strategy_id for part in order.contributions])
-    return strategies, order.symbol, str(order.side), order.quantity, order.limit_price or 0.0
-
-
-def _keep(times_ns: list[int], now_ns: int) -> None:
-    times_ns.append(now_ns)
-    if len(times_ns) >= 2 * TIMES_KEPT:
-        del times_ns[:-TIMES_KEPT]
+    parts = order.contributions
+    strategies = parts[0].strategy_id if len(parts) == 1 else ",".join([part.strategy_id for part in parts])
+    return strategies, order.symbol, order.side, order.quantity, order.limit_price or 0.0

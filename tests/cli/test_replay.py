@@ -8,7 +8,7 @@ import pty
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import PIPE, Popen
+from subprocess import PIPE, Popen, check_output
 from typing import Any
 
 import pytest
@@ -352,3 +352,15 @@ def test_an_ascii_pipe_gets_an_ascii_summary(run: Run, quotes: Run, monkeypatch:
     assert run("replay", path).code == 0
     sys.stdout.flush()
     assert r"momentum  \xc4" in written.getvalue().decode("ascii")
+
+
+def test_a_replay_without_remote_strategies_does_not_load_grpc(market: Path) -> None:
+    # It takes 17 MB, and longer than a small replay.
+    program = (
+        "import sys; sys.argv = ['sengine', 'replay', sys.argv[1], '--strategy', 'momentum']\n"
+        "from sengine.__main__ import main\n"
+        "try: main()\nfinally: print('grpc' in sys.modules)"
+    )
+    said = check_output([sys.executable, "-c", program, market], encoding="utf-8", timeout=60)
+    assert "digest" in said
+    assert said.endswith("False\n")

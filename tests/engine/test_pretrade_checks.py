@@ -228,6 +228,16 @@ def test_the_record_of_a_rate_is_bounded_and_still_counts_the_most_that_can_be_a
     assert code(checks.OrderRateCheck(TIMES_KEPT, S).review_order(buys(at_s=0.5), view)) == "above_max_orders"
 
 
+def test_a_record_that_was_restored_goes_on_counting() -> None:
+    world = World().sent(1.0, 1.1)
+    record = TradingRecord()
+    record.sent(order(at_s=0.5))
+    record.restore(world.record)
+    record.sent(order(at_s=1.2))
+    assert len(record.sent_ns["", ""]) == 3
+    assert len(world.record.sent_ns["", ""]) == 2
+
+
 def test_executions_in_a_row_on_one_side_disable_the_strategy() -> None:
     check = checks.RepeatedExecutionCheck(3, 10 * S)
     world = World().sent(1.0, 2.0, 3.0)
