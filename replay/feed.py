@@ -52,7 +52,7 @@ def open_feed(path: str | Path, on_reject: OnReject) -> Feed:
     name = str(path)
     if isdir(name):
         from replay.journal_feed import JournalFeed
-        from sengine.adapters.journal_format import journal_folder, segments
+        from sengine.adapters.journal.format import journal_folder, segments
 
         folder = journal_folder(Path(name))
         if not segments(folder):

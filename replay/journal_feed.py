@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from sengine.adapters.journal_format import MARKET_TAGS
-from sengine.adapters.journal_reader import JournalReader
+from sengine.adapters.journal.format import MARKET_TAGS
+from sengine.adapters.journal.reader import JournalReader
 from sengine.domain.events import MarketEvent
 
 

@@ -191,7 +191,7 @@ def _check_outputs(options: ReplayOptions) -> None:
 def _lockstep(stack: ExitStack, plugins: Catalog) -> Callable[[StrategyConfig], StrategySpec]:
     """What starts strategies in processes of their own, until ``stack`` is closed."""
     # gRPC takes longer to load than all the rest.
-    from sengine.adapters.remote_lockstep import LockstepHosts
+    from sengine.adapters.remote.lockstep import LockstepHosts
 
     return stack.enter_context(LockstepHosts(plugins.find)).spec
 

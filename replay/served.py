@@ -10,7 +10,7 @@ from typing import Any
 from replay.pacing import PacedReplay
 from replay.run import OpenReplay
 from replay.session import ReplaySession, RunResult
-from sengine.adapters.control import ControlServer
+from sengine.adapters.control.server import ControlServer
 from sengine.adapters.facts import ServiceFacts
 from sengine.config import Config
 from sengine.config.schema import ApiConfig

@@ -120,7 +120,7 @@ def check_strategies(config: Config, plugins: Catalog) -> Sequence[str]:
         try:
             if strategy.address:
                 # gRPC takes longer to load than all the rest, and most replays have no use for it.
-                from sengine.adapters.remote_channel import configured_target
+                from sengine.adapters.remote.channel import configured_target
 
                 configured_target(strategy)
             else:

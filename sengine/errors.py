@@ -13,9 +13,9 @@
     ├── LimitError         a change would make a limit looser, and nobody said that it may
     ├── EngineError        the engine was asked for something it does not know
     ├── ResourceError      a file that ships with sengine is missing (sengine.resources)
-    ├── BrokerError        the embedded broker cannot be found or does not start (sengine.adapters.broker)
-    ├── UnreachableError   no engine answers the command line (sengine.adapters.control_client)
-    └── RefusedError       an engine answered the command line with a refusal (sengine.adapters.control_client)
+    ├── BrokerError        the embedded broker cannot be found or does not start (sengine.adapters.nats.broker)
+    ├── UnreachableError   no engine answers the command line (sengine.adapters.control.client)
+    └── RefusedError       an engine answered the command line with a refusal (sengine.adapters.control.client)
 
 Where the live service fails for another reason, it is a plain ``SengineError``. Each message is a sentence for the
 person at the terminal: the place, what was expected, what was found, what to do.

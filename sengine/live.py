@@ -132,7 +132,7 @@ class Gateway(Protocol):
 
 
 class Recorder(Protocol):
-    """The journal, as the way in needs it. ``sengine.adapters.journal`` is it."""
+    """The journal, as the way in needs it. ``sengine.adapters.journal.journal`` is it."""
 
     @property
     def failure(self) -> str: ...

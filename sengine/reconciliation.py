@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 
-from sengine.adapters.execution import ExecutionGateway
-from sengine.adapters.execution_peer import execution_peer
+from sengine.adapters.execution.gateway import ExecutionGateway
+from sengine.adapters.execution.peer import execution_peer
+from sengine.adapters.execution.reconcile import reconcile
 from sengine.adapters.facts import ServiceFacts
-from sengine.adapters.reconcile import reconcile
 from sengine.config import Config
 from sengine.domain.events import KillSwitch
 from sengine.live import LiveEngine

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sengine.adapters.facts import ServiceFacts
-from sengine.adapters.journal import FOLDER, Beginning, Journal
-from sengine.adapters.store_link import StoreLink
+from sengine.adapters.journal.journal import FOLDER, Beginning, Journal
+from sengine.adapters.store.link import StoreLink
 from sengine.config import Config
 from sengine.domain.events import Flatten, KillSwitch
 from sengine.live import LiveEngine

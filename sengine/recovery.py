@@ -14,8 +14,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from sengine.adapters.journal import Beginning
-from sengine.adapters.journal_format import (
+from sengine.adapters.journal.format import (
     MARKET_TAGS,
     Closed,
     Gap,
@@ -25,7 +24,8 @@ from sengine.adapters.journal_format import (
     StrategySwapped,
     segments,
 )
-from sengine.adapters.journal_reader import Entry, JournalReader, TornEnd, cut_torn_end
+from sengine.adapters.journal.journal import Beginning
+from sengine.adapters.journal.reader import Entry, JournalReader, TornEnd, cut_torn_end
 from sengine.domain.events import ChangeAggregation, MarketEvent, ReloadParameters, UnloadStrategy
 from sengine.engine.checkpoint import Checkpoint, restore
 from sengine.engine.core import Engine

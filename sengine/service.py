@@ -18,20 +18,20 @@ from time import time_ns
 from typing import Any, Final
 
 from sengine.adapters.audit import AuditTrail
-from sengine.adapters.broker import EmbeddedBroker, Login
-from sengine.adapters.call_timer import CallTimer
-from sengine.adapters.control import ControlServer
-from sengine.adapters.execution import ExecutionGateway
+from sengine.adapters.containment.call_timer import CallTimer
+from sengine.adapters.containment.strategy_watch import StrategyWatch
+from sengine.adapters.containment.watchdog import FILE as HELD_UP
+from sengine.adapters.containment.watchdog import Watchdog
+from sengine.adapters.control.server import ControlServer
+from sengine.adapters.execution.gateway import ExecutionGateway
+from sengine.adapters.execution.stats import GatewayStats
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.flatten_watch import FlattenWatch
-from sengine.adapters.gateway_stats import GatewayStats
-from sengine.adapters.http import HttpServer
-from sengine.adapters.nats_feed import NatsFeed
-from sengine.adapters.nats_options import LOGIN_KEYS
-from sengine.adapters.remote import Remotes
-from sengine.adapters.strategy_watch import StrategyWatch
-from sengine.adapters.watchdog import FILE as HELD_UP
-from sengine.adapters.watchdog import Watchdog
+from sengine.adapters.nats.broker import EmbeddedBroker, Login
+from sengine.adapters.nats.feed import NatsFeed
+from sengine.adapters.nats.options import LOGIN_KEYS
+from sengine.adapters.remote.remotes import Remotes
+from sengine.adapters.web.http import HttpServer
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
 from sengine.clock import NS_PER_S
 from sengine.config import Config, load_config

@@ -15,8 +15,7 @@ import msgspec
 
 from replay.digest import RunDigest
 from sengine import __version__
-from sengine.adapters.journal import happened_of
-from sengine.adapters.journal_format import (
+from sengine.adapters.journal.format import (
     Closed,
     Gap,
     Header,
@@ -25,9 +24,10 @@ from sengine.adapters.journal_format import (
     StrategyRecord,
     StrategySwapped,
 )
-from sengine.adapters.journal_reader import Entry, JournalReader
-from sengine.adapters.journal_sources import StrategySources
-from sengine.adapters.journal_words import in_words, lines_of, position_line
+from sengine.adapters.journal.journal import happened_of
+from sengine.adapters.journal.reader import Entry, JournalReader
+from sengine.adapters.journal.sources import StrategySources
+from sengine.adapters.journal.words import in_words, lines_of, position_line
 from sengine.assembly import build_engine, build_venue, strategy_spec
 from sengine.config.convert import convert
 from sengine.config.schema import Config, StrategyConfig

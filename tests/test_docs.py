@@ -31,11 +31,11 @@ from msgspec import inspect
 from typer.main import get_command
 
 from sengine.__main__ import main
+from sengine.adapters.execution.stats import GatewayStats
 from sengine.adapters.facts import ServiceFacts
-from sengine.adapters.feed_stats import FeedStats
-from sengine.adapters.gateway_stats import GatewayStats
-from sengine.adapters.metrics import families
-from sengine.adapters.store import StoreKeeper
+from sengine.adapters.nats.stats import FeedStats
+from sengine.adapters.store.keeper import StoreKeeper
+from sengine.adapters.web.metrics import families
 from sengine.assembly import build_engine
 from sengine.cli import app
 from sengine.config import Config, describe

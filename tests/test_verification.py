@@ -10,8 +10,8 @@ import pytest
 
 from replay.feed import open_feed
 from replay.synthetic import quote_rows
-from sengine.adapters.journal import Beginning, Journal
-from sengine.adapters.journal_reader import JournalReader
+from sengine.adapters.journal.journal import Beginning, Journal
+from sengine.adapters.journal.reader import JournalReader
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
 from sengine.config.schema import (
     Config,

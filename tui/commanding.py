@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from textual.app import App
 
-from sengine.adapters.control_views import LogLineView
+from sengine.adapters.control.views import LogLineView
 from sengine.errors import SengineError
 from tui.bindings import command_of
 from tui.consequences import counted

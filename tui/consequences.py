@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sengine.adapters.control_views import FlattenView, OpenOrderView, SnapshotView
+from sengine.adapters.control.views import FlattenView, OpenOrderView, SnapshotView
 from tui import figures
 
 

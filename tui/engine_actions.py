@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import work
 
-from sengine.adapters.control_views import ReplayView, SnapshotView
+from sengine.adapters.control.views import ReplayView, SnapshotView
 from sengine.errors import SengineError
 from tui import consequences
 from tui.commanding import CommandingApp

@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from sengine.adapters.control_errors import RefusedError
-from sengine.adapters.control_views import (
+from sengine.adapters.control.errors import RefusedError
+from sengine.adapters.control.views import (
     FlattenTradeView,
     FlattenView,
     LogLineView,

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from sengine.adapters.control_views import LogLineView, PnlHistoryView, SignalView, SnapshotView
+from sengine.adapters.control.views import LogLineView, PnlHistoryView, SignalView, SnapshotView
 from sengine.clock import NS_PER_S
 from tui.tail import Tail
 from tui.themes import Palette

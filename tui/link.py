@@ -13,8 +13,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from sengine.adapters.control_errors import RefusedError, UnreachableError
-from sengine.adapters.control_views import (
+from sengine.adapters.control.errors import RefusedError, UnreachableError
+from sengine.adapters.control.views import (
     FlattenView,
     LogLineView,
     LogView,
@@ -31,7 +31,7 @@ from sengine.errors import SengineError
 from tui.tail import Tail
 
 if TYPE_CHECKING:
-    from sengine.adapters.control_client import ControlClient
+    from sengine.adapters.control.client import ControlClient
 
 SNAPSHOT_INTERVAL_MS: Final = 250
 STALE_AFTER_S: Final = 2.0
@@ -172,7 +172,7 @@ class LiveLink:
 
     async def start(self) -> None:
         # gRPC takes a while to load; the first paint need not wait for it, nor a key pressed meanwhile.
-        await asyncio.to_thread(importlib.import_module, "sengine.adapters.control_client")
+        await asyncio.to_thread(importlib.import_module, "sengine.adapters.control.client")
         self._open()
         for read in (self._read_snapshots, self._read_signals, self._read_log):
             self._tasks.append(asyncio.create_task(self._keep(read), name=f"link-{read.__name__}"))

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-from sengine.adapters.control_views import ReplayView
+from sengine.adapters.control.views import ReplayView
 from sengine.errors import SengineError
 from tui.commanding import CommandingApp
 from tui.link import EngineLink

@@ -8,7 +8,7 @@ from typing import Final
 from rich.text import Text
 from textual.widgets import Static
 
-from sengine.adapters.control_views import ReplayView, SnapshotView
+from sengine.adapters.control.views import ReplayView, SnapshotView
 from sengine.clock import NS_PER_S
 from tui import figures
 from tui.themes import Palette

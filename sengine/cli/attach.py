@@ -27,7 +27,7 @@ def attach(
         sengine attach 10.0.0.5:7420 --read-only
         sengine attach --web
     """
-    from sengine.adapters.control_address import chosen_address
+    from sengine.adapters.control.address import chosen_address
     from sengine.cli.screens import has_screen, refuse_without_screen, run_screens
 
     settings = engine.settings()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from sengine.adapters.broker import Login
+    from sengine.adapters.nats.broker import Login
 
 
 def broker(
@@ -29,8 +29,8 @@ def broker(
     import asyncio
     import os
 
-    from sengine.adapters.broker import Login
     from sengine.adapters.children import watch_parent
+    from sengine.adapters.nats.broker import Login
     from sengine.errors import ConfigError
 
     user, password = os.environ.get("SENGINE_NATS_USER", ""), os.environ.get("SENGINE_NATS_PASSWORD", "")
@@ -45,7 +45,7 @@ async def _serve(port: int, data: Path, login: Login | None) -> None:
     import asyncio
     import signal
 
-    from sengine.adapters.broker import BrokerError, EmbeddedBroker
+    from sengine.adapters.nats.broker import BrokerError, EmbeddedBroker
 
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_type_
 import typer
 
 if TYPE_CHECKING:
-    from sengine.adapters.control_client import ControlClient
+    from sengine.adapters.control.client import ControlClient
     from sengine.config import Config
 
 R = TypeVar("R")
@@ -47,7 +47,7 @@ class EngineAt(NamedTuple):
         return running_config(self.config)
 
     def client(self, settings: Config) -> ControlClient:
-        from sengine.adapters.control_client import ControlClient
+        from sengine.adapters.control.client import ControlClient
 
         files = {"tls_ca": self.tls_ca, "tls_cert": self.tls_cert, "tls_key": self.tls_key}
         return ControlClient.of_config(settings, self.address, self.token, **files)

@@ -11,8 +11,8 @@ from sengine.cli.connection import EngineAt, JsonOption, for_engine, print_json,
 from sengine.errors import ConfigError, SengineError
 
 if TYPE_CHECKING:
-    from sengine.adapters.control_client import ControlClient
-    from sengine.adapters.control_views import ReplyView
+    from sengine.adapters.control.client import ControlClient
+    from sengine.adapters.control.views import ReplyView
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the strategy.")]
 

@@ -106,7 +106,7 @@ def _with_screens(arguments: list[str], file: Path, overrides: Sequence[str]) ->
     """The demo as a child, and its screens in this terminal."""
     import tempfile
 
-    from sengine.adapters.control_address import configured_address
+    from sengine.adapters.control.address import configured_address
     from sengine.cli.screens import client_of, run_with_engine
     from sengine.config import load_config
 

@@ -53,7 +53,7 @@ def _show(
 ) -> None:
     from time import time_ns
 
-    from sengine.adapters.store_queries import KINDS, Question, ask
+    from sengine.adapters.store.queries import KINDS, Question, ask
     from sengine.cli.history_formats import write_rows
 
     form = form or _format_of(output)
@@ -69,7 +69,7 @@ def _show(
 
 
 def _store_of(config: Path | None) -> Path:
-    from sengine.adapters.store_link import store_path
+    from sengine.adapters.store.link import store_path
     from sengine.cli.finding import running_config
 
     found = running_config(config)

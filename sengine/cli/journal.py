@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from sengine.adapters.journal_reader import Entry, JournalReader
+    from sengine.adapters.journal.reader import Entry, JournalReader
 
 journal_app = typer.Typer(no_args_is_help=True, help="Look into the record of live sessions.")
 _Folder = Annotated[
@@ -27,8 +27,8 @@ def stat(journal: _Folder) -> None:
     """
     from collections import Counter
 
-    from sengine.adapters.journal_format import journal_folder
-    from sengine.adapters.journal_reader import JournalReader
+    from sengine.adapters.journal.format import journal_folder
+    from sengine.adapters.journal.reader import JournalReader
     from sengine.clock import format_timestamp
 
     reader = JournalReader(journal_folder(journal))
@@ -55,9 +55,9 @@ def inspect(
 
     Example: `sengine journal inspect data --limit 20`
     """
-    from sengine.adapters.journal_format import MARKET_TAGS, journal_folder
-    from sengine.adapters.journal_reader import JournalReader
-    from sengine.adapters.journal_words import in_words
+    from sengine.adapters.journal.format import MARKET_TAGS, journal_folder
+    from sengine.adapters.journal.reader import JournalReader
+    from sengine.adapters.journal.words import in_words
 
     reader = JournalReader(journal_folder(journal))
     shown = 0
@@ -80,8 +80,8 @@ def export(journal: _Folder, start: _From = "", until: _Until = "") -> None:
     """
     import msgspec
 
-    from sengine.adapters.journal_format import journal_folder
-    from sengine.adapters.journal_reader import JournalReader
+    from sengine.adapters.journal.format import journal_folder
+    from sengine.adapters.journal.reader import JournalReader
 
     encode = msgspec.json.Encoder(enc_hook=repr).encode
     reader = JournalReader(journal_folder(journal))
@@ -111,8 +111,8 @@ def rebuild(
     """
     from time import perf_counter
 
-    from sengine.adapters.journal_format import journal_folder
-    from sengine.adapters.store_rebuild import rebuild as make_anew
+    from sengine.adapters.journal.format import journal_folder
+    from sengine.adapters.store.rebuild import rebuild as make_anew
 
     folder = journal_folder(journal)
     path = output.absolute() if output is not None else _store_beside(folder, config)
@@ -127,8 +127,8 @@ def rebuild(
 
 def _store_beside(folder: Path, config: Path | None) -> Path:
     """The store of the engine that wrote this journal. Raises ``SengineError`` while it runs."""
-    from sengine.adapters.journal_reader import JournalReader
-    from sengine.adapters.store_schema import FILE_NAME
+    from sengine.adapters.journal.reader import JournalReader
+    from sengine.adapters.store.schema import FILE_NAME
     from sengine.config import load_config
     from sengine.data_directory import is_in_use
     from sengine.errors import SengineError

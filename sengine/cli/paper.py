@@ -58,7 +58,7 @@ async def _serve(config: Config, url: str, listen: str, journal: Path | None, ad
     import asyncio
     import signal
 
-    from sengine.adapters.paper import PaperExecution
+    from sengine.adapters.paper.service import PaperExecution
     from sengine.errors import ConfigError
 
     asked = asyncio.Event()

@@ -50,7 +50,7 @@ def publish(
     from replay.feed import open_feed
     from replay.merge import merge_feeds
     from sengine.adapters.children import watch_parent
-    from sengine.adapters.nats_options import without_login
+    from sengine.adapters.nats.options import without_login
 
     pace = pace_of(speed)
     rejected = [0]
@@ -89,7 +89,7 @@ def simulate(
 
     from replay.synthetic import generate_quotes
     from sengine.adapters.children import watch_parent
-    from sengine.adapters.nats_options import without_login
+    from sengine.adapters.nats.options import without_login
 
     names = [symbol.strip() for symbol in symbols.split(",")]
     quotes = generate_quotes(None, names, seed)
@@ -109,8 +109,8 @@ class _Broker(NamedTuple):
 
 def _broker(url: str, config: Path | None) -> _Broker:
     """The given one, or that of the engine. Raises ``ConfigError``."""
-    from sengine.adapters.broker import running_broker_url
-    from sengine.adapters.nats_options import connect_options
+    from sengine.adapters.nats.broker import running_broker_url
+    from sengine.adapters.nats.options import connect_options
     from sengine.cli.finding import running_config
 
     if "@" in url:
@@ -127,7 +127,7 @@ async def _publish(events: Iterable[MarketEvent], broker: _Broker, pace: float) 
     import asyncio
     from time import monotonic_ns
 
-    from sengine.adapters.publisher import Publisher
+    from sengine.adapters.nats.publisher import Publisher
     from sengine.clock import NS_PER_S
 
     async with _connected(broker) as connection:
@@ -162,7 +162,7 @@ async def _simulate(quotes: Iterator[MarketEvent], broker: _Broker, rate: float,
 
     import msgspec
 
-    from sengine.adapters.publisher import Publisher
+    from sengine.adapters.nats.publisher import Publisher
 
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -192,7 +192,7 @@ async def _connected(broker: _Broker) -> AsyncIterator[Client]:
     import nats
     import nats.errors
 
-    from sengine.adapters.nats_options import is_refusal, server_urls, without_login
+    from sengine.adapters.nats.options import is_refusal, server_urls, without_login
     from sengine.errors import EngineError
 
     was_refused = False

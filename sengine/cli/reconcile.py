@@ -9,7 +9,7 @@ import typer
 from sengine.cli.connection import EngineAt, JsonOption, for_engine, report
 
 if TYPE_CHECKING:
-    from sengine.adapters.control_client import ControlClient
+    from sengine.adapters.control.client import ControlClient
 
 
 @for_engine

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from sengine.adapters.control_client import ControlClient
+    from sengine.adapters.control.client import ControlClient
 
 
 def replay_with_screens(arguments: Sequence[str]) -> NoReturn:
@@ -27,7 +27,7 @@ def replay_with_screens(arguments: Sequence[str]) -> NoReturn:
     from sengine.cli.screens import end, screens_of
 
     def connect() -> ControlClient:
-        from sengine.adapters.control_client import ControlClient
+        from sengine.adapters.control.client import ControlClient
 
         return ControlClient(address)
 

@@ -33,7 +33,7 @@ def run(
     import uvloop
 
     from sengine.adapters.children import watch_parent
-    from sengine.adapters.watchdog import FILE as HELD_UP
+    from sengine.adapters.containment.watchdog import FILE as HELD_UP
     from sengine.cli.finding import configuration_file
     from sengine.cli.screens import has_screen
     from sengine.cli.supervise import supervise
@@ -73,7 +73,7 @@ def run(
 
 def _with_screens(file: Path, settings: Config, overrides: Sequence[str]) -> None:
     """The engine as a child, and its screens in this terminal."""
-    from sengine.adapters.control_address import configured_address
+    from sengine.adapters.control.address import configured_address
     from sengine.cli.screens import client_of, run_with_engine
 
     arguments = ["run", "--no-tui", "--config", str(file)]

@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from subprocess import Popen
 
-    from sengine.adapters.control_client import ControlClient
+    from sengine.adapters.control.client import ControlClient
     from sengine.config import Config
 
 
@@ -36,7 +36,7 @@ def client_of(settings: Config) -> Callable[[], ControlClient]:
     """Makes the client of the engine with this configuration; loads what that takes when it is called, not before."""
 
     def connect() -> ControlClient:
-        from sengine.adapters.control_client import ControlClient
+        from sengine.adapters.control.client import ControlClient
 
         return ControlClient.of_config(settings)
 
@@ -56,7 +56,7 @@ def run_screens(
     Returns ``stop`` or ``detach``. Raises ``RefusedError`` where the engine wants no screens of ours, as without its
     token.
     """
-    from sengine.adapters.control_errors import RefusedError
+    from sengine.adapters.control.errors import RefusedError
     from tui.app import EngineApp
     from tui.link import LiveLink
     from tui.preferences import preferences_file

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sengine.adapters.control_views import SnapshotView
+from sengine.adapters.control.views import SnapshotView
 from sengine.clock import format_timestamp
 
 _STATE_COLOURS = {"ACTIVE": "green", "PAUSED": "yellow", "RELOAD_PENDING": "cyan"}

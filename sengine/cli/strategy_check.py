@@ -100,7 +100,7 @@ def _events(data: Sequence[Path], most: int) -> Sequence[MarketEvent]:
 
 def _findings(strategy: StrategyConfig, events: Sequence[MarketEvent], warmup: int) -> Sequence[Finding]:
     """What the checks found of the strategy in the file ``module``, or at ``address``."""
-    from sengine.adapters.remote_lockstep import LockstepHosts
+    from sengine.adapters.remote.lockstep import LockstepHosts
     from sengine.plugins import conformance
 
     with LockstepHosts(lambda module: Path(module)) as hosts:

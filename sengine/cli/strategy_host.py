@@ -10,7 +10,7 @@ import typer
 from sengine.cli.strategy_folder import DEFAULT_DIRECTORY, DirectoryOption, known_strategies
 
 if TYPE_CHECKING:
-    from sengine.adapters.strategy_server import StrategyServer
+    from sengine.adapters.remote.host_server import StrategyServer
 
 
 def strategy_host(
@@ -39,8 +39,8 @@ def strategy_host(
     import uvloop
 
     from sengine.adapters.children import watch_parent
-    from sengine.adapters.remote_process import write_sources
-    from sengine.adapters.strategy_server import TOKEN_VARIABLE, HostSecurity, StrategyServer
+    from sengine.adapters.remote.host_server import TOKEN_VARIABLE, HostSecurity, StrategyServer
+    from sengine.adapters.remote.process import write_sources
     from sengine.assembly import host_spec
     from sengine.plugins.loader import load_plugin
 

@@ -23,7 +23,7 @@ def verify(
     """
     import msgspec
 
-    from sengine.adapters.journal_format import journal_folder
+    from sengine.adapters.journal.format import journal_folder
     from sengine.verification import verify as run_again
 
     differs = False

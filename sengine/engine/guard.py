@@ -1,7 +1,8 @@
 """Which strategy is being called right now, for whoever cuts calls short that take too long.
 
-The engine reads no clock. It only says whose code runs; a timer at the edge (``sengine.adapters.call_timer``) looks
-at that now and then, and raises ``StrategyTimeout`` inside a call that goes on for too long.
+The engine reads no clock. It only says whose code runs; a timer at the edge
+(``sengine.adapters.containment.call_timer``) looks at that now and then, and raises ``StrategyTimeout`` inside a call
+that goes on for too long.
 """
 
 from __future__ import annotations

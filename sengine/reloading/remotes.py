@@ -14,8 +14,8 @@ from typing import Final
 
 import msgspec
 
-from sengine.adapters.remote import Remotes
-from sengine.adapters.remote_link import RemoteLink
+from sengine.adapters.remote.link import RemoteLink
+from sengine.adapters.remote.remotes import Remotes
 from sengine.clock import NS_PER_MS
 from sengine.config.schema import PluginsConfig, StrategyConfig
 from sengine.domain.events import ReloadParameters

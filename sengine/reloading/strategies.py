@@ -14,7 +14,7 @@ import msgspec
 
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.parameters import give_parameters
-from sengine.adapters.remote import Remotes
+from sengine.adapters.remote.remotes import Remotes
 from sengine.config import Config
 from sengine.config.own_files import in_own_files
 from sengine.config.schema import StrategyConfig

@@ -10,7 +10,7 @@ import nats
 import pytest
 from nats.aio.client import Client
 
-from sengine.adapters.broker import EmbeddedBroker
+from sengine.adapters.nats.broker import EmbeddedBroker
 from tests.patience import PATIENCE_S
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from sengine.adapters.remote import Remotes
-from sengine.adapters.remote_link import RemoteLink
+from sengine.adapters.remote.link import RemoteLink
+from sengine.adapters.remote.remotes import Remotes
 from sengine.assembly import load_strategies
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import BookEvent

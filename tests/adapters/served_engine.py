@@ -9,8 +9,8 @@ from pathlib import Path
 from time import time_ns
 from typing import Any
 
-from sengine.adapters.control import ControlServer
-from sengine.adapters.control_client import ControlClient
+from sengine.adapters.control.client import ControlClient
+from sengine.adapters.control.server import ControlServer
 from sengine.adapters.facts import ServiceFacts
 from sengine.config.schema import ApiConfig
 from sengine.domain.reload import ReloadReport, ReloadStep

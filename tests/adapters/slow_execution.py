@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from sengine.adapters.control import TokenGuard
+from sengine.adapters.control.server import TokenGuard
 from sengine.proto import execution_pb2 as pb
 from sengine.proto.execution_pb2_grpc import OrderExecutionServicer, add_OrderExecutionServicer_to_server
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from sengine.adapters.journal import Beginning, Journal
-from sengine.adapters.journal_format import segments
-from sengine.adapters.store import Store
-from sengine.adapters.store_schema import TABLES
+from sengine.adapters.journal.format import segments
+from sengine.adapters.journal.journal import Beginning, Journal
+from sengine.adapters.store.keeper import Store
+from sengine.adapters.store.schema import TABLES
 from sengine.config.schema import Config, ExecutionConfig, JournalConfig
 from sengine.engine.core import Engine
 from sengine.engine.outcome import Outcome

@@ -16,10 +16,10 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from sengine.adapters.control import ControlServer
-from sengine.adapters.control_client import ControlClient
-from sengine.adapters.control_errors import RefusedError, UnreachableError
-from sengine.adapters.control_streams import MOST_IN_BATCH, MOST_STREAMS, batches
+from sengine.adapters.control.client import ControlClient
+from sengine.adapters.control.errors import RefusedError, UnreachableError
+from sengine.adapters.control.server import ControlServer
+from sengine.adapters.control.streams import MOST_IN_BATCH, MOST_STREAMS, batches
 from sengine.adapters.pnl_history import POINTS, PnlHistory
 from sengine.adapters.price_history import POINTS as POINTS_OF_A_PRICE
 from sengine.adapters.price_history import PriceHistory

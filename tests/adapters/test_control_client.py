@@ -14,12 +14,12 @@ import grpc
 import msgspec
 import pytest
 
-from sengine.adapters import control_views
 from sengine.adapters.audit import AuditTrail, read_audit
-from sengine.adapters.control_address import Address, configured_address, parse_address
-from sengine.adapters.control_client import ControlClient
-from sengine.adapters.control_errors import RefusedError, UnreachableError
-from sengine.adapters.control_views import View, read
+from sengine.adapters.control import views as control_views
+from sengine.adapters.control.address import Address, configured_address, parse_address
+from sengine.adapters.control.client import ControlClient
+from sengine.adapters.control.errors import RefusedError, UnreachableError
+from sengine.adapters.control.views import View, read
 from sengine.config.schema import ApiConfig, Config, ServiceConfig
 from sengine.errors import ConfigError
 from sengine.proto import engine_pb2 as pb
@@ -160,7 +160,7 @@ def test_loopback_is_told_from_what_others_reach() -> None:
 
 def test_the_client_imports_no_engine() -> None:
     script = (
-        "import sys, sengine.adapters.control_client\n"
+        "import sys, sengine.adapters.control.client\n"
         "engine = ('sengine.engine', 'sengine.plugins', 'sengine.live')\n"
         "print([name for name in sys.modules if name.startswith(engine)])"
     )

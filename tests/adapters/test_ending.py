@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from sengine.adapters.ending import end
-from sengine.adapters.nats_connection import OrderedConnection
-from sengine.adapters.paper_fills import FillPublisher
+from sengine.adapters.nats.connection import OrderedConnection
+from sengine.adapters.nats.ending import end
+from sengine.adapters.paper.fills import FillPublisher
 from sengine.domain.order import Fill
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import nats
 import pytest
 
-from sengine.adapters.broker import EmbeddedBroker
-from sengine.adapters.execution import ExecutionGateway
-from sengine.adapters.gateway_stats import GatewayStats
-from sengine.adapters.paper import PaperExecution
-from sengine.adapters.wire import Decoder
-from sengine.adapters.wire_encoding import encode_book
+from sengine.adapters.execution.gateway import ExecutionGateway
+from sengine.adapters.execution.stats import GatewayStats
+from sengine.adapters.nats.broker import EmbeddedBroker
+from sengine.adapters.nats.wire import Decoder
+from sengine.adapters.nats.wire_encoding import encode_book
+from sengine.adapters.paper.service import PaperExecution
 from sengine.config.schema import Config, ExecutionConfig
 from sengine.domain.order import ProposedOrder, Side
 from sengine.proto import execution_pb2 as pb

@@ -8,9 +8,9 @@ from pathlib import Path
 import grpc
 import pytest
 
-from sengine.adapters.execution import ExecutionGateway
-from sengine.adapters.execution_peer import execution_peer
-from sengine.adapters.gateway_stats import GatewayStats
+from sengine.adapters.execution.gateway import ExecutionGateway
+from sengine.adapters.execution.peer import execution_peer
+from sengine.adapters.execution.stats import GatewayStats
 from sengine.config.schema import ExecutionConfig
 from sengine.errors import ConfigError
 from tests.adapters.execution_fixtures import RecordingHub, make_order

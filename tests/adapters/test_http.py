@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from sengine.adapters.facts import ServiceFacts
-from sengine.adapters.http import HttpServer
+from sengine.adapters.web.http import HttpServer
 from sengine.domain.events import Shutdown
 from sengine.errors import SengineError
 from sengine.live import LiveEngine

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sengine.adapters.journal import Beginning, Journal
-from sengine.adapters.journal_format import Closed, Gap, Header, StrategyLoaded, segments
-from sengine.adapters.journal_reader import Entry, JournalReader, cut_torn_end
-from sengine.adapters.journal_retention import Retention
+from sengine.adapters.journal.format import Closed, Gap, Header, StrategyLoaded, segments
+from sengine.adapters.journal.journal import Beginning, Journal
+from sengine.adapters.journal.reader import Entry, JournalReader, cut_torn_end
+from sengine.adapters.journal.retention import Retention
 from sengine.config.schema import Config, JournalConfig, NatsConfig
 from sengine.domain.events import (
     BarEvent,
@@ -313,7 +313,7 @@ def test_no_journal_and_a_journal_of_tomorrow_are_sentences(tmp_path: Path) -> N
         JournalReader(tmp_path)
     import msgspec
 
-    from sengine.adapters.journal_format import PREFIX, frame
+    from sengine.adapters.journal.format import PREFIX, frame
 
     header = Header(99, "s-", 1, 0, 0, "9.9", {}, [], True)
     (tmp_path / "0000000001.journal").write_bytes(frame(PREFIX[Header] + msgspec.msgpack.encode(header)))

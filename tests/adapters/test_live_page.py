@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 
 from sengine.adapters.facts import ServiceFacts
-from sengine.adapters.http import HttpServer
-from sengine.adapters.live_page import MAX_READERS
+from sengine.adapters.web.http import HttpServer
+from sengine.adapters.web.live_page import MAX_READERS
 from sengine.domain.events import KillSwitch, PauseStrategy
 from sengine.live import LiveEngine
 from tests.adapters.browser import CHROMIUM, open_tab

@@ -13,8 +13,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from sengine.adapters.facts import ServiceFacts
-from sengine.adapters.http import HttpServer
-from sengine.adapters.metrics import CONTENT_TYPE, EngineCollector, _line, exposition
+from sengine.adapters.web.http import HttpServer
+from sengine.adapters.web.metrics import CONTENT_TYPE, EngineCollector, _line, exposition
 from sengine.domain.events import KillSwitch
 from sengine.domain.reload import ReloadReport
 from sengine.live import LiveEngine

@@ -14,11 +14,11 @@ import msgspec
 import nats
 import pytest
 
-from sengine.adapters.broker import EmbeddedBroker
-from sengine.adapters.nats_feed import NatsFeed
-from sengine.adapters.publisher import Publisher
-from sengine.adapters.wire import PROTOBUF
-from sengine.adapters.wire_encoding import encode_book
+from sengine.adapters.nats.broker import EmbeddedBroker
+from sengine.adapters.nats.feed import NatsFeed
+from sengine.adapters.nats.publisher import Publisher
+from sengine.adapters.nats.wire import PROTOBUF
+from sengine.adapters.nats.wire_encoding import encode_book
 from sengine.config.schema import NatsConfig, NatsFillsConfig
 from sengine.domain.events import BarEvent, BookEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel

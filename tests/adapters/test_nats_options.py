@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sengine.adapters.nats_options import connect_options
+from sengine.adapters.nats.options import connect_options
 from sengine.config.schema import NatsConfig
 from sengine.errors import ConfigError
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nats.protocol.parser import Parser
 
-from sengine.adapters.nats_parser import ShortcutParser
+from sengine.adapters.nats.parser import ShortcutParser
 
 
 class RecordingClient:

@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nats.aio.client import Client
 
-import sengine.adapters.paper_desk
-from sengine.adapters.broker import EmbeddedBroker
-from sengine.adapters.execution_messages import book_crc
-from sengine.adapters.paper import PaperExecution
-from sengine.adapters.paper_desk import PaperDesk
-from sengine.adapters.paper_journal import NewsLine, PaperJournal
-from sengine.adapters.paper_venue import EventTimeVenue
-from sengine.adapters.wire import Decoder
-from sengine.adapters.wire_encoding import encode_book
+import sengine.adapters.paper.desk
+from sengine.adapters.execution.messages import book_crc
+from sengine.adapters.nats.broker import EmbeddedBroker
+from sengine.adapters.nats.wire import Decoder
+from sengine.adapters.nats.wire_encoding import encode_book
+from sengine.adapters.paper.desk import PaperDesk
+from sengine.adapters.paper.journal import NewsLine, PaperJournal
+from sengine.adapters.paper.service import PaperExecution
+from sengine.adapters.paper.venue import EventTimeVenue
 from sengine.config.schema import Config, ExecutionConfig
 from sengine.domain.events import BarEvent, BookEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
@@ -346,7 +346,7 @@ def test_an_order_whose_book_never_comes_meets_the_next_one_later() -> None:
 def test_journal_stays_short_and_keeps_what_is_open_or_unpublished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sengine.adapters.paper_desk, "JOURNAL_ORDERS_KEPT", 3)
+    monkeypatch.setattr(sengine.adapters.paper.desk, "JOURNAL_ORDERS_KEPT", 3)
     path = tmp_path / "orders.journal"
     journal = PaperJournal(path, compact_from_bytes=4_000)
     fills: list[Fill] = []

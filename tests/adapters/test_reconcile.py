@@ -8,11 +8,11 @@ from typing import Any
 import grpc.aio
 import pytest
 
-from sengine.adapters.execution_peer import ExecutionPeer
-from sengine.adapters.paper_desk import PaperDesk
-from sengine.adapters.paper_messages import fill_message
-from sengine.adapters.paper_venue import EventTimeVenue
-from sengine.adapters.reconcile import Answer, ask, close_absent, reconcile, settle
+from sengine.adapters.execution.peer import ExecutionPeer
+from sengine.adapters.execution.reconcile import Answer, ask, close_absent, reconcile, settle
+from sengine.adapters.paper.desk import PaperDesk
+from sengine.adapters.paper.messages import fill_message
+from sengine.adapters.paper.venue import EventTimeVenue
 from sengine.config.schema import ExecutionConfig
 from sengine.domain.events import BookEvent
 from sengine.domain.signal import Signal

@@ -11,7 +11,7 @@ from time import perf_counter
 import pytest
 
 from sengine.adapters.facts import ServiceFacts
-from sengine.adapters.metrics import families
+from sengine.adapters.web.metrics import families
 from sengine.config import load_config
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import ResumeStrategy, UnloadStrategy

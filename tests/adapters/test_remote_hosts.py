@@ -14,7 +14,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from sengine.adapters.strategy_server import HostSecurity, StrategyServer
+from sengine.adapters.remote.host_server import HostSecurity, StrategyServer
 from sengine.assembly import host_spec
 from sengine.errors import ConfigError, SengineError
 from sengine.plugins.loader import load_plugin

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sengine.adapters.journal_format import segments
-from sengine.adapters.store import Store, in_words
-from sengine.adapters.store_rebuild import rebuild
-from sengine.adapters.store_schema import forget_before
+from sengine.adapters.journal.format import segments
+from sengine.adapters.store.keeper import Store, in_words
+from sengine.adapters.store.rebuild import rebuild
+from sengine.adapters.store.schema import forget_before
 from sengine.domain.events import CancelOrder, ReloadParameters, UnloadStrategy
 from sengine.domain.order import Fill, OrderStatus, OrderUpdate
 from sengine.engine.roster import LoadStrategy

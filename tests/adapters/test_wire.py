@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sengine.adapters.wire import MAX_LEVELS, BadMessageError, Decoder
-from sengine.adapters.wire_encoding import encode_bar, encode_book, encode_fill, encode_trade
+from sengine.adapters.nats.wire import MAX_LEVELS, BadMessageError, Decoder
+from sengine.adapters.nats.wire_encoding import encode_bar, encode_book, encode_fill, encode_trade
 from sengine.config.schema import TopicsConfig
 from sengine.domain.events import BarEvent, BookEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel

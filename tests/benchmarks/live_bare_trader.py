@@ -13,7 +13,7 @@ import nats
 import uvloop
 from nats.aio.msg import Msg
 
-from sengine.adapters.wire import Decoder
+from sengine.adapters.nats.wire import Decoder
 from sengine.proto import execution_pb2 as pb
 from sengine.proto.execution_pb2_grpc import OrderExecutionStub
 

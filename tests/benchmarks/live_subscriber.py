@@ -18,8 +18,8 @@ import nats
 import uvloop
 from nats.aio.msg import Msg
 
-from sengine.adapters.nats_feed import NatsFeed
-from sengine.adapters.wire import Decoder
+from sengine.adapters.nats.feed import NatsFeed
+from sengine.adapters.nats.wire import Decoder
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
 from sengine.config.schema import Config, NatsConfig, StrategyConfig
 from sengine.live import LiveEngine

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from sengine.adapters.control_views import SnapshotView
+from sengine.adapters.control.views import SnapshotView
 from sengine.clock import NS_PER_S
 from tests.benchmarks.terminal_process import Terminal
 from tests.tui import scenes

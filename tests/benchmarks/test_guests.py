@@ -13,7 +13,7 @@ from time import perf_counter
 
 import pytest
 
-from sengine.adapters.call_timer import CallTimer
+from sengine.adapters.containment.call_timer import CallTimer
 from sengine.domain.events import SoundBookEvent
 from sengine.domain.market import MarketData, OrderBook, PriceLevel
 from sengine.engine.aggregation import VoteBook

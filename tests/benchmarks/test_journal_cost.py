@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter, perf_counter_ns
 
-from sengine.adapters.journal import Beginning, Journal
+from sengine.adapters.journal.journal import Beginning, Journal
 from sengine.assembly import build_engine, catalog, load_strategies
 from sengine.config.schema import Config, StrategyConfig
 from sengine.domain.events import SoundBookEvent

@@ -14,8 +14,8 @@ from urllib.request import urlopen
 import msgspec
 import uvloop
 
-from sengine.adapters.broker import EmbeddedBroker
-from sengine.adapters.control_client import ControlClient
+from sengine.adapters.control.client import ControlClient
+from sengine.adapters.nats.broker import EmbeddedBroker
 from tests.benchmarks.live_parts import HERE, START_S, answered, frozen_heap, percentile, running, said
 
 TICKS_PER_S = 5_000

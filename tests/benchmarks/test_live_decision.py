@@ -9,8 +9,8 @@ from time import perf_counter_ns
 import msgspec
 
 from replay.synthetic import generate_quotes
-from sengine.adapters.wire import Decoder
-from sengine.adapters.wire_encoding import encode_book
+from sengine.adapters.nats.wire import Decoder
+from sengine.adapters.nats.wire_encoding import encode_book
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
 from sengine.config.schema import Config, StrategyConfig
 from sengine.live import LiveEngine

@@ -18,8 +18,8 @@ import uvloop
 from nats.aio.client import Client
 
 from replay.synthetic import generate_quotes
-from sengine.adapters.broker import EmbeddedBroker
-from sengine.adapters.wire_encoding import encode_book, encode_fill
+from sengine.adapters.nats.broker import EmbeddedBroker
+from sengine.adapters.nats.wire_encoding import encode_book, encode_fill
 from sengine.domain.events import BookEvent
 from sengine.domain.order import Fill, Side
 from sengine.proto import execution_pb2 as pb

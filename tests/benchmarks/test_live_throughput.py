@@ -14,8 +14,8 @@ import msgspec
 import uvloop
 
 from replay.synthetic import generate_quotes
-from sengine.adapters.broker import EmbeddedBroker
-from sengine.adapters.wire_encoding import encode_book
+from sengine.adapters.nats.broker import EmbeddedBroker
+from sengine.adapters.nats.wire_encoding import encode_book
 from tests.benchmarks.live_parts import HERE, answered, frozen_heap, running
 
 MESSAGES = 250_000

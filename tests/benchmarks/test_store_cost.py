@@ -7,9 +7,9 @@ from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter, perf_counter_ns, sleep
 
-from sengine.adapters.journal import Beginning, Journal
-from sengine.adapters.store import StoreKeeper
-from sengine.adapters.store_rebuild import rebuild
+from sengine.adapters.journal.journal import Beginning, Journal
+from sengine.adapters.store.keeper import StoreKeeper
+from sengine.adapters.store.rebuild import rebuild
 from sengine.config.schema import Config
 from sengine.domain.events import SoundBookEvent
 from sengine.domain.market import OrderBook, PriceLevel

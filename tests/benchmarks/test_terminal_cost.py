@@ -13,7 +13,7 @@ import msgspec
 import pytest
 import uvloop
 
-from sengine.adapters.control_client import ControlClient
+from sengine.adapters.control.client import ControlClient
 from tests.benchmarks.live_parts import HERE, START_S, running, said
 from tests.benchmarks.terminal_process import Terminal, attached, in_terminal
 from tests.benchmarks.test_live_api import TICKS_PER_S, _market, _write_config

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from sengine.adapters.facts import ServiceFacts
-from sengine.adapters.metrics import families
+from sengine.adapters.web.metrics import families
 from sengine.domain.events import KillSwitch
 from sengine.domain.reload import ReloadReport
 from tests.adapters.served_engine import Stats, live_engine

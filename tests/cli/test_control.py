@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from sengine.adapters.control import ControlServer
+from sengine.adapters.control.server import ControlServer
 from sengine.config.schema import ApiConfig
 from tests.adapters.served_engine import (
     Service,

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars
 import pytest
 
-from sengine.adapters.store_schema import open_to_write
+from sengine.adapters.store.schema import open_to_write
 from sengine.domain.order import Fill
 from tests.adapters.store_sessions import catch_up, config_with, play, recording
 from tests.cli.conftest import Ran

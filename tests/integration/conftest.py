@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sengine.adapters.broker import EmbeddedBroker
+from sengine.adapters.nats.broker import EmbeddedBroker
 from tests.integration.engine_process import EngineProcess
 from tests.integration.process_host import ProcessHost
 

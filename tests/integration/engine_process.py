@@ -22,8 +22,8 @@ from nats.aio.client import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 import sengine
-from sengine.adapters.broker import running_broker_url
-from sengine.adapters.publisher import Publisher
+from sengine.adapters.nats.broker import running_broker_url
+from sengine.adapters.nats.publisher import Publisher
 from sengine.domain.events import BookEvent
 from sengine.domain.market import OrderBook, PriceLevel
 from tests.patience import PATIENCE_S

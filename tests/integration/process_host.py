@@ -60,7 +60,7 @@ class ProcessHost:
 
 
 def _serve() -> None:
-    import sengine.adapters.paper
+    import sengine.adapters.paper.service
     import sengine.cli
     import sengine.cli.run
     import sengine.service  # noqa: F401

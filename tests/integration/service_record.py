@@ -6,8 +6,8 @@ from collections import Counter
 
 import msgspec
 
-from sengine.adapters.journal_reader import JournalReader
-from sengine.adapters.paper_journal import FillLine, Line, NewsLine, OrderLine
+from sengine.adapters.journal.reader import JournalReader
+from sengine.adapters.paper.journal import FillLine, Line, NewsLine, OrderLine
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.domain.position import Position
 from sengine.engine.following import Happened

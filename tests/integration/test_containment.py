@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sengine.adapters.control_client import ControlClient
+from sengine.adapters.control.client import ControlClient
 from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until
 
 Running = Callable[..., Awaitable[EngineProcess]]

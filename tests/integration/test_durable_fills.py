@@ -13,8 +13,8 @@ import pytest
 from nats.aio.client import Client
 from nats.js.api import ConsumerInfo
 
-from sengine.adapters.broker import EmbeddedBroker, Login
-from sengine.adapters.durable_fills import STREAM
+from sengine.adapters.nats.broker import EmbeddedBroker, Login
+from sengine.adapters.nats.durable_fills import STREAM
 from tests.adapters.slow_execution import SlowExecution
 from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until
 from tests.integration.test_faults import fill, held

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from sengine.adapters.broker import EmbeddedBroker
-from sengine.adapters.wire_encoding import encode_book
+from sengine.adapters.nats.broker import EmbeddedBroker
+from sengine.adapters.nats.wire_encoding import encode_book
 from tests.adapters.slow_execution import SlowExecution
 from tests.integration.engine_process import T0, EngineProcess, book, flipper, is_running, publisher, until
 from tests.patience import PATIENCE_S

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from sengine.adapters.audit import read_audit
-from sengine.adapters.broker import EmbeddedBroker
+from sengine.adapters.nats.broker import EmbeddedBroker
 from sengine.verification import verify
 from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until
 from tests.integration.test_recovery import Record, agrees, command

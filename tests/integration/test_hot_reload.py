@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sengine.adapters.control_client import ControlClient
+from sengine.adapters.control.client import ControlClient
 from sengine.resources import resource_path
 from tests.integration.engine_process import ENVIRONMENT, until
 from tests.patience import PATIENCE_S

@@ -16,7 +16,7 @@ from replay.feed import open_feed
 from replay.run import ReplayOptions, run_replay
 from replay.session import RunResult
 from replay.synthetic import quote_rows
-from sengine.adapters.wire import Decoder
+from sengine.adapters.nats.wire import Decoder
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
 from sengine.config import load_config
 from sengine.domain.order import Fill, Order

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from sengine.adapters.broker import EmbeddedBroker
-from sengine.adapters.paper_journal import OrderLine
+from sengine.adapters.nats.broker import EmbeddedBroker
+from sengine.adapters.paper.journal import OrderLine
 from sengine.proto import execution_pb2 as pb
 from sengine.verification import verify
 from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until

@@ -15,8 +15,8 @@ from urllib.request import urlopen
 import pytest
 import zstandard
 
-from sengine.adapters.broker import EmbeddedBroker, Login
-from sengine.adapters.control_client import ControlClient
+from sengine.adapters.control.client import ControlClient
+from sengine.adapters.nats.broker import EmbeddedBroker, Login
 from sengine.errors import SengineError
 from tests.adapters.slow_execution import SlowExecution
 from tests.integration.engine_process import (

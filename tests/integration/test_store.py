@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from sengine.adapters.broker import EmbeddedBroker
-from sengine.adapters.journal_reader import JournalReader
-from sengine.adapters.store_rebuild import rebuild
+from sengine.adapters.journal.reader import JournalReader
+from sengine.adapters.nats.broker import EmbeddedBroker
+from sengine.adapters.store.rebuild import rebuild
 from sengine.domain.order import Fill
 from sengine.engine.following import Happened
 from sengine.errors import JournalError
@@ -189,7 +189,7 @@ async def test_damaged_foreign_and_old_files_at_a_start(new_engine: NewEngine, b
 
 def test_journal_that_was_moved_away_leaves_the_old_records_readable(tmp_path: Path) -> None:
     """See the docs' advice for a damaged journal."""
-    from sengine.adapters.store import StoreKeeper
+    from sengine.adapters.store.keeper import StoreKeeper
     from tests.adapters.store_sessions import config_with, play, recording, wait_for
     from tests.engine.conftest import Actor, engine_with, long, quote
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import yaml
 
-from sengine.adapters.control_client import ControlClient
-from sengine.adapters.journal_reader import JournalReader
+from sengine.adapters.control.client import ControlClient
+from sengine.adapters.journal.reader import JournalReader
 from sengine.verification import verify
 from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from replay.sample import write_sample
-from sengine.adapters.control_client import ControlClient
-from sengine.adapters.control_errors import RefusedError, UnreachableError
-from sengine.adapters.control_views import SnapshotView
+from sengine.adapters.control.client import ControlClient
+from sengine.adapters.control.errors import RefusedError, UnreachableError
+from sengine.adapters.control.views import SnapshotView
 from tests.adapters.served_engine import live_engine, served
 from tests.engine.conftest import Actor
 from tests.patience import PATIENCE_S

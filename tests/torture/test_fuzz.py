@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from replay.csv_feed import CsvFeed
 from replay.rows import RejectedRow
-from sengine.adapters.wire import BadMessageError, Decoder
-from sengine.adapters.wire_encoding import encode_bar, encode_book, encode_fill, encode_trade
+from sengine.adapters.nats.wire import BadMessageError, Decoder
+from sengine.adapters.nats.wire_encoding import encode_bar, encode_book, encode_fill, encode_trade
 from sengine.config import load_config
 from sengine.domain.events import BarEvent, BookEvent, TradeEvent
 from sengine.domain.market import OHLCV

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from sengine.adapters import control_views as views
+from sengine.adapters.control import views
 from sengine.clock import NS_PER_MS, NS_PER_S
 from tui.fake_link import FakeLink
 

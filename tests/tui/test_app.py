@@ -14,7 +14,7 @@ from rich.console import Console
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 
-from sengine.adapters.control_views import PnlHistoryView
+from sengine.adapters.control.views import PnlHistoryView
 from sengine.cli.status import print_status
 from tests.patience import PATIENCE_S
 from tests.tui import scenes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sengine.adapters.control_client import ControlClient
+from sengine.adapters.control.client import ControlClient
 from tests.adapters.served_engine import live_engine, served
 from tests.engine.conftest import Actor, long, quote
 from tests.tui.test_app import settled, text_of, told

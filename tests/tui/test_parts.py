@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sengine.adapters.control_views import LatencyView, ReloadReportView, ReloadStepView, SignalComparisonView
+from sengine.adapters.control.views import LatencyView, ReloadReportView, ReloadStepView, SignalComparisonView
 from tui import figures
 from tui.screens.details import last_reload_text
 from tui.tail import Tail

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from sengine.adapters.control_views import ReplayView
+from sengine.adapters.control.views import ReplayView
 from tests.tui import scenes
 from tests.tui.test_app import opened, settled, text_of, told
 from tui.fake_link import FakeLink

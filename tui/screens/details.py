@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Static
 
-from sengine.adapters.control_views import MarketView, ReloadReportView, StrategyDetailView, StrategyFillView
+from sengine.adapters.control.views import MarketView, ReloadReportView, StrategyDetailView, StrategyFillView
 from sengine.errors import SengineError
 from tui import figures
 from tui.link import EngineLink

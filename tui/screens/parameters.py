@@ -13,7 +13,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Checkbox, Input, Static
 
-from sengine.adapters.control_views import ReloadView
+from sengine.adapters.control.views import ReloadView
 from sengine.errors import SengineError
 from tui.screens.dialogs import Dialog
 from tui.themes import Palette

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 from textual.widgets import Static
 
-from sengine.adapters.control_views import SnapshotView
+from sengine.adapters.control.views import SnapshotView
 from tui import figures
 from tui.themes import Palette, signed
 

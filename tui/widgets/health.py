@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from sengine.adapters.control_views import LatencyView
+from sengine.adapters.control.views import LatencyView
 from tui import figures
 from tui.frame import Frame
 from tui.themes import Palette

@@ -10,7 +10,7 @@ from typing import Final
 
 from rich.text import Text
 
-from sengine.adapters.control_views import LatencyView
+from sengine.adapters.control.views import LatencyView
 from tui import figures
 from tui.frame import Frame
 from tui.themes import Palette

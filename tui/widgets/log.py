@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sengine.adapters.control_views import LogLineView
+from sengine.adapters.control.views import LogLineView
 from tui import figures
 from tui.frame import Frame
 from tui.widgets.panel import TablePanel

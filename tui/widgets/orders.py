@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sengine.adapters.control_views import OpenOrderView
+from sengine.adapters.control.views import OpenOrderView
 from sengine.clock import NS_PER_S
 from tui import figures
 from tui.frame import Frame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from sengine.adapters.control_views import PositionView
+from sengine.adapters.control.views import PositionView
 from tui import figures
 from tui.frame import Frame
 from tui.themes import Palette, signed

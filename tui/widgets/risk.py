@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.widgets import Static
 
-from sengine.adapters.control_views import RiskCheckView
+from sengine.adapters.control.views import RiskCheckView
 from tui import figures
 from tui.frame import Frame
 from tui.themes import Palette

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sengine.adapters.control_views import SignalView
+from sengine.adapters.control.views import SignalView
 from tui import figures
 from tui.frame import Frame
 from tui.themes import Palette

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sengine.adapters.control_views import FailedStrategyView, StrategyView
+from sengine.adapters.control.views import FailedStrategyView, StrategyView
 from tui import figures
 from tui.frame import Frame
 from tui.themes import Palette, signed

@@ -1,0 +1,1 @@
+"""What keeps a strategy from holding up the loop, and tells when one does."""

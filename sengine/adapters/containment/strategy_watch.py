@@ -1,0 +1,76 @@
+"""Looks after the strategies once a second: who gets no ticks, who may resume, whose call nobody could interrupt."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import Final
+
+from sengine.adapters.containment.call_timer import CallTimer
+from sengine.clock import NS_PER_S
+from sengine.domain.events import PauseStrategy, ResumeStrategy
+from sengine.engine.guest import Guest
+from sengine.live import LiveEngine
+
+_LOOK_EVERY_S: Final = 1.0
+
+
+class StrategyWatch:
+    """``stalled_after_ns``: an active strategy without a tick for that long is stalled. ``resume_after_ns``: one that
+    the engine paused resumes by itself after that long; ``None``: a person resumes it."""
+
+    def __init__(self, live: LiveEngine, timer: CallTimer, stalled_after_ns: int, resume_after_ns: int | None) -> None:
+        self._live = live
+        self._timer = timer
+        self._stalled_after_s = stalled_after_ns / NS_PER_S
+        self._resume_after_s = None if resume_after_ns is None else resume_after_ns / NS_PER_S
+        self._last_tick: dict[str, tuple[int, float]] = {}
+        """Ticks and since when there are so many, by strategy."""
+        self._paused_since_s: dict[str, float] = {}
+
+    async def run(self) -> None:
+        while True:
+            self.look(monotonic())
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    def look(self, now_s: float) -> None:
+        """What is to be seen at ``now_s``, a monotonic time in seconds."""
+        self._pause_the_uninterruptible()
+        for guest in list(self._live.engine.roster):
+            self._find_stalled(guest, now_s)
+            if self._resume_after_s is not None:
+                self._resume(guest, now_s, self._resume_after_s)
+
+    def _find_stalled(self, guest: Guest, now_s: float) -> None:
+        name, was_stalled = guest.strategy_id, bool(guest.stalled_s)
+        ticks, since_s = self._last_tick.get(name, (-1, now_s))
+        if guest.ticks != ticks or not guest.is_active:
+            self._last_tick[name] = guest.ticks, now_s
+            guest.stalled_s = 0.0
+            if was_stalled and guest.is_active:
+                self._live.say("info", f"strategy {name} gets ticks again")
+            return
+        age_s = now_s - since_s
+        guest.stalled_s = age_s if age_s >= self._stalled_after_s else 0.0
+        if guest.stalled_s and not was_stalled:
+            self._live.say("warning", f"strategy {name} is stalled: it has had no tick for {age_s:.0f} s")
+
+    def _resume(self, guest: Guest, now_s: float, after_s: float) -> None:
+        name = guest.strategy_id
+        if not guest.was_paused_for_errors:
+            self._paused_since_s.pop(name, None)
+        elif now_s - self._paused_since_s.setdefault(name, now_s) >= after_s:
+            del self._paused_since_s[name]
+            self._live.take(ResumeStrategy(name))
+            self._live.say("warning", f"strategy {name} resumed by itself, {after_s:g} s after it was paused")
+
+    def _pause_the_uninterruptible(self) -> None:
+        stuck, self._timer.stuck = self._timer.stuck, None
+        if stuck is None:
+            return
+        name, seconds = stuck
+        guest = self._live.engine.roster.find(name)
+        if guest is not None and guest.is_active:
+            reason = f"one call took {seconds:.1f} s in code that cannot be interrupted"
+            self._live.say("error", reason, strategy_id=name)
+            self._live.take(PauseStrategy(name, reason))

@@ -1,0 +1,154 @@
+"""The engine's state as the control API's messages.
+
+What grows with the number of strategies and positions is made in short pieces, because it runs on the tick loop: a
+snapshot of a large engine can be a few ticks older at its beginning than at its end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from time import time_ns
+from typing import Any
+
+from sengine import __version__
+from sengine.adapters.control.health import feed_message, gateway_message, latency_message, replay_message
+from sengine.adapters.control.holdings import _position, order_message, position_message, quantities
+from sengine.adapters.control.market import symbol_message
+from sengine.adapters.control.records import fill_message, reload_message, signal_message
+from sengine.adapters.control.risk import WorstExposure, risk_messages
+from sengine.adapters.control.text import bounded_text, config_text, json_text
+from sengine.adapters.facts import ServiceFacts
+from sengine.adapters.loop_share import LoopShare
+from sengine.engine.core import Engine
+from sengine.engine.guest import Guest
+from sengine.engine.snapshot import strategy_state
+from sengine.live import LiveEngine
+from sengine.proto import engine_pb2 as pb
+
+
+def shown_time_ns(live: LiveEngine, facts: ServiceFacts) -> int:
+    """The wall clock; of a replay its own time, which is what its screens are about."""
+    return time_ns() if facts.replay is None else live.engine.now_ns
+
+
+async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) -> pb.Snapshot:
+    """Everything there is to show."""
+    engine, share = live.engine, LoopShare()
+    held, exposure = quantities(engine), WorstExposure()
+    strategies = [strategy_message(engine, facts, guest, held) async for guest in share.over(list(engine.roster))]
+    positions = []
+    async for position in share.over(list(engine.positions.positions())):
+        in_flight = engine.orders.in_flight(position.strategy_id, position.symbol)
+        exposure.see(max(abs(position.quantity), abs(position.quantity + in_flight)), position)
+        if position.quantity or position.realized_pnl or in_flight:
+            positions.append(_position(position, in_flight))
+    orders = [order_message(working) async for working in share.over(list(engine.orders.open_orders()))]
+    symbols = [symbol_message(market) async for market in share.over(list(engine.markets.values()))]
+    reasons = facts.not_ready_because(live)
+    total = engine.positions.total
+    now_ns = time_ns()
+    return pb.Snapshot(
+        service=pb.ServiceInfo(
+            name=facts.name,
+            version=__version__,
+            pid=os.getpid(),
+            started_ns=facts.started_ns,
+            uptime_s=(now_ns - facts.started_ns) / 1e9,
+            address=address,
+            listeners=facts.listeners,
+        ),
+        time_ns=shown_time_ns(live, facts),
+        now_ns=engine.now_ns,
+        is_ready=not reasons,
+        not_ready_because=reasons,
+        kill_reason=bounded_text(engine.kill_reason),
+        ticks=engine.ticks,
+        strategies=strategies,
+        failed=failed_messages(facts),
+        positions=positions,
+        orders=orders,
+        symbols=symbols,
+        risk=risk_messages(live, exposure),
+        initial_capital=engine.positions.initial_capital,
+        realized_pnl=total.realized,
+        unrealized_pnl=total.unrealized,
+        peak_pnl=total.peak,
+        signals=engine.signals_generated,
+        dispositions=_named(engine.dispositions),
+        orders_sent=engine.orders_sent,
+        order_updates=_named(live.order_updates),
+        rejected=engine.rejected,
+        gaps=engine.gaps,
+        anomalies=engine.anomalies,
+        tick=latency_message(engine.tick_latency),
+        feed=feed_message(facts.feed),
+        gateway=gateway_message(facts.gateway),
+        replay=replay_message(facts.replay),
+        reloads=[reload_message(report, with_steps=False) for report in facts.reloads.recent],
+    )
+
+
+async def strategies_message(live: LiveEngine, facts: ServiceFacts) -> pb.ListStrategiesResponse:
+    engine, share = live.engine, LoopShare()
+    held = quantities(engine)
+    return pb.ListStrategiesResponse(
+        strategies=[strategy_message(engine, facts, guest, held) async for guest in share.over(list(engine.roster))],
+        failed=failed_messages(facts),
+    )
+
+
+def strategy_message(engine: Engine, facts: ServiceFacts, guest: Guest, held: Mapping[str, float]) -> pb.StrategyState:
+    """``held`` is the quantity of each strategy, summed over its symbols."""
+    account = engine.positions.equity_of(guest.strategy_id)
+    fault = guest.last_fault
+    return pb.StrategyState(
+        strategy_id=guest.strategy_id,
+        state=guest.lifecycle.state,
+        is_active=guest.is_active,
+        pause_reason=bounded_text(guest.pause_reason),
+        version=guest.spec.version,
+        source=guest.spec.source,
+        route=guest.spec.route,
+        symbols=guest.spec.symbols,
+        data=guest.spec.kinds,
+        ticks=guest.ticks,
+        signals=guest.signals,
+        last_signal_ns=guest.last_signal_ns,
+        errors=sum(guest.errors.values()),
+        errors_by_type=guest.errors,
+        last_error=bounded_text(fault.message) if fault is not None else "",
+        last_error_where=fault.where if fault is not None else "",
+        last_error_ns=fault.timestamp_ns if fault is not None else 0,
+        last_reload_ns=facts.reloads.last_ns.get(guest.strategy_id, 0),
+        position=held.get(guest.strategy_id, 0.0),
+        realized_pnl=account.realized,
+        unrealized_pnl=account.unrealized,
+        peak_pnl=account.peak,
+        on_tick=latency_message(guest.on_tick_latency),
+        over_budget=guest.on_tick_latency.over_budget,
+        stalled_s=guest.stalled_s,
+    )
+
+
+def strategy_detail(live: LiveEngine, facts: ServiceFacts, guest: Guest) -> pb.StrategyDetail:
+    """One strategy in full. This calls the strategy's ``get_state``; when that fails, the failure is shown instead."""
+    engine, name = live.engine, guest.strategy_id
+    return pb.StrategyDetail(
+        state=strategy_message(engine, facts, guest, quantities(engine)),
+        config_json=config_text(guest.config),
+        own_state_json=json_text(strategy_state(engine, guest).metadata),
+        last_traceback=bounded_text(guest.last_fault.traceback) if guest.last_fault is not None else "",
+        positions=[position_message(engine, each) for each in engine.positions.positions() if each.strategy_id == name],
+        signals=[signal_message(record) for record in live.signals.history if record.strategy_id == name],
+        fills=[fill_message(record) for record in live.fills.history if record.share.strategy_id == name],
+        reloads=[reload_message(report) for report in facts.reloads.of(name)],
+    )
+
+
+def failed_messages(facts: ServiceFacts) -> list[pb.FailedStrategy]:
+    return [pb.FailedStrategy(strategy_id=name, reason=bounded_text(reason)) for name, reason in facts.failed]
+
+
+def _named(counts: Mapping[Any, int]) -> dict[str, int]:
+    return {str(name): count for name, count in counts.items()}

@@ -1,0 +1,1 @@
+"""Orders out to an execution service over gRPC, and what it says of them."""

@@ -1,0 +1,249 @@
+"""The journal of a running engine: every event that it takes, and what it led to, in order.
+
+The engine's loop encodes, a thread writes. What must not be lost is handed over before an order leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from time import time_ns
+from typing import Any, Final
+from zlib import crc32
+
+import msgspec
+
+from sengine import __version__
+from sengine.adapters.journal.format import (
+    FORMAT,
+    HEAD,
+    MARKET_TAGS,
+    PREFIX,
+    TAGS,
+    Closed,
+    Gap,
+    Header,
+    Sample,
+    StrategyLoaded,
+    StrategyRecord,
+    StrategySwapped,
+    frame,
+)
+from sengine.adapters.journal.retention import Retention
+from sengine.adapters.journal.sources import StrategySources
+from sengine.adapters.journal.writer import JournalWriter
+from sengine.config.redact import plain, redacted
+from sengine.config.schema import Config
+from sengine.domain.events import Event, MarketEvent, ReloadParameters
+from sengine.domain.order import Fill, OrderUpdate
+from sengine.domain.signal import SignalResult
+from sengine.engine.checkpoint import Checkpoint, checkpoint
+from sengine.engine.core import Engine
+from sengine.engine.faults import StrategyFault
+from sengine.engine.following import Happened
+from sengine.engine.outcome import Outcome
+from sengine.engine.risk import ChangeLimits
+from sengine.engine.roster import LoadStrategy
+from sengine.engine.swap import SwapStrategy
+
+FOLDER: Final = "journal"
+_CHECKPOINT: Final = PREFIX[Checkpoint]
+_OUTCOME: Final = PREFIX[Happened]
+_MARKET_PREFIXES: Final = frozenset(PREFIX[kind] for kind, tag in TAGS.items() if tag in MARKET_TAGS)
+
+
+class Beginning(msgspec.Struct, frozen=True):
+    """Where a new session's part of the journal begins: after how many records, in which segment, and from which
+    segment its strategies were shown the past (0 where they were not)."""
+
+    segment: int = 1
+    first_record: int = 0
+    follows_from: int = 0
+
+
+class Journal:
+    """Records one session of ``engine`` into ``directory``. All but the writing is done on the engine's loop.
+
+    ``on_change`` is called, on any thread, with why the journal cannot be written, and with an empty text once it can
+    again. Raises ``SengineError`` when the first segment cannot be written.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        config: Config,
+        engine: Engine,
+        session: str,
+        beginning: Beginning,
+        *,
+        on_change: Callable[[str], None] = lambda failure: None,
+        **writer: Any,
+    ) -> None:
+        self.directory = directory
+        self.records = beginning.first_record
+        self.unrecorded = 0
+        """Events that could not be put into a record."""
+        self._engine = engine
+        self._session = session
+        self._segment = beginning.segment
+        self._follows_from = beginning.follows_from
+        self._config = redacted(config)
+        self._sources = StrategySources(directory)
+        # What holds code or secrets is not recorded as it is.
+        self._stand_ins: dict[type, Callable[[Any], Any]] = {
+            LoadStrategy: lambda event: StrategyLoaded(self._sources.record(event.spec), time_ns()),
+            SwapStrategy: lambda event: StrategySwapped(
+                self._sources.record(event.spec), dict(event.warmed), event.rollback_ticks, time_ns()
+            ),
+            ReloadParameters: lambda event: ReloadParameters(event.strategy_id, plain(event.config)),
+        }
+        self._takes_market_data = config.journal.market_data
+        self._segment_bytes = config.journal.segment_bytes
+        self._encode = msgspec.msgpack.Encoder(enc_hook=repr).encode
+        self._retention = Retention(directory, config.journal)
+        self._bytes = 0
+        self._writer = JournalWriter(
+            directory,
+            self._segment,
+            self._first_frames(starts_session=True),
+            durability=config.journal.durability,
+            on_change=on_change,
+            on_rolled=lambda path: self._retention.begin(),
+            **writer,
+        )
+        self._retention.begin()
+
+    @property
+    def failure(self) -> str:
+        """Why the journal cannot be written; empty while it can."""
+        return self._writer.failure
+
+    # What LiveEngine calls.
+
+    def event(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits) -> None:
+        """Record an event that is about to be processed."""
+        if self._bytes >= self._segment_bytes or (self._writer.lost and self._writer.has_caught_up):
+            self._roll()
+        try:
+            stand_in = self._stand_ins.get(type(event))
+            if stand_in is not None:
+                event = stand_in(event)
+            prefix = PREFIX[type(event)]
+            if not self._takes_market_data and prefix in _MARKET_PREFIXES:
+                return
+            payload = prefix + self._encode(event)
+        except (TypeError, ValueError, OverflowError, RecursionError, KeyError) as error:
+            self.unrecorded += 1
+            payload = PREFIX[Gap] + self._encode(Gap(1, f"a {type(event).__name__} cannot be recorded: {error}"))
+        self.records += 1
+        self._bytes += len(payload)
+        self._writer.append(HEAD.pack(len(payload), crc32(payload)) + payload)
+
+    def recorded(self, events: Iterator[MarketEvent]) -> Iterator[MarketEvent]:
+        """The same events, each recorded before it comes out."""
+        record = self.event
+        for event in events:
+            record(event)
+            yield event
+
+    def outcome(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome) -> bool:
+        """Record what the event led to; whether its orders may leave."""
+        fills = outcome.fills if outcome.fills and type(event) is not Fill else ()
+        if (
+            outcome.signals
+            or outcome.orders
+            or outcome.cancels
+            or outcome.faults
+            or fills
+            or outcome.updates
+            or outcome.rollbacks
+        ):
+            payload = _OUTCOME + self._encoded(outcome, fills)
+            self.records += 1
+            self._bytes += len(payload)
+            self._writer.append(HEAD.pack(len(payload), crc32(payload)) + payload)
+            if outcome.orders or outcome.cancels:
+                return self._writer.commit()
+        if isinstance(event, Fill | OrderUpdate):
+            return self._writer.commit()
+        return True
+
+    def sample(self) -> None:
+        """Record what has been earned so far."""
+        engine = self._engine
+        strategies = {strategy_id: account.state() for strategy_id, account in engine.positions.accounts()}
+        self._append(Sample(time_ns(), engine.now_ns, engine.positions.total.state(), strategies))
+
+    def close(self) -> None:
+        """The session ended on purpose."""
+        self._append(Closed(time_ns()))
+        self._writer.close()
+        self._retention.wait()
+
+    # Records.
+
+    def _encoded(self, outcome: Outcome, fills: Sequence[Fill]) -> bytes:
+        # Errors pause a strategy, and so does a check that refuses it.
+        suspects = [result.signal.strategy_id for result in outcome.signals if result.check]
+        if outcome.faults:
+            suspects += [fault.strategy_id for fault in outcome.faults]
+        paused = {}
+        for strategy_id in suspects:
+            guest = self._engine.roster.find(strategy_id)
+            if guest is not None and guest.pause_reason:
+                paused[strategy_id] = guest.pause_reason
+        happened = happened_of(outcome, paused, fills)
+        try:
+            return self._encode(happened)
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            # What a strategy hung on its signals is its own affair, and decides nothing.
+            plain = [_without_metadata(result) for result in happened.signals]
+            return self._encode(msgspec.structs.replace(happened, signals=plain))
+
+    def _append(self, record: msgspec.Struct) -> None:
+        self.records += 1
+        self._writer.append(frame(PREFIX[type(record)] + self._encode(record)))
+
+    def _roll(self) -> None:
+        """Begin the next segment; the engine is between two events."""
+        lost = self._writer.lost
+        self._segment += 1
+        self._follows_from = 0
+        more = [Gap(lost, "too much waited to be written")] if lost else []
+        self._writer.roll(self._segment, self._first_frames(starts_session=False, more=more))
+
+    def _first_frames(self, *, starts_session: bool, more: Sequence[msgspec.Struct] = ()) -> bytes:
+        strategies: list[StrategyRecord] = [self._sources.record(guest.spec) for guest in self._engine.roster]
+        header = Header(
+            FORMAT,
+            self._session,
+            self._segment,
+            self.records,
+            time_ns(),
+            __version__,
+            self._config,
+            strategies,
+            starts_session,
+            self._follows_from,
+        )
+        records = (header, checkpoint(self._engine), *more)
+        content = b"".join(frame(PREFIX[type(record)] + self._encode(record)) for record in records)
+        self.records += len(records)
+        self._bytes = len(content)
+        return content
+
+
+def happened_of(outcome: Outcome, paused: dict[str, str], fills: Sequence[Fill] = ()) -> Happened:
+    """The part of an outcome that is recorded."""
+    faults = [_without_traceback(fault) for fault in outcome.faults]
+    return Happened(
+        outcome.signals, outcome.orders, outcome.cancels, faults, paused, fills, outcome.updates, outcome.rollbacks
+    )
+
+
+def _without_traceback(fault: StrategyFault) -> StrategyFault:
+    return msgspec.structs.replace(fault, traceback="")
+
+
+def _without_metadata(result: SignalResult) -> SignalResult:
+    return msgspec.structs.replace(result, signal=msgspec.structs.replace(result.signal, metadata=None))

@@ -1,0 +1,157 @@
+"""Reads a journal: its records in order, each with its place.
+
+A torn end is where a killed process or a full disk left the last segment; it is noted, and nothing after it is missing.
+Anything else that is unsound is damage, and is told with file and offset; no record is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import zstandard
+
+from sengine.adapters.journal.format import FORMAT, Header, Unsound, decode, frames, has_record_after, segments
+from sengine.errors import JournalError, SengineError
+
+_HEAD_BYTES: Final = 1 << 16
+
+
+class Entry(NamedTuple):
+    """A record and where it lies: ``offset`` counts the (uncompressed) bytes of its segment."""
+
+    segment: int
+    offset: int
+    tag: str
+    record: Any
+
+
+class TornEnd(msgspec.Struct, frozen=True):
+    """Where the last segment breaks off."""
+
+    path: Path
+    segment: int
+    offset: int
+    size: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: torn at byte {self.offset}: {self.why}; {self.size - self.offset} bytes are left out"
+
+
+class JournalReader:
+    """The journal in ``directory``. ``torn`` is set once iteration has come to a torn end.
+
+    Raises ``JournalError`` where there is no journal, where a record in the middle is damaged, where a segment is
+    missing in between, and for a format that this version does not know.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.paths = segments(directory)
+        self.torn: TornEnd | None = None
+        if not self.paths:
+            what = "there is no journal here" if directory.exists() else "no such folder"
+            raise JournalError(
+                f"{directory}: {what}; expected a journal (files such as 0000000001.journal), or the data directory "
+                "that it is in"
+            )
+
+    def headers(self) -> dict[int, Header]:
+        """The header of each segment; one whose end is torn within its header is left out."""
+        found = {}
+        for number in self.paths:
+            entry = next(self._read(number, _HEAD_BYTES), None)
+            if entry is not None:
+                found[number] = _header(entry, self.paths[number])
+        return found
+
+    def __iter__(self) -> Iterator[Entry]:
+        return self.since(next(iter(self.paths)))
+
+    def since(self, segment: int, offset: int = 0) -> Iterator[Entry]:
+        """Records from one place on, in order, over all later segments."""
+        expected = segment
+        for number in [each for each in self.paths if each >= segment]:
+            if number != expected:
+                raise JournalError(
+                    f"{self.directory}: segment {expected} is missing; records before and after it are not one story"
+                )
+            expected = number + 1
+            yield from self._read(number, start=offset if number == segment else 0)
+
+    def of_segment(self, segment: int) -> Iterator[Entry]:
+        return self._read(segment)
+
+    def _read(self, number: int, at_most: int = -1, start: int = 0) -> Iterator[Entry]:
+        path = self.paths[number]
+        data = memoryview(_content(path, at_most))
+        if at_most != -1 and start == 0 and len(data) == at_most:
+            data = self._whole_first(number, data)
+        try:
+            for offset, payload in frames(data, start):
+                try:
+                    tag, record = decode(payload)
+                except JournalError as error:
+                    raise JournalError(f"{path}: byte {offset}: {error}") from error
+                if offset == 0:
+                    _header(Entry(number, 0, tag, record), path)
+                yield Entry(number, offset, tag, record)
+        except Unsound as unsound:
+            is_last = number == max(self.paths)
+            if not is_last or has_record_after(data, unsound.offset):
+                raise JournalError(
+                    f"{path}: byte {unsound.offset}: damaged: {unsound}; what is before it can be read with "
+                    f"`sengine journal export --until {number}:{unsound.offset}`"
+                ) from None
+            self.torn = TornEnd(path, number, unsound.offset, len(data), str(unsound))
+
+    def _whole_first(self, number: int, data: memoryview) -> memoryview:
+        """Enough of a segment to hold its first record, however long that is."""
+        try:
+            next(frames(data), None)
+        except Unsound:
+            return memoryview(_content(self.paths[number]))
+        first = next(frames(data))
+        return data[: first[0] + 8 + len(first[1])]
+
+
+def _header(entry: Entry, path: Path) -> Header:
+    if not isinstance(entry.record, Header):
+        raise JournalError(f"{path}: expected a journal's header, found a record of the kind {entry.tag!r}")
+    if entry.record.format != FORMAT:
+        raise JournalError(
+            f"{path}: a journal of format {entry.record.format}, written by sengine {entry.record.program}; this one "
+            f"reads format {FORMAT}"
+        )
+    return entry.record
+
+
+def _content(path: Path, at_most: int = -1) -> bytes:
+    try:
+        with path.open("rb") as file:
+            if path.suffix != ".zst":
+                return file.read(at_most)
+            with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as plain:
+                return plain.read(at_most)
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be read: {error.strerror}") from error
+    except zstandard.ZstdError as error:
+        raise JournalError(f"{path}: cannot be uncompressed: {error}; the file is damaged") from error
+
+
+Note = Callable[[str], None]
+
+
+def cut_torn_end(torn: TornEnd) -> None:
+    """Cut the file where it is torn, for a writer to go on. Raises ``SengineError`` when that cannot be done."""
+    try:
+        if torn.offset:
+            with torn.path.open("r+b") as file:
+                file.truncate(torn.offset)
+        else:
+            torn.path.unlink()
+    except OSError as error:
+        raise SengineError(f"{torn.path}: its torn end cannot be cut: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""The paper execution service: a process that fills orders against market data."""

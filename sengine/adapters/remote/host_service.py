@@ -1,0 +1,197 @@
+"""The other side of the protocol: hosts one Python strategy, with the contract that it has inside the engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+import msgspec
+
+from sengine.adapters.remote.messages import (
+    TickDecoder,
+    errors_message,
+    fill_of,
+    json_of,
+    object_of,
+    signal_message,
+)
+from sengine.domain.events import ReportedError
+from sengine.domain.position import Position
+from sengine.domain.signal import Signal
+from sengine.engine.faults import StrategyFault
+from sengine.engine.guard import Guard
+from sengine.engine.guest import Guest
+from sengine.engine.recent import ANY_SYMBOL
+from sengine.engine.spec import StrategySpec
+from sengine.engine.swap import take_over
+from sengine.errors import SengineError
+from sengine.proto import strategy_pb2 as pb
+from sengine.proto.strategy_pb2_grpc import StrategyServiceServicer
+from sengine.strategy import BaseStrategy
+
+SpecOf = Callable[[str, Sequence[str], dict[str, Any]], StrategySpec]
+_FAULTS_COUNTED: Final = 1
+
+
+class _Run:
+    """One initialised strategy: its instances, and what they start with."""
+
+    def __init__(self, spec: StrategySpec, request: pb.InitializeRequest) -> None:
+        self.guest = Guest(spec, _FAULTS_COUNTED, 1, Guard())
+        self.guest.load()
+        self.ticks = TickDecoder()
+        self._held = [
+            Position(spec.strategy_id, symbol, held.quantity, held.average_price)
+            for symbol, held in sorted(request.positions.items())
+        ]
+        self._saved: dict[str, str] = dict(request.saved_json)
+        self._saved_version = request.saved_version
+        self._warming: set[str] = set()
+        """Keys of the instances that have seen nothing but warm-up."""
+
+    def instance(self, symbol: str, now_ns: int, *, is_warm_up: bool = False) -> BaseStrategy:
+        """The instance for ``symbol``. Before its first live call it is told what it holds, and gets its declared
+        state."""
+        guest = self.guest
+        key = symbol if guest.spec.one_instance_per_symbol else ANY_SYMBOL
+        instance = guest.instances.get(key)
+        held = [each for each in self._held if key in (ANY_SYMBOL, each.symbol)] if self._held else []
+        if instance is None:
+            instance = guest.current.instance_for(symbol)
+            instance.position = sum(each.quantity for each in held)
+            self._warming.add(key)
+        if not is_warm_up and key in self._warming:
+            self._warming.discard(key)
+            take_over(instance, key, None, held, now_ns)
+            saved = self._saved.pop(key, "")
+            if saved:
+                instance.import_state(object_of(saved), self._saved_version)
+        return instance
+
+    def reported(self, kind: str, error: BaseException, timestamp_ns: int) -> ReportedError:
+        fault: StrategyFault = self.guest.fault(kind, error, timestamp_ns)
+        return ReportedError(fault.kind, fault.message, fault.where, fault.traceback)
+
+
+class StrategyService(StrategyServiceServicer):
+    """``spec_of(id, symbols, config)`` gives what makes the strategy's instances."""
+
+    def __init__(self, spec_of: SpecOf) -> None:
+        self._spec_of = spec_of
+        self._run: _Run | None = None
+
+    # gRPC names its methods as the protocol does.
+
+    async def Initialize(self, request: pb.InitializeRequest, context: Any) -> pb.InitializeResponse:  # noqa: N802
+        try:
+            config = object_of(request.config_json)
+            spec = self._spec_of(request.strategy_id, list(request.symbols) or [ANY_SYMBOL], config)
+            run = _Run(spec, request)
+        except (SengineError, ValueError) as error:
+            return pb.InitializeResponse(success=False, error=str(error))
+        self._run = run
+        return pb.InitializeResponse(
+            success=True,
+            version=spec.version,
+            route=spec.route,
+            market_data=list(spec.kinds),
+            config_json=json_of(run.guest.config),
+        )
+
+    async def OnTick(self, request: pb.Tick, context: Any) -> pb.Answer:  # noqa: N802
+        run = await self._initialized(context)
+        return _answer(run, request) or pb.Answer(tick=request.number)
+
+    async def OnFill(self, request: pb.Fill, context: Any) -> pb.OnFillResponse:  # noqa: N802
+        run = await self._initialized(context)
+        return pb.OnFillResponse(errors=errors_message(_take_fill(run, request)))
+
+    async def GetState(self, request: pb.GetStateRequest, context: Any) -> pb.GetStateResponse:  # noqa: N802
+        run = await self._initialized(context)
+        described: dict[str, Any] = {}
+        saved: dict[str, str] = {}
+        version = 0
+        for symbol, instance in run.guest.instances.items():
+            try:
+                described[symbol] = dict(instance.get_state())
+                declared = instance.export_state()
+                if declared is not None:
+                    saved[symbol] = msgspec.json.encode(declared).decode()
+                    version = instance.state_version
+            except (Exception, SystemExit) as error:
+                described[symbol] = {"error": f"its state cannot be told: {type(error).__name__}: {error}"}
+        return pb.GetStateResponse(state_json=json_of(described), saved_json=saved, saved_version=version)
+
+    async def HotReload(self, request: pb.HotReloadRequest, context: Any) -> pb.HotReloadResponse:  # noqa: N802
+        run = await self._initialized(context)
+        try:
+            run.guest.reload_parameters(object_of(request.config_json))
+        except (Exception, SystemExit) as error:
+            text = str(error) if isinstance(error, SengineError) else run.reported("reload", error, 0).message
+            return pb.HotReloadResponse(success=False, error=text)
+        return pb.HotReloadResponse(success=True, config_json=json_of(run.guest.config))
+
+    async def Shutdown(self, request: pb.ShutdownRequest, context: Any) -> pb.ShutdownResponse:  # noqa: N802
+        run, self._run = self._run, None
+        errors = []
+        for instance in run.guest.current.all_instances if run is not None else ():
+            try:
+                instance.shutdown()
+            except (Exception, SystemExit) as error:
+                assert run is not None
+                errors.append(run.reported("exception", error, 0))
+        return pb.ShutdownResponse(errors=errors_message(errors))
+
+    async def Run(  # noqa: N802
+        self, requests: AsyncIterator[pb.EngineMessage], context: Any
+    ) -> AsyncIterator[pb.HostMessage]:
+        run = await self._initialized(context)
+        async for request in requests:
+            if run is not self._run:
+                await context.abort(grpc.StatusCode.ABORTED, "this strategy was initialised anew by another connection")
+            if request.HasField("ticks"):
+                ticks = request.ticks.ticks
+                answers = [answer for tick in ticks if (answer := _answer(run, tick)) is not None]
+                if ticks:
+                    yield pb.HostMessage(answers=pb.AnswerBatch(through=ticks[-1].number, answers=answers))
+            elif request.HasField("fill"):
+                for error in errors_message(_take_fill(run, request.fill)):
+                    yield pb.HostMessage(error=error)
+
+    async def _initialized(self, context: Any) -> _Run:
+        if self._run is None:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "nothing is initialised; call Initialize first")
+        assert self._run is not None
+        return self._run
+
+
+def _answer(run: _Run, tick: pb.Tick) -> pb.Answer | None:
+    """Call ``on_tick``; ``None`` when it has nothing to say. The second and last place that runs strategy code."""
+    try:
+        said = run.instance(tick.symbol, tick.timestamp_ns, is_warm_up=tick.is_warm_up).on_tick(run.ticks.decode(tick))
+    except (Exception, SystemExit) as error:
+        return pb.Answer(tick=tick.number, errors=errors_message([run.reported("exception", error, tick.timestamp_ns)]))
+    if said is None or tick.is_warm_up:
+        return None
+    answer = pb.Answer(tick=tick.number)
+    for signal in said if isinstance(said, list | tuple) else (said,):
+        if not isinstance(signal, Signal):
+            wrong = f"on_tick must return Signal, several or None, got {type(signal).__name__}"
+            answer.errors.add(kind="bad_return", message=wrong)
+            continue
+        try:
+            answer.signals.append(signal_message(signal))
+        except Exception as error:
+            answer.errors.add(kind="invalid_signal", message=str(error))
+    return answer
+
+
+def _take_fill(run: _Run, message: pb.Fill) -> list[ReportedError]:
+    fill = fill_of(message, run.guest.strategy_id)
+    try:
+        run.instance(fill.symbol, fill.timestamp_ns).on_fill(fill)
+    except (Exception, SystemExit) as error:
+        return [run.reported("exception", error, fill.timestamp_ns)]
+    return []

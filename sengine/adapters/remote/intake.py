@@ -1,0 +1,73 @@
+"""What a strategy's process says, on its way into the engine: as events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import Any
+
+from sengine.adapters.remote.messages import object_of
+from sengine.adapters.remote.outbox import Sent
+from sengine.adapters.remote.proxy import RemoteStrategy
+from sengine.adapters.remote.session import SessionError, Start
+from sengine.config.schema import StrategyConfig
+from sengine.domain.events import RemoteReady, RemoteSignals, ReportedError
+from sengine.domain.signal import Signal
+from sengine.engine.recent import ANY_SYMBOL, recent_ticks
+from sengine.live import LiveEngine
+from sengine.proto import strategy_pb2 as pb
+
+
+class RemoteIntake:
+    """Of one strategy. Nothing here waits."""
+
+    def __init__(self, strategy: StrategyConfig, live: LiveEngine) -> None:
+        self.strategy = strategy
+        self.live = live
+
+    def start(self, proxy: RemoteStrategy, saved: dict[str, str], saved_version: int) -> Start:
+        """What a process is initialised with now. Its warm-up are the ticks that the engine keeps, numbered ahead of
+        those to come."""
+        engine, strategy_id = self.live.engine, self.strategy.id
+        spec = engine.roster.get(strategy_id).spec
+        ticks = recent_ticks(engine.markets, ANY_SYMBOL, spec.symbols, spec.kinds)
+        first = proxy.number + 1
+        proxy.number += len(ticks)
+        return Start(
+            strategy_id,
+            proxy.config,
+            self.strategy.symbols,
+            [each for each in engine.positions.positions() if each.strategy_id == strategy_id],
+            saved,
+            saved_version,
+            [Sent(first + place, data, perf_counter_ns(), True) for place, (_, data) in enumerate(ticks)],
+        )
+
+    def take_ready(self, ready: pb.InitializeResponse) -> None:
+        """What runs is what the strategy is. Raises ``SengineError`` for an answer that is none."""
+        strategy = self.strategy
+        kinds = tuple(strategy.data or ready.market_data or ("book",))
+        route = strategy.route or ready.route or "vote"
+        try:
+            config = object_of(ready.config_json)
+        except ValueError as error:
+            raise SessionError(f"answered Initialize wrongly: {error}") from None
+        event = RemoteReady(strategy.id, ready.version[:64] or "unknown", route, kinds, config)
+        self.live.take(event)
+        self.say("info", "a strategy's process is ready", version=event.version)
+
+    def take_answer(self, sent: Sent, signals: tuple[Signal, ...], errors: tuple[ReportedError, ...]) -> None:
+        data = sent.data
+        self.live.take(RemoteSignals(self.strategy.id, data.symbol, data.timestamp_ns, sent.number, signals, errors))
+
+    def take_error(self, error: ReportedError) -> None:
+        """An error outside of any tick."""
+        self.live.take(RemoteSignals(self.strategy.id, "", self.live.engine.now_ns, 0, errors=(error,)))
+
+    def round_trips(self) -> Callable[[int], None]:
+        """Where each tick's nanoseconds from the engine and back go."""
+        guest = self.live.engine.roster.find(self.strategy.id)
+        return guest.on_tick_latency.record if guest is not None else lambda duration_ns: None
+
+    def say(self, level: str, event: str, **fields: Any) -> None:
+        self.live.say(level, event, strategy_id=self.strategy.id, **fields)

@@ -1,0 +1,300 @@
+"""Keeps one strategy's process running and connected, and brings what it says into the engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final
+
+from sengine.adapters.remote.channel import Target
+from sengine.adapters.remote.connection import Connection
+from sengine.adapters.remote.intake import RemoteIntake
+from sengine.adapters.remote.outbox import RemoteCounts, Sent
+from sengine.adapters.remote.process import HostProcess
+from sengine.adapters.remote.proxy import RemoteStrategy
+from sengine.adapters.remote.session import RemoteSession, SessionError
+from sengine.adapters.remote.watch import LOOK_EVERY_S, STALLED_AFTER_S, RemoteWatch
+from sengine.config.schema import StrategyConfig
+from sengine.domain.events import PauseStrategy, ReportedError
+from sengine.domain.signal import Signal
+from sengine.errors import ConfigError, SengineError
+from sengine.live import LiveEngine
+
+FIRST_BACKOFF_S: Final = 0.1
+LONGEST_BACKOFF_S: Final = 2.0
+CRASHES: Final = 5
+CRASHES_WITHIN_S: Final = 60.0
+
+
+class RemoteLink:
+    """One remote strategy. ``start`` begins connecting, ``stop`` ends it and its process.
+
+    ``target`` is where a process already runs; without it ``make_process`` makes our own, which is started again when
+    it dies, or owes an answer for ``restart_after_s``. After ``CRASHES`` ends within ``CRASHES_WITHIN_S`` the strategy
+    is paused, and tried again when resumed.
+    """
+
+    def __init__(
+        self,
+        strategy: StrategyConfig,
+        live: LiveEngine,
+        target: Target | None,
+        make_process: Callable[[], HostProcess],
+        on_end: Callable[[RemoteLink], None],
+        restart_after_s: float,
+    ) -> None:
+        self.strategy_id = strategy.id
+        self.figures = RemoteCounts()
+        self.proxy = RemoteStrategy(strategy.id, dict(strategy.config), self.figures)
+        self.proxy.on_config = self._on_config
+        self.proxy.on_shutdown = lambda: on_end(self)
+        self.proxy.describe = self.describe
+        self.tried = asyncio.Event()
+        """Set when the first attempt to connect has ended, well or not."""
+        self.is_ours = target is None
+        self.strategy = strategy
+        self.sources: Mapping[Path, bytes] = {}
+        """What our process in use, or the last one, was made of; empty before the first, and for one elsewhere."""
+        self._live = live
+        self._intake = RemoteIntake(strategy, live)
+        self._target = target
+        self._make_process = make_process
+        self._current: Connection | None = None
+        self._state = "starting"
+        self._reason = ""
+        self._since_s = monotonic()
+        self._ends: deque[float] = deque(maxlen=CRASHES)
+        self._watch = RemoteWatch(lambda: self._current, self._intake.say, restart_after_s)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._reloads: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._keep_connected(), name=f"remote-{self.strategy_id}"),
+            asyncio.create_task(self._watch.run(), name=f"remote-{self.strategy_id}-state"),
+        ]
+
+    async def stop(self) -> None:
+        for task in (*self._tasks, *self._reloads):
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._reloads, return_exceptions=True)
+        connection, self._current = self._current, None
+        self.proxy.outboxes = ()
+        if connection is not None:
+            await connection.end(shut_down=True)
+
+    # What operators see.
+
+    @property
+    def is_connected(self) -> bool:
+        return self._current is not None and self._state == "connected"
+
+    @property
+    def owed_for_s(self) -> float:
+        """How long the process has owed its oldest answer."""
+        return self._current.owed_for_s if self._current is not None else 0.0
+
+    @property
+    def restarts(self) -> int:
+        return self.figures.restarts
+
+    @property
+    def dropped_ticks(self) -> int:
+        return self.figures.dropped_ticks
+
+    @property
+    def missed_ticks(self) -> int:
+        return self.figures.missed_ticks
+
+    def describe(self) -> dict[str, Any]:
+        connection = self._current
+        described: dict[str, Any] = {
+            "process": "stalled" if self.is_connected and self.owed_for_s > STALLED_AFTER_S else self._state,
+            "for_s": round(monotonic() - self._since_s, 1),
+        }
+        if self._reason:
+            described["reason"] = self._reason
+        if connection is not None:
+            described["address"] = connection.session.target.address
+            described["owed_for_ms"] = round(self.owed_for_s * 1000, 1)
+            described["waiting"] = len(connection.session.outbox)
+            described["unanswered"] = connection.session.unanswered
+            if connection.process is not None:
+                described["pid"] = connection.process.pid
+        return described | self.figures.describe() | {"strategy": self._watch.said}
+
+    # Connecting, and connecting again.
+
+    async def _keep_connected(self) -> None:
+        backoff_s = FIRST_BACKOFF_S
+        while True:
+            try:
+                connection = await self._connect(is_trial=False)
+            except SengineError as error:
+                reason = str(error)
+                if reason != self._reason:
+                    self._intake.say("error", "a strategy's process cannot be used", reason=reason)
+            else:
+                reason = await self._until_lost(connection)
+                backoff_s = FIRST_BACKOFF_S
+                self._intake.take_error(ReportedError("disconnected", reason))
+            self._enter("disconnected", reason)
+            self.tried.set()
+            self.figures.restarts += 1
+            if self.is_ours and self._is_crash_loop():
+                await self._give_up(reason)
+                backoff_s = FIRST_BACKOFF_S
+            else:
+                await asyncio.sleep(backoff_s)
+                backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
+
+    async def _connect(self, *, is_trial: bool) -> Connection:
+        """Start the process where it is ours, initialise the strategy and warm it up. On trial it is not current yet,
+        and errors in its warm-up are refused. Raises ``SengineError``."""
+        process = self._make_process() if self._target is None else None
+        connection: Connection | None = None
+        intake = self._intake
+        try:
+            target = self._target if process is None else await process.start()
+            assert target is not None
+            session = RemoteSession(
+                target,
+                self.figures,
+                lambda *answer: self._answered(session, *answer),
+                intake.take_error,
+                intake.round_trips(),
+            )
+            connection = Connection(session, process)
+            start = intake.start(self.proxy, dict(self._watch.saved), self._watch.saved_version)
+            # What comes from here on waits for the new process; what came before is its warm-up.
+            self.proxy.outboxes = (*self.proxy.outboxes, session.outbox)
+            ready = await connection.open(start)
+            if not is_trial:
+                intake.take_ready(ready)
+                self._use(connection)
+            await connection.warm_up()
+            if session.warm_up_errors:
+                first = session.warm_up_errors[0]
+                if is_trial:
+                    raise SessionError(f"{first.where}: {first.message}" if first.where else first.message)
+                intake.take_error(first)
+            if is_trial:
+                intake.take_ready(ready)
+            self.tried.set()
+            return connection
+        except BaseException:
+            if connection is not None:
+                self._let_go(connection)
+                await connection.end()
+            elif process is not None:
+                await process.stop()
+            raise
+
+    def _use(self, connection: Connection) -> None:
+        """From here on it is the one whose answers count."""
+        self._current = connection
+        if connection.process is not None:
+            self.sources = connection.process.sources
+        self._enter("connected")
+
+    async def _until_lost(self, connection: Connection) -> str:
+        """Wait until the connection in use ends, and for why."""
+        while True:
+            reason = await connection.until_lost()
+            if self._current is connection or self._current is None:
+                break
+            connection = self._current  # it was replaced
+        self._let_go(connection)
+        self._enter("disconnected", reason)
+        reason = await connection.last_words() or reason
+        await connection.end()
+        return reason
+
+    def _let_go(self, connection: Connection) -> None:
+        outbox = connection.session.outbox
+        self.proxy.outboxes = tuple(each for each in self.proxy.outboxes if each is not outbox)
+        if self._current is connection:
+            self._current = None
+
+    def _is_crash_loop(self) -> bool:
+        self._ends.append(monotonic())
+        return len(self._ends) == CRASHES and self._ends[-1] - self._ends[0] < CRASHES_WITHIN_S
+
+    async def _give_up(self, reason: str) -> None:
+        """Pause the strategy, and come back when somebody has resumed it."""
+        within = f"{CRASHES} times within {CRASHES_WITHIN_S:g} s"
+        why = f"its process failed {within}; resume starts it again; last: {reason}"
+        self._enter("given up", why)
+        guest = self._live.engine.roster.find(self.strategy_id)
+        if guest is not None and guest.is_active:
+            self._live.take(PauseStrategy(self.strategy_id, why))
+        self._intake.say("error", f"strategy {self.strategy_id} paused", reason=why)
+        while guest is not None and not guest.is_active:
+            await asyncio.sleep(LOOK_EVERY_S)
+            guest = self._live.engine.roster.find(self.strategy_id)
+        self._ends.clear()
+
+    # New parameters and new code.
+
+    async def give_parameters(self, config: dict[str, Any]) -> None:
+        """Have the process take new parameters. Without one, the next gets them. Raises ``ConfigError``."""
+        if self._current is not None:
+            try:
+                response = await self._current.session.reload(config)
+            except SessionError as error:
+                raise ConfigError([f"strategies.{self.strategy_id}: no answer from its process: {error}"]) from None
+            if not response.success:
+                raise ConfigError((response.error or "its process refused without a reason").splitlines())
+        self.proxy.config = config
+
+    async def instances(self) -> Mapping[str, tuple[str, int]]:
+        """The instances that run in the process: the declared state (JSON) and its version, of now where it answers."""
+        if self._current is not None:
+            await self._watch.ask(self._current)
+        return self._watch.instances
+
+    async def replace(self, config: dict[str, Any]) -> None:
+        """A new process with the code of now and these parameters: it is started aside, initialised and warmed up, and
+        takes over only then. Raises ``SengineError``; the old one runs on then."""
+        if self._target is not None:
+            raise SengineError(f"strategy {self.strategy_id} runs at {self._target.address}: restart it there")
+        if self._current is None:
+            raise SengineError(f"strategy {self.strategy_id} has no running process: {self._reason}")
+        before, self.proxy.config = self.proxy.config, config
+        try:
+            fresh = await self._connect(is_trial=True)
+        except BaseException:
+            self.proxy.config = before
+            raise
+        old = self._current
+        self._use(fresh)
+        if old is not None:
+            self._let_go(old)
+            await old.end(shut_down=True)
+
+    def _on_config(self, config: dict[str, Any]) -> None:
+        """New parameters that came as an event: they are asked for now and refused, if at all, later."""
+        task = asyncio.create_task(self._try_parameters(config))
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _try_parameters(self, config: dict[str, Any]) -> None:
+        try:
+            await self.give_parameters(config)
+        except ConfigError as error:
+            self._intake.take_error(ReportedError("reload", str(error)))
+
+    def _answered(
+        self, session: RemoteSession, sent: Sent, signals: tuple[Signal, ...], errors: tuple[ReportedError, ...]
+    ) -> None:
+        """Only the process in use is listened to, and not one on trial."""
+        if self._current is not None and self._current.session is session:
+            self._intake.take_answer(sent, signals, errors)
+
+    def _enter(self, state: str, reason: str = "") -> None:
+        if state != self._state:
+            self._since_s = monotonic()
+        self._state, self._reason = state, reason

@@ -1,0 +1,56 @@
+"""What stands in the live engine for a strategy in its own process. It hands ticks on and never waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import Any
+
+from sengine.adapters.remote.outbox import Outbox, RemoteCounts, Sent
+from sengine.domain.market import MarketData
+from sengine.domain.order import Fill
+from sengine.strategy import BaseStrategy
+
+
+class RemoteStrategy(BaseStrategy):
+    """For all symbols of one strategy. ``outboxes`` are where ticks and fills go: one while connected, two while a new
+    process proves itself, none without a connection; then ticks are missed, and counted.
+
+    ``on_config`` is told of new parameters, ``on_shutdown`` of the end, ``describe`` gives what operators see.
+    """
+
+    def __init__(self, strategy_id: str, config: dict[str, Any], figures: RemoteCounts) -> None:
+        super().__init__(strategy_id)
+        self.config = config
+        """The parameters that its process has, or is to be started with."""
+        self.figures = figures
+        self.outboxes: tuple[Outbox, ...] = ()
+        self.number = 0
+        """Of the last tick that was given a number."""
+        self.on_config: Callable[[dict[str, Any]], None] = lambda config: None
+        self.on_shutdown: Callable[[], None] = lambda: None
+        self.describe: Callable[[], dict[str, Any]] = dict
+
+    def on_tick(self, data: MarketData) -> None:
+        if not self.outboxes:
+            self.figures.missed_ticks += 1
+            return
+        self.number += 1
+        sent = Sent(self.number, data, perf_counter_ns())
+        for outbox in self.outboxes:
+            outbox.put(sent)
+
+    def on_fill(self, fill: Fill) -> None:
+        super().on_fill(fill)
+        for outbox in self.outboxes:
+            outbox.put(fill)
+
+    def get_state(self) -> dict[str, Any]:
+        return {"position": self.position} | self.describe()
+
+    def hot_reload(self, config: dict[str, Any]) -> None:
+        if config != self.config:
+            self.on_config(config)
+
+    def shutdown(self) -> None:
+        self.on_shutdown()

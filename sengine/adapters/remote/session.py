@@ -1,0 +1,218 @@
+"""One connection to a strategy's process: ticks out in batches, answers in, and nobody waits for anybody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from time import perf_counter_ns
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+import msgspec
+
+from sengine.adapters.remote.channel import Target, refusal
+from sengine.adapters.remote.messages import TickEncoder, answer_of, error_of, fill_message, json_of
+from sengine.adapters.remote.outbox import Outbox, RemoteCounts, Sent
+from sengine.domain.events import ReportedError
+from sengine.domain.order import Fill
+from sengine.domain.position import Position
+from sengine.domain.signal import Signal
+from sengine.errors import SengineError
+from sengine.proto import strategy_pb2 as pb
+from sengine.proto.strategy_pb2_grpc import StrategyServiceStub
+
+BATCH: Final = 128
+MOST_UNANSWERED: Final = 1024
+_CALL_S: Final = 10.0
+_SHUTDOWN_S: Final = 1.0
+
+OnAnswer = Callable[[Sent, tuple[Signal, ...], tuple[ReportedError, ...]], None]
+
+
+class SessionError(SengineError):
+    """The process does not answer, or not as the protocol says; the message says how."""
+
+
+class Start(msgspec.Struct, frozen=True):
+    """What a process is initialised with."""
+
+    strategy_id: str
+    config: dict[str, Any]
+    symbols: Sequence[str]
+    positions: Sequence[Position]
+    saved: dict[str, str]
+    saved_version: int
+    recent: Sequence[Sent]
+
+
+class RemoteSession:
+    """``await open(start)``, then ``await run()`` until the connection ends; ``outbox`` is its way in.
+
+    ``on_answer`` gets what was said to a tick, ``on_error`` what went wrong outside of ticks, ``on_round_trip`` each
+    tick's nanoseconds from the engine and back.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        figures: RemoteCounts,
+        on_answer: OnAnswer,
+        on_error: Callable[[ReportedError], None],
+        on_round_trip: Callable[[int], None],
+    ) -> None:
+        self.target = target
+        self.outbox = Outbox(figures)
+        self.warm_up_errors: list[ReportedError] = []
+        self._figures = figures
+        self._on_answer = on_answer
+        self._on_error = on_error
+        self._on_round_trip = on_round_trip
+        self._channel = target.channel()
+        self._stub: Any = StrategyServiceStub(self._channel)
+        self._encoder = TickEncoder()
+        self._recent: deque[Sent] = deque()
+        self._unanswered: deque[Sent] = deque()
+        self._has_room = asyncio.Event()
+        self.is_warm = asyncio.Event()
+        """Set when all ticks of the warm-up were answered."""
+
+    @property
+    def oldest_unanswered_ns(self) -> int:
+        """How long the process has owed an answer; 0 when it owes none."""
+        return perf_counter_ns() - self._unanswered[0].given_ns if self._unanswered else 0
+
+    @property
+    def unanswered(self) -> int:
+        return len(self._unanswered)
+
+    async def open(self, start: Start, timeout_s: float) -> pb.InitializeResponse:
+        """Initialise the strategy. Raises ``SessionError``."""
+        request = pb.InitializeRequest(
+            strategy_id=start.strategy_id,
+            config_json=json_of(start.config),
+            symbols=start.symbols,
+            positions={
+                each.symbol: pb.Position(quantity=each.quantity, average_price=each.average_price)
+                for each in start.positions
+                if each.quantity
+            },
+            saved_json=start.saved,
+            saved_version=start.saved_version,
+        )
+        self._recent.extend(start.recent)
+        if not self._recent:
+            self.is_warm.set()
+        response: pb.InitializeResponse = await self._call(self._stub.Initialize, request, timeout_s)
+        if not response.success:
+            raise SessionError(response.error or "its process refused to start, without a reason")
+        return response
+
+    async def state(self) -> pb.GetStateResponse:
+        """Raises ``SessionError``."""
+        response: pb.GetStateResponse = await self._call(self._stub.GetState, pb.GetStateRequest(), _CALL_S)
+        return response
+
+    async def reload(self, config: dict[str, Any]) -> pb.HotReloadResponse:
+        """Raises ``SessionError``."""
+        request = pb.HotReloadRequest(config_json=json_of(config))
+        response: pb.HotReloadResponse = await self._call(self._stub.HotReload, request, _CALL_S)
+        return response
+
+    async def run(self) -> None:
+        """Carry ticks and answers until the connection ends. Raises ``SessionError`` saying why."""
+        stream = self._stub.Run(metadata=self.target.metadata)
+        writing = asyncio.create_task(self._write(stream), name="remote-ticks")
+        try:
+            await self._read(stream)
+        except grpc.RpcError as error:
+            raise SessionError(refusal(error)) from None
+        finally:
+            writing.cancel()
+            stream.cancel()
+            with contextlib.suppress(asyncio.CancelledError, grpc.RpcError, asyncio.InvalidStateError):
+                await writing
+        raise SessionError("its process ended the stream")
+
+    async def close(self, *, shut_down: bool = False) -> None:
+        """Let go of the connection; with ``shut_down`` the strategy is told that this is its end."""
+        if shut_down:
+            with contextlib.suppress(SessionError):
+                await self._call(self._stub.Shutdown, pb.ShutdownRequest(), _SHUTDOWN_S)
+        await self._channel.close()
+
+    async def _call(self, method: Any, request: Any, timeout_s: float) -> Any:
+        try:
+            return await method(request, timeout=timeout_s, metadata=self.target.metadata)
+        except grpc.RpcError as error:
+            raise SessionError(refusal(error)) from None
+
+    # Out.
+
+    async def _write(self, stream: Any) -> None:
+        outbox, unanswered = self.outbox, self._unanswered
+        while True:
+            while len(unanswered) >= MOST_UNANSWERED:
+                self._has_room.clear()
+                await self._has_room.wait()
+            message = self._next_message()
+            if message is not None:
+                # Returns once gRPC has taken it; with a full window that is when the other side reads again.
+                await stream.write(message)
+                continue
+            outbox.arrived.clear()
+            if not len(outbox):
+                await outbox.arrived.wait()
+
+    def _next_message(self) -> pb.EngineMessage | None:
+        if self._recent:
+            ticks = [self._recent.popleft() for _ in range(min(BATCH, len(self._recent)))]
+        else:
+            taken = self.outbox.take(BATCH)
+            if isinstance(taken, Fill):
+                return pb.EngineMessage(fill=fill_message(taken))
+            if not taken:
+                return None
+            ticks = taken
+            self._figures.sent_ticks += len(ticks)
+            self._figures.sent_batches += 1
+        self._unanswered.extend(ticks)
+        encode = self._encoder.encode
+        batch = [encode(each.number, each.data, is_warm_up=each.is_warm_up) for each in ticks]
+        return pb.EngineMessage(ticks=pb.TickBatch(ticks=batch))
+
+    # In.
+
+    async def _read(self, stream: Any) -> None:
+        while (message := await stream.read()) is not grpc.aio.EOF:
+            if message.HasField("answers"):
+                self._take(message.answers)
+            elif message.HasField("error"):
+                self._on_error(error_of(message.error))
+
+    def _take(self, batch: pb.AnswerBatch) -> None:
+        """Match answers with the ticks that they are about. Raises ``SessionError`` for answers to anything else."""
+        unanswered, now_ns = self._unanswered, perf_counter_ns()
+        if not unanswered or not unanswered[0].number <= batch.through <= unanswered[-1].number:
+            raise SessionError(f"answered up to tick {batch.through}, which it was not asked about")
+        answers = iter(batch.answers)
+        answer = next(answers, None)
+        while unanswered and unanswered[0].number <= batch.through:
+            sent = unanswered.popleft()
+            if not sent.is_warm_up:
+                self._on_round_trip(now_ns - sent.given_ns)
+            if answer is not None and answer.tick == sent.number:
+                signals, errors = answer_of(answer)
+                answer = next(answers, None)
+                self._figures.answers += 1
+                if sent.is_warm_up:
+                    self.warm_up_errors.extend(errors)
+                else:
+                    self._on_answer(sent, signals, errors)
+        self._has_room.set()
+        if not self._recent and not (unanswered and unanswered[0].is_warm_up):
+            self.is_warm.set()
+        if answer is not None:
+            raise SessionError(f"answered tick {answer.tick} out of turn")

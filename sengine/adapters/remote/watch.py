@@ -1,0 +1,65 @@
+"""Looks after a strategy's process: asks for its state now and then, and says when it owes answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any, Final
+
+from sengine.adapters.remote.connection import Connection
+from sengine.adapters.remote.messages import object_of
+from sengine.adapters.remote.session import SessionError
+
+STALLED_AFTER_S: Final = 1.0
+LOOK_EVERY_S: Final = 0.25
+
+
+class RemoteWatch:
+    """``run`` lives until it is cancelled. ``current`` gives the connection in use; a process of ours that owes an
+    answer for ``restart_after_s`` is ended."""
+
+    def __init__(
+        self, current: Callable[[], Connection | None], say: Callable[..., None], restart_after_s: float
+    ) -> None:
+        self.said: dict[str, Any] = {}
+        """What the strategy says of itself, by instance."""
+        self.saved: dict[str, str] = {}
+        """The state that it declares (JSON), by instance, for the next start."""
+        self.saved_version = 0
+        self._current = current
+        self._say = say
+        self._restart_after_s = restart_after_s
+        self._is_stalled = False
+
+    @property
+    def instances(self) -> dict[str, tuple[str, int]]:
+        """The state that each instance declares, empty for none, and its version."""
+        return {key: (self.saved.get(key, ""), self.saved_version) for key in self.said}
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            connection = self._current()
+            owed_for_s = connection.owed_for_s if connection is not None else 0.0
+            is_stalled = owed_for_s > STALLED_AFTER_S
+            if is_stalled != self._is_stalled:
+                self._is_stalled = is_stalled
+                if is_stalled:
+                    self._say("warning", "a strategy's process does not answer", owed_for_s=round(owed_for_s, 1))
+                elif connection is not None:
+                    self._say("info", "a strategy's process answers again")
+            if connection is None:
+                continue
+            if not is_stalled:
+                await self.ask(connection)
+            elif connection.process is not None and owed_for_s > self._restart_after_s:
+                self._say("error", f"no answer for {owed_for_s:.1f} s: its process is ended and started again")
+                connection.process.kill()
+
+    async def ask(self, connection: Connection) -> None:
+        """What it says now; what it said before where it does not answer."""
+        with contextlib.suppress(SessionError, ValueError):
+            state = await connection.session.state()
+            self.said = object_of(state.state_json)
+            self.saved, self.saved_version = dict(state.saved_json), state.saved_version

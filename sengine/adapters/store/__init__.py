@@ -1,0 +1,1 @@
+"""The store of records: an SQLite file made from the journal."""
