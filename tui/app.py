@@ -27,7 +27,7 @@ _PAINT_EVERY_S = 0.25
 
 
 class EngineApp(EngineActions, ReplayActions, LookActions):
-    """Returns ``detach`` or ``stop`` from ``run()``.
+    """Returns ``detach``, ``stop`` or ``hangup`` from ``run()``, the last where ``terminal_is_gone``.
 
     ``owns_engine`` is whether the engine was started with these screens, so that leaving them is a question.
     ``has_ended`` tells when that engine is gone; then the screens go as well.
@@ -46,10 +46,12 @@ class EngineApp(EngineActions, ReplayActions, LookActions):
         is_read_only: bool = False,
         owns_engine: bool = False,
         has_ended: Callable[[], bool] = lambda: False,
+        terminal_is_gone: Callable[[], bool] = lambda: False,
         preferences_file: Path | None = None,
     ) -> None:
         super().__init__(link, is_read_only=is_read_only, owns_engine=owns_engine)
         self._has_ended = has_ended
+        self._terminal_is_gone = terminal_is_gone
         self.history = History()
         self._preferences_file = preferences_file
         self._preferences = read_preferences(preferences_file) if preferences_file else Preferences()
@@ -98,6 +100,9 @@ class EngineApp(EngineActions, ReplayActions, LookActions):
     def paint(self) -> None:
         """Show what the link has heard; called four times a second and after each command."""
         if not self.is_running or not self.dashboard.is_running:
+            return
+        if self._terminal_is_gone():
+            self.exit("hangup")
             return
         if self._has_ended() or self.link.turned_away:
             self.exit("stop" if self.owns_engine else "detach")

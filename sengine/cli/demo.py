@@ -120,6 +120,7 @@ def _with_screens(arguments: list[str], file: Path, overrides: Sequence[str]) ->
             client_of(settings),
             Path(directory) / "engine.log",
             f"sengine attach {configured_address(settings)}",
+            outlives_terminal=False,
         )
 
 

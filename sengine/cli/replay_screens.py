@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -52,11 +53,12 @@ def replay_with_screens(arguments: Sequence[str]) -> NoReturn:
             pass
         finally:
             end(child)
-            # Even what led here is told after what the run had to say.
-            sys.stderr.write(errors.read_text(errors="replace"))
-            sys.stderr.flush()
-            sys.stdout.buffer.write(output.read_bytes())
-            sys.stdout.flush()
+            with contextlib.suppress(OSError):  # of a terminal that has gone
+                # Even what led here is told after what the run had to say.
+                sys.stderr.write(errors.read_text(errors="replace"))
+                sys.stderr.flush()
+                sys.stdout.buffer.write(output.read_bytes())
+                sys.stdout.flush()
     code = child.returncode
     raise typer.Exit(code if code >= 0 else 1)
 

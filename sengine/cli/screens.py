@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import typer
 
@@ -43,6 +44,51 @@ def client_of(settings: Config) -> Callable[[], ControlClient]:
     return connect
 
 
+class Terminal:
+    """The terminal that screens are drawn on; it can go away under them, as when a connection drops.
+
+    Whoever stands between us and it, such as make, may keep the signal to itself: then it takes no more, or is a
+    terminal no more. As a context manager it takes the signal, which would end this process, and the engine with it.
+    """
+
+    def __init__(self) -> None:
+        self._was_terminal = sys.stdin.isatty()
+        self._has_hung_up = False
+        # Where errors lead elsewhere, what is drawn is not to follow them.
+        self._stream = sys.stderr if sys.stderr.isatty() else sys.stdout
+
+    @property
+    def is_gone(self) -> bool:
+        return self._has_hung_up or (self._was_terminal and not os.isatty(0))
+
+    def __enter__(self) -> Self:
+        self._handler = signal.signal(signal.SIGHUP, self._hang_up)
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        signal.signal(signal.SIGHUP, self._handler)
+
+    def _hang_up(self, number: int, frame: object) -> None:
+        self._has_hung_up = True
+
+    # The toolkit draws on what it takes for standard error, in a thread that must not end before we do.
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+        except OSError:
+            self._has_hung_up = True
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError:
+            self._has_hung_up = True
+
+
 def run_screens(
     address: str,
     connect: Callable[[], ControlClient],
@@ -50,12 +96,15 @@ def run_screens(
     is_read_only: bool = False,
     owns_engine: bool = False,
     has_ended: Callable[[], bool] = lambda: False,
+    terminal: Terminal | None = None,
 ) -> str:
     """Draw the engine on ``address`` until the user leaves.
 
-    Returns ``stop`` or ``detach``. Raises ``RefusedError`` where the engine wants no screens of ours, as without its
-    token.
+    Returns ``stop``, ``detach``, or ``hangup`` where the terminal has gone. Raises ``RefusedError`` where the engine
+    wants no screens of ours, as without its token.
     """
+    terminal = terminal or Terminal()
+    sys.__stderr__ = terminal  # type: ignore[misc, assignment]
     from sengine.adapters.control.errors import RefusedError
     from tui.app import EngineApp
     from tui.link import LiveLink
@@ -67,9 +116,12 @@ def run_screens(
         is_read_only=is_read_only,
         owns_engine=owns_engine,
         has_ended=has_ended,
+        terminal_is_gone=lambda: terminal.is_gone,
         preferences_file=preferences_file(),
     )
     answer = app.run()
+    if terminal.is_gone:
+        return "hangup"
     if app.return_code:
         raise typer.Exit(app.return_code)
     if link.turned_away:
@@ -82,13 +134,15 @@ def run_with_engine(
     address: str,
     connect: Callable[[], ControlClient],
     log_file: Path,
-    attach: str = "sengine attach",
+    attach: str,
+    *,
+    outlives_terminal: bool = True,
 ) -> None:
     """Start ``sengine ARGUMENTS...`` as a child, draw its screens, and end it or stay with it when they are left.
 
     The child dies with this process. What it prints goes to ``log_file``; ``attach`` is the command that opens its
-    screens. Raises ``typer.Exit`` with the child's code
-    when it fails.
+    screens. ``outlives_terminal``: where the terminal goes away, the engine goes on. Raises ``typer.Exit`` with the
+    child's code when it fails.
     """
     import subprocess
 
@@ -106,7 +160,15 @@ def run_with_engine(
             start_new_session=True,
         )
         try:
-            answer = screens_of(child, address, connect)
+            with Terminal() as terminal:
+                answer = screens_of(child, address, connect, terminal)
+                if answer == "hangup":
+                    _without_terminal(log_file)
+                    log.write(f"the terminal is gone; {attach} opens the screens again\n".encode())
+                    log.flush()
+                    if outlives_terminal:
+                        child.wait()
+                    return
             if answer == "detach" and child.poll() is None:
                 typer.echo(f"sengine: the engine goes on; `{attach}` opens the screens, Ctrl-C here stops it", err=True)
                 child.wait()
@@ -123,9 +185,21 @@ def run_with_engine(
         raise typer.Exit(child.returncode if child.returncode > 0 else 1)
 
 
-def screens_of(child: Popen[bytes], address: str, connect: Callable[[], ControlClient]) -> str:
+def screens_of(
+    child: Popen[bytes], address: str, connect: Callable[[], ControlClient], terminal: Terminal | None = None
+) -> str:
     """Draw the screens of an engine that this process started; returns as ``run_screens``."""
-    return run_screens(address, connect, owns_engine=True, has_ended=lambda: child.poll() is not None)
+    return run_screens(
+        address, connect, owns_engine=True, has_ended=lambda: child.poll() is not None, terminal=terminal
+    )
+
+
+def _without_terminal(log_file: Path) -> None:
+    """Whatever this process has still to say goes where the engine's words go: a terminal that is gone takes none."""
+    sys.stdout.flush()
+    with log_file.open("ab") as log:
+        for stream in (1, 2):
+            os.dup2(log.fileno(), stream)
 
 
 def end(child: Popen[bytes]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 from time import monotonic, sleep
@@ -70,6 +71,51 @@ def test_leaving_with_stop_ends_the_engine_and_all_its_children(tmp_path: Path) 
         terminal.until("Stop engine")
         terminal.keys("s")
         terminal.until("left=0")
+        gone(terminal, address[1])
+
+
+def test_an_engine_outlives_the_terminal_that_it_was_started_in(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    subprocess.run([sys.executable, "-m", "sengine", "init", project], check=True, stdout=subprocess.DEVNULL)
+    (project / "Makefile").write_text(f"run:\n\t{SENGINE} run -c {project}/sengine.yaml\n")
+    # Make takes a terminal's end as no reason to tell those that it has started.
+    for number, command in enumerate((f"{SENGINE} run -c {project}/sengine.yaml", "make run")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with Terminal(folder) as terminal:
+            terminal.run(f"cd {project}; {command}")
+            terminal.until("trading", "active")
+        socket = f"unix:{project}/data/engine.sock"
+        engine = [sys.executable, "-m", "sengine"]
+        status = subprocess.run(
+            [*engine, "status", "--address", socket], check=True, capture_output=True, encoding="utf-8"
+        )
+        assert "ready" in status.stdout
+        subprocess.run([*engine, "stop", "--address", socket], check=True, stdout=subprocess.DEVNULL)
+        assert f"the terminal is gone; sengine attach {socket}" in (project / "data" / "engine.log").read_text()
+        gone(terminal, str(project))
+
+
+def test_a_demo_ends_with_its_terminal(tmp_path: Path) -> None:
+    with Terminal(tmp_path, 120, 40) as terminal:
+        terminal.run(f"{SENGINE} demo")
+        screen = terminal.until("trading")
+        address = re.search(r"unix:(\S+)/engine.sock", screen)
+        assert address is not None
+    gone(terminal, address[1])
+
+
+def test_screens_are_drawn_where_standard_error_leads_elsewhere(tmp_path: Path) -> None:
+    with Terminal(tmp_path, 120, 40) as terminal:
+        terminal.run(f"{SENGINE} demo 2>said; echo left=$?")
+        screen = terminal.until("trading", "1 Strategies")
+        address = re.search(r"unix:(\S+)/engine.sock", screen)
+        assert address is not None
+        terminal.keys("q")
+        terminal.until("Stop engine")
+        terminal.keys("s")
+        terminal.until("left=0", gone="1 Strategies")
+        assert "\x1b" not in (tmp_path / "said").read_text()
         gone(terminal, address[1])
 
 
