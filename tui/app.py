@@ -15,6 +15,7 @@ from tui.frame import Frame, History
 from tui.link import STALE_AFTER_S, EngineLink
 from tui.look_actions import LookActions
 from tui.preferences import Preferences, read_preferences, write_preferences
+from tui.reload_news import ReloadNews
 from tui.replay_actions import ReplayActions
 from tui.replay_bar import ReplayBar
 from tui.screens.details import Detail
@@ -53,6 +54,7 @@ class EngineApp(EngineActions, ReplayActions, LookActions):
         self._has_ended = has_ended
         self._terminal_is_gone = terminal_is_gone
         self.history = History()
+        self._reload_news = ReloadNews()
         self._preferences_file = preferences_file
         self._preferences = read_preferences(preferences_file) if preferences_file else Preferences()
         for theme in THEMES:
@@ -127,6 +129,8 @@ class EngineApp(EngineActions, ReplayActions, LookActions):
         for replay in screen.query(ReplayBar):
             replay.show(snapshot, palette)
         self.history.add(snapshot, link.past)
+        for message, severity in self._reload_news.take(snapshot):
+            self.show_toast(message, severity)
         self.frame = Frame(snapshot, link.signals, link.log, self.history, palette, bool(problem), snapshot.kill_reason)
         if screen is self.dashboard:
             self.dashboard.show(self.frame)

@@ -43,13 +43,16 @@ class CommandingApp(App[str]):
         raise NotImplementedError
 
     def tell(self, message: str, severity: str = "information") -> None:
-        """A toast, and a line in the log."""
-        self.notify(message, severity=severity, timeout=6, markup=False)  # type: ignore[arg-type]
+        """A toast, and a line in the log, unless the engine itself logs the same."""
+        self.show_toast(message, severity)
         level = {"information": "you", "warning": "warning", "error": "error"}[severity]
         for panel in self.dashboard.query(LogPanel):
             now_ns = self.link.snapshot.time_ns if self.link.snapshot is not None else time_ns()
             panel.notes.append(LogLineView(time_ns=now_ns, level=level, event=message, fields={}))
             del panel.notes[:-100]
+
+    def show_toast(self, message: str, severity: str = "information") -> None:
+        self.notify(message, severity=severity, timeout=6, markup=False)  # type: ignore[arg-type]
 
     def _do(self, what: str, command: Awaitable[Any]) -> None:
         """Run a command and tell how it ended; the screens go on meanwhile."""

@@ -18,6 +18,7 @@ class Tail(Generic[T]):
         self.items: deque[T] = deque(maxlen=size)
         self.total = 0
         """All that have come since the start or ``restart``; the last item's number."""
+        self.restarts = 0
         self._taken = 0
         self._dropped_here = 0
         self._dropped_by_engine = 0
@@ -44,6 +45,7 @@ class Tail(Generic[T]):
 
     def restart(self, history: Iterable[T] = ()) -> None:
         """The stream begins anew. What of its history finds no room was never to be shown, and is not dropped."""
+        self.restarts += 1
         self.items.clear()
         self.items.extend(history)
         self.total = len(self.items)

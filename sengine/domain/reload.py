@@ -54,3 +54,8 @@ class ReloadReport(msgspec.Struct, frozen=True):
     swap_pause_us: float = 0.0
     longest_stall_us: float = 0.0
     took_ms: float = 0.0
+
+    @property
+    def place(self) -> str:
+        """``where`` without its folders, for a sentence."""
+        return self.where.rpartition("/")[2]

@@ -215,7 +215,7 @@ async def proof_ticks(
 def _said_of_swap(report: ReloadReport) -> str:
     if not report.is_done:
         return (
-            f"strategy {report.strategy_id} not reloaded: {report.where}: {report.reason}; "
+            f"strategy {report.strategy_id} not reloaded: {report.place}: {report.reason}; "
             f"version {report.old_version} runs on"
         )
     compared = report.compared
@@ -229,7 +229,7 @@ def _said_of_swap(report: ReloadReport) -> str:
 def _said_of_load(report: ReloadReport) -> str:
     if report.is_done:
         return f"strategy {report.strategy_id} loaded: {report.new_version}"
-    return f"strategy {report.strategy_id} not loaded: {report.where}: {report.reason}"
+    return f"strategy {report.strategy_id} not loaded: {report.place}: {report.reason}"
 
 
 def position_of(engine: Engine, strategy_id: str, key: str) -> float:

@@ -139,7 +139,7 @@ def _packed(state_json: str) -> bytes | None:
 def _said(report: ReloadReport) -> str:
     if report.reason:
         return (
-            f"strategy {report.strategy_id} not reloaded, {report.old_version} runs on: {report.where}: {report.reason}"
+            f"strategy {report.strategy_id} not reloaded, {report.old_version} runs on: {report.place}: {report.reason}"
         )
     compared = report.compared
     signals = f"; {compared.same} of {compared.ticks} recent ticks answered as before" if compared is not None else ""

@@ -19,7 +19,8 @@ from sengine.adapters.control import views as control_views
 from sengine.adapters.control.address import Address, configured_address, parse_address
 from sengine.adapters.control.client import ControlClient
 from sengine.adapters.control.errors import RefusedError, UnreachableError
-from sengine.adapters.control.views import View, read
+from sengine.adapters.control.reading import read
+from sengine.adapters.control.views import View
 from sengine.config.schema import ApiConfig, Config, ServiceConfig
 from sengine.errors import ConfigError
 from sengine.proto import engine_pb2 as pb

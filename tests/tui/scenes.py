@@ -331,3 +331,28 @@ def stalled() -> FakeLink:
 
 def log_line(seconds_ago: int, level: str, event: str, **fields: Any) -> views.LogLineView:
     return views.LogLineView(time_ns=NOW_NS - seconds_ago * NS_PER_S, level=level, event=event, fields=fields)
+
+
+def reload_report(strategy_id: str, trigger: str, reason: str = "") -> views.ReloadReportView:
+    """Of a new version's code, refused for ``reason`` where there is one."""
+    where = f"/home/trader/strategies/{strategy_id}.py:63" if reason else ""
+    said = f"not reloaded: {strategy_id}.py:63: {reason}; version 1.0.0 runs on" if reason else "reloaded"
+    return views.ReloadReportView(
+        strategy_id=strategy_id,
+        what="code",
+        trigger=trigger,
+        time_ns=NOW_NS,
+        is_done=not reason,
+        old_version="1.0.0",
+        new_version="" if reason else "1.0.1",
+        message=f"strategy {strategy_id} {said}",
+        reason=reason,
+        where=where,
+        steps=(),
+        compared=None,
+        on_tick_p50_us=0.0,
+        on_tick_p99_us=0.0,
+        swap_pause_us=0.0,
+        longest_stall_us=0.0,
+        took_ms=12.0,
+    )

@@ -26,7 +26,8 @@ from tui.screens.details import StrategyDetail, SymbolDetail
 from tui.screens.dialogs import Confirm, Help, Leave, LoadStrategy
 from tui.screens.parameters import EditParameters, parsed, written
 from tui.widgets.header import Banner, HeaderLine
-from tui.widgets.key_bar import KeyBar
+from tui.widgets.key_bar import MORE, KeyBar
+from tui.widgets.log import LogPanel
 from tui.widgets.panel import TablePanel
 from tui.widgets.positions import PositionsPanel
 from tui.widgets.risk import RiskPanel
@@ -104,11 +105,14 @@ def test_the_status_says_for_how_long_a_strategy_has_been_stalled() -> None:
     assert re.search(r"momentum_btc +STALLED 83 s ", console.export_text())
 
 
-async def test_signals_come_newest_first() -> None:
+async def test_signals_come_newest_first_and_what_is_said_again_is_counted() -> None:
     async with opened(scenes.busy()) as (app, _):
-        times = [row.cells[0].value for row in app.dashboard.query_one(SignalsPanel).table.shown]
+        rows = app.dashboard.query_one(SignalsPanel).table.shown
+        times = [row.cells[0].value for row in rows]
         assert times == sorted(times, reverse=True)
-        assert len(times) == 40
+        counted = [re.search(r"(\d+)\N{MULTIPLICATION SIGN}", row.cells[-1].text) for row in rows]
+        assert sum(int(found[1]) if found else 1 for found in counted) == 40
+        assert len(rows) < 40
 
 
 async def test_only_changed_cells_are_updated() -> None:
@@ -125,6 +129,34 @@ async def test_only_changed_cells_are_updated() -> None:
         assert table.updates == before + 1
         await pilot.pause()
         assert "1,205" in text_of(app)
+
+
+async def test_what_the_engine_logs_of_an_action_is_not_said_a_second_time() -> None:
+    link = scenes.busy()
+    async with opened(link, (120, 40)) as (app, _):
+        app.tell("strategy rsi_btc is paused: by the operator")
+        app.tell("the kill switch is pulled; cancelling 3 orders")
+        app.tell("nobody logs this")
+        log = app.dashboard.query_one(LogPanel)
+        app.paint()
+        assert sum(row.cells[1].text == "you" for row in log.table.shown) == 3
+        link.log.extend([scenes.log_line(0, "info", "strategy rsi_btc is paused: by the operator")])
+        link.log.extend([scenes.log_line(0, "warning", "the kill switch is pulled")])
+        app.paint()
+        assert [row.cells[2].text for row in log.table.shown if row.cells[1].text == "you"] == ["nobody logs this"]
+
+
+async def test_a_reload_that_a_saved_file_began_is_told_once() -> None:
+    link = scenes.busy()
+    async with opened(link, (120, 40)) as (app, pilot):
+        assert link.snapshot is not None
+        fails = scenes.reload_report("momentum_btc", "file", reason="syntax error: '(' was never closed")
+        asked = scenes.reload_report("rsi_btc", "command")
+        link.snapshot = replace(link.snapshot, reloads=(*link.snapshot.reloads, fails, asked))
+        app.paint()
+        app.paint()
+        await pilot.pause()
+        assert [(toast.message, toast.severity) for toast in app._notifications] == [(fails.message, "error")]
 
 
 async def test_what_the_streams_dropped_is_shown() -> None:
@@ -415,7 +447,7 @@ async def test_an_open_order_is_cancelled_from_its_row() -> None:
 async def test_a_reason_that_has_no_room_is_shown_whole_for_the_selected_row() -> None:
     link = scenes.busy()
     reason = "position 9.5 (in flight counted) would become 11.25, beyond max_position 10 of this strategy and symbol"
-    link.signals.extend([scenes.signal(41, "filtered", reason=reason)])
+    link.signals.extend([replace(scenes.signal(41, "filtered", reason=reason), check="position_limit")])
     async with opened(link, (100, 40)) as (app, pilot):
         assert "beyond max_position" not in text_of(app)
         await pilot.press("3")
@@ -483,7 +515,7 @@ async def test_the_screens_go_when_their_engine_has_ended() -> None:
 async def test_every_command_is_in_footer_help_and_palette_and_has_its_action() -> None:
     async with opened(scenes.busy()) as (app, pilot):
         footer = app.dashboard.query_one(KeyBar)
-        clickable = {action for _, _, action in footer._spans}
+        clickable = {action for _, _, action in footer.spans}
         palette = {command.title for command in app.get_system_commands(app.screen)}
         help_text = Help(app.palette).text.plain
         bound = {binding.action for bindings in app._bindings.key_to_bindings.values() for binding in bindings}
@@ -507,6 +539,23 @@ async def test_a_click_on_the_footer_runs_the_command() -> None:
     async with opened(link) as (app, pilot):
         await pilot.click("#keys", offset=(10, 0))
         await settled(app, pilot, lambda: link.asked == [("pause", "momentum_btc")])
+
+
+async def test_the_footer_shows_whole_commands_and_a_click_on_its_end_turns_the_page() -> None:
+    async with opened(scenes.busy(), (80, 24)) as (app, pilot):
+        footer = app.dashboard.query_one(KeyBar)
+        assert footer.text.plain[:80].endswith("q Quit   " + MORE)
+        seen = set()
+        for _ in range(20):
+            begins = int(footer.scroll_offset.x)
+            page = footer.text.plain[begins : begins + 80]
+            assert page.endswith(MORE)
+            seen |= {action for begin, end, action in footer.spans if begins <= begin and end <= begins + 80}
+            await pilot.click(KeyBar, offset=(79, 0))
+            await pilot.pause()
+            if footer.scroll_offset.x == 0:
+                break
+        assert seen == {command.action for command in COMMANDS}
 
 
 async def test_a_filter_leaves_matching_rows_and_escape_ends_it() -> None:

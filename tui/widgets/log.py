@@ -42,7 +42,13 @@ class LogPanel(TablePanel):
             palette = frame.palette
             first = frame.log.total - len(frame.log.items)
             lines = [(f"{first + n}", line) for n, line in enumerate(frame.log.items)]
-            lines += [(f"here {n}", line) for n, line in enumerate(self.notes)]
+            # What the engine has logged itself is not said twice.
+            logged = {line.event for line in frame.log.items}
+            lines += [
+                (f"here {n}", line)
+                for n, line in enumerate(self.notes)
+                if not {line.event, line.event.partition(";")[0]} & logged
+            ]
             lines.sort(key=lambda each: each[1].time_ns, reverse=True)
             colours = {"error": palette.down, "critical": palette.down, "warning": palette.warn, "you": palette.accent}
             self._rows = [

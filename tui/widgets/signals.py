@@ -1,11 +1,15 @@
-"""The strategies' signals, newest first, with what the engine did with each and why."""
+"""The strategies' signals, newest first, with what the engine did with each and why. What one says again and again is
+one row."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from sengine.adapters.control.views import SignalView
 from tui import figures
+from tui.bursts import Bursts
 from tui.frame import Frame
 from tui.themes import Palette
 from tui.widgets.panel import TablePanel
@@ -30,8 +34,13 @@ class SignalsPanel(TablePanel):
     EMPTY = "no signals yet"
     IS_TAIL = True
     COLUMNS = COLUMNS
-    _rows: list[Row]
-    _made: tuple[Any, ...] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bursts = Bursts(SHOWN)
+        self._rows: list[Row] = []
+        self._shown: tuple[Any, ...] = ()
+        self._made: dict[int, tuple[int, Row]] = {}
 
     def summary(self, frame: Frame) -> str:
         counts = frame.snapshot.dispositions
@@ -45,20 +54,31 @@ class SignalsPanel(TablePanel):
         return " · ".join(parts)
 
     def rows(self, frame: Frame) -> list[Row]:
-        made = (id(frame.signals), frame.signals.total, frame.palette)
-        if made != self._made:
+        tail, palette = frame.signals, frame.palette
+        shown = (id(tail), tail.restarts, tail.total, palette)
+        if shown != self._shown:
+            if (shown[0], shown[1], palette) != (*self._shown[:2], *self._shown[3:]):
+                self._made.clear()
+            self._shown = shown
+            made = {}
+            for burst in self._bursts.follow(tail):
+                row = self._made.get(burst.number)
+                if row is None or row[0] != burst.count:
+                    # It stands where it began; what it says is its last.
+                    view = replace(burst.last, timestamp_ns=burst.began_ns)
+                    row = burst.count, signal_row(burst.number, view, palette, burst.count)
+                made[burst.number] = row
             self._made = made
-            last = list(frame.signals.items)[-SHOWN:]
-            first = frame.signals.total - len(last)
-            self._rows = [signal_row(first + n, view, frame.palette) for n, view in enumerate(last)][::-1]
+            self._rows = [row for _, row in made.values()][::-1]
         return self._rows
 
 
-def signal_row(number: int, view: SignalView, palette: Palette) -> Row:
+def signal_row(number: int, view: SignalView, palette: Palette, count: int = 1) -> Row:
     arrow, colour = {"LONG": ("▲", palette.up), "SHORT": ("▼", palette.down)}.get(view.direction, ("■", palette.warn))
     outcome = figures.DISPOSITIONS.get(view.disposition, view.disposition)
     if view.reason or view.check:
         outcome = f"✕ {figures.in_words(view.reason or view.check)}"
+    times = f"{count}\N{MULTIPLICATION SIGN} " if count > 1 else ""
     outcome_colour = {"passed": palette.up, "filtered": palette.warn}.get(view.disposition, palette.dim)
     return Row(
         str(number),
@@ -69,7 +89,7 @@ def signal_row(number: int, view: SignalView, palette: Palette) -> Row:
             Cell(f"{arrow} {view.direction.lower()}", colour),
             Cell(f"{view.confidence:.2f}", palette.text, view.confidence),
             Cell(f"{view.size:g}", palette.label, view.size),
-            Cell(outcome, outcome_colour),
+            Cell(times + outcome, outcome_colour, outcome),
         ),
         view.strategy_id,
         view.symbol,

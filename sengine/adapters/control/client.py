@@ -14,6 +14,7 @@ import orjson
 from sengine.adapters.control import views
 from sengine.adapters.control.address import Address, chosen_address, parse_address
 from sengine.adapters.control.errors import RefusedError, UnreachableError
+from sengine.adapters.control.reading import read
 from sengine.adapters.grpc_credentials import TlsFiles
 from sengine.config.schema import Config
 from sengine.errors import SengineError
@@ -200,13 +201,13 @@ class ControlClient:
             reply = await method(request, timeout=self._timeout_s, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
             raise self._sentence(error) from None
-        return views.read(view, reply)
+        return read(view, reply)
 
     async def _stream(self, view: type[V], method: Any, request: Any) -> AsyncGenerator[V, None]:
         call = method(request, metadata=self._metadata)
         try:
             async for message in call:
-                yield views.read(view, message)
+                yield read(view, message)
         except grpc.aio.AioRpcError as error:
             raise self._sentence(error) from None
         finally:

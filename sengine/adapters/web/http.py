@@ -15,7 +15,8 @@ from sengine import __version__
 from sengine.adapters.control.address import Address, is_loopback
 from sengine.adapters.control.holdings import positions_message
 from sengine.adapters.control.messages import strategies_message
-from sengine.adapters.control.views import PositionsView, StrategiesView, read
+from sengine.adapters.control.reading import read
+from sengine.adapters.control.views import PositionsView, StrategiesView
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.web.live_page import LivePage
 from sengine.adapters.web.metrics import CONTENT_TYPE, exposition

@@ -17,7 +17,8 @@ import orjson
 from aiohttp import web
 
 from sengine.adapters.control.messages import snapshot_message
-from sengine.adapters.control.views import SnapshotView, read
+from sengine.adapters.control.reading import read
+from sengine.adapters.control.views import SnapshotView
 from sengine.adapters.facts import ServiceFacts
 from sengine.live import LiveEngine, SignalRecord, Subscription
 
