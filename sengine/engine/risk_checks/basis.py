@@ -130,11 +130,13 @@ class RiskView:
                 continue
             for holding in holdings:
                 position = holding.position
-                if strategy_id in ("", position.strategy_id):
+                if not strategy_id or strategy_id == position.strategy_id:
                     worth = position.quantity * position.mark_price
                     gross += abs(worth)
                     net += worth
         buying = selling = 0.0
+        if not self.orders.count:
+            return Exposure(gross, net, buying, selling)
         for working in self.orders.open_orders():
             order = working.order
             if symbol and symbol != order.symbol:

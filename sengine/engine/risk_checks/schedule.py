@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, ClassVar, Final
 
 from sengine.clock import NS_PER_S
@@ -74,6 +75,7 @@ def day_and_minute(time_ns: int) -> tuple[int, int]:
     return (days + 3) % 7, rest_ns // _MINUTE_NS
 
 
+@cache
 def minute_of(time: str) -> int:
-    """Minute of the day of ``HH:MM``."""
+    """Minute of the day of ``HH:MM``; there are no more than 1440."""
     return int(time[:2]) * 60 + int(time[3:])
