@@ -134,8 +134,9 @@ class EngineApp(EngineActions, ReplayActions, LookActions):
         self.frame = Frame(snapshot, link.signals, link.log, self.history, palette, bool(problem), snapshot.kill_reason)
         if screen is self.dashboard:
             self.dashboard.show(self.frame)
-            link.signals.take()
-            link.log.take()
+        # Also while another screen is in front: what goes by then was not dropped.
+        link.signals.take()
+        link.log.take()
 
     @property
     def _mode(self) -> str:

@@ -131,6 +131,17 @@ async def test_only_changed_cells_are_updated() -> None:
         assert "1,205" in text_of(app)
 
 
+async def test_what_goes_by_while_a_detail_is_open_is_not_dropped() -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        await pilot.press("d")
+        await settled(app, pilot, lambda: app.screen is not app.dashboard)
+        for _ in range(3):
+            link.signals.extend([scenes.signal(1)] * link.signals.size)
+            app.paint()
+        assert link.signals.dropped == 0
+
+
 async def test_what_the_engine_logs_of_an_action_is_not_said_a_second_time() -> None:
     link = scenes.busy()
     async with opened(link, (120, 40)) as (app, _):
