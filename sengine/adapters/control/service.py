@@ -5,17 +5,16 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol
 
 import grpc
-import orjson
 import structlog
 
-from sengine.adapters.audit import details_of, owner_name
+from sengine.adapters.audit import details_of
+from sengine.adapters.control.answering import Call, answering, caller_of, json_object
 from sengine.adapters.control.holdings import flatten_reply, positions_message
 from sengine.adapters.control.market import market_message
 from sengine.adapters.control.messages import shown_time_ns, snapshot_message, strategies_message, strategy_detail
@@ -48,18 +47,6 @@ DEFAULT_INTERVAL_MS: Final = 500
 _SNAPSHOT_FRESH_S: Final = 0.05
 
 _log = structlog.get_logger("sengine.control")
-_CODES: Final = (
-    (LifecycleError, grpc.StatusCode.FAILED_PRECONDITION),
-    (EngineError, grpc.StatusCode.NOT_FOUND),
-    (ConfigError, grpc.StatusCode.INVALID_ARGUMENT),
-    (PluginError, grpc.StatusCode.INVALID_ARGUMENT),
-    (SengineError, grpc.StatusCode.FAILED_PRECONDITION),
-)
-Call: TypeAlias = grpc.aio.ServicerContext[Any, Any]
-Q = TypeVar("Q")
-A = TypeVar("A")
-
-
 _QUESTIONS: Final = ("ListStrategies", "GetStrategyState", "GetPositions", "GetMarket", "GetSnapshot")
 
 
@@ -80,26 +67,6 @@ class EngineContext(Protocol):
 
     def shutdown(self) -> None:
         """Begin to stop the whole service, as SIGTERM does; returns at once."""
-
-
-def answering(
-    method: Callable[[ControlService, Q, Call], Awaitable[A]],
-) -> Callable[[ControlService, Q, Call], Awaitable[A]]:
-    """What sengine raises on purpose becomes a status code with its sentence. Commands go into the audit trail."""
-
-    @functools.wraps(method)
-    async def answer(self: ControlService, request: Q, context: Call) -> A:
-        try:
-            reply = await method(self, request, context)
-            self.audit(method.__name__, request, context, reply)
-            return reply
-        except SengineError as error:
-            self.audit(method.__name__, request, context, error)
-            code = next(code for kind, code in _CODES if isinstance(error, kind))
-            await context.abort(code, _sentence(str(error)))
-        raise AssertionError("abort raises")
-
-    return answer
 
 
 class ControlService(EngineControlServicer):
@@ -132,7 +99,7 @@ class ControlService(EngineControlServicer):
         if trail is None or name in _QUESTIONS or getattr(request, "validate_only", False):
             return
         said = f"refused: {result}" if isinstance(result, SengineError) else getattr(result, "message", "") or "done"
-        trail.record(*_caller(context), name, said, **details_of(request))
+        trail.record(*caller_of(context), name, said, **details_of(request))
 
     # Questions.
 
@@ -187,7 +154,7 @@ class ControlService(EngineControlServicer):
             if request.validate_only:
                 raise ConfigError(["validate_only checks config_json, and there is none"])
             return self._reloaded(await self._context.reload(name))
-        config = with_secrets(_json_object(request.config_json), dict(guest.config))
+        config = with_secrets(json_object(request.config_json), dict(guest.config))
         if request.validate_only:
             prepared = guest.spec.prepare(config)[1]
             return pb.ReloadReply(message="these parameters are valid", config_json=config_text(prepared))
@@ -215,7 +182,7 @@ class ControlService(EngineControlServicer):
     async def Load(self, request: pb.LoadRequest, context: Call) -> pb.CommandReply:
         if not request.plugin or not request.strategy_id:
             raise ConfigError(["Load needs plugin (a strategy's name or path) and strategy_id"])
-        config = _json_object(request.config_json) if request.config_json else {}
+        config = json_object(request.config_json) if request.config_json else {}
         return self._done(await self._context.load(request.plugin, request.strategy_id, tuple(request.symbols), config))
 
     @answering
@@ -331,35 +298,9 @@ class ControlService(EngineControlServicer):
         return pb.CommandReply(message=message)
 
 
-def _caller(context: Call) -> tuple[str, str]:
-    """Who calls, as far as gRPC tells, and from where: the certificate's name, else the token, else the socket's owner,
-    whom alone the system lets connect."""
-    peer = context.peer()
-    if peer.startswith("unix:"):
-        return owner_name(), "control API, private socket"
-    names = list(context.auth_context().get("x509_common_name", ()))
-    who = f"certificate {names[0].decode('utf-8', 'replace')}" if names else "holder of api.token"
-    return who, f"control API, {peer}"
-
-
 def _every(_: LogRecord) -> bool:
     return True
 
 
 def _history(request: pb.StreamSignalsRequest | pb.StreamLogRequest) -> int:
     return min(max(request.history, 0), HISTORY) if request.HasField("history") else HISTORY
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise ConfigError([f"config_json: expected a JSON object: {error}"]) from None
-    if not isinstance(value, dict):
-        raise ConfigError([f"config_json: expected a JSON object, got {type(value).__name__}"])
-    return value
-
-
-def _sentence(text: str) -> str:
-    """Status details travel in a header, which is bounded."""
-    return text if len(text) <= 3000 else text[:3000] + "..."
