@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from sengine.config.schema import ExecutionConfig
-from sengine.domain.events import Event, KillSwitch, MarketEvent, Rearm, RemoteReady, RemoteSignals
+from sengine.domain.events import Event, KillSwitch, MarketEvent, Rearm, RemoteReady, RemoteRolledBack, RemoteSignals
 from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
 from sengine.engine.core import Engine
 from sengine.engine.outcome import NOTHING, Outcome
@@ -169,7 +169,7 @@ class LiveEngine:
         """Told when the kill switch is pulled, with the reason, or re-armed, with none."""
         self.is_recovering = False
         """While an earlier session is taken up, nothing may come between its events."""
-        self._after_recovery: list[KillSwitch | RemoteReady] = []
+        self._after_recovery: list[KillSwitch | RemoteReady | RemoteRolledBack] = []
         self.on_rollback: Callable[[RolledBack], None] = lambda rolled_back: None
         self._wall_clock_ns = wall_clock_ns
         self._settled = asyncio.Event()
@@ -193,7 +193,7 @@ class LiveEngine:
     def _take_later(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits) -> Outcome:
         """What comes while an earlier session is taken up: a kill and a remote strategy's arrival wait for its end,
         answers to ticks of then are nobody's, and commands are refused."""
-        if isinstance(event, KillSwitch | RemoteReady):
+        if isinstance(event, KillSwitch | RemoteReady | RemoteRolledBack):
             if event not in self._after_recovery:
                 self._after_recovery.append(event)
         elif not isinstance(event, RemoteSignals):

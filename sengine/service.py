@@ -92,7 +92,9 @@ class EngineService:
         self.facts = ServiceFacts(config.service.name, is_starting=True)
         self.broker_url = config.nats.url
         self._plugins = catalog(config)
-        self.remotes = Remotes(self.live, self._plugins.find, plugins.remote_restart_after_ns / NS_PER_S)
+        self.remotes = Remotes(
+            self.live, self._plugins.find, plugins.remote_restart_after_ns / NS_PER_S, plugins.rollback_ticks
+        )
         self.facts.remotes = self.remotes.links
         self._reloading = Reloading(self.live, self.facts, self._plugins, config, read_config, self.remotes)
 

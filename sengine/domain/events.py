@@ -112,6 +112,16 @@ class RemoteReady(msgspec.Struct, frozen=True):
     config: dict[str, object] = {}
 
 
+class RemoteRolledBack(msgspec.Struct, frozen=True):
+    """New code of a remote strategy failed with ``error`` on trial, after ``ticks`` ticks, and the process before it,
+    as ``ready`` describes it, is in use again."""
+
+    ready: RemoteReady
+    failed_version: str
+    ticks: int
+    error: ReportedError
+
+
 class Interrupted(msgspec.Struct, frozen=True):
     """While the next event is processed, this call into a strategy is to end as timed out, without being made.
 
@@ -178,5 +188,5 @@ Command: TypeAlias = (
     | Shutdown
     | Interrupted
 )
-RemoteEvent: TypeAlias = RemoteSignals | RemoteReady
+RemoteEvent: TypeAlias = RemoteSignals | RemoteReady | RemoteRolledBack
 Event: TypeAlias = MarketEvent | Fill | OrderUpdate | Command | RemoteEvent

@@ -17,6 +17,7 @@ from sengine.domain.events import (
     Event,
     MarketEvent,
     RemoteReady,
+    RemoteRolledBack,
     RemoteSignals,
     SoundBookEvent,
     TradeEvent,
@@ -126,6 +127,7 @@ class Engine:
             **self._commands.handlers,
             RemoteSignals: remote.on_signals,
             RemoteReady: remote.on_ready,
+            RemoteRolledBack: remote.on_rolled_back,
         }
 
     def process(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits) -> Outcome:

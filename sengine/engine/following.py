@@ -18,6 +18,7 @@ from sengine.domain.events import (
     MarketEvent,
     ReloadParameters,
     RemoteReady,
+    RemoteRolledBack,
     Shutdown,
     UnloadStrategy,
 )
@@ -32,7 +33,9 @@ from sengine.errors import SengineError
 
 _END_OF_TIME_NS: Final = 2**63
 # What a restart decides anew: which strategies run, with which parameters, within which limits.
-_PASSED_OVER: Final = (UnloadStrategy, ReloadParameters, ChangeAggregation, ChangeLimits, RemoteReady, Shutdown)
+_PASSED_OVER: Final = (
+    UnloadStrategy, ReloadParameters, ChangeAggregation, ChangeLimits, RemoteReady, RemoteRolledBack, Shutdown,
+)  # fmt: skip
 
 
 class Happened(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -122,6 +125,10 @@ class Follower:
                 again[fault.strategy_id, fault.kind] -= 1
             elif guest is not None:
                 guest.recall(fault)
+        for back in what.rollbacks:
+            guest = roster.find(back.strategy_id)
+            if guest is not None:
+                guest.forgive()
         for strategy_id, reason in what.paused.items():
             guest = roster.find(strategy_id)
             if guest is not None and guest.is_active:

@@ -8,18 +8,20 @@ from typing import Final
 
 import msgspec
 
-from sengine.domain.events import RemoteReady, RemoteSignals
+from sengine.domain.events import RemoteReady, RemoteRolledBack, RemoteSignals
 from sengine.domain.market import DataKind
 from sengine.engine.answers import AnswerDesk
+from sengine.engine.faults import RemoteError
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.roster import Roster
+from sengine.engine.trial import RolledBack
 from sengine.errors import EngineError
 
 _ROUTES: Final = ("vote", "direct")
 
 
 class RemoteDesk:
-    """Takes ``RemoteSignals`` and ``RemoteReady``. ``now_ns`` gives the event time."""
+    """Takes ``RemoteSignals``, ``RemoteReady`` and ``RemoteRolledBack``. ``now_ns`` gives the event time."""
 
     def __init__(
         self,
@@ -62,3 +64,15 @@ class RemoteDesk:
         guest.become(msgspec.structs.replace(guest.current, spec=spec, config=config))
         self._roster.forget_routes()
         return NOTHING
+
+    def on_rolled_back(self, event: RemoteRolledBack) -> Outcome:
+        """The failure is counted and shown like any other, but is no step towards auto-pause: the version that made it
+        is gone. Raises ``EngineError`` as ``on_ready`` does."""
+        self.on_ready(event.ready)
+        guest, back = self._roster.get(event.ready.strategy_id), event.ready
+        fault = guest.fault(event.error.kind, RemoteError(event.error), self._now_ns())
+        guest.forgive()
+        rolled_back = RolledBack(
+            guest.strategy_id, event.failed_version, back.version, event.ticks, fault.message, fault.where
+        )
+        return Outcome(faults=[fault], rollbacks=[rolled_back])

@@ -18,7 +18,8 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 class RolledBack(msgspec.Struct, frozen=True):
-    """A new version failed on trial, after ``ticks`` calls, and the old one runs again."""
+    """A new version failed on trial, after ``ticks`` calls, and the old one runs again. ``where`` is empty for one that
+    died without a word."""
 
     strategy_id: str
     failed_version: str

@@ -257,7 +257,7 @@ class Reloading:
     def _rolled_back(self, back: RolledBack) -> None:
         message = (
             f"strategy {back.strategy_id} rolled back to {back.version}: {back.failed_version} failed "
-            f"after {back.ticks} ticks: {back.where}: {back.reason}"
+            f"after {back.ticks} ticks: {': '.join(filter(None, (back.where, back.reason)))}"
         )
         report = ReloadReport(
             back.strategy_id,

@@ -77,15 +77,24 @@ def book(step: int, mid: float = 100.5, symbol: str = "BTC") -> BookEvent:
     return BookEvent(symbol, T0 + step * MS, touch)
 
 
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Rig:
     """An engine with remote strategies on the loop of the test."""
 
-    def __init__(self, folder: Path, recent_ticks: int = 0, restart_after_s: float = 600.0) -> None:
+    def __init__(
+        self, folder: Path, recent_ticks: int = 0, restart_after_s: float = 600.0, rollback_ticks: int = 0
+    ) -> None:
         votes = VoteBook("weighted_average", 5_000 * MS)
         engine = Engine(votes, RiskPipeline([]), PositionTracker(1e5), SimulatedVenue(), recent_ticks=recent_ticks)
         self.live = LiveEngine(engine)
         self.catalog = Catalog([folder])
-        self.remotes = Remotes(self.live, self.catalog.find, restart_after_s)
+        self.remotes = Remotes(self.live, self.catalog.find, restart_after_s, rollback_ticks)
         self.said = self.live.logs.history
 
     def load(self, strategy_id: str = "echo", **keys: Any) -> RemoteLink:
@@ -107,8 +116,10 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(folder: Path, recent_ticks: int = 0, restart_after_s: float = 600.0) -> AsyncIterator[Rig]:
-    made = Rig(folder, recent_ticks, restart_after_s)
+async def rig(
+    folder: Path, recent_ticks: int = 0, restart_after_s: float = 600.0, rollback_ticks: int = 0
+) -> AsyncIterator[Rig]:
+    made = Rig(folder, recent_ticks, restart_after_s, rollback_ticks)
     try:
         yield made
     finally:

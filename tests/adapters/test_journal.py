@@ -24,6 +24,9 @@ from sengine.domain.events import (
     PauseStrategy,
     Rearm,
     ReloadParameters,
+    RemoteReady,
+    RemoteRolledBack,
+    ReportedError,
     ResumeStrategy,
     Shutdown,
     SoundBookEvent,
@@ -136,7 +139,11 @@ def test_what_cannot_be_recorded_leaves_a_gap_and_stops_nothing(tmp_path: Path) 
 
 def test_secrets_are_not_in_the_journal(tmp_path: Path) -> None:
     nats = NatsConfig(url="nats://me:hunter2@broker:4222", password="hunter2", token="hunter2")
-    new_journal(tmp_path, config=Config(nats=nats)).close()
+    journal = new_journal(tmp_path, config=Config(nats=nats))
+    ready = RemoteReady("far", "1", "vote", ("book",), {"api_key": "hunter2"})
+    journal.event(ready)
+    journal.event(RemoteRolledBack(ready, "2", 4, ReportedError("exception", "no")))
+    journal.close()
     assert b"hunter2" not in segments(tmp_path)[1].read_bytes()
 
 

@@ -18,16 +18,8 @@ from sengine.domain.events import ResumeStrategy, UnloadStrategy
 from sengine.engine.roster import LoadStrategy
 from sengine.engine.snapshot import strategy_state
 from sengine.errors import ConfigError
-from tests.adapters.remote_parts import ECHO, MS, T0, book, rig, write_echo
+from tests.adapters.remote_parts import ECHO, MS, T0, book, is_alive, rig, write_echo
 from tests.engine.conftest import Actor
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
 
 pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="looks at processes in /proc")
 

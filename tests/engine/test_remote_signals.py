@@ -5,10 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sengine.domain.events import PauseStrategy, RemoteReady, RemoteSignals, ReportedError
+from sengine.domain.events import PauseStrategy, RemoteReady, RemoteRolledBack, RemoteSignals, ReportedError
 from sengine.domain.signal import Disposition, Signal
+from sengine.engine.faults import StrategyFault
+from sengine.engine.following import Follower, Happened
 from sengine.engine.outcome import NOTHING
 from sengine.engine.risk_checks import PositionLimitCheck
+from sengine.engine.trial import RolledBack
 from sengine.errors import EngineError
 from tests.engine.conftest import (
     SYMBOL,
@@ -138,6 +141,39 @@ def test_what_its_process_runs_is_what_the_strategy_is() -> None:
     assert guest.ticks == 1
 
 
+def test_a_version_that_made_way_for_the_one_before_has_one_error_and_pauses_nobody() -> None:
+    engine = engine_with(remote(), max_errors=1)
+    engine.process(quote(1))
+    old = RemoteReady("far", "1.0.0+abc", "direct", ("trade",), {"fast": 5})
+    engine.process(RemoteReady("far", "2.0.0+def", "vote", ("book",), {"fast": 7}))
+    error = ReportedError("exception", "ValueError: no", "far.py:3")
+    outcome = engine.process(RemoteRolledBack(old, "2.0.0+def", 4, error))
+    assert [(each.kind, each.message, each.timestamp_ns) for each in outcome.faults] == [
+        ("exception", "ValueError: no", ns(1))
+    ]
+    back = RolledBack("far", "2.0.0+def", "1.0.0+abc", 4, "ValueError: no", "far.py:3")
+    assert (outcome.rollbacks, outcome.notices) == ([back], [])
+    guest = engine.roster.get("far")
+    assert (guest.spec.version, guest.is_direct, guest.config) == ("1.0.0+abc", True, {"fast": 5})
+    assert (guest.errors, guest.is_active) == ({"exception": 1}, True)
+    # The next one counts as the first.
+    assert engine.process(said(1, errors=(error,))).notices
+
+
+def test_who_follows_a_session_forgives_what_it_forgave() -> None:
+    engine = engine_with(remote(), max_errors=1)
+    follower = Follower(engine)
+    follower.market_data(iter([quote(1)]))
+    error = ReportedError("exception", "ValueError: no", "far.py:3")
+    event = RemoteRolledBack(RemoteReady("far", "1", "vote", ("book",)), "2", 4, error)
+    follower.event(event)
+    fault = StrategyFault("far", "exception", "ValueError: no", "far.py:3", ns(1))
+    follower.happened(Happened(faults=[fault], rollbacks=[RolledBack("far", "2", "1", 4, "ValueError: no", "")]))
+    follower.end()
+    guest = engine.roster.get("far")
+    assert (guest.errors, len(guest.fault_times_ns)) == ({"exception": 1}, 0)
+
+
 @pytest.mark.parametrize(("route", "kinds"), [("sideways", ("book",)), ("vote", ("books",)), ("vote", ())])
 def test_a_process_that_asks_for_what_there_is_not_is_refused(route: str, kinds: tuple[str, ...]) -> None:
     engine = engine_with(remote())
@@ -146,5 +182,8 @@ def test_a_process_that_asks_for_what_there_is_not_is_refused(route: str, kinds:
 
 
 def test_it_can_be_written_down_and_read_again() -> None:
-    event = said(1, long(metadata={"rsi": 20.5}), errors=(ReportedError("exception", "no"),))
+    error = ReportedError("exception", "no")
+    event = said(1, long(metadata={"rsi": 20.5}), errors=(error,))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(event), type=RemoteSignals) == event
+    back = RemoteRolledBack(RemoteReady("far", "1", "vote", ("book",), {"fast": 5}), "2", 4, error)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(back), type=RemoteRolledBack) == back

@@ -58,6 +58,7 @@ async def test_session_with_everything_in_it_is_the_same_again(new_engine: NewEn
                 flipper(away=1.0) | {"id": "rest"},
                 {"id": "changing", "plugin": "changing"},
                 {"id": "stuck", "plugin": "stuck"},
+                {"id": "apart", "type": "grpc", "plugin": "apart", "max_signal_age_ms": 60_000},
                 {"id": "far", "type": "grpc", "plugin": "flipper", "max_signal_age_ms": 60_000},
             ],
             "plugins": {"directory": "strategies", "rollback_ticks": 50, "tick_timeout_ms": 200, "hot_reload": False},
@@ -65,20 +66,23 @@ async def test_session_with_everything_in_it_is_the_same_again(new_engine: NewEn
             "journal": {"segment_bytes": 200_000},
         }
     )
-    file = engine.folder / "strategies" / "changing.py"
 
-    def write(version: str, size: float, fails: str = "False") -> None:
+    def write(version: str, size: float, fails: str = "False", name: str = "changing") -> None:
+        file = engine.folder / "strategies" / f"{name}.py"
         file.write_text(CHANGING.format(version=version, size=size, fails=fails))
 
     write("1", 0.5)
+    write("1", 0.25, name="apart")
     (engine.folder / "strategies" / "stuck.py").write_text(STUCK)
     engine.start()
     await engine.ready()
     step = 0
 
-    def version() -> str:
+    def version(strategy_id: str = "changing") -> str:
         return next(
-            each["version"] for each in engine.get("/api/strategies")["strategies"] if each["strategy_id"] == "changing"
+            each["version"]
+            for each in engine.get("/api/strategies")["strategies"]
+            if each["strategy_id"] == strategy_id
         )
 
     async with (
@@ -98,9 +102,13 @@ async def test_session_with_everything_in_it_is_the_same_again(new_engine: NewEn
         await trade(60)
         write("3", 0.25, "data.mid > 150.0")
         assert (await client.reload("changing")).message
+        write("2", 0.75, "data.mid > 150.0", name="apart")
+        await client.reload("apart")
+        assert version("apart").startswith("2+")
         await trade(10)
         await trade(10, bid=200.0)
         await until(lambda: "2+" in version(), what="the version before")
+        await until(lambda: "1+" in version("apart"), what="the process before")
         await client.set_parameters("flip", {"size": 2.0})
         await trade()
         config = yaml.safe_load(engine.config_file.read_text())
@@ -127,7 +135,8 @@ async def test_session_with_everything_in_it_is_the_same_again(new_engine: NewEn
     kinds = {type(entry.record).__name__ for entry in JournalReader(journal)}
     assert kinds >= {
         "StrategySwapped", "ReloadParameters", "ChangeLimits", "StrategyLoaded", "UnloadStrategy", "Flatten",
-        "KillSwitch", "Rearm", "PauseStrategy", "ResumeStrategy", "RemoteSignals", "Happened", "Shutdown",
+        "KillSwitch", "Rearm", "PauseStrategy", "ResumeStrategy", "RemoteSignals", "RemoteReady",
+        "RemoteRolledBack", "Happened", "Shutdown",
     }  # fmt: skip
     faults = {
         fault.kind
@@ -136,7 +145,7 @@ async def test_session_with_everything_in_it_is_the_same_again(new_engine: NewEn
         for fault in entry.record.faults
     }
     assert faults >= {"timeout", "exception"}
-    assert signals >= {"flip", "rest", "changing", "far", "late"}
+    assert signals >= {"flip", "rest", "changing", "apart", "far", "late"}
     (check,) = verify(journal)
     assert check.is_equal, check.divergence or check.skipped
     assert check.orders > 100

@@ -4,69 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
-from sengine.adapters.facts import ServiceFacts
-from sengine.config import Config
-from sengine.config.schema import PluginsConfig, StrategyConfig
 from sengine.domain.events import ReloadParameters
-from sengine.domain.reload import ReloadReport
 from sengine.errors import ConfigError
-from sengine.reloading.strategies import Reloading
-from tests.adapters.remote_parts import ECHO, Rig, book, rig, write_echo
-
-
-class Desk:
-    """A remote strategy "echo", and what reloads it."""
-
-    def __init__(self, r: Rig, folder: Path, **config: Any) -> None:
-        self.r = r
-        self.file = folder / "echo.py"
-        self.wanted = [StrategyConfig(id="echo", type="grpc", module="echo", config=config)]
-        self.link = r.load(module="echo", config=config)
-        self.facts = ServiceFacts("test")
-        self.reloading = Reloading(r.live, self.facts, r.catalog, self.config(), self.config, r.remotes)
-        self.step = 0
-
-    def config(self) -> Config:
-        return Config(strategies=self.wanted, plugins=PluginsConfig(proof_timeout_ms=60_000.0))
-
-    @property
-    def pid(self) -> int:
-        pid: int = self.link.describe()["pid"]
-        return pid
-
-    @property
-    def report(self) -> ReloadReport:
-        return self.facts.reloads.of("echo")[-1]
-
-    async def changed(self, *files: Path) -> ReloadReport:
-        await self.reloading.files_changed(files or [self.file])
-        return self.report
-
-    async def tick(self, count: int = 1, mid: float = 100.5) -> None:
-        for _ in range(count):
-            self.step += 1
-            self.r.live.take(book(self.step, mid))
-        await self.r.until(lambda: not self.link.describe()["unanswered"] and not self.link.describe()["waiting"])
-
-
-@asynccontextmanager
-async def desk(folder: Path, recent_ticks: int = 0, code: str = ECHO, **config: Any) -> AsyncIterator[Desk]:
-    write_echo(folder, code=code)
-    async with rig(folder, recent_ticks) as r:
-        made = Desk(r, folder, **config)
-        await r.remotes.tried()
-        try:
-            yield made
-        finally:
-            await made.reloading.stop()
+from tests.adapters.remote_parts import ECHO, write_echo
+from tests.reloading.remote_desk import desk
 
 
 async def test_a_changed_file_and_sighup_reach_a_strategy_in_its_own_process(tmp_path: Path) -> None:

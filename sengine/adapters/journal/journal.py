@@ -34,7 +34,7 @@ from sengine.adapters.journal.sources import StrategySources
 from sengine.adapters.journal.writer import JournalWriter
 from sengine.config.redact import plain, redacted
 from sengine.config.schema import Config
-from sengine.domain.events import Event, MarketEvent, ReloadParameters
+from sengine.domain.events import Event, MarketEvent, ReloadParameters, RemoteReady, RemoteRolledBack
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.domain.signal import SignalResult
 from sengine.engine.checkpoint import Checkpoint, checkpoint
@@ -96,6 +96,8 @@ class Journal:
                 self._sources.record(event.spec), dict(event.warmed), event.rollback_ticks, time_ns()
             ),
             ReloadParameters: lambda event: ReloadParameters(event.strategy_id, plain(event.config)),
+            RemoteReady: _without_secrets,
+            RemoteRolledBack: lambda event: msgspec.structs.replace(event, ready=_without_secrets(event.ready)),
         }
         self._takes_market_data = config.journal.market_data
         self._segment_bytes = config.journal.segment_bytes
@@ -239,6 +241,10 @@ def happened_of(outcome: Outcome, paused: dict[str, str], fills: Sequence[Fill] 
     return Happened(
         outcome.signals, outcome.orders, outcome.cancels, faults, paused, fills, outcome.updates, outcome.rollbacks
     )
+
+
+def _without_secrets(ready: RemoteReady) -> RemoteReady:
+    return msgspec.structs.replace(ready, config=plain(ready.config))
 
 
 def _without_traceback(fault: StrategyFault) -> StrategyFault:

@@ -34,6 +34,16 @@ class Connection:
         """Initialise the strategy. Raises ``SessionError``."""
         return await self.session.open(start, _OPEN_S)
 
+    @property
+    def running(self) -> asyncio.Task[None]:
+        """Done when it is lost."""
+        assert self._task is not None
+        return self._task
+
+    @property
+    def is_running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
     async def warm_up(self) -> None:
         """Let ticks and answers run, and wait until those of the warm-up are answered. Raises ``SessionError``."""
         self._task = asyncio.create_task(self.session.run(), name="remote-session")
@@ -41,15 +51,14 @@ class Connection:
         await asyncio.wait((warm, self._task), timeout=_WARM_S, return_when=asyncio.FIRST_COMPLETED)
         warm.cancel()
         if self._task.done():
-            self._task.result()
+            raise SessionError(await self.until_lost())
         if not self.session.is_warm.is_set():
             raise SessionError(f"it did not answer its warm-up within {_WARM_S:g} s")
 
     async def until_lost(self) -> str:
         """Wait until it ends, and for why."""
-        assert self._task is not None
-        await asyncio.wait((self._task,))
-        error = None if self._task.cancelled() else self._task.exception()
+        await asyncio.wait((self.running,))
+        error = None if self.running.cancelled() else self.running.exception()
         return str(error) if error is not None else "the connection ended"
 
     async def last_words(self) -> str:

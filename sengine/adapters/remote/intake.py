@@ -6,14 +6,18 @@ from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any
 
+import msgspec
+
 from sengine.adapters.remote.messages import object_of
 from sengine.adapters.remote.outbox import Sent
 from sengine.adapters.remote.proxy import RemoteStrategy
 from sengine.adapters.remote.session import SessionError, Start
 from sengine.config.schema import StrategyConfig
-from sengine.domain.events import RemoteReady, RemoteSignals, ReportedError
+from sengine.domain.events import RemoteReady, RemoteRolledBack, RemoteSignals, ReportedError
+from sengine.domain.market import EMPTY_BOOK, MarketData
 from sengine.domain.signal import Signal
 from sengine.engine.recent import ANY_SYMBOL, recent_ticks
+from sengine.engine.stamping import InvalidSignalError, stamp
 from sengine.live import LiveEngine
 from sengine.proto import strategy_pb2 as pb
 
@@ -24,8 +28,20 @@ class RemoteIntake:
     def __init__(self, strategy: StrategyConfig, live: LiveEngine) -> None:
         self.strategy = strategy
         self.live = live
+        self.ready: RemoteReady | None = None
+        """What the engine was last told that runs."""
 
-    def start(self, proxy: RemoteStrategy, saved: dict[str, str], saved_version: int) -> Start:
+    @property
+    def is_loaded(self) -> bool:
+        return self.live.engine.roster.find(self.strategy.id) is not None
+
+    @property
+    def running(self) -> RemoteReady:
+        """What runs now, with the parameters that it has by now."""
+        assert self.ready is not None
+        return msgspec.structs.replace(self.ready, config=dict(self.live.engine.roster.get(self.strategy.id).config))
+
+    def start(self, proxy: RemoteStrategy, config: dict[str, Any], saved: dict[str, str], saved_version: int) -> Start:
         """What a process is initialised with now. Its warm-up are the ticks that the engine keeps, numbered ahead of
         those to come."""
         engine, strategy_id = self.live.engine, self.strategy.id
@@ -35,7 +51,7 @@ class RemoteIntake:
         proxy.number += len(ticks)
         return Start(
             strategy_id,
-            proxy.config,
+            config,
             self.strategy.symbols,
             [each for each in engine.positions.positions() if each.strategy_id == strategy_id],
             saved,
@@ -53,8 +69,30 @@ class RemoteIntake:
         except ValueError as error:
             raise SessionError(f"answered Initialize wrongly: {error}") from None
         event = RemoteReady(strategy.id, ready.version[:64] or "unknown", route, kinds, config)
-        self.live.take(event)
+        self.take_running(event)
         self.say("info", "a strategy's process is ready", version=event.version)
+
+    def take_running(self, ready: RemoteReady) -> None:
+        """This runs from here on. Raises ``EngineError`` for what the engine has no use for."""
+        self.live.take(ready)
+        self.ready = ready
+
+    def take_rolled_back(self, back: RemoteRolledBack) -> None:
+        self.live.take(back)
+        self.ready = back.ready
+
+    def checked(self, sent: Sent, signals: tuple[Signal, ...]) -> tuple[tuple[Signal, ...], tuple[ReportedError, ...]]:
+        """The signals that the engine will not refuse as invalid, and what is wrong with the others."""
+        spec = self.live.engine.roster.get(self.strategy.id).spec
+        tick = MarketData(sent.data.symbol, sent.data.timestamp_ns, EMPTY_BOOK)
+        valid, errors = [], []
+        for signal in signals:
+            try:
+                stamp(spec, signal, tick, 0)
+                valid.append(signal)
+            except InvalidSignalError as error:
+                errors.append(ReportedError("invalid_signal", str(error)))
+        return tuple(valid), tuple(errors)
 
     def take_answer(self, sent: Sent, signals: tuple[Signal, ...], errors: tuple[ReportedError, ...]) -> None:
         data = sent.data

@@ -11,15 +11,15 @@ from typing import Any, Final
 
 from sengine.adapters.remote.channel import Target
 from sengine.adapters.remote.connection import Connection
+from sengine.adapters.remote.in_use import InUse
 from sengine.adapters.remote.intake import RemoteIntake
-from sengine.adapters.remote.outbox import RemoteCounts, Sent
+from sengine.adapters.remote.outbox import RemoteCounts
 from sengine.adapters.remote.process import HostProcess
 from sengine.adapters.remote.proxy import RemoteStrategy
 from sengine.adapters.remote.session import RemoteSession, SessionError
 from sengine.adapters.remote.watch import LOOK_EVERY_S, STALLED_AFTER_S, RemoteWatch
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import PauseStrategy, ReportedError
-from sengine.domain.signal import Signal
 from sengine.errors import ConfigError, SengineError
 from sengine.live import LiveEngine
 
@@ -34,7 +34,7 @@ class RemoteLink:
 
     ``target`` is where a process already runs; without it ``make_process`` makes our own, which is started again when
     it dies, or owes an answer for ``restart_after_s``. After ``CRASHES`` ends within ``CRASHES_WITHIN_S`` the strategy
-    is paused, and tried again when resumed.
+    is paused, and tried again when resumed. New code is on trial for ``rollback_ticks`` ticks.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class RemoteLink:
         make_process: Callable[[], HostProcess],
         on_end: Callable[[RemoteLink], None],
         restart_after_s: float,
+        rollback_ticks: int,
     ) -> None:
         self.strategy_id = strategy.id
         self.figures = RemoteCounts()
@@ -56,18 +57,16 @@ class RemoteLink:
         """Set when the first attempt to connect has ended, well or not."""
         self.is_ours = target is None
         self.strategy = strategy
-        self.sources: Mapping[Path, bytes] = {}
-        """What our process in use, or the last one, was made of; empty before the first, and for one elsewhere."""
         self._live = live
         self._intake = RemoteIntake(strategy, live)
         self._target = target
         self._make_process = make_process
-        self._current: Connection | None = None
+        self._in_use = InUse(self.proxy, self._intake, rollback_ticks)
         self._state = "starting"
         self._reason = ""
         self._since_s = monotonic()
         self._ends: deque[float] = deque(maxlen=CRASHES)
-        self._watch = RemoteWatch(lambda: self._current, self._intake.say, restart_after_s)
+        self._watch = RemoteWatch(lambda: self._in_use.connection, self._intake.say, restart_after_s)
         self._tasks: list[asyncio.Task[None]] = []
         self._reloads: set[asyncio.Task[None]] = set()
 
@@ -81,21 +80,25 @@ class RemoteLink:
         for task in (*self._tasks, *self._reloads):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._reloads, return_exceptions=True)
-        connection, self._current = self._current, None
+        await self._in_use.stop()
         self.proxy.outboxes = ()
-        if connection is not None:
-            await connection.end(shut_down=True)
 
     # What operators see.
 
     @property
     def is_connected(self) -> bool:
-        return self._current is not None and self._state == "connected"
+        return self._in_use.connection is not None and self._state == "connected"
+
+    @property
+    def sources(self) -> Mapping[Path, bytes]:
+        """What our process in use, or the last one, was made of; empty before the first, and for one elsewhere."""
+        return self._in_use.sources
 
     @property
     def owed_for_s(self) -> float:
         """How long the process has owed its oldest answer."""
-        return self._current.owed_for_s if self._current is not None else 0.0
+        connection = self._in_use.connection
+        return connection.owed_for_s if connection is not None else 0.0
 
     @property
     def restarts(self) -> int:
@@ -110,7 +113,7 @@ class RemoteLink:
         return self.figures.missed_ticks
 
     def describe(self) -> dict[str, Any]:
-        connection = self._current
+        connection, trial = self._in_use.connection, self._in_use.trial
         described: dict[str, Any] = {
             "process": "stalled" if self.is_connected and self.owed_for_s > STALLED_AFTER_S else self._state,
             "for_s": round(monotonic() - self._since_s, 1),
@@ -124,6 +127,8 @@ class RemoteLink:
             described["unanswered"] = connection.session.unanswered
             if connection.process is not None:
                 described["pid"] = connection.process.pid
+        if trial is not None:
+            described["trial"] = trial.describe()
         return described | self.figures.describe() | {"strategy": self._watch.said}
 
     # Connecting, and connecting again.
@@ -132,8 +137,10 @@ class RemoteLink:
         backoff_s = FIRST_BACKOFF_S
         while True:
             try:
-                connection = await self._connect(is_trial=False)
+                connection = self._in_use.connection or await self._connect()
             except SengineError as error:
+                if self._in_use.connection is not None:
+                    continue  # new code took over from the one that failed
                 reason = str(error)
                 if reason != self._reason:
                     self._intake.say("error", "a strategy's process cannot be used", reason=reason)
@@ -151,9 +158,9 @@ class RemoteLink:
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
 
-    async def _connect(self, *, is_trial: bool) -> Connection:
-        """Start the process where it is ours, initialise the strategy and warm it up. On trial it is not current yet,
-        and errors in its warm-up are refused. Raises ``SengineError``."""
+    async def _connect(self, new: dict[str, Any] | None = None) -> Connection:
+        """Start the process where it is ours, initialise the strategy and warm it up. One for ``new`` parameters and
+        new code is in use only then, and errors in its warm-up are refused. Raises ``SengineError``."""
         process = self._make_process() if self._target is None else None
         connection: Connection | None = None
         intake = self._intake
@@ -163,61 +170,54 @@ class RemoteLink:
             session = RemoteSession(
                 target,
                 self.figures,
-                lambda *answer: self._answered(session, *answer),
-                intake.take_error,
+                self._in_use.answered,
+                self._in_use.erred,
                 intake.round_trips(),
             )
             connection = Connection(session, process)
-            start = intake.start(self.proxy, dict(self._watch.saved), self._watch.saved_version)
+            config = self.proxy.config if new is None else new
+            start = intake.start(self.proxy, config, dict(self._watch.saved), self._watch.saved_version)
             # What comes from here on waits for the new process; what came before is its warm-up.
             self.proxy.outboxes = (*self.proxy.outboxes, session.outbox)
             ready = await connection.open(start)
-            if not is_trial:
+            if new is None:
                 intake.take_ready(ready)
-                self._use(connection)
+                self._in_use.take(connection)
+                self._enter("connected")
             await connection.warm_up()
-            if session.warm_up_errors:
-                first = session.warm_up_errors[0]
-                if is_trial:
+            first = session.early_error
+            if new is not None:
+                if first is not None:
                     raise SessionError(f"{first.where}: {first.message}" if first.where else first.message)
+                self._in_use.succeed(connection, ready, new)
+            elif first is not None:
                 intake.take_error(first)
-            if is_trial:
-                intake.take_ready(ready)
             self.tried.set()
             return connection
         except BaseException:
             if connection is not None:
-                self._let_go(connection)
+                self._in_use.let_go(connection)
                 await connection.end()
             elif process is not None:
                 await process.stop()
             raise
 
-    def _use(self, connection: Connection) -> None:
-        """From here on it is the one whose answers count."""
-        self._current = connection
-        if connection.process is not None:
-            self.sources = connection.process.sources
-        self._enter("connected")
-
     async def _until_lost(self, connection: Connection) -> str:
-        """Wait until the connection in use ends, and for why."""
+        """Wait until the connection in use ends with nothing in its place, and for why."""
+        in_use = self._in_use
         while True:
             reason = await connection.until_lost()
-            if self._current is connection or self._current is None:
+            if in_use.connection is connection:
+                in_use.go_back()
+            if in_use.connection is connection or in_use.connection is None:
                 break
-            connection = self._current  # it was replaced
-        self._let_go(connection)
+            connection = in_use.connection  # it was replaced
+        in_use.let_go(connection)
         self._enter("disconnected", reason)
-        reason = await connection.last_words() or reason
-        await connection.end()
-        return reason
-
-    def _let_go(self, connection: Connection) -> None:
-        outbox = connection.session.outbox
-        self.proxy.outboxes = tuple(each for each in self.proxy.outboxes if each is not outbox)
-        if self._current is connection:
-            self._current = None
+        try:
+            return await connection.last_words() or reason
+        finally:
+            await connection.end()
 
     def _is_crash_loop(self) -> bool:
         self._ends.append(monotonic())
@@ -241,39 +241,35 @@ class RemoteLink:
 
     async def give_parameters(self, config: dict[str, Any]) -> None:
         """Have the process take new parameters. Without one, the next gets them. Raises ``ConfigError``."""
-        if self._current is not None:
+        connection = self._in_use.connection
+        if connection is not None:
             try:
-                response = await self._current.session.reload(config)
+                response = await connection.session.reload(config)
             except SessionError as error:
                 raise ConfigError([f"strategies.{self.strategy_id}: no answer from its process: {error}"]) from None
             if not response.success:
                 raise ConfigError((response.error or "its process refused without a reason").splitlines())
+            if self._in_use.connection is not connection:
+                raise ConfigError([f"strategies.{self.strategy_id}: another process took over meanwhile; try again"])
+            # That ends a trial, as inside the engine: who gives a version new parameters means to keep it. The process
+            # that waits would have to take them as well otherwise, and could refuse them.
+            self._in_use.keep()
         self.proxy.config = config
 
     async def instances(self) -> Mapping[str, tuple[str, int]]:
         """The instances that run in the process: the declared state (JSON) and its version, of now where it answers."""
-        if self._current is not None:
-            await self._watch.ask(self._current)
+        if self._in_use.connection is not None:
+            await self._watch.ask(self._in_use.connection)
         return self._watch.instances
 
     async def replace(self, config: dict[str, Any]) -> None:
         """A new process with the code of now and these parameters: it is started aside, initialised and warmed up, and
-        takes over only then. Raises ``SengineError``; the old one runs on then."""
+        takes over only then, on trial. Raises ``SengineError``; the old one runs on then."""
         if self._target is not None:
             raise SengineError(f"strategy {self.strategy_id} runs at {self._target.address}: restart it there")
-        if self._current is None:
+        if self._in_use.connection is None:
             raise SengineError(f"strategy {self.strategy_id} has no running process: {self._reason}")
-        before, self.proxy.config = self.proxy.config, config
-        try:
-            fresh = await self._connect(is_trial=True)
-        except BaseException:
-            self.proxy.config = before
-            raise
-        old = self._current
-        self._use(fresh)
-        if old is not None:
-            self._let_go(old)
-            await old.end(shut_down=True)
+        await self._connect(config)
 
     def _on_config(self, config: dict[str, Any]) -> None:
         """New parameters that came as an event: they are asked for now and refused, if at all, later."""
@@ -286,13 +282,6 @@ class RemoteLink:
             await self.give_parameters(config)
         except ConfigError as error:
             self._intake.take_error(ReportedError("reload", str(error)))
-
-    def _answered(
-        self, session: RemoteSession, sent: Sent, signals: tuple[Signal, ...], errors: tuple[ReportedError, ...]
-    ) -> None:
-        """Only the process in use is listened to, and not one on trial."""
-        if self._current is not None and self._current.session is session:
-            self._intake.take_answer(sent, signals, errors)
 
     def _enter(self, state: str, reason: str = "") -> None:
         if state != self._state:

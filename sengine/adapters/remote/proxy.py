@@ -13,8 +13,9 @@ from sengine.strategy import BaseStrategy
 
 
 class RemoteStrategy(BaseStrategy):
-    """For all symbols of one strategy. ``outboxes`` are where ticks and fills go: one while connected, two while a new
-    process proves itself, none without a connection; then ticks are missed, and counted.
+    """For all symbols of one strategy. ``outboxes`` are where ticks and fills go: one while connected, one more for a
+    new process that warms up, and for an old one that waits, none without a connection; then ticks are missed, and
+    counted.
 
     ``on_config`` is told of new parameters, ``on_shutdown`` of the end, ``describe`` gives what operators see.
     """

@@ -27,14 +27,17 @@ class Remotes:
     """``spec`` gives what stands for a strategy in its own process; its link starts when the engine loads it.
 
     ``find`` gives the file that a module names. A process of ours that owes an answer for ``restart_after_s`` is ended
-    and started again.
+    and started again. New code is on trial for ``rollback_ticks`` ticks.
     """
 
-    def __init__(self, live: LiveEngine, find: Callable[[str], Path], restart_after_s: float = 30.0) -> None:
+    def __init__(
+        self, live: LiveEngine, find: Callable[[str], Path], restart_after_s: float = 30.0, rollback_ticks: int = 0
+    ) -> None:
         self.links: dict[str, RemoteLink] = {}
         self._live = live
         self._find = find
         self._restart_after_s = restart_after_s
+        self._rollback_ticks = rollback_ticks
         self._ending: set[asyncio.Task[None]] = set()
 
     def spec(self, strategy: StrategyConfig) -> StrategySpec:
@@ -46,7 +49,9 @@ class Remotes:
             return HostProcess(strategy.id, file, strategy.port, self._live.say)
 
         def create() -> Any:
-            link = RemoteLink(strategy, self._live, target, make_process, self._on_end, self._restart_after_s)
+            link = RemoteLink(
+                strategy, self._live, target, make_process, self._on_end, self._restart_after_s, self._rollback_ticks
+            )
             self.links[strategy.id] = link
             link.start()
             return link.proxy

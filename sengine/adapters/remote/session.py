@@ -52,7 +52,7 @@ class RemoteSession:
     """``await open(start)``, then ``await run()`` until the connection ends; ``outbox`` is its way in.
 
     ``on_answer`` gets what was said to a tick, ``on_error`` what went wrong outside of ticks, ``on_round_trip`` each
-    tick's nanoseconds from the engine and back.
+    tick's nanoseconds from the engine and back; all of that only while ``is_heard``.
     """
 
     def __init__(
@@ -65,7 +65,16 @@ class RemoteSession:
     ) -> None:
         self.target = target
         self.outbox = Outbox(figures)
-        self.warm_up_errors: list[ReportedError] = []
+        self.is_heard = False
+        """Whether what it says counts: it is the one in use."""
+        self.early_error: ReportedError | None = None
+        """What first went wrong in its warm-up, or while it was not heard."""
+        self.answered = 0
+        """Ticks that it has answered, those of its warm-up aside."""
+        self.through = 0
+        """Number of the last of them."""
+        self._milestone = 0
+        self._on_milestone: Callable[[], None] | None = None
         self._figures = figures
         self._on_answer = on_answer
         self._on_error = on_error
@@ -109,6 +118,10 @@ class RemoteSession:
         if not response.success:
             raise SessionError(response.error or "its process refused to start, without a reason")
         return response
+
+    def after(self, ticks: int, then: Callable[[], None]) -> None:
+        """Call ``then`` when it has answered ``ticks`` more."""
+        self._milestone, self._on_milestone = self.answered + ticks, then
 
     async def state(self) -> pb.GetStateResponse:
         """Raises ``SessionError``."""
@@ -190,7 +203,11 @@ class RemoteSession:
             if message.HasField("answers"):
                 self._take(message.answers)
             elif message.HasField("error"):
-                self._on_error(error_of(message.error))
+                error = error_of(message.error)
+                if self.is_heard:
+                    self._on_error(error)
+                else:
+                    self.early_error = self.early_error or error
 
     def _take(self, batch: pb.AnswerBatch) -> None:
         """Match answers with the ticks that they are about. Raises ``SessionError`` for answers to anything else."""
@@ -202,17 +219,23 @@ class RemoteSession:
         while unanswered and unanswered[0].number <= batch.through:
             sent = unanswered.popleft()
             if not sent.is_warm_up:
-                self._on_round_trip(now_ns - sent.given_ns)
+                self.answered += 1
+                self.through = sent.number
+                if self.is_heard:
+                    self._on_round_trip(now_ns - sent.given_ns)
             if answer is not None and answer.tick == sent.number:
                 signals, errors = answer_of(answer)
                 answer = next(answers, None)
                 self._figures.answers += 1
-                if sent.is_warm_up:
-                    self.warm_up_errors.extend(errors)
-                else:
+                if self.is_heard and not sent.is_warm_up:
                     self._on_answer(sent, signals, errors)
+                elif errors:
+                    self.early_error = self.early_error or errors[0]
         self._has_room.set()
         if not self._recent and not (unanswered and unanswered[0].is_warm_up):
             self.is_warm.set()
+        if self._on_milestone is not None and self.answered >= self._milestone:
+            then, self._on_milestone = self._on_milestone, None
+            then()
         if answer is not None:
             raise SessionError(f"answered tick {answer.tick} out of turn")
