@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,14 @@ class Difference(msgspec.Struct, frozen=True):
     change: float | None
 
 
+class Setting(msgspec.Struct, frozen=True):
+    """A configuration key, or the version of a strategy's code, that two runs do not share; ``None`` is not there."""
+
+    name: str
+    a: Any
+    b: Any
+
+
 class Comparison(msgspec.Struct, frozen=True):
     """``same_digest``: both runs made the same orders and fills."""
 
@@ -28,6 +37,8 @@ class Comparison(msgspec.Struct, frozen=True):
     figures: list[Difference]
     positions: list[Difference]
     """P&L of each strategy and symbol, of those that either run has."""
+    settings: list[Setting] = []
+    """What was set differently."""
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -54,7 +65,31 @@ def compare_reports(a: dict[str, Any], b: dict[str, Any]) -> Comparison:
             _difference(name, profits_a.get(name, 0.0), profits_b.get(name, 0.0))
             for name in sorted(profits_a | profits_b)
         ],
+        [Setting(name, was, now) for name, was, now in _differing(_settings(a), _settings(b))],
     )
+
+
+def _settings(report: dict[str, Any]) -> dict[str, Any]:
+    """Configuration keys with dots, items of lists by their id; reports of before 0.1 have none."""
+    versions = {f"code of {name}": version for name, version in report.get("versions", {}).items()}
+    return dict(_flat("", report.get("configuration", {}))) | versions
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _flat(f"{name}.{key}" if name else str(key), each)
+    elif isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        for number, each in enumerate(value):
+            yield from _flat(f"{name}[{each.get('id') or each.get('type') or number}]", each)
+    else:
+        yield name, value
+
+
+def _differing(a: dict[str, Any], b: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    for name in a | b:
+        if a.get(name) != b.get(name):
+            yield name, a.get(name), b.get(name)
 
 
 def _figures(report: dict[str, Any]) -> dict[str, Any]:

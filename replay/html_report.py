@@ -18,8 +18,6 @@ from replay.session import RunResult
 from replay.trade_marks import MAX_MARKS, TradeMarks
 from sengine import __version__
 from sengine.clock import format_timestamp
-from sengine.config import Config
-from sengine.config.redact import redacted
 
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -72,9 +70,8 @@ _CONTROLS: Final = {
 }
 
 
-def html_report(result: RunResult, config: Config, files: Sequence[str], prices: PriceTrail, marks: TradeMarks) -> str:
+def html_report(result: RunResult, capital: float, files: Sequence[str], prices: PriceTrail, marks: TradeMarks) -> str:
     """The whole page. Text from files and strategies is shown as text, never as markup."""
-    capital = config.account.initial_capital
     report = report_of(result, capital)
     traded = [symbol for symbol in prices.mids if any(mark.symbol == symbol for mark in marks.kept)]
     charts = "".join(_chart(price_chart(symbol, prices, marks)) for symbol in traded) or "<p>No trades.</p>"
@@ -95,7 +92,7 @@ def html_report(result: RunResult, config: Config, files: Sequence[str], prices:
         signals=_signals(result),
         latency=_chart(latency_chart(result.tick_us, result.on_tick_us)) + _latencies(result),
         trouble=_trouble(report),
-        configuration=escape(yaml.safe_dump(redacted(config), sort_keys=False, allow_unicode=True)),
+        configuration=escape(yaml.safe_dump(dict(result.configuration), sort_keys=False, allow_unicode=True)),
         digest=escape(result.digest),
         version=escape(__version__),
     )

@@ -58,6 +58,8 @@ def report_of(result: RunResult, initial_capital: float) -> dict[str, Any]:
         "pauses": list(result.pauses),
         "failed_strategies": [{"strategy_id": name, "reason": reason} for name, reason in result.failed_strategies],
         "hints": list(result.hints),
+        "configuration": dict(result.configuration),
+        "versions": dict(result.versions),
         "digest": result.digest,
     }
 

@@ -31,6 +31,7 @@ from replay.session import Observer, ReplaySession, RunResult
 from replay.trade_marks import TradeMarks
 from sengine.assembly import FailedStrategy, build_engine, build_venue, catalog, load_strategies, select_strategies
 from sengine.config import Config
+from sengine.config.redact import redacted
 from sengine.config.schema import StrategyConfig
 from sengine.domain.market import DataKind
 from sengine.engine.core import Engine
@@ -139,6 +140,11 @@ def run_replay(
             result = replay.whole(run(replay))
         else:
             result = replay.whole(session.run(feed, stack.enter_context(_progress(feed, progress_console))))
+        result = msgspec.structs.replace(
+            result,
+            configuration=redacted(msgspec.structs.replace(config, strategies=list(strategies))),
+            versions={guest.strategy_id: guest.spec.version for guest in engine.roster},
+        )
         if equity_csv is not None:
             write_equity(equity_csv, result.curve, capital)
         if json_file is not None:
@@ -147,8 +153,7 @@ def run_replay(
             # Imported here: the charts' library takes longer to load than a small replay to run.
             from replay.html_report import html_report
 
-            ran = msgspec.structs.replace(config, strategies=list(strategies))
-            html_file.write(html_report(result, ran, [path.name for path in options.files], prices, marks))
+            html_file.write(html_report(result, capital, [path.name for path in options.files], prices, marks))
     return result
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from time import perf_counter
+from typing import Any
 
 import msgspec
 
@@ -54,6 +55,10 @@ class RunResult(msgspec.Struct, frozen=True):
     failed_strategies: Sequence[tuple[str, str]] = ()
     hints: Sequence[str] = ()
     """Why strategies had nothing to do, one sentence each."""
+    configuration: Mapping[str, Any] = {}
+    """All keys as they were in force, without secrets."""
+    versions: Mapping[str, str] = {}
+    """Of each strategy's code."""
 
     @property
     def ticks_per_second(self) -> float:

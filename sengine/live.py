@@ -6,7 +6,7 @@ All of it lives on one asyncio loop in one thread, so there are no locks: ``take
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from time import time_ns
 from typing import Any, Generic, Protocol, TypeVar
@@ -14,6 +14,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 import structlog
 
+from sengine.clock import format_timestamp
+from sengine.complaints import Complaints
 from sengine.config.schema import ExecutionConfig
 from sengine.domain.events import Event, KillSwitch, MarketEvent, Rearm, RemoteReady, RemoteRolledBack, RemoteSignals
 from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
@@ -27,6 +29,7 @@ from sengine.errors import LifecycleError
 
 _log = structlog.get_logger("sengine.engine")
 HISTORY = 1000
+OWN_HISTORY = 200
 END_OF_TIME_NS = 2**63
 TOLD_AT_FIRST = 20
 TOLD_EVERY = 1000
@@ -156,6 +159,8 @@ class LiveEngine:
         self.gateway: Gateway | None = None
         self.journal: Recorder | None = None
         self.signals: Stream[SignalRecord] = Stream()
+        self.signals_of: defaultdict[str, deque[SignalRecord]] = defaultdict(lambda: deque(maxlen=OWN_HISTORY))
+        """The last ones of each strategy: one that says a lot leaves the others theirs."""
         self.logs: Stream[LogRecord] = Stream()
         self.fills: Stream[FillRecord] = Stream()
         self.signal_counts: Counter[tuple[str, str, str]] = Counter()
@@ -172,6 +177,7 @@ class LiveEngine:
         self._after_recovery: list[KillSwitch | RemoteReady | RemoteRolledBack] = []
         self.on_rollback: Callable[[RolledBack], None] = lambda rolled_back: None
         self._wall_clock_ns = wall_clock_ns
+        self._complain = Complaints(self.say)
         self._settled = asyncio.Event()
         self._settled.set()
 
@@ -220,6 +226,7 @@ class LiveEngine:
 
     def _took(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome) -> None:
         if outcome.rejected:
+            self._tell_of_refusal(event, outcome.rejected)
             return
         if self.journal is not None and not self.journal.outcome(event, outcome) and self.gateway:
             self._hold_back(outcome)
@@ -285,25 +292,34 @@ class LiveEngine:
             if result.check:
                 self.filtered_counts[result.check, result.code] += 1
             guest = self.engine.roster.find(signal.strategy_id)
-            self.signals.publish(
-                SignalRecord(
-                    signal.timestamp_ns,
-                    signal.strategy_id,
-                    signal.symbol,
-                    signal.direction,
-                    signal.confidence,
-                    signal.size,
-                    result.disposition,
-                    result.check,
-                    result.reason,
-                    guest.spec.version if guest is not None else "",
-                )
+            record = SignalRecord(
+                signal.timestamp_ns,
+                signal.strategy_id,
+                signal.symbol,
+                signal.direction,
+                signal.confidence,
+                signal.size,
+                result.disposition,
+                result.check,
+                result.reason,
+                guest.spec.version if guest is not None else "",
             )
+            self.signals.publish(record)
+            self.signals_of[signal.strategy_id].append(record)
         for share, realized in outcome.shares:
             self.fills.publish(FillRecord(share, realized))
         self.faults += len(outcome.faults)
         for fault in outcome.faults:
             self.say("error", fault.message, strategy_id=fault.strategy_id, kind=fault.kind, where=fault.where)
+
+    def _tell_of_refusal(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, reason: str) -> None:
+        symbol = getattr(event, "symbol", "")
+        market = self.engine.markets.get(symbol)
+        if reason == "time_backwards" and market is not None:
+            older = f"older than the last of its symbol, {format_timestamp(market.last_ns)}"
+            self._complain(reason, "market data refused", symbol=symbol, reason=older)
+        elif reason != "no_strategy_wants_symbol":
+            self._complain(reason, "market data refused", symbol=symbol, reason=reason.replace("_", " "))
 
     def _tell_of_update(self, update: OrderUpdate, outcome: Outcome) -> None:
         """An execution service in trouble has the same news of every order: the first are told, then one in many."""

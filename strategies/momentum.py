@@ -16,6 +16,10 @@ class Parameters(msgspec.Struct, frozen=True):
     short_window: Annotated[int, msgspec.Meta(ge=1, description="mids in the short mean")] = 5
     long_window: Annotated[int, msgspec.Meta(ge=2, description="mids in the long mean; silent until full")] = 20
 
+    def __post_init__(self) -> None:
+        if self.short_window >= self.long_window:
+            raise ValueError(f"short_window must be below long_window, got {self.short_window} and {self.long_window}")
+
 
 class Momentum(BaseStrategy):
     parameters = Parameters
@@ -28,10 +32,6 @@ class Momentum(BaseStrategy):
         self.long_window = 20
 
     def initialize(self, config: dict[str, Any]) -> None:
-        if self.params.short_window >= self.params.long_window:
-            raise ValueError(
-                f"short_window must be below long_window, got {self.params.short_window} and {self.params.long_window}"
-            )
         self.short_window = self.params.short_window
         self.long_window = self.params.long_window
 

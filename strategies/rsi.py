@@ -21,6 +21,10 @@ class Parameters(msgspec.Struct, frozen=True):
     overbought: Annotated[float, msgspec.Meta(gt=0, lt=100, description="sell above this RSI")] = 70.0
     oversold: Annotated[float, msgspec.Meta(gt=0, lt=100, description="buy below this RSI")] = 30.0
 
+    def __post_init__(self) -> None:
+        if self.oversold >= self.overbought:
+            raise ValueError(f"oversold must be below overbought, got {self.oversold} and {self.overbought}")
+
 
 class Rsi(BaseStrategy):
     parameters = Parameters
@@ -32,12 +36,6 @@ class Rsi(BaseStrategy):
         self.gains: list[float] = []
         self.losses: list[float] = []
         self.rsi: float | None = None
-
-    def initialize(self, config: dict[str, Any]) -> None:
-        if self.params.oversold >= self.params.overbought:
-            raise ValueError(
-                f"oversold must be below overbought, got {self.params.oversold} and {self.params.overbought}"
-            )
 
     def on_tick(self, data: MarketData) -> Signal | None:
         params, mid = self.params, data.mid

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import SystemCommand
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 from tui.bindings import BINDINGS, COMMANDS
 from tui.engine_actions import EngineActions
@@ -116,7 +116,8 @@ class EngineApp(EngineActions, ReplayActions, LookActions):
             problem = "no word from it"
         if snapshot is None and self.owns_engine:
             problem = "connecting"  # it starts along with these screens
-        screen = self.screen
+        # A dialog lies over the screen; that goes on below it, so that nobody decides by figures that stand still.
+        screen = next(each for each in reversed(self.screen_stack) if not isinstance(each, ModalScreen))
         for header in screen.query(HeaderLine):
             header.show(snapshot, palette, link.address, self.history.ticks_per_s, problem, self._mode)
         for banner in screen.query(Banner):
@@ -134,6 +135,8 @@ class EngineApp(EngineActions, ReplayActions, LookActions):
         self.frame = Frame(snapshot, link.signals, link.log, self.history, palette, bool(problem), snapshot.kill_reason)
         if screen is self.dashboard:
             self.dashboard.show(self.frame)
+        if screen is not self.screen:
+            self.screen.refresh()
         # Also while another screen is in front: what goes by then was not dropped.
         link.signals.take()
         link.log.take()

@@ -12,7 +12,9 @@ from sengine.cli.connection import EngineAt, for_engine
 @for_engine
 def attach(
     engine: EngineAt,
-    address: Annotated[str, typer.Argument(help="unix:/path or host:port; without it, the configuration's.")] = "",
+    at: Annotated[
+        str, typer.Argument(metavar="ADDRESS", help="unix:/path or host:port, as --address; else the configuration's.")
+    ] = "",
     read_only: Annotated[bool, typer.Option("--read-only", help="Watch only; every action is refused.")] = False,
     web: Annotated[bool, typer.Option("--web", help="Serve the screens to a browser on this machine.")] = False,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of --web, on loopback.")] = 8100,
@@ -30,13 +32,14 @@ def attach(
     from sengine.adapters.control.address import chosen_address
     from sengine.cli.screens import has_screen, refuse_without_screen, run_screens
 
+    engine = engine._replace(address=at or engine.address)
     settings = engine.settings()
     if web:
         _serve(engine, read_only, port)
         return
     if not has_screen():
         refuse_without_screen("attach", "`sengine status` shows the engine once")
-    run_screens(str(chosen_address(settings, address)), lambda: engine.client(settings), is_read_only=read_only)
+    run_screens(str(chosen_address(settings, engine.address)), lambda: engine.client(settings), is_read_only=read_only)
 
 
 def _serve(engine: EngineAt, read_only: bool, port: int) -> None:

@@ -30,6 +30,10 @@ def init(
     files = write_project(folder, lambda market: write_sample(market, _TICKS, _SYMBOLS, seed=1))
     for file in files:
         typer.echo(f"wrote {file}")
-    typer.echo(
-        f"\nnext:  cd {folder}\n       sengine replay market.csv -c sengine.yaml\n       sengine demo -c sengine.yaml"
+    steps = (
+        f"cd {folder}",
+        "sengine replay market.csv -c sengine.yaml",
+        "sengine demo -c sengine.yaml",
+        "sengine run, and in another terminal: sengine publish market.csv",
     )
+    typer.echo("\nnext:  " + "\n       ".join(steps))

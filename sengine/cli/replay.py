@@ -112,6 +112,10 @@ def replay(
         for written in (options.json_file, signals, fills, equity, report):
             if written is not None:
                 typer.echo(f"wrote {written}")
+    # Whoever only looks at the exit code must not take this for the backtest that was asked for.
+    if result.failed_strategies or result.pauses:
+        typer.echo("sengine: not every strategy ran to the end; the result says which, and why", err=True)
+        raise typer.Exit(1)
 
 
 def _with_screens() -> NoReturn:

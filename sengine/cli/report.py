@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+# Figures that replays print in per cent.
+_SHARES = {"total return", "max drawdown", "win rate", "exposure", "time in market"}
+
 report_app = typer.Typer(help="Compare the reports of replays.", no_args_is_help=True)
 
 
@@ -22,7 +25,7 @@ def compare(
     everything: Annotated[bool, typer.Option("--all", help="Also what is equal.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what differs between two replays, figure by figure.
+    """Show what differs between two replays: what was set, and what came of it, figure by figure.
 
     Example:
 
@@ -31,6 +34,7 @@ def compare(
         sengine report compare a.json b.json
     """
     import orjson
+    from rich.markup import escape
     from rich.table import Table
 
     from replay.compare import compare_reports, read_report
@@ -47,8 +51,12 @@ def compare(
     profits = [(f"P&L {row.name}", row) for row in comparison.positions]
     for name, row in [*((row.name, row) for row in comparison.figures), *profits]:
         if everything or row.a != row.b:
-            table.add_row(name, _shown(row.a), _shown(row.b), _shown(row.change, signed=True))
+            unit = "%" if row.name in _SHARES else ""
+            shown = (_shown(row.a, unit=unit), _shown(row.b, unit=unit), _shown(row.change, unit=unit, signed=True))
+            table.add_row(name, *shown)
     console = open_console()
+    for setting in comparison.settings:
+        console.print(f"{escape(setting.name)}: {escape(str(setting.a))} -> {escape(str(setting.b))}", soft_wrap=True)
     if table.row_count:
         console.print(table)
     same = "the same orders and fills" if comparison.same_digest else "different orders or fills"
@@ -61,9 +69,11 @@ def _plain(value: object) -> object:
     return msgspec.to_builtins(value)
 
 
-def _shown(value: float | None, *, signed: bool = False) -> str:
+def _shown(value: float | None, *, unit: str = "", signed: bool = False) -> str:
     if value is None:
         return "n/a"
+    if unit:
+        return f"{value:+.4%}" if signed else f"{value:.4%}"
     if value == int(value) and abs(value) < 1e15:
         return f"{value:+,.0f}" if signed else f"{value:,.0f}"
     return f"{value:+,.6g}" if signed else f"{value:,.6g}"

@@ -40,6 +40,10 @@ def _print_head(console: Console, view: SnapshotView) -> None:
         f"(realized {_money(view.realized_pnl)}, unrealized {_money(view.unrealized_pnl)}); "
         f"{view.ticks} ticks, {view.signals} signals, {view.orders_sent} orders"
     )
+    refused = {reason: count for reason, count in view.rejected.items() if count}
+    if refused:
+        reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in refused.items())
+        console.print(f"[yellow]{sum(refused.values())} market data events refused[/yellow]: {reasons}")
     if view.now_ns:
         console.print(f"last market data {format_timestamp(view.now_ns)}")
 

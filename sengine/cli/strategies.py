@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Annotated
 
 import typer
@@ -103,4 +104,6 @@ def new(
     known_as = name if directory == DEFAULT_DIRECTORY else strategy.resolve()
     typer.echo(f"wrote {strategy} and {test}")
     typer.echo(f"try it:  sengine replay FILE.csv --strategy {known_as}")
-    typer.echo(f"test it: python -m pytest {test}")
+    # What runs sengine does not bring it.
+    has_pytest = importlib.util.find_spec("pytest") is not None
+    typer.echo(f"test it: {'' if has_pytest else 'python -m pip install pytest; '}python -m pytest {test}")

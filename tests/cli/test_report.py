@@ -24,6 +24,8 @@ def test_the_figures_that_differ_are_shown_with_their_change(run: Run) -> None:
     line = next(line for line in said.splitlines() if line.startswith("commission"))
     assert line.split() == ["commission", "0", f"{commission:,.6g}", f"{commission:+,.6g}"]
     assert "signals" not in said
+    assert said.startswith("execution.commission_bps: 0.0 -> 1.0\n")
+    assert any(line.startswith("total return") and line.count("%") == 3 for line in said.splitlines())
     assert said.endswith("different orders or fills, by their digests\n")
 
 

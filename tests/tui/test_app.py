@@ -142,6 +142,42 @@ async def test_what_goes_by_while_a_detail_is_open_is_not_dropped() -> None:
         assert link.signals.dropped == 0
 
 
+async def test_the_screen_goes_on_behind_a_dialog() -> None:
+    link = scenes.busy()
+    async with opened(link, (120, 40)) as (app, pilot):
+        await pilot.press("question_mark")
+        await settled(app, pilot, lambda: isinstance(app.screen, Help))
+        assert link.snapshot is not None
+        link.snapshot = replace(link.snapshot, kill_reason="by somebody else")
+        await settled(app, pilot, lambda: "KILLED" in text_of(app))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"state": "PAUSED", "is_active": False}, "no strategy runs"),
+        ({"stalled_s": 83.0}, "no market data for 1m23s"),
+    ],
+)
+async def test_the_first_line_says_trading_only_while_something_can_trade(changes: dict[str, Any], said: str) -> None:
+    link = scenes.busy()
+    assert link.snapshot is not None
+    link.snapshot = replace(
+        link.snapshot, strategies=tuple(replace(each, **changes) for each in link.snapshot.strategies)
+    )
+    async with opened(link, (120, 40)) as (app, _):
+        assert said in text_of(app).splitlines()[0]
+
+
+async def test_enter_goes_through_the_lines_of_a_strategy_to_load_and_loads_it() -> None:
+    link = scenes.busy()
+    async with opened(link, (120, 40)) as (app, pilot):
+        await pilot.press("L")
+        await settled(app, pilot, lambda: isinstance(app.screen, LoadStrategy))
+        await pilot.press(*"pairs", "enter", "enter", "enter")
+        await settled(app, pilot, lambda: [each[0] for each in link.asked] == ["load"])
+
+
 async def test_what_the_engine_logs_of_an_action_is_not_said_a_second_time() -> None:
     link = scenes.busy()
     async with opened(link, (120, 40)) as (app, _):

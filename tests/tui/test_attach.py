@@ -37,7 +37,7 @@ async def test_screens_attach_over_the_network_with_token_and_tls_and_say_what_i
             # Waiting is the thread's: this loop serves the engine.
             await asyncio.to_thread(terminal.until, "wants a token, and it is missing; give --token", "left=1")
             terminal.run(f"clear; SENGINE_API_TOKEN=s3cret {attach}; echo left=$?")
-            await asyncio.to_thread(terminal.until, "trading", "momentum_btc", str(client.address))
+            await asyncio.to_thread(terminal.until, "no market data yet", "momentum_btc", str(client.address))
             terminal.keys("p")
             await asyncio.to_thread(terminal.until, "paused")
             terminal.keys("q")

@@ -77,14 +77,15 @@ def test_leaving_with_stop_ends_the_engine_and_all_its_children(tmp_path: Path) 
 def test_an_engine_outlives_the_terminal_that_it_was_started_in(tmp_path: Path) -> None:
     project = tmp_path / "project"
     subprocess.run([sys.executable, "-m", "sengine", "init", project], check=True, stdout=subprocess.DEVNULL)
-    (project / "Makefile").write_text(f"run:\n\t{SENGINE} run -c {project}/sengine.yaml\n")
+    start = f"{SENGINE} run -c {project}/sengine.yaml --set service.port=0"
+    (project / "Makefile").write_text(f"run:\n\t{start}\n")
     # Make takes a terminal's end as no reason to tell those that it has started.
-    for number, command in enumerate((f"{SENGINE} run -c {project}/sengine.yaml", "make run")):
+    for number, command in enumerate((start, "make run")):
         folder = tmp_path / str(number)
         folder.mkdir()
         with Terminal(folder) as terminal:
             terminal.run(f"cd {project}; {command}")
-            terminal.until("trading", "active")
+            terminal.until("no market data yet", "active")
         socket = f"unix:{project}/data/engine.sock"
         engine = [sys.executable, "-m", "sengine"]
         status = subprocess.run(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -16,6 +16,7 @@ from tui.bindings import COMMANDS, GROUPS
 from tui.themes import Palette
 
 T = TypeVar("T")
+_LABELS: Final = max(len(command.label) for command in COMMANDS) + 2
 
 
 class Dialog(ModalScreen[T], Generic[T]):
@@ -98,7 +99,7 @@ class Help(Dialog[None]):
             for command in COMMANDS:
                 if command.group == group:
                     self.text.append(f"  {command.key_text:<6}", palette.bold)
-                    self.text.append(f"{command.label:<11}", palette.text)
+                    self.text.append(f"{command.label:<{_LABELS}}", palette.text)
                     self.text.append(f"{command.help}\n", palette.label)
         self.text.append("ctrl+p opens the command palette; tab goes round the panels; arrows move.", palette.label)
 
@@ -116,7 +117,7 @@ class LoadStrategy(Dialog[tuple[str, str, tuple[str, ...]]]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
             box.border_title = "Load a strategy"
-            box.border_subtitle = "enter goes on · esc cancels"
+            box.border_subtitle = "enter goes on, and loads from the last line · esc cancels"
             yield Static("Name in the strategy folders, or a path on the engine's machine:")
             yield Input(id="plugin", placeholder="momentum")
             yield Static("Id; empty: the plugin's name:")
@@ -128,13 +129,20 @@ class LoadStrategy(Dialog[tuple[str, str, tuple[str, ...]]]):
                 yield Button("Load", id="load")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        self.focus_next()
+        if event.input.id == "symbols":
+            self._load()
+        else:
+            self.focus_next()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        plugin = self.query_one("#plugin", Input).value.strip()
-        if event.button.id != "load":
+        if event.button.id == "load":
+            self._load()
+        else:
             self.dismiss(None)
-        elif not plugin:
+
+    def _load(self) -> None:
+        plugin = self.query_one("#plugin", Input).value.strip()
+        if not plugin:
             self.query_one("#plugin", Input).focus()
         else:
             name = self.query_one("#strategy-id", Input).value.strip() or plugin.rsplit("/")[-1].removesuffix(".py")

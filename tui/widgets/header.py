@@ -78,6 +78,13 @@ def _health(snapshot: SnapshotView | None, palette: Palette, problem: str) -> tu
         return "■ KILLED", f"bold {palette.down}"
     if not snapshot.is_ready:
         return "◐ not ready", palette.warn
+    active = [view for view in snapshot.strategies if view.is_active]
+    if not active:
+        return "◐ no strategy runs", palette.warn
+    if not snapshot.ticks:
+        return "◐ no market data yet", palette.warn
+    if all(view.stalled_s for view in active):
+        return f"◐ no market data for {figures.span(min(view.stalled_s for view in active))}", palette.warn
     if any(view.errors for view in snapshot.strategies) or snapshot.failed:
         return "● trading, with errors", palette.warn
     return "● trading", palette.up

@@ -31,7 +31,7 @@ class SignalsPanel(TablePanel):
     NAME = "signals"
     NUMBER = 3
     TITLE = "Signals"
-    EMPTY = "no signals yet"
+    EMPTY = "no signals since the engine started"
     IS_TAIL = True
     COLUMNS = COLUMNS
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from sengine.adapters.control.views import FailedStrategyView, StrategyView
 from tui import figures
 from tui.frame import Frame
@@ -34,8 +36,8 @@ class StrategiesPanel(TablePanel):
         views = frame.snapshot.strategies
         active = sum(view.is_active for view in views)
         parts = [f"{active} active"]
-        if len(views) > active:
-            parts.append(f"[$warning]{len(views) - active} waiting[/]")
+        others = Counter(figures.STATES.get(view.state, view.state.lower()) for view in views if not view.is_active)
+        parts += [f"[$warning]{count} {state}[/]" for state, count in others.items()]
         if frame.snapshot.failed:
             parts.append(f"[$error]{len(frame.snapshot.failed)} failed[/]")
         return " · ".join(parts)

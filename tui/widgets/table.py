@@ -38,6 +38,8 @@ class LiveTable(ScrollView, can_focus=True):
         self._rows: Sequence[Row] = ()
         self._places: tuple[Place, ...] = ()
         self._cursor = 0
+        self._is_chosen = False
+        """Whether anybody has been here: until then the cursor stays on the first row, whichever that is."""
         self._hover = -1
         self._base = self._under_cursor = self._under_mouse = self._header_style = Style.null()
         self._cell_styles: dict[tuple[str, bool, bool], Style] = {}
@@ -62,8 +64,11 @@ class LiveTable(ScrollView, can_focus=True):
         self._rows = self._ordered(rows)
         self._make_room()
         self._draw_changes(before)
-        if not (self.is_tail and self._cursor == 0):
+        if self._is_chosen and not (self.is_tail and self._cursor == 0):
             self._follow(current, is_in_sight)
+        elif current is not self.current:
+            self._draw_row(self._cursor)
+            self.post_message(self.Moved())
 
     def unseen_of_current(self) -> str:
         """What the current row has to say beyond what is seen of it: cells cut short first, then columns left out."""
@@ -122,6 +127,10 @@ class LiveTable(ScrollView, can_focus=True):
         return rows
 
     # The cursor.
+
+    def on_focus(self) -> None:
+        self._is_chosen = True
+        self._scroll_to_cursor()
 
     def move_to(self, number: int) -> None:
         """Put the cursor on a row, and the row in sight."""

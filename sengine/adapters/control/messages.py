@@ -140,7 +140,7 @@ def strategy_detail(live: LiveEngine, facts: ServiceFacts, guest: Guest) -> pb.S
         own_state_json=json_text(strategy_state(engine, guest).metadata),
         last_traceback=bounded_text(guest.last_fault.traceback) if guest.last_fault is not None else "",
         positions=[position_message(engine, each) for each in engine.positions.positions() if each.strategy_id == name],
-        signals=[signal_message(record) for record in live.signals.history if record.strategy_id == name],
+        signals=[signal_message(record) for record in live.signals_of.get(name, ())],
         fills=[fill_message(record) for record in live.fills.history if record.share.strategy_id == name],
         reloads=[reload_message(report) for report in facts.reloads.of(name)],
     )

@@ -47,7 +47,7 @@ DEFAULT_INTERVAL_MS: Final = 500
 _SNAPSHOT_FRESH_S: Final = 0.05
 
 _log = structlog.get_logger("sengine.control")
-_QUESTIONS: Final = ("ListStrategies", "GetStrategyState", "GetPositions", "GetMarket", "GetSnapshot")
+_QUESTIONS: Final = ("ListStrategies", "GetStrategyState", "GetPositions", "GetMarket", "GetPnlHistory", "GetSnapshot")
 
 
 class EngineContext(Protocol):

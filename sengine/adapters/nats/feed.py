@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from time import perf_counter_ns, time_ns
 from typing import Final
 
-from sengine.adapters.complaints import Complaints
 from sengine.adapters.nats.connection import OnMessage, OrderedConnection, content_type
 from sengine.adapters.nats.ending import end
 from sengine.adapters.nats.inbox import Arrival, Inbox, Kind
@@ -15,6 +14,7 @@ from sengine.adapters.nats.link import NatsLink
 from sengine.adapters.nats.stats import FeedStats
 from sengine.adapters.nats.wire import BadMessageError, Decoder
 from sengine.clock import NS_PER_MS, NS_PER_S
+from sengine.complaints import Complaints
 from sengine.config.schema import NatsConfig
 from sengine.domain.events import MarketEvent
 from sengine.engine.outcome import Outcome

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import nats.errors
 
-from sengine.adapters.complaints import Complaints
 from sengine.adapters.nats.connection import OnMessage, OrderedConnection, until_sent
 from sengine.adapters.nats.durable_fills import pull_fills
 from sengine.adapters.nats.ending import end
 from sengine.adapters.nats.options import connect_options, server_urls, trouble_in_words, without_login
 from sengine.adapters.nats.stats import FeedStats
+from sengine.complaints import Complaints
 from sengine.config.schema import NatsConfig
 
 _FIRST_WAIT_S: Final = 0.05
