@@ -24,7 +24,7 @@ def test_market_data_that_is_refused_is_told_once_with_its_reason() -> None:
     for at_s in (1, 2, 3):
         live.take(book(at_s))
     (line,) = [line for line in said(live) if "refused" in line]
-    assert "older than the last of its symbol, 2023-11-14 22:13:25" in line
+    assert "older than the last of its symbol, 2023-11-14T22:13:25" in line
 
 
 def test_one_that_says_a_lot_leaves_the_others_their_signals() -> None:
