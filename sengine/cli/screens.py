@@ -181,7 +181,11 @@ def run_with_engine(
             typer.echo(f"sengine: {line}", err=True)
     if child.returncode:
         typer.echo(log_file.read_bytes()[begin:].decode(errors="replace").rstrip(), err=True)
-        typer.echo(f"sengine: the engine ended with code {child.returncode}; its output is in {log_file}", err=True)
+        typer.echo(
+            f"sengine: the engine ended with code {child.returncode}; its output is in {log_file}, and the next start "
+            "takes up positions and orders from its journal",
+            err=True,
+        )
         raise typer.Exit(child.returncode if child.returncode > 0 else 1)
 
 

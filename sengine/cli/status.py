@@ -125,7 +125,7 @@ def _print_health(console: Console, view: SnapshotView) -> None:
     )
     console.print(
         f"execution {gateway.state}: {gateway.sent} sent, {gateway.accepted} accepted, {gateway.rejected} rejected, "
-        f"{gateway.unknown} unknown, {gateway.queue_depth} waiting"
+        f"{gateway.unknown} unknown since this start, {gateway.queue_depth} waiting"
     )
     if view.tick.count:
         console.print(

@@ -64,7 +64,7 @@ async def test_a_keys_effect_is_seen_within_a_tenth_of_a_second(tmp_path: Path, 
 
             def rounds() -> tuple[list[float], list[float]]:
                 terminal.run(attach)
-                terminal.until("trading", "strategy_4")
+                terminal.until("no market data yet", "strategy_4")
                 local, round_trip = [], []
                 for _ in range(20):
                     local.append(seconds_until(terminal, lambda: terminal.keys("?"), "Every key and"))

@@ -114,7 +114,8 @@ class LiveTable(ScrollView, can_focus=True):
         if self.sorted_by is None:
             return "as it comes"
         label = next(spec.label for spec in self.specs if spec.key == self.sorted_by[0])
-        return f"by {label}, {'largest' if self.sorted_by[1] else 'smallest'} first"
+        first = ("newest", "oldest") if self.sorted_by[0] == "time" else ("largest", "smallest")
+        return f"by {label}, {first[not self.sorted_by[1]]} first"
 
     def _ordered(self, rows: Sequence[Row]) -> Sequence[Row]:
         if self.filter_text:
