@@ -19,7 +19,7 @@ TIMES_KEPT: Final = 1_000
 """The largest number of orders or executions that a check can count."""
 _TIMES_HELD: Final = 2 * TIMES_KEPT
 """What is beyond ``TIMES_KEPT`` goes when there are so many: not one by one."""
-_KEYS_KEPT: Final = 1_000
+KEYS_KEPT: Final = 1_000
 
 Twin: TypeAlias = tuple[str, str, str, float, float]
 """Strategies, symbol, side, quantity and limit price (0.0 for a market order) of an order."""
@@ -106,7 +106,7 @@ class TradingRecord(msgspec.Struct, dict=True):
         wanted = [("", ""), ("", order.symbol)]
         for part in order.contributions:
             wanted += [(part.strategy_id, ""), (part.strategy_id, order.symbol)]
-        if len(self._lists_of) >= _KEYS_KEPT:  # votes can bring strategies together in many ways
+        if len(self._lists_of) >= KEYS_KEPT:  # votes can bring strategies together in many ways
             self._lists_of.clear()
         lists = self._lists_of[key] = [self.sent_ns.setdefault(each, []) for each in wanted]
         return lists

@@ -16,7 +16,7 @@ from sengine.engine.orders import OrderTracker
 from sengine.engine.positions import PositionTracker
 from sengine.engine.risk_checks import CHECKS, AnyCheck, ProposedContribution, Refusal, RiskView, Usage
 from sengine.engine.risk_checks.exposure import share_of
-from sengine.engine.trading_record import TIMES_KEPT, TradingRecord
+from sengine.engine.trading_record import KEYS_KEPT, TIMES_KEPT, TradingRecord
 from tests.engine.conftest import SYMBOL, S, bar, book, fill, ns, order, vote
 
 # A Monday, 08:00 UTC.
@@ -226,6 +226,14 @@ def test_the_record_of_a_rate_is_bounded_and_still_counts_the_most_that_can_be_a
     world.record = record
     view = RiskView(world.positions, world.orders, world.markets, record)
     assert code(checks.OrderRateCheck(TIMES_KEPT, S).review_order(buys(at_s=0.5), view)) == "above_max_orders"
+
+
+def test_a_record_forgets_which_strategies_came_together_and_counts_on() -> None:
+    record = TradingRecord()
+    for number in range(KEYS_KEPT + 2):
+        record.sent(order(at_s=number / 1e6, parts=[("a", 1.0)], symbol=f"S{number}"))
+    record.sent(order(at_s=1.0, parts=[("a", 1.0)], symbol="S0"))
+    assert len(record.sent_ns["a", "S0"]) == 2
 
 
 def test_a_record_that_was_restored_goes_on_counting() -> None:

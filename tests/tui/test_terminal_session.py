@@ -80,19 +80,17 @@ def test_an_engine_outlives_the_terminal_that_it_was_started_in(tmp_path: Path) 
     start = f"{SENGINE} run -c {project}/sengine.yaml --set service.port=0"
     (project / "Makefile").write_text(f"run:\n\t{start}\n")
     # Make takes a terminal's end as no reason to tell those that it has started.
+    socket, engine = f"unix:{project}/data/engine.sock", [sys.executable, "-m", "sengine"]
     for number, command in enumerate((start, "make run")):
         folder = tmp_path / str(number)
         folder.mkdir()
-        with Terminal(folder) as terminal:
-            terminal.run(f"cd {project}; {command}")
-            terminal.until("no market data yet", "active")
-        socket = f"unix:{project}/data/engine.sock"
-        engine = [sys.executable, "-m", "sengine"]
-        status = subprocess.run(
-            [*engine, "status", "--address", socket], check=True, capture_output=True, encoding="utf-8"
-        )
-        assert "ready" in status.stdout
-        subprocess.run([*engine, "stop", "--address", socket], check=True, stdout=subprocess.DEVNULL)
+        try:
+            with Terminal(folder) as terminal:
+                terminal.run(f"cd {project}; {command}")
+                terminal.until("no market data yet", "active")
+            assert "ready" in subprocess.check_output([*engine, "status", "--address", socket], encoding="utf-8")
+        finally:
+            subprocess.run([*engine, "stop", "--address", socket], stdout=subprocess.DEVNULL)
         assert f"the terminal is gone; sengine attach {socket}" in (project / "data" / "engine.log").read_text()
         gone(terminal, str(project))
 
