@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -42,6 +41,7 @@ from sengine.data_directory import DataDirectory
 from sengine.domain.events import CancelOrder, Shutdown
 from sengine.domain.reload import ReloadReport
 from sengine.errors import ConfigError, PluginError
+from sengine.garbage import collect_between_turns
 from sengine.keep_running import keep_running
 from sengine.kill_switch import KillSwitchKeeper
 from sengine.live import LiveEngine
@@ -114,9 +114,8 @@ class EngineService:
             if feed is None:
                 return
             loop.add_signal_handler(signal.SIGHUP, self._reload_all)
-            # What start-up made stays; from here on the collector has little to look through.
-            gc.collect()
-            gc.freeze()
+            tidying = asyncio.create_task(collect_between_turns(), name="garbage")
+            stack.callback(tidying.cancel)
             if self._on_started is not None:
                 self._on_started(self)
             await self._stopping.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -119,6 +120,7 @@ def run_screens(
         terminal_is_gone=lambda: terminal.is_gone,
         preferences_file=preferences_file(),
     )
+    gc.freeze()  # what was loaded stays
     answer = app.run()
     if terminal.is_gone:
         return "hangup"

@@ -26,12 +26,15 @@ def percentile(samples: Sequence[float], quantile: float) -> float:
 
 @contextmanager
 def frozen_heap() -> Iterator[None]:
-    """The test runner's heap is large, and the collector must not look through it. The service freezes its own too."""
+    """The test runner's heap is large, and the collector must not look through it; in an engine it does so between two
+    turns of the loop (``sengine.garbage``)."""
     gc.collect()
     gc.freeze()
+    gc.disable()
     try:
         yield
     finally:
+        gc.enable()
         gc.unfreeze()
 
 

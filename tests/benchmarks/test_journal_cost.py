@@ -19,6 +19,7 @@ from sengine.engine.core import Engine
 from sengine.engine.outcome import Outcome
 from sengine.live import LiveEngine
 from sengine.recovery import recover
+from tests.benchmarks.live_parts import frozen_heap
 
 TICKS = 100_000
 RECORDS = 1_000_000
@@ -66,15 +67,16 @@ def test_journal_adds_little_to_an_order(tmp_path: Path, figure: Callable[..., N
     journal = Journal(tmp_path, CONFIG, engine, "", Beginning())
     events = books(ORDERS)
     took_us = []
-    for number, event in enumerate(events):
-        signal = StampedSignal(number, "momentum", "BTCUSDT", Direction.LONG, 0.7, 1.0, event.timestamp_ns)
-        part = Contribution("momentum", 1.0, number)
-        order = Order.approved(ProposedOrder("BTCUSDT", Side.BUY, 1.0, event.timestamp_ns, (part,)), f"s-{number}")
-        outcome = Outcome(signals=[SignalResult(signal, Disposition.PASSED)], orders=[order])
-        began_ns = perf_counter_ns()
-        journal.event(event)
-        journal.outcome(event, outcome)
-        took_us.append((perf_counter_ns() - began_ns) / 1000)
+    with frozen_heap():
+        for number, event in enumerate(events):
+            signal = StampedSignal(number, "momentum", "BTCUSDT", Direction.LONG, 0.7, 1.0, event.timestamp_ns)
+            part = Contribution("momentum", 1.0, number)
+            order = Order.approved(ProposedOrder("BTCUSDT", Side.BUY, 1.0, event.timestamp_ns, (part,)), f"s-{number}")
+            outcome = Outcome(signals=[SignalResult(signal, Disposition.PASSED)], orders=[order])
+            began_ns = perf_counter_ns()
+            journal.event(event)
+            journal.outcome(event, outcome)
+            took_us.append((perf_counter_ns() - began_ns) / 1000)
     journal.close()
     figure("journal: added to tick-to-order, p50", median(took_us), "us")
     figure("journal: added to tick-to-order, p99", quantiles(took_us, n=100)[98], "us", at_most=20.0)
