@@ -33,6 +33,7 @@ from tui.widgets.positions import PositionsPanel
 from tui.widgets.risk import RiskPanel
 from tui.widgets.signals import SignalsPanel
 from tui.widgets.strategies import StrategiesPanel
+from tui.widgets.table import LiveTable
 
 
 @asynccontextmanager
@@ -176,6 +177,15 @@ async def test_enter_goes_through_the_lines_of_a_strategy_to_load_and_loads_it()
         await settled(app, pilot, lambda: isinstance(app.screen, LoadStrategy))
         await pilot.press(*"pairs", "enter", "enter", "enter")
         await settled(app, pilot, lambda: [each[0] for each in link.asked] == ["load"])
+
+
+async def test_no_column_of_a_strategys_detail_is_cut_at_80_columns() -> None:
+    async with opened(scenes.busy(), (80, 24)) as (app, pilot):
+        await pilot.press("d")
+        await settled(app, pilot, lambda: isinstance(app.screen, StrategyDetail))
+        for table in app.screen.query(LiveTable):
+            await settled(app, pilot, lambda table=table: table._places)  # type: ignore[misc]
+            assert table._places[-1].end - 1 <= table.size.width
 
 
 async def test_what_the_engine_logs_of_an_action_is_not_said_a_second_time() -> None:

@@ -167,17 +167,17 @@ _POSITION_COLUMNS = (
     Column("quantity", "quantity", 9, "right"),
     Column("average", "average", 10, "right", rank=2),
     Column("mark", "mark", 10, "right", rank=3),
-    Column("realized", "realized", 10, "right"),
+    Column("realized", "realized", 10, "right", rank=1),
     Column("unrealized", "unreal.", 10, "right"),
 )
 _FILL_COLUMNS = (
     Column("time", "time", 10),
-    Column("symbol", "symbol", 8, grows=True),
+    Column("symbol", "symbol", 8, rank=2, grows=True),
     Column("side", "side", 6),
     Column("quantity", "size", 6, "right"),
     Column("price", "price", 10, "right"),
-    Column("realized", "realized", 8, "right"),
-    Column("order", "order", 10, rank=2),
+    Column("realized", "realized", 8, "right", rank=1),
+    Column("order", "order", 10, rank=3),
 )
 
 

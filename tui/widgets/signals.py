@@ -19,10 +19,10 @@ SHOWN = 100
 COLUMNS = (
     Column("time", "time", 10),
     Column("strategy", "strategy", 16),
-    Column("symbol", "symbol", 9),
+    Column("symbol", "symbol", 9, rank=1),
     Column("direction", "signal", 7),
-    Column("confidence", "conf", 4, "right"),
-    Column("size", "size", 6, "right", rank=2),
+    Column("confidence", "conf", 4, "right", rank=2),
+    Column("size", "size", 6, "right", rank=3),
     Column("disposition", "outcome", 10, grows=True),
 )
 
