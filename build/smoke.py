@@ -76,14 +76,15 @@ import statistics, numpy
 from sengine.strategy import BaseStrategy, Signal
 class Mean(BaseStrategy):
     def on_tick(self, data):
-        return Signal("LONG", float(numpy.mean([0.5, 0.7]))) if not self.position else None
+        return Signal(direction="LONG", confidence=float(numpy.mean([0.5, 0.7]))) if not self.position else None
 def create_strategy():
     return Mean("mean")
 """
     place.write(desk / "strategies" / "with_numpy.py", good)
     place.write(desk / "strategies" / "with_torch.py", good.replace("numpy", "torch"))
     report = place.run("replay", "market.csv", "--strategy", "with_numpy", folder=desk)
-    expect("with_numpy" in report, f"a strategy that uses numpy did not run:\n{report}")
+    orders = re.search(r"^orders +(\d+)", report, re.M)
+    expect(orders is not None and int(orders[1]) > 0, f"a strategy that uses numpy did not trade:\n{report}")
     sentence = place.run("replay", "market.csv", "--strategy", "with_torch", folder=desk, code=1)
     expect("torch" in sentence and "in this executable" in sentence, f"expected a sentence, got:\n{sentence}")
     return sentence.strip().splitlines()[-1]
