@@ -119,7 +119,6 @@ def _with_screens(arguments: list[str], file: Path, overrides: Sequence[str]) ->
             str(configured_address(settings)),
             client_of(settings),
             Path(directory) / "engine.log",
-            f"sengine attach {configured_address(settings)}",
             outlives_terminal=False,
         )
 

@@ -80,5 +80,4 @@ def _with_screens(file: Path, settings: Config, overrides: Sequence[str]) -> Non
     for override in overrides:
         arguments += ["--set", override]
     log_file = Path(settings.service.data_directory).expanduser() / "engine.log"
-    address = str(configured_address(settings))
-    run_with_engine(arguments, address, client_of(settings), log_file, f"sengine attach {address}")
+    run_with_engine(arguments, str(configured_address(settings)), client_of(settings), log_file)

@@ -136,20 +136,19 @@ def run_with_engine(
     address: str,
     connect: Callable[[], ControlClient],
     log_file: Path,
-    attach: str,
     *,
     outlives_terminal: bool = True,
 ) -> None:
     """Start ``sengine ARGUMENTS...`` as a child, draw its screens, and end it or stay with it when they are left.
 
-    The child dies with this process. What it prints goes to ``log_file``; ``attach`` is the command that opens its
-    screens. ``outlives_terminal``: where the terminal goes away, the engine goes on. Raises ``typer.Exit`` with the
-    child's code when it fails.
+    The child dies with this process. What it prints goes to ``log_file``. ``outlives_terminal``: where the terminal
+    goes away, the engine goes on. Raises ``typer.Exit`` with the child's code when it fails.
     """
     import subprocess
 
     from sengine.adapters.children import DIE_WITH_PARENT, own_command
 
+    attach = f"sengine attach {address}"
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as log:
         begin = log.tell()

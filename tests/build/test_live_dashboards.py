@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.build.test_dashboards import DASHBOARD
+from tests.integration.test_faults import free_port
 from tests.patience import PATIENCE_S
 
 # Empty while all goes well.
@@ -25,12 +25,6 @@ OF_TROUBLE = {
     "Risk Filter Rejections", "Strategy errors", "Hot reloads", "Refused, missing, dropped", "What did not fit",
     "Strategies over budget or stalled",
 }  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        return int(chosen.getsockname()[1])
 
 
 @contextmanager
