@@ -150,6 +150,8 @@ class Recorder(Protocol):
 
     def outcome(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome) -> bool: ...
 
+    def idle(self) -> None: ...
+
 
 class LiveEngine:
     """The engine with its way in and its ways out."""
@@ -249,6 +251,8 @@ class LiveEngine:
     def idle(self) -> None:
         """For feeds to call when nothing waits: does a little of what can wait."""
         self.engine.fold_next()
+        if self.journal is not None:
+            self.journal.idle()
 
     async def settled(self, timeout_s: float) -> bool:
         """Wait until no market order is in flight; whether that happened in time."""

@@ -167,7 +167,7 @@ class _Rerun:
         if outcome is not NOTHING:
             self._digest.add(outcome)
             self._check.fills += len(outcome.fills)
-            self._again = happened_of(outcome, {})
+            self._again = happened_of(outcome, {}, [])
         return True
 
     def _process(self, record: Any) -> Outcome:

@@ -30,7 +30,7 @@ class Contribution(msgspec.Struct, frozen=True, gc=False):
     signal_sequence: int
 
 
-class ProposedOrder(msgspec.Struct, frozen=True, gc=False):
+class ProposedOrder(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """An order that has not passed the order-scope checks. No gateway takes this type."""
 
     symbol: str

@@ -39,7 +39,7 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
     limit_price: float | None = None
 
 
-class StampedSignal(msgspec.Struct, frozen=True, gc=False):
+class StampedSignal(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A valid signal with its author and event time set by the engine. ``sequence`` counts from 1 over all signals."""
 
     sequence: int
@@ -62,7 +62,7 @@ class Disposition(StrEnum):
     NO_CHANGE = "no_change"
 
 
-class SignalResult(msgspec.Struct, frozen=True, gc=False):
+class SignalResult(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A signal and how it ended. ``check``, ``code`` and ``reason`` are set when a risk check filtered it:
     the check's name, its stable reason code, and the sentence with the values."""
 

@@ -41,16 +41,16 @@ _PASSED_OVER: Final = (
 class Happened(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an event led to, as far as it does not follow from the event alone."""
 
-    signals: Sequence[SignalResult] = ()
-    orders: Sequence[Order] = ()
-    cancels: Sequence[str] = ()
-    faults: Sequence[StrategyFault] = ()
+    signals: Sequence[SignalResult] = []
+    orders: Sequence[Order] = []
+    cancels: Sequence[str] = []
+    faults: Sequence[StrategyFault] = []
     paused: dict[str, str] = {}
     """Strategies that the event paused, and why."""
-    fills: Sequence[Fill] = ()
-    updates: Sequence[OrderUpdate] = ()
+    fills: Sequence[Fill] = []
+    updates: Sequence[OrderUpdate] = []
     """Both of the simulated venue; those from outside are events."""
-    rollbacks: Sequence[RolledBack] = ()
+    rollbacks: Sequence[RolledBack] = []
 
 
 class Follower:

@@ -42,12 +42,14 @@ def recording(
         outcome = engine.process(event)
         if not outcome.rejected:
             journal.outcome(event, outcome)
+        journal.idle()
         return outcome
 
     try:
         yield take
     finally:
         if is_killed:
+            journal._writer._room_until = 0  # a killed writer leaves room behind
             journal._writer.close()
         else:
             journal.sample()

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sengine.adapters.journal.format import Closed, Gap, Header, StrategyLoaded, segments
+from sengine.adapters.journal.format import Closed, Gap, Header, StrategyLoaded, frames, segments
 from sengine.adapters.journal.journal import Beginning, Journal
 from sengine.adapters.journal.reader import Entry, JournalReader, cut_torn_end
 from sengine.adapters.journal.retention import Retention
+from sengine.adapters.journal.writer import ROOM_BYTES
 from sengine.config.schema import Config, JournalConfig, NatsConfig
 from sengine.domain.events import (
     BarEvent,
@@ -115,6 +116,35 @@ def test_orders_and_fills_are_in_the_file_when_the_call_returns(tmp_path: Path) 
     assert journal.outcome(EVENTS[4], Outcome())
     assert records(tmp_path)[-1] == EVENTS[4]
     journal.close()
+
+
+def test_room_is_made_while_nothing_waits_and_is_gone_at_the_end(tmp_path: Path) -> None:
+    journal = new_journal(tmp_path, config=journal_config(segment_bytes=20_000))
+    files = segments(tmp_path)
+    for step in range(400):
+        event = SoundBookEvent("BTC", step, BOOK)
+        journal.event(event)
+        assert journal.outcome(event, OUTCOME if step % 3 == 0 else Outcome())
+        for _ in range(step % 40):
+            journal.idle()
+        if step % 50 == 0:
+            assert journal._writer.commit()
+            newest = segments(tmp_path)[max(segments(tmp_path))]
+            assert newest.stat().st_size <= journal._writer._size + ROOM_BYTES + 4096
+            reader = JournalReader(tmp_path)
+            assert sum(isinstance(entry.record, SoundBookEvent) for entry in reader) == step + 1
+            assert reader.torn is None
+    for _ in range(40):
+        journal.idle()
+    files = segments(tmp_path)
+    assert len(files) > 3
+    assert files[max(files)].stat().st_size >= journal._writer._size + ROOM_BYTES
+    journal.close()
+    for path in files.values():
+        content = path.read_bytes()
+        *_, (offset, payload) = frames(memoryview(content))
+        assert offset + 8 + len(payload) == len(content)
+    assert isinstance(records(tmp_path)[-1], Closed)
 
 
 def test_market_data_can_be_left_out(tmp_path: Path) -> None:
@@ -242,6 +272,36 @@ def test_a_file_cut_at_any_byte_gives_a_prefix_of_the_truth(
             assert path.stat().st_size == reader.torn.offset if read else not path.exists()
 
 
+def test_a_file_cut_at_any_byte_with_room_behind_it_gives_a_prefix_of_the_truth(
+    small_session: tuple[bytes, list[Entry]], tmp_path: Path
+) -> None:
+    """As a killed writer leaves it that had made room for more."""
+    whole, truth = small_session
+    path = tmp_path / "0000000001.journal"
+    ends = [entry.offset for entry in truth[1:]] + [len(whole)]
+    for size in (*range(1, truth[1].offset, 50), *range(truth[1].offset, len(whole))):
+        path.write_bytes(whole[:size] + bytes(5_000))
+        reader = JournalReader(tmp_path)
+        read = list(reader)
+        # A record that ends in zeros is whole without them.
+        whole_to = max((end for end in ends if not any(whole[size:end])), default=0)
+        assert read == [entry for entry in truth if entry.offset < whole_to]
+        assert (reader.torn is None) == (whole_to >= size)
+        if reader.torn is not None:
+            assert reader.torn.offset == whole_to
+            assert reader.torn.size <= size
+            cut_torn_end(reader.torn)
+            assert path.stat().st_size == whole_to if read else not path.exists()
+
+
+def test_zeros_with_a_record_behind_them_are_damage(small_session: tuple[bytes, list[Entry]], tmp_path: Path) -> None:
+    whole, truth = small_session
+    start, end = truth[4].offset, truth[5].offset
+    (tmp_path / "0000000001.journal").write_bytes(whole[:start] + bytes(end - start) + whole[end:])
+    with pytest.raises(JournalError, match=f"byte {start}: damaged: a record's length cannot be 0"):
+        list(JournalReader(tmp_path))
+
+
 @settings(max_examples=int(os.environ.get("FUZZ_INPUTS", "300")), deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(st.data())
@@ -354,14 +414,17 @@ def wait_for(condition: Callable[[], object]) -> None:
         sleep(0.005)
 
 
-def session(journal: Journal) -> Iterator[bool]:
+def session(journal: Journal, makes_room: bool = False) -> Iterator[bool]:
     for event in EVENTS:
+        if makes_room:
+            journal.idle()
         journal.event(event)
         yield journal.outcome(event, OUTCOME if event in (EVENTS[3], EVENTS[8]) else Outcome())
 
 
+@pytest.mark.parametrize("makes_room", [False, True])
 def test_a_disk_that_fails_at_any_byte_leaves_a_prefix_and_holds_orders_back(
-    small_session: tuple[bytes, list[Entry]], tmp_path: Path
+    small_session: tuple[bytes, list[Entry]], tmp_path: Path, makes_room: bool
 ) -> None:
     whole, truth = small_session
     begin = truth[2].offset
@@ -370,7 +433,7 @@ def test_a_disk_that_fails_at_any_byte_leaves_a_prefix_and_holds_orders_back(
         folder.mkdir()
         disk = Disk(room)
         journal = new_journal(folder, write=disk.write)
-        may_leave = list(session(journal))
+        may_leave = list(session(journal, makes_room))
         reader = JournalReader(folder)
         read = [entry.record for entry in reader]
         assert read[2:] == [entry.record for entry in truth][2 : len(read)]

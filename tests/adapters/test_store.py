@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sengine.adapters.journal.format import segments
+from sengine.adapters.journal.format import Closed, Header, Sample, frames, segments
 from sengine.adapters.store.keeper import Store, in_words
 from sengine.adapters.store.rebuild import rebuild
 from sengine.adapters.store.schema import forget_before
+from sengine.adapters.store.tail import JournalTail, TailEntry
 from sengine.domain.events import CancelOrder, ReloadParameters, UnloadStrategy
 from sengine.domain.order import Fill, OrderStatus, OrderUpdate
+from sengine.engine.checkpoint import Checkpoint
 from sengine.engine.roster import LoadStrategy
 from sengine.errors import EngineError, JournalError, LifecycleError
 from tests.adapters.store_sessions import (
@@ -30,6 +33,7 @@ from tests.adapters.store_sessions import (
 )
 from tests.engine.conftest import Actor, close, engine_with, long, quote, short
 from tests.engine.test_random_events import Setting, events_of, happenings, settings_of_an_engine
+from tests.patience import PATIENCE_S
 
 EXAMPLES = int(os.environ.get("SENGINE_FUZZ", "40"))
 slow = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -221,6 +225,45 @@ def test_a_damaged_journal_is_told_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match=r"0000000001\.journal: byte 0: damaged: its checksum"):
         store.advance()
     store.close()
+
+
+def test_damage_with_room_behind_it_is_told_too(tmp_path: Path) -> None:
+    with recording(tmp_path / "journal", engine_with(Actor("a")), config_with(), is_killed=True) as take:
+        for step in range(9):
+            take(quote(step))
+    path = tmp_path / "journal" / "0000000001.journal"
+    content = path.read_bytes()
+    end = len(content.rstrip(b"\0"))
+    path.write_bytes(content[: end - 1] + bytes([content[end - 1] ^ 1]) + content[end:])
+    store = Store(tmp_path / "positions.db", tmp_path / "journal")
+    with pytest.raises(JournalError, match=r"0000000001\.journal: byte \d+: damaged: its checksum"):
+        list(iter(store.advance, False))
+    store.close()
+
+
+@pytest.mark.parametrize("into_last", [2, 6, 9, -1])
+def test_a_frame_that_is_being_written_into_its_room_is_waited_for(
+    tmp_path: Path, into_last: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operating system copies a frame bit by bit, and others may read meanwhile."""
+    with recording(tmp_path / "journal", engine_with(Actor("a")), config_with()) as take:
+        take(quote(1))
+    path = tmp_path / "journal" / "0000000001.journal"
+    content = path.read_bytes()
+    *_, (last, _) = frames(memoryview(content))
+    cut = last + into_last if into_last > 0 else len(content) + into_last
+    path.write_bytes(content[:cut] + bytes(5_000))
+    monkeypatch.setattr("sengine.adapters.store.tail.sleep", lambda s: path.write_bytes(content))
+    tail = JournalTail(path.parent)
+    found: list[TailEntry] = []
+    deadline_s = monotonic() + PATIENCE_S
+    while not any(isinstance(entry.record, Closed) for entry in found):
+        found += tail.read() or []
+        if into_last == 2 and path.stat().st_size != len(content):
+            path.write_bytes(content)  # where only zeros are seen, nobody waits
+        assert monotonic() < deadline_s
+    tail.close()
+    assert [type(entry.record) for entry in found] == [Header, Checkpoint, Sample, Closed]
 
 
 def test_a_full_disk_is_told_and_what_waited_is_written_once_there_is_room(tmp_path: Path) -> None:

@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from time import perf_counter, perf_counter_ns
 
 from sengine.adapters.journal.journal import Beginning, Journal
 from sengine.assembly import build_engine, catalog, load_strategies
-from sengine.config.schema import Config, StrategyConfig
+from sengine.config.schema import Config, ExecutionConfig, StrategyConfig
 from sengine.domain.events import SoundBookEvent
-from sengine.domain.market import OrderBook, PriceLevel
-from sengine.domain.order import Contribution, Order, ProposedOrder, Side
-from sengine.domain.signal import Direction, Disposition, SignalResult, StampedSignal
+from sengine.domain.market import MarketData, OrderBook, PriceLevel
+from sengine.domain.order import Fill, Order
+from sengine.domain.signal import Signal
 from sengine.engine.core import Engine
-from sengine.engine.outcome import Outcome
+from sengine.engine.spec import StrategySpec
 from sengine.live import LiveEngine
 from sengine.recovery import recover
-from tests.benchmarks.live_parts import frozen_heap
+from sengine.strategy import BaseStrategy, TickResult
+from tests.benchmarks.live_parts import frozen_heap, percentile
 
 TICKS = 100_000
+TURNS = 15
 RECORDS = 1_000_000
 ORDERS = 5_000
 CONFIG = Config(strategies=[StrategyConfig(id="momentum", plugin="momentum")])
@@ -62,24 +64,71 @@ def test_journal_adds_little_to_a_tick(tmp_path: Path, figure: Callable[..., Non
     figure("journal: added to a tick", median(added), "us", at_most=3.0, note="market data recorded, durability os")
 
 
-def test_journal_adds_little_to_an_order(tmp_path: Path, figure: Callable[..., None]) -> None:
-    engine = new_engine()
-    journal = Journal(tmp_path, CONFIG, engine, "", Beginning())
-    events = books(ORDERS)
+class Flipper(BaseStrategy):
+    """Another direction on every tick, and so an order."""
+
+    def on_tick(self, data: MarketData) -> TickResult:
+        direction = "LONG" if self.position <= 0 else "SHORT"
+        return Signal(symbol=data.symbol, direction=direction, confidence=0.8, size=1.0)
+
+
+class Exit:
+    """Where orders leave; remembers the last and when it came."""
+
+    def send(self, order: Order, received_ns: int = 0) -> None:
+        self.at_ns = perf_counter_ns()
+        self.order = order
+
+    def cancel(self, order_id: str) -> None:
+        raise AssertionError("nothing is cancelled here")
+
+    def change_bounds(self, execution: ExecutionConfig) -> None:
+        raise AssertionError("nothing is reconfigured here")
+
+
+def tick_to_order_us(events: list[SoundBookEvent], folder: Path | None) -> list[float]:
+    """From a tick in hand until its order leaves; each order is filled, and nothing waits, before the next tick."""
+    engine = build_engine(Config())
+    engine.roster.load(StrategySpec("flipper", lambda: Flipper("flipper")))
+    live = LiveEngine(engine)
+    live.gateway = exit_ = Exit()
+    live.journal = journal = Journal(folder, Config(), engine, "", Beginning()) if folder is not None else None
     took_us = []
     with frozen_heap():
         for number, event in enumerate(events):
-            signal = StampedSignal(number, "momentum", "BTCUSDT", Direction.LONG, 0.7, 1.0, event.timestamp_ns)
-            part = Contribution("momentum", 1.0, number)
-            order = Order.approved(ProposedOrder("BTCUSDT", Side.BUY, 1.0, event.timestamp_ns, (part,)), f"s-{number}")
-            outcome = Outcome(signals=[SignalResult(signal, Disposition.PASSED)], orders=[order])
             began_ns = perf_counter_ns()
-            journal.event(event)
-            journal.outcome(event, outcome)
-            took_us.append((perf_counter_ns() - began_ns) / 1000)
-    journal.close()
-    figure("journal: added to tick-to-order, p50", median(took_us), "us")
-    figure("journal: added to tick-to-order, p99", quantiles(took_us, n=100)[98], "us", at_most=20.0)
+            live.take(event)
+            took_us.append((exit_.at_ns - began_ns) / 1000)
+            order, at_ns = exit_.order, event.timestamp_ns
+            live.take(
+                Fill(order.order_id, "", order.symbol, order.side, 61_659.8, order.quantity, 0.0, at_ns, f"f-{number}")
+            )
+            live.idle()
+    if journal is not None:
+        journal.close()
+    assert engine.orders_sent == len(events)
+    return took_us
+
+
+def test_journal_adds_little_to_an_order(tmp_path: Path, figure: Callable[..., None]) -> None:
+    events = books(ORDERS)
+    tick_to_order_us(events[:500], None)
+    without, with_journal = [], []
+    for turn in range(TURNS):
+        folder = tmp_path / str(turn)
+        folder.mkdir()
+        without.append(tick_to_order_us(events, None))
+        with_journal.append(tick_to_order_us(events, folder))
+    for percent in (50, 99):
+        pairs = [
+            (percentile(recorded_us, percent / 100), percentile(plain_us, percent / 100))
+            for recorded_us, plain_us in zip(with_journal, without, strict=True)
+        ]
+        note = f"median of {TURNS} pairs of turns"
+        figure(f"tick-to-order without the journal, p{percent}", median(plain for _, plain in pairs), "us", note=note)
+        added = median(recorded - plain for recorded, plain in pairs)
+        at_most = 20.0 if percent == 99 else None
+        figure(f"journal: added to tick-to-order, p{percent}", added, "us", at_most=at_most, note=note)
 
 
 def test_recovery_of_a_million_events(tmp_path: Path, figure: Callable[..., None]) -> None:

@@ -2,7 +2,8 @@
 
 A frame is the record's length and CRC32, four bytes each, little endian, and the record: a MessagePack array of a
 short tag and the record's own struct as a map. A segment begins with a ``Header`` and a ``Checkpoint``, so that it can
-be read without those before it; then come events, each followed by what it led to, where it led to anything.
+be read without those before it; then come events, each followed by what it led to, where it led to anything. The end of
+a segment that is being written, or whose writer was killed, may be zeros: room that was made for the next frames.
 """
 
 from __future__ import annotations
@@ -165,10 +166,14 @@ def frames(data: memoryview, start: int = 0) -> Iterator[tuple[int, memoryview]]
     unpack, size, end = HEAD.unpack_from, HEAD.size, len(data)
     while start < end:
         if end - start < size:
+            if start and is_room(data[start:]):
+                return
             raise Unsound(start, "it ends within a record's head")
         length, checksum = unpack(data, start)
         body = start + size
         if not 2 <= length <= LONGEST_RECORD:
+            if start and is_room(data[start:]):
+                return
             raise Unsound(start, f"a record's length cannot be {length}")
         if length > end - body:
             raise Unsound(start, f"{end - body} of a record's {length} bytes are there")
@@ -177,6 +182,11 @@ def frames(data: memoryview, start: int = 0) -> Iterator[tuple[int, memoryview]]
             raise Unsound(start, "its checksum is not that of its content")
         yield start, payload
         start = body + length
+
+
+def is_room(rest: memoryview | bytes) -> bool:
+    """Whether a segment's rest is room for frames to come: nothing but zeros. No frame begins with four of them."""
+    return not any(rest)
 
 
 def has_record_after(data: memoryview, offset: int) -> bool:

@@ -18,7 +18,6 @@ from sengine.adapters.journal.format import (
     FORMAT,
     HEAD,
     MARKET_TAGS,
-    PREFIX,
     TAGS,
     Closed,
     Gap,
@@ -37,7 +36,7 @@ from sengine.config.schema import Config
 from sengine.domain.events import Event, MarketEvent, ReloadParameters, RemoteReady, RemoteRolledBack
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.domain.signal import SignalResult
-from sengine.engine.checkpoint import Checkpoint, checkpoint
+from sengine.engine.checkpoint import checkpoint
 from sengine.engine.core import Engine
 from sengine.engine.faults import StrategyFault
 from sengine.engine.following import Happened
@@ -47,9 +46,7 @@ from sengine.engine.roster import LoadStrategy
 from sengine.engine.swap import SwapStrategy
 
 FOLDER: Final = "journal"
-_CHECKPOINT: Final = PREFIX[Checkpoint]
-_OUTCOME: Final = PREFIX[Happened]
-_MARKET_PREFIXES: Final = frozenset(PREFIX[kind] for kind, tag in TAGS.items() if tag in MARKET_TAGS)
+_HAPPENED: Final = TAGS[Happened]
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -130,13 +127,14 @@ class Journal:
             stand_in = self._stand_ins.get(type(event))
             if stand_in is not None:
                 event = stand_in(event)
-            prefix = PREFIX[type(event)]
-            if not self._takes_market_data and prefix in _MARKET_PREFIXES:
+            tag = TAGS[type(event)]
+            if not self._takes_market_data and tag in MARKET_TAGS:
                 return
-            payload = prefix + self._encode(event)
+            payload = self._encode((tag, event))
         except (TypeError, ValueError, OverflowError, RecursionError, KeyError) as error:
             self.unrecorded += 1
-            payload = PREFIX[Gap] + self._encode(Gap(1, f"a {type(event).__name__} cannot be recorded: {error}"))
+            gap = Gap(1, f"a {type(event).__name__} cannot be recorded: {error}")
+            payload = self._encode((TAGS[Gap], gap))
         self.records += 1
         self._bytes += len(payload)
         self._writer.append(HEAD.pack(len(payload), crc32(payload)) + payload)
@@ -150,7 +148,7 @@ class Journal:
 
     def outcome(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome) -> bool:
         """Record what the event led to; whether its orders may leave."""
-        fills = outcome.fills if outcome.fills and type(event) is not Fill else ()
+        fills = outcome.fills if outcome.fills and type(event) is not Fill else []
         if (
             outcome.signals
             or outcome.orders
@@ -160,7 +158,7 @@ class Journal:
             or outcome.updates
             or outcome.rollbacks
         ):
-            payload = _OUTCOME + self._encoded(outcome, fills)
+            payload = self._encoded(outcome, fills)
             self.records += 1
             self._bytes += len(payload)
             self._writer.append(HEAD.pack(len(payload), crc32(payload)) + payload)
@@ -169,6 +167,10 @@ class Journal:
         if isinstance(event, Fill | OrderUpdate):
             return self._writer.commit()
         return True
+
+    def idle(self) -> None:
+        """Nothing waits: make room for what comes next."""
+        self._writer.make_room()
 
     def sample(self) -> None:
         """Record what has been earned so far."""
@@ -189,22 +191,24 @@ class Journal:
         suspects = [result.signal.strategy_id for result in outcome.signals if result.check]
         if outcome.faults:
             suspects += [fault.strategy_id for fault in outcome.faults]
-        paused = {}
-        for strategy_id in suspects:
-            guest = self._engine.roster.find(strategy_id)
-            if guest is not None and guest.pause_reason:
-                paused[strategy_id] = guest.pause_reason
-        happened = happened_of(outcome, paused, fills)
+        happened = happened_of(outcome, self._paused(suspects) if suspects else {}, fills)
         try:
-            return self._encode(happened)
+            return self._encode((_HAPPENED, happened))
         except (TypeError, ValueError, OverflowError, RecursionError):
             # What a strategy hung on its signals is its own affair, and decides nothing.
             plain = [_without_metadata(result) for result in happened.signals]
-            return self._encode(msgspec.structs.replace(happened, signals=plain))
+            return self._encode((_HAPPENED, msgspec.structs.replace(happened, signals=plain)))
+
+    def _paused(self, strategy_ids: Sequence[str]) -> dict[str, str]:
+        """Those of the strategies that do not run any more, and why."""
+        guests = {strategy_id: self._engine.roster.find(strategy_id) for strategy_id in strategy_ids}
+        return {
+            strategy_id: guest.pause_reason for strategy_id, guest in guests.items() if guest and guest.pause_reason
+        }
 
     def _append(self, record: msgspec.Struct) -> None:
         self.records += 1
-        self._writer.append(frame(PREFIX[type(record)] + self._encode(record)))
+        self._writer.append(frame(self._encode((TAGS[type(record)], record))))
 
     def _roll(self) -> None:
         """Begin the next segment; the engine is between two events."""
@@ -229,15 +233,15 @@ class Journal:
             self._follows_from,
         )
         records = (header, checkpoint(self._engine), *more)
-        content = b"".join(frame(PREFIX[type(record)] + self._encode(record)) for record in records)
+        content = b"".join(frame(self._encode((TAGS[type(record)], record))) for record in records)
         self.records += len(records)
         self._bytes = len(content)
         return content
 
 
-def happened_of(outcome: Outcome, paused: dict[str, str], fills: Sequence[Fill] = ()) -> Happened:
+def happened_of(outcome: Outcome, paused: dict[str, str], fills: Sequence[Fill]) -> Happened:
     """The part of an outcome that is recorded."""
-    faults = [_without_traceback(fault) for fault in outcome.faults]
+    faults = [_without_traceback(fault) for fault in outcome.faults] if outcome.faults else []
     return Happened(
         outcome.signals, outcome.orders, outcome.cancels, faults, paused, fills, outcome.updates, outcome.rollbacks
     )

@@ -106,7 +106,8 @@ class JournalReader:
                     f"{path}: byte {unsound.offset}: damaged: {unsound}; what is before it can be read with "
                     f"`sengine journal export --until {number}:{unsound.offset}`"
                 ) from None
-            self.torn = TornEnd(path, number, unsound.offset, len(data), str(unsound))
+            size = len(bytes(data).rstrip(b"\0"))
+            self.torn = TornEnd(path, number, unsound.offset, max(size, unsound.offset), str(unsound))
 
     def _whole_first(self, number: int, data: memoryview) -> memoryview:
         """Enough of a segment to hold its first record, however long that is."""

@@ -6,7 +6,9 @@ A record that is not whole yet is waited for. Damage is told, as ``JournalReader
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
+from time import sleep
 from typing import Any, BinaryIO, Final, NamedTuple, cast
 from zlib import crc32
 
@@ -25,6 +27,7 @@ from sengine.adapters.journal.format import (
     StrategyLoaded,
     StrategySwapped,
     decode,
+    is_room,
     segments,
 )
 from sengine.domain.events import ReloadParameters, RemoteReady, UnloadStrategy
@@ -34,6 +37,9 @@ from sengine.engine.following import Happened
 from sengine.errors import JournalError
 
 CHUNK_BYTES: Final = 1 << 13
+# The system copies a frame into the file within microseconds; what stays unsound for so long is damage.
+_LOOKS: Final = 10
+_LOOK_EVERY_S: Final = 0.005
 _NEEDED: Final = (
     Header, Checkpoint, Gap, Closed, Sample, Happened, Fill, OrderUpdate, StrategyLoaded, StrategySwapped,
     ReloadParameters, UnloadStrategy, RemoteReady,
@@ -65,6 +71,7 @@ class JournalTail:
         self._chunk = chunk_bytes
         self._path = directory
         self._file: BinaryIO | None = None
+        self._is_plain = True
         self._held = b""
 
     def read(self) -> list[TailEntry] | None:
@@ -72,30 +79,26 @@ class JournalTail:
         ``JournalError`` where the journal is damaged, ``OSError`` where it cannot be read."""
         if self._file is None and not self._open():
             return None
-        piece = self._piece()
-        if not piece and not self._goes_on():
-            return None
-        return self._entries(piece)
+        entries = self._next_entries()
+        if entries is not None or not self._has_later():
+            return entries
+        # The next segment is begun once this one is written to its end, which may have been a moment ago.
+        entries = self._next_entries()
+        if entries is not None:
+            return entries
+        if not is_room(self._held):
+            raise self._damaged(self.next, "it ends within a record")
+        self.close()
+        self._at_least = self.segment + 1
+        return [] if self._open() else None
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
 
-    def _goes_on(self) -> bool:
-        """Whether there is more after all: the last of a segment, or the next one."""
-        later = [number for number in segments(self._directory) if number > self.segment]
-        if not later:
-            return False
-        # The next segment is begun once this one is written to its end, which may have been a moment ago.
-        assert self._file is not None
-        if self._peek():
-            return True
-        if self._held:
-            raise self._damaged(self.next, "it ends within a record")
-        self.close()
-        self._at_least = self.segment + 1
-        return self._open()
+    def _has_later(self) -> bool:
+        return any(number > self.segment for number in segments(self._directory))
 
     def _open(self) -> bool:
         found = [(number, path) for number, path in segments(self._directory).items() if number >= self._at_least]
@@ -103,51 +106,73 @@ class JournalTail:
             return False
         number, self._path = found[0]
         try:
-            file = cast("BinaryIO", self._path.open("rb"))
+            # Without a buffer: what was room a moment ago is read again.
+            file = cast("BinaryIO", self._path.open("rb", buffering=0))
         except FileNotFoundError:
             return False  # it has just been compressed or thrown away; the next look finds what is there
-        if self._path.suffix == ".zst":
+        self._is_plain = self._path.suffix != ".zst"
+        if not self._is_plain:
             reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=True)
             file = cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", reader)))
         self._file, self.segment, self.next, self._held = file, number, 0, b""
         return True
 
-    def _peek(self) -> bool:
-        more = self._piece()
-        self._held += more
-        return bool(more)
-
-    def _piece(self) -> bytes:
-        assert self._file is not None
+    def _piece(self, file: BinaryIO) -> bytes:
         try:
-            return self._file.read(max(self._chunk, len(self._held)))
+            return file.read(max(self._chunk, len(self._held)))
         except zstandard.ZstdError as error:
             raise JournalError(f"{self._path}: cannot be uncompressed: {error}; the file is damaged") from error
 
-    def _entries(self, piece: bytes) -> list[TailEntry]:
+    def _next_entries(self) -> list[TailEntry] | None:
+        """Those of the next piece of this segment; ``None`` when there is no more of it, or nothing but room."""
+        file = self._file
+        assert file is not None
+        piece = self._piece(file)
+        if not piece:
+            return None
         data = self._held + piece
         unpack, size, end = HEAD.unpack_from, HEAD.size, len(data)
-        at, entries = 0, []
+        at, why, entries = 0, "", []
         while end - at >= size:
             length, checksum = unpack(data, at)
             body = at + size
             if not 2 <= length <= LONGEST_RECORD:
-                raise self._damaged(self.next + at, f"a record's length cannot be {length}")
+                why = f"a record's length cannot be {length}"
+                break
             if end - body < length:
                 break
-            if data[body : body + 3] not in _MARKET and data.startswith(_PREFIXES, body):
-                payload = memoryview(data)[body : body + length]
-                if crc32(payload) != checksum:
-                    raise self._damaged(self.next + at, "its checksum is not that of its content")
+            payload = memoryview(data)[body : body + length]
+            if crc32(payload) != checksum:
+                why = "its checksum is not that of its content"
+                break
+            if payload[:3] not in _MARKET and data.startswith(_PREFIXES, body):
                 try:
                     _, record = decode(payload)
                 except JournalError as error:
                     raise JournalError(f"{self._path}: byte {self.next + at}: {error}") from error
                 entries.append(TailEntry(self.segment, self.next + at, checksum, record))
             at = body + length
-        self._held = data[at:]
         self.next += at
+        self._held = data[at:]
+        is_at_room = is_room(self._held)
+        if why and not is_at_room and not self._is_being_written(file):
+            raise self._damaged(self.next, why)
+        if (why or is_at_room) and self._is_plain:
+            # What is there now is written over.
+            self._held = b""
+            file.seek(self.next)
+            return entries if at else None
         return entries
+
+    def _is_being_written(self, file: BinaryIO) -> bool:
+        """Whether the bytes at ``next`` change: then a writer is in the middle of them."""
+        if not self._is_plain:
+            return False
+        for _ in range(_LOOKS):
+            sleep(_LOOK_EVERY_S)
+            if os.pread(file.fileno(), len(self._held), self.next) != self._held:
+                return True
+        return False
 
     def _damaged(self, offset: int, why: str) -> JournalError:
         return JournalError(f"{self._path}: byte {offset}: damaged: {why}")
