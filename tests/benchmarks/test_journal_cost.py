@@ -23,7 +23,7 @@ from sengine.strategy import BaseStrategy, TickResult
 from tests.benchmarks.live_parts import frozen_heap, percentile
 
 TICKS = 100_000
-TURNS = 15
+PASSES = 15
 RECORDS = 1_000_000
 ORDERS = 5_000
 CONFIG = Config(strategies=[StrategyConfig(id="momentum", plugin="momentum")])
@@ -113,22 +113,27 @@ def tick_to_order_us(events: list[SoundBookEvent], folder: Path | None) -> list[
 def test_journal_adds_little_to_an_order(tmp_path: Path, figure: Callable[..., None]) -> None:
     events = books(ORDERS)
     tick_to_order_us(events[:500], None)
-    without, with_journal = [], []
-    for turn in range(TURNS):
+    without, recorded = [], []
+    for turn in range(PASSES):
         folder = tmp_path / str(turn)
         folder.mkdir()
         without.append(tick_to_order_us(events, None))
-        with_journal.append(tick_to_order_us(events, folder))
+        recorded.append(tick_to_order_us(events, folder))
+    # Each pass does the same, so what an order met in few of them was the machine's other work.
+    each_without, each_recorded = [
+        [median(times) for times in zip(*passes, strict=True)] for passes in (without, recorded)
+    ]
+    pairs = zip(recorded, without, strict=True)
+    added_us = median(percentile(one, 0.99) - percentile(other, 0.99) for one, other in pairs)
+    note = f"p99 of a pass less p99 of one without, median of {PASSES} pairs"
+    figure("journal: added to tick-to-order, with the machine's interruptions, p99", added_us, "us", note=note)
+    note = f"each order's median of {PASSES} passes, by turns with and without"
     for percent in (50, 99):
-        pairs = [
-            (percentile(recorded_us, percent / 100), percentile(plain_us, percent / 100))
-            for recorded_us, plain_us in zip(with_journal, without, strict=True)
-        ]
-        note = f"median of {TURNS} pairs of turns"
-        figure(f"tick-to-order without the journal, p{percent}", median(plain for _, plain in pairs), "us", note=note)
-        added = median(recorded - plain for recorded, plain in pairs)
+        base_us = percentile(each_without, percent / 100)
+        figure(f"tick-to-order without the journal, p{percent}", base_us, "us", note=note)
+        added_us = percentile(each_recorded, percent / 100) - base_us
         at_most = 20.0 if percent == 99 else None
-        figure(f"journal: added to tick-to-order, p{percent}", added, "us", at_most=at_most, note=note)
+        figure(f"journal: added to tick-to-order, p{percent}", added_us, "us", at_most=at_most, note=note)
 
 
 def test_recovery_of_a_million_events(tmp_path: Path, figure: Callable[..., None]) -> None:

@@ -188,10 +188,13 @@ class Journal:
 
     def _encoded(self, outcome: Outcome, fills: Sequence[Fill]) -> bytes:
         # Errors pause a strategy, and so does a check that refuses it.
-        suspects = [result.signal.strategy_id for result in outcome.signals if result.check]
-        if outcome.faults:
-            suspects += [fault.strategy_id for fault in outcome.faults]
-        happened = happened_of(outcome, self._paused(suspects) if suspects else {}, fills)
+        paused: dict[str, str] = {}
+        for result in outcome.signals:
+            if result.check:
+                self._add_if_paused(paused, result.signal.strategy_id)
+        for fault in outcome.faults:
+            self._add_if_paused(paused, fault.strategy_id)
+        happened = happened_of(outcome, paused, fills)
         try:
             return self._encode((_HAPPENED, happened))
         except (TypeError, ValueError, OverflowError, RecursionError):
@@ -199,12 +202,10 @@ class Journal:
             plain = [_without_metadata(result) for result in happened.signals]
             return self._encode((_HAPPENED, msgspec.structs.replace(happened, signals=plain)))
 
-    def _paused(self, strategy_ids: Sequence[str]) -> dict[str, str]:
-        """Those of the strategies that do not run any more, and why."""
-        guests = {strategy_id: self._engine.roster.find(strategy_id) for strategy_id in strategy_ids}
-        return {
-            strategy_id: guest.pause_reason for strategy_id, guest in guests.items() if guest and guest.pause_reason
-        }
+    def _add_if_paused(self, paused: dict[str, str], strategy_id: str) -> None:
+        guest = self._engine.roster.find(strategy_id)
+        if guest is not None and guest.pause_reason:
+            paused[strategy_id] = guest.pause_reason
 
     def _append(self, record: msgspec.Struct) -> None:
         self.records += 1
