@@ -7,7 +7,7 @@ from sengine.clock import NS_PER_MS, to_datetime
 # What the engine did with a signal, in words.
 DISPOSITIONS = {
     "passed": "passed",
-    "overruled": "outvoted",
+    "overruled": "overruled",
     "filtered": "filtered",
     "no_change": "no change",
 }

@@ -22,8 +22,8 @@ def check(
 ) -> None:
     """Check a configuration: its keys, values, strategies and their parameters.
 
-    Every mistake is listed, with its place and what was expected there. Files with secrets that others can read are
-    warned about.
+    Every mistake is listed, with its place and what was expected there; strategies are tried with their parameters once
+    the file itself has none. Files with secrets that others can read are warned about.
 
     Example: sengine config check configs/sengine.yaml
     """

@@ -682,6 +682,15 @@ async def test_details_of_a_symbol_show_book_and_trades() -> None:
         await pilot.press("2", "b")
         await settled(app, pilot, lambda: isinstance(app.screen, SymbolDetail) and "60,034.80" in text_of(app))
         assert "sell" in text_of(app)
+        assert "the feed sent none" not in text_of(app)
+
+
+async def test_a_symbol_without_trades_says_so() -> None:
+    link = scenes.busy()
+    link.markets = {name: replace(view, trades=()) for name, view in link.markets.items()}
+    async with opened(link) as (app, pilot):
+        await pilot.press("2", "b")
+        await settled(app, pilot, lambda: isinstance(app.screen, SymbolDetail) and "the feed sent none" in text_of(app))
 
 
 async def test_what_the_engine_does_not_know_is_said_in_the_detail() -> None:

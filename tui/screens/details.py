@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from sengine.adapters.control.views import MarketView, ReloadReportView, StrategyDetailView, StrategyFillView
@@ -58,6 +60,13 @@ class Detail(Screen[None]):
     async def fetch(self) -> None:
         raise NotImplementedError
 
+    @staticmethod
+    def show_rows(table: LiveTable, rows: Sequence[Row], nothing: str) -> None:
+        """The rows, or on the frame around them that there are none."""
+        table.show(rows)
+        assert isinstance(table.parent, Widget)
+        table.parent.border_subtitle = "" if rows else nothing
+
     @property
     def focused_table(self) -> LiveTable | None:
         return self.focused if isinstance(self.focused, LiveTable) else self.query(LiveTable).first()
@@ -105,15 +114,17 @@ class StrategyDetail(Detail):
         self.query_one("#parameters", Static).update(_parameters(view, palette))
         self.query_one("#errors", Static).update(_errors(view, palette))
         positions, fills, signals = self.query(LiveTable)
-        fills.show([_fill_row(n, each, palette) for n, each in enumerate(view.fills)][::-1][:200])
+        filled = [_fill_row(n, each, palette) for n, each in enumerate(view.fills)]
+        self.show_rows(fills, filled[::-1][:200], "none yet")
         self.symbol = view.state.symbols[0] if view.state.symbols else ""
-        positions.show([_position_row(each, palette) for each in view.positions])
+        self.show_rows(positions, [_position_row(each, palette) for each in view.positions], "none yet")
         rows = [signal_row(n, each, palette) for n, each in enumerate(view.signals)]
         numbered = [
             row._replace(key=f"{each.timestamp_ns} {n}")
             for n, (row, each) in enumerate(zip(rows, view.signals, strict=True))
         ]
-        signals.show([row._replace(cells=row.cells[:1] + row.cells[2:]) for row in numbered[::-1][:200]])
+        without_strategy = [row._replace(cells=row.cells[:1] + row.cells[2:]) for row in numbered]
+        self.show_rows(signals, without_strategy[::-1][:200], "none yet")
 
 
 class SymbolDetail(Detail):
@@ -159,7 +170,7 @@ class SymbolDetail(Detail):
             )
             for n, each in enumerate(view.trades)
         ]
-        trades.show(rows[::-1][:200])
+        self.show_rows(trades, rows[::-1][:200], "the feed sent none")
 
 
 _POSITION_COLUMNS = (
