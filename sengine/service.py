@@ -235,6 +235,10 @@ class EngineService:
         stack.push_async_callback(gateway.stop, _STOP_GATEWAY_S)
         reconciliation = Reconciliation(self.live, self.facts, self.config, gateway)
         await gateway.start()
+        # Asked for by an earlier session, or by the kill switch before there was anybody to ask. To ask twice is no harm.
+        for working in self.live.engine.orders.open_orders():
+            if working.is_cancelling:
+                gateway.cancel(working.order.order_id)
         if recording.has_past:
             if await reconciliation.at_start():
                 recording.resume_flattens()

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 from tests.integration.engine_process import ENVIRONMENT, EngineProcess, book, flipper, publisher, until
+from tests.integration.service_record import Record
 from tests.patience import PATIENCE_S
 
 Running = Callable[..., Awaitable[EngineProcess]]
@@ -49,6 +50,24 @@ async def test_a_killed_engine_is_killed_after_its_death_until_a_person_rearms_i
     assert f"{getpass.getuser()}, control API, private socket: KillSwitch reason=looks wrong: kill switch" in killed
     assert "KILL: KillSwitch: kill switch pulled: looks wrong" in found
     assert "Rearm: re-armed" in rearmed
+
+
+async def test_a_switch_pulled_while_no_engine_ran_cancels_what_rested_at_its_death(
+    running: Running,
+) -> None:
+    engine = await running(strategies=[flipper(away=1.0)])
+    async with publisher(engine.listeners["nats broker"]) as (_, publish):
+        await publish([book(step) for step in range(1, 4)])
+        await until(lambda: engine.metric("sengine_orders_open") > 0.0 and len(Record(engine).requests) > 0)
+    engine.kill()
+    (engine.folder / "data" / "KILL").write_text("look first")
+    engine.stderr = engine.folder / "second.log"
+    engine.start()
+    await engine.ready()
+    await until(lambda: engine.metric("sengine_orders_open") == 0.0, what="nothing open")
+    record = Record(engine)
+    assert set(record.requests) - {fill.order_id for fill in record.fills} <= record.cancelled
+    assert record.cancelled
 
 
 async def test_a_signal_and_a_file_pull_the_switch(running: Running) -> None:

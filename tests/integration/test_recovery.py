@@ -25,7 +25,7 @@ from tests.patience import PATIENCE_S
 NewEngine = Callable[..., EngineProcess]
 KILLS = 5
 """In a row, of one engine."""
-ROUNDS = max(1, int(os.environ.get("KILLS", "5")) // KILLS)
+ROUNDS = max(1, int(os.environ.get("KILLS", "10")) // KILLS)
 SEED = int(os.environ.get("SEED", "20240808"))
 MAKER = flipper(away=1.0) | {"id": "rest"}
 
