@@ -24,6 +24,7 @@ from sengine.live import LiveEngine
 FILE_NAME: Final = "KILL"
 _LOOK_EVERY_S: Final = 0.1
 _LONGEST_REASON: Final = 500
+_RESERVED: Final = b" " * 2048
 
 
 class KillSwitchKeeper:
@@ -57,6 +58,7 @@ class KillSwitchKeeper:
     def restore(self) -> None:
         """Pull the switch again where it was pulled when the last engine ended, and follow it from now on."""
         self._live.on_kill_switch = self._changed
+        self._reserve()
         self._follow_file("an earlier session, or whoever may write to the data directory")
 
     def pull(self, reason: str, who: str, how: str) -> None:
@@ -118,19 +120,33 @@ class KillSwitchKeeper:
             with suppress(FileNotFoundError):
                 self.path.unlink()
             self._sync_directory()
+            self._reserve()
         self._is_killed = bool(reason)
+
+    @property
+    def _new(self) -> Path:
+        return self.path.with_name(f".{FILE_NAME}.new")
+
+    def _reserve(self) -> None:
+        """Keep the room that the file will take: a full disk is one of the reasons to pull the switch."""
+        with suppress(OSError):
+            self._put(_RESERVED)
+
+    def _put(self, content: bytes) -> None:
+        # Not truncated first: that would give the room away.
+        file = os.open(self._new, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            os.write(file, content)
+            os.ftruncate(file, len(content))
+            os.fsync(file)
+        finally:
+            os.close(file)
 
     def _write(self, reason: str) -> None:
         """In place for good before it counts, so that the end of the machine does not re-arm."""
-        new = self.path.with_name(f".{FILE_NAME}.new")
         try:
-            file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            try:
-                os.write(file, f"{reason}\n".encode())
-                os.fsync(file)
-            finally:
-                os.close(file)
-            new.replace(self.path)
+            self._put(f"{reason}\n".encode()[: len(_RESERVED)])
+            self._new.replace(self.path)
             self._sync_directory()
             self._is_forgetful = False
         except OSError as error:
@@ -159,7 +175,9 @@ class KillSwitchKeeper:
             return ""
         if gateway.state == CONNECTED:
             self._has_been_connected, self._connected_s = True, now_s
-            return ""
+            if gateway.owed_for_s < longest_ns / NS_PER_S:
+                return ""
+            return f"the execution service has answered nothing for {longest_ns / NS_PER_S:g} s"
         lost_s = now_s - self._connected_s
         if not self._has_been_connected or lost_s < longest_ns / NS_PER_S:
             return ""

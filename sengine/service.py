@@ -235,7 +235,7 @@ class EngineService:
         stack.push_async_callback(gateway.stop, _STOP_GATEWAY_S)
         reconciliation = Reconciliation(self.live, self.facts, self.config, gateway)
         await gateway.start()
-        # Asked for by an earlier session, or by the kill switch before there was anybody to ask. To ask twice is no harm.
+        # What an earlier session asked for, or the kill switch before there was anybody to ask. Twice does no harm.
         for working in self.live.engine.orders.open_orders():
             if working.is_cancelling:
                 gateway.cancel(working.order.order_id)

@@ -97,8 +97,8 @@ def test_a_file_that_cannot_be_read_kills(desks, tmp_path: Path) -> None:
 
 
 def test_a_switch_that_cannot_be_remembered_says_so_and_stays_pulled(desks, tmp_path: Path) -> None:
-    desk = desks()
     (tmp_path / ".KILL.new").mkdir()
+    desk = desks()
     desk.live.take(KillSwitch("operator"))
     assert desk.killed_by == "operator"
     assert "not remembered" in desk.live.logs.history[0].event
@@ -138,6 +138,17 @@ def test_an_execution_service_that_stays_away_pulls_it(desks) -> None:
     desk.after(1)
     stats.state = "reconnecting"
     assert desk.after(11) != ""
+
+
+def test_an_execution_service_that_answers_nothing_pulls_it(desks) -> None:
+    desk = desks(kill_on=KillOnConfig(execution_lost_for_ns=10 * S))
+    desk.facts.gateway = stats = Stats()
+    stats.state = "connected"
+    assert desk.after(100) == ""
+    stats.owed_for_s = 9.9
+    assert desk.after(100) == ""
+    stats.owed_for_s = 10.0
+    assert desk.after(0.1) == "the execution service has answered nothing for 10 s"
 
 
 def test_a_days_loss_pulls_it(desks) -> None:

@@ -226,7 +226,7 @@ class KillOnConfig(Section, frozen=True):
 
     execution_lost_for_ns: Annotated[
         Annotated[Duration, Meta(gt=0)] | None,
-        Meta(description="The execution service, once connected, has been away this long."),
+        Meta(description="The execution service, once connected, has been away, or has owed every answer, this long."),
     ] = field(default=None, name="execution_lost_for")
     daily_loss: Annotated[
         Positive | None,

@@ -63,6 +63,7 @@ class Stats:
         self.messages, self.decoded, self.oversized, self.dropped, self.conflated = 10, 8, 1, 2, 3
         self.reconnects, self.pending, self.malformed = 4, 5, {"json": 1}
         self.sent, self.accepted, self.rejected, self.unknown, self.retried, self.queue_depth = 6, 4, 1, 1, 2, 7
+        self.owed_for_s = 0.0
         self.lag, self.ack, self.tick_to_order = LatencyHistogram(), LatencyHistogram(), LatencyHistogram()
         self.lag.record(2_000_000)
         self.tick_to_order.record(70_000)

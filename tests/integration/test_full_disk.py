@@ -87,6 +87,7 @@ async def stops_and_recovers(
             step += 1
             await publish([book(step)])
             assert step < 2000, "the disk is full and trading goes on"
+        assert (data / "KILL").read_text().startswith("journal: "), "a restart would not know of it"
         await until(lambda: engine.ticks() == step)
         sent = engine.metric("sengine_gateway_sent_total")
         await publish([book(step + 1)])

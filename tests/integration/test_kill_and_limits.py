@@ -70,6 +70,22 @@ async def test_a_switch_pulled_while_no_engine_ran_cancels_what_rested_at_its_de
     assert record.cancelled
 
 
+async def test_an_execution_service_that_hangs_pulls_the_switch(running: Running) -> None:
+    engine = await running(strategies=[flipper()], risk={"kill_on": {"execution_lost_for": "1s"}})
+    paper = engine.child("paper")
+    assert paper
+    async with publisher(engine.listeners["nats broker"]) as (_, publish):
+        await publish([book(1)])
+        await until(lambda: engine.ticks() == 1.0)
+        os.kill(paper, signal.SIGSTOP)
+        try:
+            await publish([book(step) for step in range(2, 6)])
+            await until(lambda: engine.metric("sengine_kill_switch") == 1.0)
+        finally:
+            os.kill(paper, signal.SIGCONT)
+    assert engine.said("kill switch pulled: the execution service has answered nothing for 1 s")
+
+
 async def test_a_signal_and_a_file_pull_the_switch(running: Running) -> None:
     engine = await running(strategies=[flipper()], execution={"target": "simulated"})
     os.kill(engine.pid, signal.SIGUSR1)

@@ -188,11 +188,13 @@ class ExecutionGateway:
                 again = self._again.popleft()
                 if again.order.order_id in self._unanswered:
                     stats.retried += 1
+                    stats.wrote()
                     await write(submit_command(again.order, again.book_crc))
             elif self._cancels.is_due:
                 cancel = self._cancels.next()
                 if cancel is not None:
                     stats.cancels += 1
+                    stats.wrote()
                     await write(cancel_command(*cancel))
             elif self._queue:
                 _, outgoing = self._queue.popitem(last=False)
@@ -200,6 +202,7 @@ class ExecutionGateway:
                 stats.sent += 1
                 # From here on it may have left, whatever becomes of the connection.
                 outgoing.written_ns = perf_counter_ns()
+                stats.wrote()
                 self._remember(outgoing)
                 await write(submit_command(outgoing.order, outgoing.book_crc))
                 stats.tick_to_order.record(perf_counter_ns() - outgoing.began_ns)
@@ -218,6 +221,7 @@ class ExecutionGateway:
     def _after_reconnect(self) -> None:
         """Sort what the last connection left unanswered: young orders go again, old ones are unknown."""
         self._again.clear()
+        self.stats.owed_since_ns = 0
         now_ns = perf_counter_ns()
         for order_id, outgoing in list(self._unanswered.items()):
             if now_ns - outgoing.created_ns < self._retry_for_ns:
@@ -233,6 +237,7 @@ class ExecutionGateway:
     # What comes back.
 
     def _take(self, report: pb.OrderReport) -> None:
+        self.stats.owed_since_ns = 0
         order_id = report.client_order_id
         status: OrderStatus | None = STATUS.get(report.status)
         if not order_id or status is None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from time import perf_counter_ns
+
+from sengine.clock import NS_PER_S
 from sengine.engine.latency import LatencyHistogram
 
 
@@ -15,6 +18,7 @@ class GatewayStats:
         "dropped",
         "late",
         "malformed",
+        "owed_since_ns",
         "queue_depth",
         "reconnects",
         "rejected",
@@ -44,8 +48,20 @@ class GatewayStats:
         self.cancels = 0
         self.malformed = 0
         """Reports that made no sense."""
+        self.owed_since_ns = 0
+        """Since when (monotonic clock) there has been no word of the service, though something was written to it; 0
+        while it owes none."""
         self.reconnects = 0
         self.ack = LatencyHistogram()
         """From writing an order until its answer, in ns."""
         self.tick_to_order = LatencyHistogram()
         """From ``send`` until gRPC has taken the order, in ns."""
+
+    @property
+    def owed_for_s(self) -> float:
+        """For how long the service has been silent, though something was written to it."""
+        return (perf_counter_ns() - self.owed_since_ns) / NS_PER_S if self.owed_since_ns else 0.0
+
+    def wrote(self) -> None:
+        """An order or a cancellation goes to the service."""
+        self.owed_since_ns = self.owed_since_ns or perf_counter_ns()
