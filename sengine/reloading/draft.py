@@ -51,8 +51,9 @@ class Draft:
         return self._report.on_tick_p50_us
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """One step, timed. Cancellation is none of its business."""
+    def step(self, name: str, sentence: str = "{}") -> Iterator[None]:
+        """One step, timed; where it fails, ``sentence`` says so around the reason. Cancellation is none of its
+        business."""
         began_s = perf_counter()
         try:
             yield
@@ -65,6 +66,7 @@ class Draft:
         # Whatever else it is, it is the strategy's doing.
         except BaseException as error:
             reason, where = explained(error, self._path)
+            reason = sentence.format(reason)
             self.steps.append(ReloadStep(name, False, (perf_counter() - began_s) * 1000, reason))
             raise self.failure(reason, where) from error
         self.steps.append(ReloadStep(name, True, (perf_counter() - began_s) * 1000))

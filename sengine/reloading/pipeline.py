@@ -37,6 +37,10 @@ from sengine.reloading.stall import LoopStall
 
 T = TypeVar("T")
 MOST_PROOF_TICKS: Final = 5000
+_NO_STATE: Final = (
+    "the version that runs cannot give its state ({}), and what is in the file now was not tried; unload the strategy "
+    "and load it again (x and L on the screens) to begin without that state"
+)
 
 
 class Pipeline:
@@ -71,7 +75,7 @@ class Pipeline:
 
     async def _swap(self, guest: Guest, strategy: StrategyConfig, path: Path, draft: Draft) -> None:
         engine, spec_before = self._live.engine, guest.spec
-        with draft.step("state of the running version"), guest.guard.calling(guest, has_patience=True):
+        with draft.step("state of the running version", _NO_STATE), guest.guard.calling(guest, has_patience=True):
             instances = [
                 Instance(key, position_of(engine, strategy.id, key), exported_state(each), each.state_version)
                 for key, each in guest.instances.items()

@@ -103,13 +103,15 @@ class Reloading:
         return report
 
     async def _bring_to(self, wanted: StrategyConfig, trigger: str) -> ReloadReport:
-        """New parameters alone go to the instances that run; anything else that changed takes new ones."""
+        """New parameters alone go to the instances that run; anything else that changed takes new ones, and so does an
+        error that ended them half-way, as a call that was interrupted."""
         if wanted.id in self._remotes.links:
             return self._record(await self._remote_pipeline.bring_to(wanted, trigger))
         guest = self._live.engine.roster.get(wanted.id)
         path = self._plugins.find(wanted.plugin_name)
         running = self._configured.get(wanted.id, wanted)
-        if _same_code(guest, path) and _without_parameters(running) == _without_parameters(wanted):
+        is_same = _same_code(guest, path) and _without_parameters(running) == _without_parameters(wanted)
+        if is_same and not guest.was_paused_for_errors:
             return self._record(give_parameters(self._live, wanted.id, dict(wanted.config), trigger))
         report = self._record(await self._pipeline.swap(wanted, path, trigger))
         if report.is_done:

@@ -8,7 +8,7 @@ import threading
 import msgspec
 import pytest
 
-from sengine.domain.events import PauseStrategy
+from sengine.domain.events import PauseStrategy, ResumeStrategy
 from sengine.engine.lifecycle import State
 from tests.reloading.conftest import Desk, NewDesk
 
@@ -187,6 +187,37 @@ async def test_state_that_is_refused_leaves_the_old_version(desk: Desk) -> None:
     assert (report.is_done, report.reason) == (False, "ZeroDivisionError: division by zero")
     assert [step.name for step in report.steps if not step.is_done] == ["state"]
     assert desk.version == version
+
+
+async def test_a_running_version_that_cannot_give_its_state_is_named_with_what_to_do(desk: Desk) -> None:
+    """The line is not in the file any more, so the sentence says whose it is."""
+    desk.add_method("def export_state(self):\n        raise ValueError('no state')")
+    assert (await desk.reload()).is_done
+    desk.tick(2)
+    desk.edit("raise ValueError('no state')", "return None")
+    report = await desk.reload()
+    assert not report.is_done
+    assert report.reason.startswith("the version that runs cannot give its state (ValueError: no state)")
+    assert "unload the strategy and load it again" in report.reason
+
+
+async def test_a_reload_renews_a_strategy_that_was_paused_for_its_errors(desk: Desk) -> None:
+    """What an error ended half-way is not gone on with; the same code is proved and put in place like new."""
+    desk.edit("# more", "if getattr(self, 'half_done', False): raise ValueError('half done')")
+    assert (await desk.reload()).is_done
+    desk.tick(150)  # beyond its trial
+    before = desk.running()
+    before.half_done = True  # type: ignore[attr-defined]
+    desk.tick(20)
+    guest = desk.live.engine.roster.get("a")
+    assert (guest.lifecycle.state, guest.was_paused_for_errors) == (State.PAUSED, True)
+    assert (await desk.reload()).is_done
+    assert desk.running() is not before
+    desk.live.take(ResumeStrategy("a"))
+    errors = sum(guest.errors.values())
+    desk.tick(5)
+    assert guest.lifecycle.state is State.ACTIVE
+    assert sum(guest.errors.values()) == errors
 
 
 async def test_position_is_carried_and_fills_go_on(desk: Desk) -> None:
