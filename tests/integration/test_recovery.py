@@ -178,7 +178,7 @@ async def test_mismatch_waits_for_a_person(new_engine: NewEngine, broker: Embedd
         await publish([book(2)])
         await until(lambda: engine.ticks() == 2)
         assert engine.metric("sengine_orders_sent_total") == 1
-        command(engine, "reconcile", "--adopt")
+        assert "with what differs from the execution service's record" in command(engine, "reconcile", "--adopt")
         await engine.ready()
         await publish([book(3)])
         await until(lambda: engine.metric("sengine_orders_sent_total") == 2)

@@ -208,7 +208,11 @@ class ControlService(EngineControlServicer):
         if not self._live.engine.kill_reason and not self._live.is_recovering:
             raise LifecycleError("the kill switch is not pulled; there is nothing to re-arm")
         self._live.take(Rearm())
-        return pb.CommandReply(message="re-armed; orders may go out again")
+        message = "re-armed; orders may go out again"
+        if self._facts.mismatches:
+            self._facts.mismatches = ()
+            message += "; the books stay as they are, with what differs from the execution service's record"
+        return pb.CommandReply(message=message)
 
     @answering
     async def Flatten(self, request: pb.FlattenRequest, context: Call) -> pb.FlattenReply:
