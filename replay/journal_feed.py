@@ -8,12 +8,13 @@ from pathlib import Path
 from sengine.adapters.journal.format import MARKET_TAGS
 from sengine.adapters.journal.reader import JournalReader
 from sengine.domain.events import MarketEvent
+from sengine.errors import JournalError
 
 
 class JournalFeed:
     """All market data that a journal holds, in the order in which the engine took it.
 
-    Raises ``JournalError`` where there is no journal, and while iterating where it is damaged.
+    Raises ``JournalError`` where there is no journal, and while iterating where it is damaged or has no market data.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -27,6 +28,11 @@ class JournalFeed:
             if entry.tag in MARKET_TAGS:
                 self._place = (entry.segment, entry.offset)
                 yield entry.record
+        if not any(self._place):
+            raise JournalError(
+                f"{self.path}: no market data is in it, so there is nothing to replay; a session records it unless "
+                "journal.market_data is false"
+            )
 
     def position(self) -> str:
         return f"{self.path}: segment {self._place[0]}, byte {self._place[1]}"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from replay.synthetic import quote_rows
+from sengine.adapters.journal.format import frame, frames
 from tests.test_verification import MOMENTUM, StrategyConfig, configuration, record
 
 Run = Callable[..., Any]
@@ -41,6 +42,16 @@ def test_session_is_verified_inspected_exported_and_replayed(run: Run, tmp_path:
     until = f"1:{lines[2]['offset']}"
     assert len(run("journal", "export", data, "--until", until).out.splitlines()) == 2
     assert json.loads(run("replay", "--journal", data, "--json", "-").out)["ticks"] == 1500
+
+
+def test_a_session_without_market_data_is_no_backtest(run: Run, tmp_path: Path) -> None:
+    data = recorded(tmp_path, MOMENTUM)
+    path = data / "journal" / "0000000001.journal"
+    kept = [b for _, b in frames(memoryview(path.read_bytes())) if bytes(b[1:3]) != b"\xa1B"]
+    path.write_bytes(b"".join(frame(bytes(each)) for each in kept))
+    ran = run("replay", "--journal", data)
+    assert ran.code != 0
+    assert "no market data is in it, so there is nothing to replay" in ran.err
 
 
 def test_difference_is_shown_with_both_sides_and_exit_code_1(run: Run, tmp_path: Path) -> None:
