@@ -314,7 +314,15 @@ class LiveEngine:
             self.fills.publish(FillRecord(share, realized))
         self.faults += len(outcome.faults)
         for fault in outcome.faults:
-            self.say("error", fault.message, strategy_id=fault.strategy_id, kind=fault.kind, where=fault.where)
+            guest = self.engine.roster.find(fault.strategy_id)
+            self.say(
+                "error",
+                fault.message,
+                strategy_id=fault.strategy_id,
+                version=guest.spec.version if guest is not None else "",
+                kind=fault.kind,
+                where=fault.where,
+            )
 
     def _tell_of_refusal(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, reason: str) -> None:
         symbol = getattr(event, "symbol", "")
