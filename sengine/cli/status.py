@@ -40,6 +40,8 @@ def _print_head(console: Console, view: SnapshotView) -> None:
         f"(realized {_money(view.realized_pnl)}, unrealized {_money(view.unrealized_pnl)}); "
         f"{view.ticks} ticks, {view.signals} signals, {view.orders_sent} orders"
     )
+    for each in view.loosened_limits:
+        console.print(f"[yellow]limit loosened since the start[/yellow]: {escape(each)}")
     refused = {reason: count for reason, count in view.rejected.items() if count}
     if refused:
         reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in refused.items())

@@ -193,6 +193,7 @@ class CommandDesk:
                 "loosen them on purpose with `sengine reload --risk --allow-loosening`"
             )
         self._risk.change(command.checks, command.bypass)
+        self._risk.loosened.extend(looser)
         outcome = Outcome()
         outcome.notices.extend([f"limit loosened: {each}" for each in looser])
         return outcome

@@ -36,6 +36,8 @@ class RiskPipeline:
     """
 
     def __init__(self, checks: Sequence[Check], bypass: Collection[str] = ()) -> None:
+        self.loosened: list[str] = []
+        """What operators loosened since the start, a sentence each."""
         self.max_positions: dict[tuple[str, str], float] = {}
         """The answers of ``max_position`` so far."""
         self.change(checks, bypass)

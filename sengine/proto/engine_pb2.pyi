@@ -693,7 +693,7 @@ class ReplayProgress(_message.Message):
     def __init__(self, source: _Optional[str] = ..., fraction_done: _Optional[float] = ..., speed: _Optional[float] = ..., is_paused: _Optional[bool] = ..., is_over: _Optional[bool] = ...) -> None: ...
 
 class Snapshot(_message.Message):
-    __slots__ = ("service", "time_ns", "now_ns", "is_ready", "not_ready_because", "kill_reason", "ticks", "strategies", "failed", "positions", "orders", "symbols", "risk", "initial_capital", "realized_pnl", "unrealized_pnl", "peak_pnl", "signals", "dispositions", "orders_sent", "order_updates", "rejected", "gaps", "anomalies", "tick", "feed", "gateway", "replay", "reloads")
+    __slots__ = ("service", "time_ns", "now_ns", "is_ready", "not_ready_because", "kill_reason", "ticks", "strategies", "failed", "positions", "orders", "symbols", "risk", "initial_capital", "realized_pnl", "unrealized_pnl", "peak_pnl", "signals", "dispositions", "orders_sent", "order_updates", "rejected", "gaps", "anomalies", "tick", "feed", "gateway", "loosened_limits", "replay", "reloads")
     class DispositionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -756,6 +756,7 @@ class Snapshot(_message.Message):
     TICK_FIELD_NUMBER: _ClassVar[int]
     FEED_FIELD_NUMBER: _ClassVar[int]
     GATEWAY_FIELD_NUMBER: _ClassVar[int]
+    LOOSENED_LIMITS_FIELD_NUMBER: _ClassVar[int]
     REPLAY_FIELD_NUMBER: _ClassVar[int]
     RELOADS_FIELD_NUMBER: _ClassVar[int]
     service: ServiceInfo
@@ -785,6 +786,7 @@ class Snapshot(_message.Message):
     tick: Latency
     feed: FeedHealth
     gateway: GatewayHealth
+    loosened_limits: _containers.RepeatedScalarFieldContainer[str]
     replay: ReplayProgress
     reloads: _containers.RepeatedCompositeFieldContainer[ReloadReport]
-    def __init__(self, service: _Optional[_Union[ServiceInfo, _Mapping]] = ..., time_ns: _Optional[int] = ..., now_ns: _Optional[int] = ..., is_ready: _Optional[bool] = ..., not_ready_because: _Optional[_Iterable[str]] = ..., kill_reason: _Optional[str] = ..., ticks: _Optional[int] = ..., strategies: _Optional[_Iterable[_Union[StrategyState, _Mapping]]] = ..., failed: _Optional[_Iterable[_Union[FailedStrategy, _Mapping]]] = ..., positions: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., orders: _Optional[_Iterable[_Union[OpenOrder, _Mapping]]] = ..., symbols: _Optional[_Iterable[_Union[SymbolState, _Mapping]]] = ..., risk: _Optional[_Iterable[_Union[RiskCheck, _Mapping]]] = ..., initial_capital: _Optional[float] = ..., realized_pnl: _Optional[float] = ..., unrealized_pnl: _Optional[float] = ..., peak_pnl: _Optional[float] = ..., signals: _Optional[int] = ..., dispositions: _Optional[_Mapping[str, int]] = ..., orders_sent: _Optional[int] = ..., order_updates: _Optional[_Mapping[str, int]] = ..., rejected: _Optional[_Mapping[str, int]] = ..., gaps: _Optional[_Mapping[str, int]] = ..., anomalies: _Optional[_Mapping[str, int]] = ..., tick: _Optional[_Union[Latency, _Mapping]] = ..., feed: _Optional[_Union[FeedHealth, _Mapping]] = ..., gateway: _Optional[_Union[GatewayHealth, _Mapping]] = ..., replay: _Optional[_Union[ReplayProgress, _Mapping]] = ..., reloads: _Optional[_Iterable[_Union[ReloadReport, _Mapping]]] = ...) -> None: ...
+    def __init__(self, service: _Optional[_Union[ServiceInfo, _Mapping]] = ..., time_ns: _Optional[int] = ..., now_ns: _Optional[int] = ..., is_ready: _Optional[bool] = ..., not_ready_because: _Optional[_Iterable[str]] = ..., kill_reason: _Optional[str] = ..., ticks: _Optional[int] = ..., strategies: _Optional[_Iterable[_Union[StrategyState, _Mapping]]] = ..., failed: _Optional[_Iterable[_Union[FailedStrategy, _Mapping]]] = ..., positions: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., orders: _Optional[_Iterable[_Union[OpenOrder, _Mapping]]] = ..., symbols: _Optional[_Iterable[_Union[SymbolState, _Mapping]]] = ..., risk: _Optional[_Iterable[_Union[RiskCheck, _Mapping]]] = ..., initial_capital: _Optional[float] = ..., realized_pnl: _Optional[float] = ..., unrealized_pnl: _Optional[float] = ..., peak_pnl: _Optional[float] = ..., signals: _Optional[int] = ..., dispositions: _Optional[_Mapping[str, int]] = ..., orders_sent: _Optional[int] = ..., order_updates: _Optional[_Mapping[str, int]] = ..., rejected: _Optional[_Mapping[str, int]] = ..., gaps: _Optional[_Mapping[str, int]] = ..., anomalies: _Optional[_Mapping[str, int]] = ..., tick: _Optional[_Union[Latency, _Mapping]] = ..., feed: _Optional[_Union[FeedHealth, _Mapping]] = ..., gateway: _Optional[_Union[GatewayHealth, _Mapping]] = ..., loosened_limits: _Optional[_Iterable[str]] = ..., replay: _Optional[_Union[ReplayProgress, _Mapping]] = ..., reloads: _Optional[_Iterable[_Union[ReloadReport, _Mapping]]] = ...) -> None: ...

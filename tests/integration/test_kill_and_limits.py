@@ -115,5 +115,6 @@ async def test_limits_are_tightened_by_a_reload_and_loosened_on_purpose_only(run
     await until(lambda: [line for line in engine.said("not reloaded") if "max_position 2 -> 3" in line["reason"]])
     assert sengine(engine, "reload", "--risk", "--allow-loosening")[0] == 0
     assert engine.said("limit loosened: position_limit: max_position 2 -> 3")
+    assert "limit loosened since the start: position_limit: max_position 2 -> 3" in sengine(engine, "status")[1]
     assert sengine(engine, "reload")[0] == 2
     assert "refused: the limits stay as they are" in sengine(engine, "audit")[1]

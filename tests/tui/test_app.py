@@ -153,6 +153,14 @@ async def test_the_screen_goes_on_behind_a_dialog() -> None:
         await settled(app, pilot, lambda: "KILLED" in text_of(app))
 
 
+async def test_a_loosened_limit_is_shown_as_such() -> None:
+    link = scenes.busy()
+    assert link.snapshot is not None
+    link.snapshot = replace(link.snapshot, loosened_limits=("daily_loss: 500 -> 900",))
+    async with opened(link, (120, 40)) as (app, _):
+        assert "loosened: daily_loss: 500 -> 900 · armed" in text_of(app)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

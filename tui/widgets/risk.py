@@ -35,7 +35,9 @@ class RiskPanel(TablePanel):
         yield from super().compose()
 
     def summary(self, frame: Frame) -> str:
-        return "[b $error]KILLED[/]" if frame.killed_by else "[$success]armed[/]"
+        state = "[b $error]KILLED[/]" if frame.killed_by else "[$success]armed[/]"
+        loosened = frame.snapshot.loosened_limits
+        return f"[$warning]loosened: {_escaped(loosened[-1])}[/] · {state}" if loosened else state
 
     def paint(self, frame: Frame) -> None:
         if frame.killed_by:

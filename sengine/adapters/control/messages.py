@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from time import time_ns
-from typing import Any
+from typing import Any, Final
 
 from sengine import __version__
 from sengine.adapters.control.health import feed_message, gateway_message, latency_message, replay_message
@@ -25,6 +25,8 @@ from sengine.engine.guest import Guest
 from sengine.engine.snapshot import strategy_state
 from sengine.live import LiveEngine
 from sengine.proto import engine_pb2 as pb
+
+_LOOSENED_SHOWN: Final = 10
 
 
 def shown_time_ns(live: LiveEngine, facts: ServiceFacts) -> int:
@@ -84,6 +86,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
         tick=latency_message(engine.tick_latency),
         feed=feed_message(facts.feed),
         gateway=gateway_message(facts.gateway),
+        loosened_limits=[bounded_text(each) for each in engine.risk.loosened[-_LOOSENED_SHOWN:]],
         replay=replay_message(facts.replay),
         reloads=[reload_message(report, with_steps=False) for report in facts.reloads.recent],
     )

@@ -317,6 +317,7 @@ class SnapshotView(View, frozen=True):
     replay: ReplayView | None = None
     """``None`` on a live engine."""
     reloads: tuple[ReloadReportView, ...] = ()
+    loosened_limits: tuple[str, ...] = ()
 
 
 class ReplyView(View, frozen=True):
