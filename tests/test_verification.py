@@ -10,6 +10,7 @@ import pytest
 
 from replay.feed import open_feed
 from replay.synthetic import quote_rows
+from sengine.adapters.journal.format import frames
 from sengine.adapters.journal.journal import Beginning, Journal
 from sengine.adapters.journal.reader import JournalReader
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
@@ -26,6 +27,7 @@ from sengine.domain.order import Fill
 from sengine.engine.checkpoint import Checkpoint, checkpoint
 from sengine.engine.core import Engine
 from sengine.engine.following import Happened
+from sengine.errors import JournalError
 from sengine.live import LiveEngine
 from sengine.recovery import recover
 from sengine.verification import verify
@@ -274,6 +276,22 @@ def test_recovery_from_later_segments_has_the_same_books(tmp_path: Path, quotes:
         assert recovered.beginning.follows_from > 1
         assert checkpoint(second).books == checkpoint(first).books
         assert second.orders_sent == first.orders_sent
+
+
+def test_records_missing_in_a_finished_segment_stop_a_start_and_blame_no_strategy(tmp_path: Path, quotes: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    config = configuration(tmp_path, MOMENTUM, RSI, segment_bytes=100_000)
+    record(config, folder, quotes)
+    path = folder / "0000000002.journal"
+    *_, (last, _) = frames(memoryview(path.read_bytes()))
+    with path.open("r+b") as file:
+        file.truncate(last)
+    what = rf"0000000002\.journal: byte {last}: damaged: 1 record is missing where it ends"
+    with pytest.raises(JournalError, match=what):
+        asyncio.run(recover(folder, new_engine(config), 1_000_000))
+    with pytest.raises(JournalError, match=what):
+        list(verify(folder))
 
 
 def test_journal_is_a_feed_of_its_market_data(tmp_path: Path, quotes: Path) -> None:

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from sengine.adapters.journal.format import segments
-from sengine.adapters.journal.journal import Beginning, Journal
+from sengine.adapters.journal.journal import Journal
 from sengine.adapters.store.keeper import Store
 from sengine.adapters.store.schema import TABLES
 from sengine.config.schema import Config, ExecutionConfig, JournalConfig
 from sengine.engine.core import Engine
 from sengine.engine.outcome import Outcome
+from sengine.recovery import new_session_after
 from tests.engine.conftest import Actor
 
 Rows = dict[str, list[tuple[Any, ...]]]
@@ -34,8 +34,7 @@ def recording(
 ) -> Iterator[Callable[[Any], Outcome]]:
     """``with recording(...) as take``: events given to ``take`` go through journal and engine as in a live service."""
     folder.mkdir(exist_ok=True)
-    there = segments(folder)
-    journal = Journal(folder, config, engine, session, Beginning(max(there, default=0) + 1))
+    journal = Journal(folder, config, engine, session, new_session_after(folder))
 
     def take(event: Any) -> Outcome:
         journal.event(event)

@@ -5,14 +5,26 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sengine.adapters.journal.format import Closed, Gap, Header, StrategyLoaded, frames, segments
+from sengine.adapters.journal.format import (
+    PREFIX,
+    Closed,
+    Gap,
+    Header,
+    StrategyLoaded,
+    decode,
+    frame,
+    frames,
+    segments,
+)
 from sengine.adapters.journal.journal import Beginning, Journal
 from sengine.adapters.journal.reader import Entry, JournalReader, cut_torn_end
 from sengine.adapters.journal.retention import Retention
@@ -265,7 +277,7 @@ def test_a_file_cut_at_any_byte_gives_a_prefix_of_the_truth(
         assert read == [entry for entry in truth if entry.offset < size][: len(read)]
         ends = [entry.offset for entry in truth] + [len(whole)]
         assert len(read) == sum(end <= size for end in ends[1:])
-        assert (reader.torn is None) == (size in ends)
+        assert (reader.torn is None) == (size in ends[1:])
         if reader.torn is not None:
             assert reader.torn.offset == ends[len(read)]
             cut_torn_end(reader.torn)
@@ -375,13 +387,66 @@ def test_a_missing_segment_in_between_is_reported(small_session: tuple[bytes, li
         list(JournalReader(tmp_path))
 
 
+@pytest.fixture(scope="module")
+def two_segments(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, list[Entry]]:
+    """A session's two segments and all entries."""
+    folder = tmp_path_factory.mktemp("two")
+    journal = new_journal(folder)
+    for place, event in enumerate([*EVENTS, None, *EVENTS]):
+        if event is None:
+            journal._roll()
+        else:
+            journal.event(event)
+            journal.outcome(event, OUTCOME if place in (3, 8) else Outcome())
+    journal.close()
+    first, second = (path.read_bytes() for path in segments(folder).values())
+    return first, second, list(JournalReader(folder))
+
+
+@pytest.mark.parametrize("has_zeros", [False, True])
+def test_a_finished_segment_cut_at_any_byte_is_damage_and_nothing_false_is_read(
+    two_segments: tuple[bytes, bytes, list[Entry]], tmp_path: Path, has_zeros: bool
+) -> None:
+    first, second, truth = two_segments
+    path = tmp_path / "0000000001.journal"
+    (tmp_path / "0000000002.journal").write_bytes(second)
+    ends = [entry.offset for entry in truth if entry.segment == 1]
+    for size in sorted({*range(0, len(first), 7), *ends}):
+        path.write_bytes(first[:size] + (bytes(len(first) - size) if has_zeros else b""))
+        read: list[Entry] = []
+        with pytest.raises(JournalError, match=r"0000000001\.journal: byte \d+: damaged: ") as told:
+            read.extend(JournalReader(tmp_path))  # what was read before it raised counts
+        assert read == [entry for entry in truth if entry.segment == 1 and entry.offset < size][: len(read)]
+        assert len(read) == sum(end <= size for end in ends[1:])
+        assert f"byte {ends[len(read)]}: " in str(told.value)
+        if size in ends[1:]:
+            missing = len(ends) - len(read)
+            what = f"{missing} records are" if missing > 1 else "1 record is"
+            assert f"{what} missing where it ends; segment 2 counts {len(ends)}" in str(told.value)
+
+
+def test_room_that_could_not_be_cut_off_at_a_roll_is_no_damage(
+    two_segments: tuple[bytes, bytes, list[Entry]], tmp_path: Path
+) -> None:
+    first, second, truth = two_segments
+    (tmp_path / "0000000001.journal").write_bytes(first + bytes(5_000))
+    (tmp_path / "0000000002.journal").write_bytes(second)
+    assert list(JournalReader(tmp_path)) == truth
+    # Read from its middle, a segment's records are not counted.
+    assert list(JournalReader(tmp_path).since(1, truth[3].offset)) == truth[3:]
+
+
+def test_records_twice_are_damage(two_segments: tuple[bytes, bytes, list[Entry]], tmp_path: Path) -> None:
+    first, second, truth = two_segments
+    (tmp_path / "0000000001.journal").write_bytes(first + first[truth[2].offset : truth[4].offset])
+    (tmp_path / "0000000002.journal").write_bytes(second)
+    with pytest.raises(JournalError, match="damaged: 2 records are too many where it ends"):
+        list(JournalReader(tmp_path))
+
+
 def test_no_journal_and_a_journal_of_tomorrow_are_sentences(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="there is no journal here"):
         JournalReader(tmp_path)
-    import msgspec
-
-    from sengine.adapters.journal.format import PREFIX, frame
-
     header = Header(99, "s-", 1, 0, 0, "9.9", {}, [], True)
     (tmp_path / "0000000001.journal").write_bytes(frame(PREFIX[Header] + msgspec.msgpack.encode(header)))
     with pytest.raises(JournalError, match=r"a journal of format 99, written by sengine 9\.9; this one reads format 1"):
@@ -482,6 +547,21 @@ def test_what_is_lost_while_it_fails_is_told_in_the_next_segment(tmp_path: Path)
     before = [entry for entry in reader.of_segment(1) if entry.tag == "B"]
     assert len(before) + gap.records == 102
     assert event.timestamp_ns == 100
+    assert header.lost == gap.records
+    assert len(list(reader)) == journal.records - gap.records
+    # An earlier version told it in the gap only.
+    path = reader.paths[2]
+    content = path.read_bytes()
+    (_, first), (rest, _) = islice(frames(memoryview(content)), 2)
+    told = decode(first)[1]
+    for first_record, is_damage in ((told.first_record, False), (told.first_record + 1, True)):
+        old = msgspec.structs.replace(told, lost=None, first_record=first_record)
+        path.write_bytes(frame(PREFIX[Header] + msgspec.msgpack.encode(old)) + content[rest:])
+        if is_damage:
+            with pytest.raises(JournalError, match="damaged: 1 record is missing where it ends; segment 2 counts"):
+                list(reader)
+        else:
+            assert len(list(reader)) == journal.records - gap.records
 
 
 def test_a_directory_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:

@@ -241,6 +241,37 @@ def test_damage_with_room_behind_it_is_told_too(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("has_zeros", [False, True])
+@pytest.mark.parametrize("chunk_bytes", [256, 1 << 20])
+def test_records_missing_in_a_finished_segment_are_damage(tmp_path: Path, has_zeros: bool, chunk_bytes: int) -> None:
+    with recording(tmp_path / "journal", engine_with(Actor("a")), config_with(segment_bytes=4096)) as take:
+        for step in range(100):
+            take(quote(step))
+    path = tmp_path / "journal" / "0000000001.journal"
+    content = path.read_bytes()
+    places = [offset for offset, _ in frames(memoryview(content))]
+    for size in (0, places[1] - 5, *places[1:], places[3] + 1):
+        path.write_bytes(content[:size] + (bytes(len(content) - size) if has_zeros else b""))
+        tail = JournalTail(path.parent, chunk_bytes=chunk_bytes)
+        with pytest.raises(JournalError, match=r"0000000001\.journal: byte \d+: damaged: "):
+            list(iter(tail.read, None))
+        tail.close()
+
+
+def test_room_that_could_not_be_cut_off_at_a_roll_is_read_over(tmp_path: Path) -> None:
+    with recording(tmp_path / "journal", engine_with(Actor("a")), config_with(segment_bytes=4096)) as take:
+        for step in range(100):
+            take(quote(step))
+    path = tmp_path / "journal" / "0000000001.journal"
+    path.write_bytes(path.read_bytes() + bytes(5_000))
+    tail = JournalTail(path.parent)
+    found: list[TailEntry] = []
+    while (entries := tail.read()) is not None:
+        found += entries
+    tail.close()
+    assert isinstance(found[-1].record, Closed)
+
+
 @pytest.mark.parametrize("into_last", [2, 6, 9, -1])
 def test_a_frame_that_is_being_written_into_its_room_is_waited_for(
     tmp_path: Path, into_last: int, monkeypatch: pytest.MonkeyPatch

@@ -59,7 +59,9 @@ class StrategyRecord(msgspec.Struct, frozen=True):
 
 class Header(msgspec.Struct, frozen=True):
     """The first record of a segment. ``session`` is the prefix of its orders' ids; ``first_record`` counts all records
-    before it. ``follows_from`` is the segment from which a start showed its strategies the past, 0 where it did not."""
+    before it, with those that were ``lost`` since the segment before began (``None``: an earlier version wrote it, and
+    a ``Gap`` tells). ``follows_from`` is the segment from which a start showed its strategies the past, 0 where it did
+    not."""
 
     format: int
     session: str
@@ -71,6 +73,7 @@ class Header(msgspec.Struct, frozen=True):
     strategies: list[StrategyRecord]
     starts_session: bool
     follows_from: int = 0
+    lost: int | None = None
 
 
 class StrategyLoaded(msgspec.Struct, frozen=True):
@@ -164,6 +167,8 @@ def frame(payload: bytes) -> bytes:
 def frames(data: memoryview, start: int = 0) -> Iterator[tuple[int, memoryview]]:
     """Offset and payload of each record. Raises ``Unsound`` at the first that is not whole or not as it was written."""
     unpack, size, end = HEAD.unpack_from, HEAD.size, len(data)
+    if not end:
+        raise Unsound(0, "it is empty")
     while start < end:
         if end - start < size:
             if start and is_room(data[start:]):

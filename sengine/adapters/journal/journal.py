@@ -217,9 +217,9 @@ class Journal:
         self._segment += 1
         self._follows_from = 0
         more = [Gap(lost, "too much waited to be written")] if lost else []
-        self._writer.roll(self._segment, self._first_frames(starts_session=False, more=more))
+        self._writer.roll(self._segment, self._first_frames(starts_session=False, lost=lost, more=more))
 
-    def _first_frames(self, *, starts_session: bool, more: Sequence[msgspec.Struct] = ()) -> bytes:
+    def _first_frames(self, *, starts_session: bool, lost: int = 0, more: Sequence[msgspec.Struct] = ()) -> bytes:
         strategies: list[StrategyRecord] = [self._sources.record(guest.spec) for guest in self._engine.roster]
         header = Header(
             FORMAT,
@@ -232,6 +232,7 @@ class Journal:
             strategies,
             starts_session,
             self._follows_from,
+            lost,
         )
         records = (header, checkpoint(self._engine), *more)
         content = b"".join(frame(self._encode((TAGS[type(record)], record))) for record in records)

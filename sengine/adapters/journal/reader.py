@@ -1,19 +1,21 @@
 """Reads a journal: its records in order, each with its place.
 
 A torn end is where a killed process or a full disk left the last segment; it is noted, and nothing after it is missing.
-Anything else that is unsound is damage, and is told with file and offset; no record is guessed.
+Anything else that is unsound is damage, and is told with file and offset; no record is guessed. So is a segment that
+holds fewer records than the next one counts before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 import zstandard
 
-from sengine.adapters.journal.format import FORMAT, Header, Unsound, decode, frames, has_record_after, segments
+from sengine.adapters.journal.continuity import Stretch, check_follows, damaged
+from sengine.adapters.journal.format import FORMAT, HEAD, Header, Unsound, decode, frames, has_record_after, segments
 from sengine.errors import JournalError, SengineError
 
 _HEAD_BYTES: Final = 1 << 16
@@ -44,8 +46,8 @@ class TornEnd(msgspec.Struct, frozen=True):
 class JournalReader:
     """The journal in ``directory``. ``torn`` is set once iteration has come to a torn end.
 
-    Raises ``JournalError`` where there is no journal, where a record in the middle is damaged, where a segment is
-    missing in between, and for a format that this version does not know.
+    Raises ``JournalError`` where there is no journal, where a record in the middle is damaged, where records or a
+    segment are missing in between, and for a format that this version does not know.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -73,23 +75,27 @@ class JournalReader:
 
     def since(self, segment: int, offset: int = 0) -> Iterator[Entry]:
         """Records from one place on, in order, over all later segments."""
-        expected = segment
+        expected, before = segment, None
         for number in [each for each in self.paths if each >= segment]:
             if number != expected:
                 raise JournalError(
                     f"{self.directory}: segment {expected} is missing; records before and after it are not one story"
                 )
             expected = number + 1
-            yield from self._read(number, start=offset if number == segment else 0)
+            before = yield from self._read(number, start=offset if number == segment else 0, before=before)
 
     def of_segment(self, segment: int) -> Iterator[Entry]:
         return self._read(segment)
 
-    def _read(self, number: int, at_most: int = -1, start: int = 0) -> Iterator[Entry]:
+    def _read(
+        self, number: int, at_most: int = -1, start: int = 0, before: Stretch | None = None
+    ) -> Generator[Entry, None, Stretch | None]:
+        """The records of a segment, which is to go on where the one ``before`` ends; how far it goes itself."""
         path = self.paths[number]
-        data = memoryview(_content(path, at_most))
+        data = memoryview(content(path, at_most))
         if at_most != -1 and start == 0 and len(data) == at_most:
             data = self._whole_first(number, data)
+        first_record, count, end = None, 0, start
         try:
             for offset, payload in frames(data, start):
                 try:
@@ -97,24 +103,26 @@ class JournalReader:
                 except JournalError as error:
                     raise JournalError(f"{path}: byte {offset}: {error}") from error
                 if offset == 0:
-                    _header(Entry(number, 0, tag, record), path)
+                    header = _header(Entry(number, 0, tag, record), path)
+                    if before is not None:
+                        check_follows(before, header, lambda: data)
+                    first_record = header.first_record
+                count, end = count + 1, offset + HEAD.size + len(payload)
                 yield Entry(number, offset, tag, record)
         except Unsound as unsound:
             is_last = number == max(self.paths)
             if not is_last or has_record_after(data, unsound.offset):
-                raise JournalError(
-                    f"{path}: byte {unsound.offset}: damaged: {unsound}; what is before it can be read with "
-                    f"`sengine journal export --until {number}:{unsound.offset}`"
-                ) from None
+                raise damaged(path, number, unsound.offset, str(unsound)) from None
             size = len(bytes(data).rstrip(b"\0"))
             self.torn = TornEnd(path, number, unsound.offset, max(size, unsound.offset), str(unsound))
+        return Stretch(path, number, end, first_record + count) if first_record is not None else None
 
     def _whole_first(self, number: int, data: memoryview) -> memoryview:
         """Enough of a segment to hold its first record, however long that is."""
         try:
             next(frames(data), None)
         except Unsound:
-            return memoryview(_content(self.paths[number]))
+            return memoryview(content(self.paths[number]))
         first = next(frames(data))
         return data[: first[0] + 8 + len(first[1])]
 
@@ -130,7 +138,7 @@ def _header(entry: Entry, path: Path) -> Header:
     return entry.record
 
 
-def _content(path: Path, at_most: int = -1) -> bytes:
+def content(path: Path, at_most: int = -1) -> bytes:
     try:
         with path.open("rb") as file:
             if path.suffix != ".zst":

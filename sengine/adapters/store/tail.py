@@ -14,6 +14,7 @@ from zlib import crc32
 
 import zstandard
 
+from sengine.adapters.journal.continuity import Stretch, check_follows
 from sengine.adapters.journal.format import (
     HEAD,
     LONGEST_RECORD,
@@ -30,6 +31,7 @@ from sengine.adapters.journal.format import (
     is_room,
     segments,
 )
+from sengine.adapters.journal.reader import content
 from sengine.domain.events import ReloadParameters, RemoteReady, UnloadStrategy
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.checkpoint import Checkpoint
@@ -73,6 +75,11 @@ class JournalTail:
         self._file: BinaryIO | None = None
         self._is_plain = True
         self._held = b""
+        self._first_record = 0
+        self._count = 0
+        """Records of the segment so far."""
+        self._before: Stretch | None = None
+        """The segment before this one, where that was read."""
 
     def read(self) -> list[TailEntry] | None:
         """The needed records of the next piece, often none; ``None`` when nothing more is there yet. Raises
@@ -88,7 +95,10 @@ class JournalTail:
             return entries
         if not is_room(self._held):
             raise self._damaged(self.next, "it ends within a record")
+        if not self._count:
+            raise self._damaged(0, "it is empty")
         self.close()
+        self._before = Stretch(self._path, self.segment, self.next, self._first_record + self._count)
         self._at_least = self.segment + 1
         return [] if self._open() else None
 
@@ -114,7 +124,9 @@ class JournalTail:
         if not self._is_plain:
             reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=True)
             file = cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", reader)))
-        self._file, self.segment, self.next, self._held = file, number, 0, b""
+        if self._before is not None and number != self._before.segment + 1:
+            self._before = None  # some were thrown away; the checkpoint tells what is true
+        self._file, self.segment, self.next, self._held, self._count = file, number, 0, b"", 0
         return True
 
     def _piece(self, file: BinaryIO) -> bytes:
@@ -150,8 +162,11 @@ class JournalTail:
                     _, record = decode(payload)
                 except JournalError as error:
                     raise JournalError(f"{self._path}: byte {self.next + at}: {error}") from error
+                if isinstance(record, Header):
+                    self._begin(record)
                 entries.append(TailEntry(self.segment, self.next + at, checksum, record))
             at = body + length
+            self._count += 1
         self.next += at
         self._held = data[at:]
         is_at_room = is_room(self._held)
@@ -163,6 +178,11 @@ class JournalTail:
             file.seek(self.next)
             return entries if at else None
         return entries
+
+    def _begin(self, header: Header) -> None:
+        if self._before is not None:
+            check_follows(self._before, header, lambda: content(self._path))
+        self._first_record = header.first_record
 
     def _is_being_written(self, file: BinaryIO) -> bool:
         """Whether the bytes at ``next`` change: then a writer is in the middle of them."""
