@@ -55,7 +55,10 @@ def new_session_after(directory: Path) -> Beginning:
     if not segments(directory):
         return Beginning()
     reader = JournalReader(directory)
-    return _beginning(reader, 0, _cut(reader, list(reader.of_segment(max(reader.paths)))))
+    unbegun = reader.leave_out_unbegun_end()
+    in_last = sum(1 for _ in reader.of_segment(max(reader.paths))) if reader.paths else 0
+    _cut(unbegun, reader.torn)
+    return _beginning(reader, 0, in_last, unbegun)
 
 
 async def recover(directory: Path, engine: Engine, warmup_events: int, until: Beginning | None = None) -> Recovered:
@@ -67,6 +70,9 @@ async def recover(directory: Path, engine: Engine, warmup_events: int, until: Be
     if not segments(directory):
         return Recovered(Beginning())
     reader = JournalReader(directory)
+    unbegun = reader.leave_out_unbegun_end()
+    if not reader.paths:
+        return Recovered(_beginning(reader, 0, 0, unbegun), notes=_cut(unbegun))
     start = first_to_follow(reader, warmup_events)
     following = Following(engine, reader.since(start))
     while following.step():
@@ -74,16 +80,9 @@ async def recover(directory: Path, engine: Engine, warmup_events: int, until: Be
     following.end()
     if following.in_force is not None:
         following.notes.extend(following.in_force.instead(InForce.of(engine)))
-    torn = reader.torn
-    if torn is not None:
-        cut_torn_end(torn)
-    last_records = following.in_segment if following.segment == max(reader.paths) else 0
-    recovered = Recovered(
-        _beginning(reader, start, last_records), following.records, following.was_closed, following.notes
-    )
-    if torn is not None:
-        recovered.notes.append(str(torn))
-    return recovered
+    following.notes.extend(_cut(unbegun, reader.torn))
+    beginning = _beginning(reader, start, following.in_segment, unbegun)
+    return Recovered(beginning, following.records, following.was_closed, following.notes)
 
 
 def first_to_follow(reader: JournalReader, warmup_events: int, until: int | None = None) -> int:
@@ -108,22 +107,20 @@ def _begins_with_gap(reader: JournalReader, number: int) -> bool:
     return third is not None and isinstance(third.record, Gap)
 
 
-def _beginning(reader: JournalReader, follows_from: int, last_records: int) -> Beginning:
+def _beginning(reader: JournalReader, follows_from: int, in_last: int, unbegun: TornEnd | None) -> Beginning:
+    """After the last segment, of which so many records were read, and in place of one that was not begun."""
+    if not reader.paths:
+        return Beginning(unbegun.segment if unbegun is not None else 1)
     last = max(reader.paths)
-    header = reader.headers().get(last)
-    if header is None:
-        before = [number for number in reader.paths if number < last]
-        header = reader.headers()[before[-1]] if before else None
-        last_records = sum(1 for _ in reader.of_segment(before[-1])) if before else 0
-    first = header.first_record if header is not None else 0
-    return Beginning(last + 1, first + last_records, follows_from)
+    return Beginning(last + 1, reader.headers()[last].first_record + in_last, follows_from)
 
 
-def _cut(reader: JournalReader, entries: list[Entry]) -> int:
-    torn: TornEnd | None = reader.torn
-    if torn is not None:
-        cut_torn_end(torn)
-    return len(entries)
+def _cut(*ends: TornEnd | None) -> list[str]:
+    """Cut off what is torn; what there is to say about it."""
+    torn = [end for end in ends if end is not None]
+    for end in torn:
+        cut_torn_end(end)
+    return [str(end) for end in torn]
 
 
 def decide(in_force: InForce, command: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 
 from replay.feed import open_feed
 from replay.synthetic import quote_rows
-from sengine.adapters.journal.format import frames
+from sengine.adapters.journal.format import Closed, frames, segments
 from sengine.adapters.journal.journal import Beginning, Journal
 from sengine.adapters.journal.reader import JournalReader
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
@@ -29,7 +30,7 @@ from sengine.engine.core import Engine
 from sengine.engine.following import Happened
 from sengine.errors import JournalError
 from sengine.live import LiveEngine
-from sengine.recovery import recover
+from sengine.recovery import new_session_after, recover
 from sengine.verification import verify
 
 CLOCK = """
@@ -292,6 +293,51 @@ def test_records_missing_in_a_finished_segment_stop_a_start_and_blame_no_strateg
         asyncio.run(recover(folder, new_engine(config), 1_000_000))
     with pytest.raises(JournalError, match=what):
         list(verify(folder))
+
+
+@pytest.mark.parametrize("keeps", ["nothing", "half a header", "zeros", "a header", "half a checkpoint", "room too"])
+@pytest.mark.parametrize("is_only_one", [False, True])
+def test_segment_torn_before_its_checkpoint_is_whole_is_noted_and_the_start_goes_on(
+    tmp_path: Path, quotes: Path, keeps: str, is_only_one: bool
+) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    config = configuration(tmp_path, MOMENTUM, RSI, segment_bytes=100_000)
+    record(config, folder, quotes)
+    files = segments(folder)
+    last = files.pop(max(files))
+    content = last.read_bytes()
+    (_, _), (checkpoint_at, _), (checkpoint_end, _) = islice(frames(memoryview(content)), 3)
+    last.write_bytes(
+        {
+            "nothing": b"",
+            "half a header": content[: checkpoint_at // 2],
+            "zeros": bytes(5_000),
+            "a header": content[:checkpoint_at],
+            "half a checkpoint": content[: (checkpoint_at + checkpoint_end) // 2],
+            "room too": content[: (checkpoint_at + checkpoint_end) // 2] + bytes(5_000),
+        }[keeps]
+    )
+    if is_only_one:
+        for path in files.values():
+            path.unlink()
+    number = int(last.name[:10])
+    for warmup_events in (0, 1_000_000):
+        torn = last.read_bytes()
+        again = new_engine(config)
+        recovered = asyncio.run(recover(folder, again, warmup_events))
+        assert recovered.beginning.segment == number
+        assert any(f"{last}: torn at byte 0: " in note for note in recovered.notes)
+        assert not last.exists()
+        assert (again.orders_sent > 20) != is_only_one
+        if not is_only_one:
+            assert recovered.beginning.first_record == sum(1 for _ in JournalReader(folder))
+        last.write_bytes(torn)
+    beginning = new_session_after(folder)
+    assert (beginning.segment, beginning.follows_from) == (number, 0)
+    Journal(folder, config, new_engine(config), "", beginning).close()
+    assert list(JournalReader(folder).paths)[-1] == number
+    assert isinstance([entry.record for entry in JournalReader(folder)][-1], Closed)
 
 
 def test_journal_is_a_feed_of_its_market_data(tmp_path: Path, quotes: Path) -> None:

@@ -57,6 +57,7 @@ from sengine.engine.outcome import Outcome
 from sengine.engine.roster import LoadStrategy
 from sengine.errors import JournalError, SengineError
 from sengine.live import LiveEngine
+from sengine.recovery import new_session_after
 from tests.engine.conftest import Actor, engine_with
 from tests.patience import PATIENCE_S
 
@@ -282,6 +283,22 @@ def test_a_file_cut_at_any_byte_gives_a_prefix_of_the_truth(
             assert reader.torn.offset == ends[len(read)]
             cut_torn_end(reader.torn)
             assert path.stat().st_size == reader.torn.offset if read else not path.exists()
+
+
+def test_a_session_after_a_torn_one_counts_what_is_whole(
+    small_session: tuple[bytes, list[Entry]], tmp_path: Path
+) -> None:
+    whole, truth = small_session
+    for size in (0, 100, *range(truth[1].offset, len(whole), 31), len(whole)):
+        folder = tmp_path / str(size)
+        folder.mkdir()
+        (folder / "0000000001.journal").write_bytes(whole[:size] + bytes(size % 2 * 5_000))
+        beginning = new_session_after(folder)
+        new_journal(folder, beginning=beginning).close()
+        read = [entry.record for entry in JournalReader(folder)]
+        assert len(read) == beginning.first_record + 3
+        assert read[:-3] == [entry.record for entry in truth[: len(read) - 3]]
+        assert beginning.segment == (2 if len(read) > 3 else 1)
 
 
 def test_a_file_cut_at_any_byte_with_room_behind_it_gives_a_prefix_of_the_truth(

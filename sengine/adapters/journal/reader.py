@@ -8,6 +8,7 @@ holds fewer records than the next one counts before it.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -54,6 +55,7 @@ class JournalReader:
         self.directory = directory
         self.paths = segments(directory)
         self.torn: TornEnd | None = None
+        self._newest = max(self.paths, default=0)
         if not self.paths:
             what = "there is no journal here" if directory.exists() else "no such folder"
             raise JournalError(
@@ -69,6 +71,19 @@ class JournalReader:
             if entry is not None:
                 found[number] = _header(entry, self.paths[number])
         return found
+
+    def leave_out_unbegun_end(self) -> TornEnd | None:
+        """Read as if the newest segment were not there, where it breaks off before its checkpoint is whole: nothing
+        can be restored from it. How it does, to be cut off as a whole; ``None`` where it does not. No ``paths`` may be
+        left then."""
+        beginning = list(islice(self._read(self._newest), 2))
+        if len(beginning) == 2:
+            return None
+        torn, self.torn = self.torn, None
+        path = self.paths.pop(self._newest)
+        if torn is not None and not torn.offset:
+            return torn
+        return TornEnd(path, self._newest, 0, path.stat().st_size, "its checkpoint is not whole")
 
     def __iter__(self) -> Iterator[Entry]:
         return self.since(next(iter(self.paths)))
@@ -110,8 +125,7 @@ class JournalReader:
                 count, end = count + 1, offset + HEAD.size + len(payload)
                 yield Entry(number, offset, tag, record)
         except Unsound as unsound:
-            is_last = number == max(self.paths)
-            if not is_last or has_record_after(data, unsound.offset):
+            if number != self._newest or has_record_after(data, unsound.offset):
                 raise damaged(path, number, unsound.offset, str(unsound)) from None
             size = len(bytes(data).rstrip(b"\0"))
             self.torn = TornEnd(path, number, unsound.offset, max(size, unsound.offset), str(unsound))
