@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sengine.adapters.journal.format import Closed, Header, Sample, frames, segments
+from sengine.adapters.journal.reader import JournalReader
 from sengine.adapters.store.keeper import Store, in_words
 from sengine.adapters.store.rebuild import rebuild
 from sengine.adapters.store.schema import forget_before
@@ -33,7 +34,6 @@ from tests.adapters.store_sessions import (
 )
 from tests.engine.conftest import Actor, close, engine_with, long, quote, short
 from tests.engine.test_random_events import Setting, events_of, happenings, settings_of_an_engine
-from tests.patience import PATIENCE_S
 
 EXAMPLES = int(os.environ.get("SENGINE_FUZZ", "40"))
 slow = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -227,18 +227,63 @@ def test_a_damaged_journal_is_told_with_its_place(tmp_path: Path) -> None:
     store.close()
 
 
-def test_damage_with_room_behind_it_is_told_too(tmp_path: Path) -> None:
-    with recording(tmp_path / "journal", engine_with(Actor("a")), config_with(), is_killed=True) as take:
+def killed_session(folder: Path) -> tuple[Path, bytes, list[int]]:
+    """A journal's file as a killed writer left it with room in it, its frames, and where each begins."""
+    with recording(folder, engine_with(Actor("a")), config_with(), is_killed=True) as take:
         for step in range(9):
             take(quote(step))
-    path = tmp_path / "journal" / "0000000001.journal"
+    path = folder / "0000000001.journal"
     content = path.read_bytes()
-    end = len(content.rstrip(b"\0"))
-    path.write_bytes(content[: end - 1] + bytes([content[end - 1] ^ 1]) + content[end:])
-    store = Store(tmp_path / "positions.db", tmp_path / "journal")
-    with pytest.raises(JournalError, match=r"0000000001\.journal: byte \d+: damaged: its checksum"):
-        list(iter(store.advance, False))
-    store.close()
+    *_, (last, payload) = frames(memoryview(content))
+    assert len(content) > last + 8 + len(payload) + 4096
+    whole = content[: last + 8 + len(payload)]
+    return path, whole, [offset for offset, _ in frames(memoryview(whole))]
+
+
+@pytest.mark.parametrize("room", [0, 50, 70_000])
+@pytest.mark.parametrize("chunk_bytes", [256, 1 << 20])
+def test_damage_is_told_whatever_room_is_behind_it(tmp_path: Path, room: int, chunk_bytes: int) -> None:
+    path, whole, places = killed_session(tmp_path)
+    start, end = places[5:7]
+    damages = {
+        "its checksum is not that of its content": whole[: end - 1] + bytes([whole[end - 1] ^ 1]) + whole[end:],
+        "a record's length cannot be 0": whole[:start] + bytes(end - start) + whole[end:],
+        "a record's length": whole[: start + 2] + b"\x08" + whole[start + 3 :],
+    }
+    for why, content in damages.items():
+        path.write_bytes(content + bytes(room))
+        tail = JournalTail(path.parent, chunk_bytes=chunk_bytes)
+        with pytest.raises(JournalError, match=rf"0000000001\.journal: byte {start}: damaged: {why}"):
+            list(iter(tail.read, None))
+        tail.close()
+        with pytest.raises(JournalError, match=rf"0000000001\.journal: byte {start}: damaged: "):
+            list(JournalReader(path.parent))
+
+
+@pytest.mark.parametrize("room", [0, 3, 50, 70_000])
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_torn_end_is_the_end_for_a_rebuild_too(tmp_path: Path, room: int, is_compressed: bool) -> None:
+    path, whole, places = killed_session(tmp_path / "journal")
+    last = places[-1]
+    for size in (*range(last + 1, len(whole), 9), len(whole) - 1):
+        for content in (whole[:size], whole[:size] + bytes([whole[size] ^ 1]), whole[:-1] + bytes([whole[-1] ^ 1])):
+            content += bytes(room)
+            if content.startswith(whole):
+                continue  # a record that ends in zeros is whole where room is behind it
+            path.unlink(missing_ok=True)
+            if is_compressed:
+                path = path.with_name("0000000001.journal.zst")
+                path.write_bytes(zstandard.compress(content))
+            else:
+                path.write_bytes(content)
+            reader = JournalReader(path.parent)
+            assert len(list(reader)) == len(places) - 1
+            assert reader.torn is not None
+            tail = JournalTail(path.parent, chunk_bytes=300)
+            list(iter(tail.read, None))
+            tail.close()
+            assert (tail.segment, tail.next) == (1, last)
+    assert rebuild(tmp_path / "positions.db", path.parent).rows > 0
 
 
 @pytest.mark.parametrize("has_zeros", [False, True])
@@ -273,9 +318,7 @@ def test_room_that_could_not_be_cut_off_at_a_roll_is_read_over(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("into_last", [2, 6, 9, -1])
-def test_a_frame_that_is_being_written_into_its_room_is_waited_for(
-    tmp_path: Path, into_last: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_frame_that_is_being_written_into_its_room_is_waited_for(tmp_path: Path, into_last: int) -> None:
     """The operating system copies a frame bit by bit, and others may read meanwhile."""
     with recording(tmp_path / "journal", engine_with(Actor("a")), config_with()) as take:
         take(quote(1))
@@ -284,15 +327,29 @@ def test_a_frame_that_is_being_written_into_its_room_is_waited_for(
     *_, (last, _) = frames(memoryview(content))
     cut = last + into_last if into_last > 0 else len(content) + into_last
     path.write_bytes(content[:cut] + bytes(5_000))
+    tail = JournalTail(path.parent)
+    found = [entry for entries in iter(tail.read, None) for entry in entries]
+    assert [type(entry.record) for entry in found] == [Header, Checkpoint, Sample]
+    with path.open("r+b") as file:
+        file.write(content)
+    found += [entry for entries in iter(tail.read, None) for entry in entries]
+    tail.close()
+    assert [type(entry.record) for entry in found] == [Header, Checkpoint, Sample, Closed]
+
+
+def test_a_frame_that_is_seen_half_with_whole_ones_behind_it_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with recording(tmp_path / "journal", engine_with(Actor("a")), config_with()) as take:
+        take(quote(1))
+    path = tmp_path / "journal" / "0000000001.journal"
+    content = path.read_bytes()
+    *_, (sample, _), (closed, _) = frames(memoryview(content))
+    path.write_bytes(content[: sample + 20] + bytes(closed - sample - 20) + content[closed:])
     monkeypatch.setattr("sengine.adapters.store.tail.sleep", lambda s: path.write_bytes(content))
     tail = JournalTail(path.parent)
-    found: list[TailEntry] = []
-    deadline_s = monotonic() + PATIENCE_S
-    while not any(isinstance(entry.record, Closed) for entry in found):
-        found += tail.read() or []
-        if into_last == 2 and path.stat().st_size != len(content):
-            path.write_bytes(content)  # where only zeros are seen, nobody waits
-        assert monotonic() < deadline_s
+    found = [entry for entries in iter(tail.read, None) for entry in entries]
+    found += [entry for entries in iter(tail.read, None) for entry in entries]
     tail.close()
     assert [type(entry.record) for entry in found] == [Header, Checkpoint, Sample, Closed]
 

@@ -191,7 +191,7 @@ def frames(data: memoryview, start: int = 0) -> Iterator[tuple[int, memoryview]]
 
 def is_room(rest: memoryview | bytes) -> bool:
     """Whether a segment's rest is room for frames to come: nothing but zeros. No frame begins with four of them."""
-    return not any(rest)
+    return not bytes(rest).strip(b"\0")
 
 
 def has_record_after(data: memoryview, offset: int) -> bool:

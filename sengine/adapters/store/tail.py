@@ -1,6 +1,7 @@
 """Follows a journal while it is written, and reads what the store is made from; market data is stepped over.
 
-A record that is not whole yet is waited for. Damage is told, as ``JournalReader`` does.
+A record that is not whole yet, or is torn where a killed writer left it, is waited for: it is the end so far. Damage is
+told, as ``JournalReader`` does.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from sengine.adapters.journal.format import (
     StrategyLoaded,
     StrategySwapped,
     decode,
+    has_record_after,
     is_room,
     segments,
 )
@@ -75,6 +77,10 @@ class JournalTail:
         self._file: BinaryIO | None = None
         self._is_plain = True
         self._held = b""
+        self._is_finished = False
+        """Whether what is read now is all that this segment will ever hold."""
+        self._why = ""
+        """What is unsound at ``next``, where the end so far is."""
         self._first_record = 0
         self._count = 0
         """Records of the segment so far."""
@@ -87,14 +93,15 @@ class JournalTail:
         if self._file is None and not self._open():
             return None
         entries = self._next_entries()
-        if entries is not None or not self._has_later():
+        if entries is not None or not (self._is_finished or self._has_later()):
             return entries
-        # The next segment is begun once this one is written to its end, which may have been a moment ago.
-        entries = self._next_entries()
-        if entries is not None:
-            return entries
-        if not is_room(self._held):
-            raise self._damaged(self.next, "it ends within a record")
+        if not self._is_finished:
+            # The next segment is begun once this one is written to its end, which may have been a moment ago.
+            self._is_finished = True
+            self._look_again()
+            return []
+        if self._why or not is_room(self._held):
+            raise self._damaged(self.next, self._why or "it ends within a record")
         if not self._count:
             raise self._damaged(0, "it is empty")
         self.close()
@@ -127,6 +134,7 @@ class JournalTail:
         if self._before is not None and number != self._before.segment + 1:
             self._before = None  # some were thrown away; the checkpoint tells what is true
         self._file, self.segment, self.next, self._held, self._count = file, number, 0, b"", 0
+        self._is_finished = False
         return True
 
     def _piece(self, file: BinaryIO) -> bytes:
@@ -141,6 +149,8 @@ class JournalTail:
         assert file is not None
         piece = self._piece(file)
         if not piece:
+            if self._held and self._is_damage(file):
+                raise self._damaged(self.next, "a record's length points past the end, over whole records")
             return None
         data = self._held + piece
         unpack, size, end = HEAD.unpack_from, HEAD.size, len(data)
@@ -170,24 +180,35 @@ class JournalTail:
         self.next += at
         self._held = data[at:]
         is_at_room = is_room(self._held)
-        if why and not is_at_room and not self._is_being_written(file):
+        if why and self._is_damage(file):
             raise self._damaged(self.next, why)
+        self._why = "" if is_at_room else why
         if (why or is_at_room) and self._is_plain:
-            # What is there now is written over.
-            self._held = b""
-            file.seek(self.next)
+            self._look_again()
             return entries if at else None
         return entries
+
+    def _look_again(self) -> None:
+        """What is there from ``next`` on may be written over, and is read anew."""
+        if self._is_plain and self._file is not None:
+            self._held = b""
+            self._file.seek(self.next)
 
     def _begin(self, header: Header) -> None:
         if self._before is not None:
             check_follows(self._before, header, lambda: content(self._path))
         self._first_record = header.first_record
 
+    def _is_damage(self, file: BinaryIO) -> bool:
+        """Whether what is unsound at ``next`` has a whole record behind it, and is not being written either."""
+        if not self._is_plain:
+            self._held += file.read()
+            return has_record_after(memoryview(self._held), 0)
+        rest = os.pread(file.fileno(), os.fstat(file.fileno()).st_size - self.next, self.next)
+        return has_record_after(memoryview(rest), 0) and not self._is_being_written(file)
+
     def _is_being_written(self, file: BinaryIO) -> bool:
         """Whether the bytes at ``next`` change: then a writer is in the middle of them."""
-        if not self._is_plain:
-            return False
         for _ in range(_LOOKS):
             sleep(_LOOK_EVERY_S)
             if os.pread(file.fileno(), len(self._held), self.next) != self._held:
