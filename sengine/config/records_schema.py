@@ -43,7 +43,12 @@ class JournalConfig(Section, frozen=True):
         Meta(description="Record market data too; verify, simulated fills and exact warm-up of strategies need it."),
     ] = True
     segment_bytes: Annotated[
-        int, Meta(ge=4096, description="Size at which the next file is begun, with a checkpoint in it.")
+        int,
+        Meta(
+            ge=4096,
+            description="Size at which the next file is begun, with a checkpoint in it; at least twice the "
+            "checkpoint's.",
+        ),
     ] = 64 << 20
     retain_bytes: Annotated[
         int, Meta(ge=0, description="Oldest files go when all together are larger; 0 keeps them all.")

@@ -233,6 +233,20 @@ def test_segments_follow_one_another_and_each_can_be_read_alone(tmp_path: Path) 
         place += len(entries)
 
 
+def test_segment_holds_at_least_as_many_bytes_of_events_as_its_beginning_has(tmp_path: Path) -> None:
+    engine = engine_with(*(Actor(f"a{number}") for number in range(40)))
+    journal = new_journal(tmp_path, engine, config=journal_config(segment_bytes=4096))
+    for step in range(1_000):
+        journal.event(SoundBookEvent("BTC", step, BOOK))
+    journal.close()
+    reader = JournalReader(tmp_path)
+    assert len(reader.paths) > 3
+    for number in list(reader.paths)[:-1]:
+        _, _, first_event, *_ = reader.of_segment(number)
+        assert first_event.offset > 4096
+        assert 1.9 < reader.paths[number].stat().st_size / first_event.offset < 2.2
+
+
 def test_old_and_excess_segments_go_oldest_first(tmp_path: Path) -> None:
     for number in range(1, 6):
         path = tmp_path / f"{number:010d}.journal"

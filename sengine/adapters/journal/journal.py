@@ -100,7 +100,7 @@ class Journal:
         self._segment_bytes = config.journal.segment_bytes
         self._encode = msgspec.msgpack.Encoder(enc_hook=repr).encode
         self._retention = Retention(directory, config.journal)
-        self._bytes = 0
+        self._bytes = self._roll_at_bytes = 0
         self._writer = JournalWriter(
             directory,
             self._segment,
@@ -121,7 +121,7 @@ class Journal:
 
     def event(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits) -> None:
         """Record an event that is about to be processed."""
-        if self._bytes >= self._segment_bytes or (self._writer.lost and self._writer.has_caught_up):
+        if self._bytes >= self._roll_at_bytes or (self._writer.lost and self._writer.has_caught_up):
             self._roll()
         try:
             stand_in = self._stand_ins.get(type(event))
@@ -238,6 +238,9 @@ class Journal:
         content = b"".join(frame(self._encode((TAGS[type(record)], record))) for record in records)
         self.records += len(records)
         self._bytes = len(content)
+        # As many bytes of events as of checkpoint at least: else one that is longer than a segment is to be would have
+        # every event begin the next.
+        self._roll_at_bytes = max(self._segment_bytes, 2 * len(content))
         return content
 
 
