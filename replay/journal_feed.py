@@ -20,7 +20,7 @@ class JournalFeed:
     def __init__(self, directory: Path) -> None:
         self._reader = JournalReader(directory)
         self.path = str(directory)
-        self.size_bytes = sum(path.stat().st_size for path in self._reader.paths.values())
+        self.size_bytes = sum(map(self._reader.size, self._reader.paths))
         self._place = (0, 0)
 
     def __iter__(self) -> Iterator[MarketEvent]:

@@ -34,7 +34,7 @@ def stat(journal: _Folder) -> None:
     reader = JournalReader(journal_folder(journal))
     for number, header in reader.headers().items():
         begins = f"session {header.session.rstrip('-') or 'simulated'} begins" if header.starts_session else "goes on"
-        size = reader.paths[number].stat().st_size
+        size = reader.size(number)
         typer.echo(f"{number:>6}  {format_timestamp(header.time_ns)}  {size:>12,} bytes  {begins}")
     kinds: Counter[str] = Counter(type(entry.record).__name__ for entry in reader)
     for kind, count in kinds.most_common():

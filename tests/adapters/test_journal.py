@@ -475,6 +475,33 @@ def test_records_twice_are_damage(two_segments: tuple[bytes, bytes, list[Entry]]
         list(JournalReader(tmp_path))
 
 
+def test_segments_that_are_compressed_or_thrown_away_while_they_are_read_are_found_or_told(tmp_path: Path) -> None:
+    journal = new_journal(tmp_path, config=journal_config(segment_bytes=4096))
+    for step in range(300):
+        journal.event(SoundBookEvent("BTC", step, BOOK))
+    journal.close()
+    truth = list(JournalReader(tmp_path))
+    reader, slow = JournalReader(tmp_path), JournalReader(tmp_path)
+    entries = iter(slow)
+    read = [next(entries)]
+    Retention(tmp_path, JournalConfig()).tidy()
+    assert list(reader.headers()) == list(reader.paths)
+    assert [reader.size(number) for number in reader.paths] == [
+        path.stat().st_size for path in segments(tmp_path).values()
+    ]
+    read.extend(entries)
+    assert read == list(reader) == truth
+    # The oldest go; who has not begun to read begins later, and who has is told.
+    begun = iter(JournalReader(tmp_path))
+    next(begun)
+    for number in (1, 2):
+        segments(tmp_path)[number].unlink()
+    assert min(reader.headers()) == 3
+    assert list(reader) == [entry for entry in truth if entry.segment > 2]
+    with pytest.raises(JournalError, match=r"0000000002\.journal\.zst: is gone since the journal was listed; where a"):
+        list(begun)
+
+
 def test_no_journal_and_a_journal_of_tomorrow_are_sentences(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="there is no journal here"):
         JournalReader(tmp_path)

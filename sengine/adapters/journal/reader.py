@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 import zstandard
@@ -20,6 +20,7 @@ from sengine.adapters.journal.format import FORMAT, HEAD, Header, Unsound, decod
 from sengine.errors import JournalError, SengineError
 
 _HEAD_BYTES: Final = 1 << 16
+_Read = TypeVar("_Read")
 
 
 class Entry(NamedTuple):
@@ -66,11 +67,16 @@ class JournalReader:
     def headers(self) -> dict[int, Header]:
         """The header of each segment; one whose end is torn within its header is left out."""
         found = {}
+        self._leave_out_gone()
         for number in self.paths:
             entry = next(self._read(number, _HEAD_BYTES), None)
             if entry is not None:
                 found[number] = _header(entry, self.paths[number])
         return found
+
+    def size(self, number: int) -> int:
+        """How many bytes a segment's file has."""
+        return self._of_file(number, lambda path: path.stat().st_size)
 
     def leave_out_unbegun_end(self) -> TornEnd | None:
         """Read as if the newest segment were not there, where it breaks off before its checkpoint is whole: nothing
@@ -86,6 +92,7 @@ class JournalReader:
         return TornEnd(path, self._newest, 0, path.stat().st_size, "its checkpoint is not whole")
 
     def __iter__(self) -> Iterator[Entry]:
+        self._leave_out_gone()
         return self.since(next(iter(self.paths)))
 
     def since(self, segment: int, offset: int = 0) -> Iterator[Entry]:
@@ -106,8 +113,8 @@ class JournalReader:
         self, number: int, at_most: int = -1, start: int = 0, before: Stretch | None = None
     ) -> Generator[Entry, None, Stretch | None]:
         """The records of a segment, which is to go on where the one ``before`` ends; how far it goes itself."""
+        data = memoryview(self._of_file(number, lambda path: content(path, at_most)))
         path = self.paths[number]
-        data = memoryview(content(path, at_most))
         if at_most != -1 and start == 0 and len(data) == at_most:
             data = self._whole_first(number, data)
         first_record, count, end = None, 0, start
@@ -131,12 +138,36 @@ class JournalReader:
             self.torn = TornEnd(path, number, unsound.offset, max(size, unsound.offset), str(unsound))
         return Stretch(path, number, end, first_record + count) if first_record is not None else None
 
+    def _leave_out_gone(self) -> None:
+        """The oldest segments, where a running engine threw them away since they were listed."""
+        there = segments(self.directory)
+        while len(self.paths) > 1 and (oldest := min(self.paths)) not in there:
+            del self.paths[oldest]
+
+    def _of_file(self, number: int, read: Callable[[Path], _Read]) -> _Read:
+        """What ``read`` makes of a segment's file. A running engine may have compressed it since it was listed, and
+        another time it may be gone."""
+        try:
+            return read(self.paths[number])
+        except FileNotFoundError:
+            path = segments(self.directory).get(number)
+            if path is None:
+                raise JournalError(
+                    f"{self.paths[number]}: is gone since the journal was listed; where a running engine threw it "
+                    "away, as journal.retain_bytes and journal.retain_for say, read the journal again"
+                ) from None
+            self.paths[number] = path
+        try:
+            return read(path)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
     def _whole_first(self, number: int, data: memoryview) -> memoryview:
         """Enough of a segment to hold its first record, however long that is."""
         try:
             next(frames(data), None)
         except Unsound:
-            return memoryview(content(self.paths[number]))
+            return memoryview(self._of_file(number, content))
         first = next(frames(data))
         return data[: first[0] + 8 + len(first[1])]
 
@@ -153,16 +184,23 @@ def _header(entry: Entry, path: Path) -> Header:
 
 
 def content(path: Path, at_most: int = -1) -> bytes:
+    """A segment's bytes, uncompressed. Raises ``FileNotFoundError`` and, for any other failure, ``JournalError``."""
     try:
         with path.open("rb") as file:
             if path.suffix != ".zst":
                 return file.read(at_most)
             with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as plain:
                 return plain.read(at_most)
+    except FileNotFoundError:
+        raise
     except OSError as error:
-        raise JournalError(f"{path}: cannot be read: {error.strerror}") from error
+        raise _unreadable(path, error) from error
     except zstandard.ZstdError as error:
         raise JournalError(f"{path}: cannot be uncompressed: {error}; the file is damaged") from error
+
+
+def _unreadable(path: Path, error: OSError) -> JournalError:
+    return JournalError(f"{path}: cannot be read: {error.strerror}")
 
 
 Note = Callable[[str], None]
