@@ -54,6 +54,31 @@ def test_a_session_without_market_data_is_no_backtest(run: Run, tmp_path: Path) 
     assert "no market data is in it, so there is nothing to replay" in ran.err
 
 
+def test_place_at_which_no_record_begins_is_told_with_the_nearest_ones(run: Run, tmp_path: Path) -> None:
+    data = recorded(tmp_path, MOMENTUM)
+    path = data / "journal" / "0000000001.journal"
+    content = path.read_bytes()
+    places = [offset for offset, _ in frames(memoryview(content))]
+
+    def told(place: int) -> tuple[int, str]:
+        ran = run("journal", "inspect", data, "--from", f"1:{place}", "--market-data")
+        return ran.code, ran.err.removeprefix(f"sengine: {path}: ")
+
+    no_record = "no record begins at byte"
+    assert told(27) == (2, f"{no_record} 27; the nearest ones begin at 0 and {places[1]}\n")
+    last, size = places[-1], len(content)
+    assert told(last + 1) == (2, f"{no_record} {last + 1}; the nearest one before it begins at {last}\n")
+    assert told(size + 9) == (2, f"{no_record} {size + 9}; the nearest one before it begins at {last}\n")
+    assert told(places[3]) == told(last) == told(size) == (0, "")
+    ran = run("journal", "inspect", data, "--from", "7")
+    assert (ran.code, ran.err) == (2, f"sengine: {path.parent}: there is no segment 7; the newest is 1\n")
+    # What is damaged is still called so, and what is behind it can be asked for.
+    path.write_bytes(content[: places[5] + 20] + b"\xff" + content[places[5] + 21 :])
+    assert told(places[5])[1].startswith(f"byte {places[5]}: damaged: ")
+    assert told(places[6]) == (0, "")
+    assert told(places[6] + 1) == (2, f"{no_record} {places[6] + 1}; the nearest one before it begins at {places[4]}\n")
+
+
 def test_difference_is_shown_with_both_sides_and_exit_code_1(run: Run, tmp_path: Path) -> None:
     ran = run("verify", recorded(tmp_path, StrategyConfig(id="liar", plugin="clock")))
     assert ran.code == 1

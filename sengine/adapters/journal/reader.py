@@ -96,9 +96,13 @@ class JournalReader:
         return self.since(next(iter(self.paths)))
 
     def since(self, segment: int, offset: int = 0) -> Iterator[Entry]:
-        """Records from one place on, in order, over all later segments."""
+        """Records from one place on, in order, over all later segments. Raises ``JournalError`` where there is no such
+        segment, or no record begins at ``offset``."""
         expected, before = segment, None
-        for number in [each for each in self.paths if each >= segment]:
+        numbers = [each for each in self.paths if each >= segment]
+        if not numbers:
+            raise JournalError(f"{self.directory}: there is no segment {segment}; the newest is {max(self.paths)}")
+        for number in numbers:
             if number != expected:
                 raise JournalError(
                     f"{self.directory}: segment {expected} is missing; records before and after it are not one story"
@@ -117,6 +121,8 @@ class JournalReader:
         path = self.paths[number]
         if at_most != -1 and start == 0 and len(data) == at_most:
             data = self._whole_first(number, data)
+        if start:
+            _check_place(path, data, start)
         first_record, count, end = None, 0, start
         try:
             for offset, payload in frames(data, start):
@@ -170,6 +176,31 @@ class JournalReader:
             return memoryview(self._of_file(number, content))
         first = next(frames(data))
         return data[: first[0] + 8 + len(first[1])]
+
+
+def _check_place(path: Path, data: memoryview, start: int) -> None:
+    """Raises ``JournalError`` when no record begins at ``start``, nor do the records end there."""
+    last, end, following = 0, 0, ""
+    try:
+        for offset, payload in frames(data):
+            if offset >= start:
+                following = f" and {offset}"
+                break
+            last, end = offset, offset + HEAD.size + len(payload)
+    except Unsound as unsound:
+        end = unsound.offset
+        if end < start and _is_sound_at(data, start):
+            return  # behind damage, which may be why one asks
+    if end != start:
+        ones = "ones begin" if following else "one before it begins"
+        raise JournalError(f"{path}: no record begins at byte {start}; the nearest {ones} at {last}{following}")
+
+
+def _is_sound_at(data: memoryview, start: int) -> bool:
+    try:
+        return next(frames(data, start), None) is not None
+    except Unsound:
+        return False
 
 
 def _header(entry: Entry, path: Path) -> Header:
