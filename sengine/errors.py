@@ -8,6 +8,7 @@
     │   ├── DataError      a market data file cannot be read, or a row fails under --strict
     │   ├── PluginError    a strategy file cannot be found, imported or does not keep the contract
     │   ├── JournalError   a journal is not there, cannot be read or cannot be run again
+    │   │   └── DamageError    records in the middle of it are damaged or missing
     │   └── StoreError     the store of records is not there or cannot be read
     ├── LifecycleError     a strategy was asked for a transition that its state does not allow
     ├── LimitError         a change would make a limit looser, and nobody said that it may
@@ -68,3 +69,11 @@ class StoreError(InputError):
 
 class JournalError(InputError):
     """A journal is missing, cannot be read or cannot be run again; the message names the file and the place."""
+
+
+class DamageError(JournalError):
+    """A journal is damaged at ``place``, a segment and a byte of it; what is before that can be read."""
+
+    def __init__(self, message: str, place: tuple[int, int]) -> None:
+        super().__init__(message)
+        self.place = place

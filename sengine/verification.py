@@ -40,7 +40,7 @@ from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.roster import LoadStrategy
 from sengine.engine.spec import StrategySpec
 from sengine.engine.swap import SwapStrategy
-from sengine.errors import JournalError, SengineError
+from sengine.errors import DamageError, JournalError, SengineError
 from sengine.plugins.loader import load_plugin
 from sengine.recovery import Following
 from sengine.strategy import BaseStrategy
@@ -90,9 +90,9 @@ def verify(directory: Path) -> Iterator[SessionCheck]:
         check = SessionCheck(headers[start].session, list(range(start, end)), headers[start].program)
         try:
             _Rerun(reader, headers[start], start, end, check).run()
+        except DamageError:
+            raise
         except SengineError as error:
-            if isinstance(error, JournalError) and "damaged" in str(error):
-                raise
             check.skipped = str(error)
         if reader.torn is not None:
             check.notes.append(str(reader.torn))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import zstandard
 
 from replay.feed import open_feed
 from replay.synthetic import quote_rows
@@ -28,7 +29,7 @@ from sengine.domain.order import Fill
 from sengine.engine.checkpoint import Checkpoint, checkpoint
 from sengine.engine.core import Engine
 from sengine.engine.following import Happened
-from sengine.errors import JournalError
+from sengine.errors import DamageError, JournalError
 from sengine.live import LiveEngine
 from sengine.recovery import new_session_after, recover
 from sengine.verification import verify
@@ -338,6 +339,26 @@ def test_segment_torn_before_its_checkpoint_is_whole_is_noted_and_the_start_goes
     Journal(folder, config, new_engine(config), "", beginning).close()
     assert list(JournalReader(folder).paths)[-1] == number
     assert isinstance([entry.record for entry in JournalReader(folder)][-1], Closed)
+
+
+def test_compressed_segment_that_is_damaged_is_told_and_not_passed_over(tmp_path: Path, quotes: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    record(configuration(tmp_path, MOMENTUM, RSI, segment_bytes=400_000), folder, quotes)
+    path = folder / "0000000001.journal"
+    packed = zstandard.ZstdCompressor(write_checksum=True).compress(path.read_bytes())
+    path.unlink()
+    path = path.with_name("0000000001.journal.zst")
+    for content in (
+        packed[:-4] + b"\0\0\0\0",
+        packed[: len(packed) // 2],
+        packed[: len(packed) * 9 // 10] + b"\0" * 99,
+    ):
+        path.write_bytes(content)
+        with pytest.raises(DamageError, match=r"0000000001\.journal\.zst: .*damaged"):
+            list(verify(folder))
+        with pytest.raises(DamageError, match=r"0000000001\.journal\.zst: .*damaged"):
+            asyncio.run(recover(folder, new_engine(configuration(tmp_path, MOMENTUM, RSI)), 1_000_000))
 
 
 def test_journal_is_a_feed_of_its_market_data(tmp_path: Path, quotes: Path) -> None:

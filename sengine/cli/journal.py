@@ -148,12 +148,18 @@ def _store_beside(folder: Path, config: Path | None) -> Path:
 
 
 def _chosen(reader: JournalReader, start: str, until: str) -> Iterator[Entry]:
+    from sengine.errors import DamageError
+
     first = _place(start, "--from") if start else (next(iter(reader.paths)), 0)
     end = _place(until, "--until") if until else None
-    for entry in reader.since(*first):
-        if end is not None and (entry.segment, entry.offset) >= end:
-            return
-        yield entry
+    try:
+        for entry in reader.since(*first):
+            if end is not None and (entry.segment, entry.offset) >= end:
+                return
+            yield entry
+    except DamageError as damage:
+        if end is None or damage.place < end:
+            raise
 
 
 def _place(text: str, option: str) -> tuple[int, int]:

@@ -79,6 +79,20 @@ def test_place_at_which_no_record_begins_is_told_with_the_nearest_ones(run: Run,
     assert told(places[6] + 1) == (2, f"{no_record} {places[6] + 1}; the nearest one before it begins at {places[4]}\n")
 
 
+def test_what_is_before_damage_is_exported_as_its_sentence_says(run: Run, tmp_path: Path) -> None:
+    data = recorded(tmp_path, MOMENTUM)
+    path = data / "journal" / "0000000001.journal"
+    content = path.read_bytes()
+    place = [offset for offset, _ in frames(memoryview(content))][5]
+    path.write_bytes(content[: place + 20] + b"\xff" + content[place + 21 :])
+    ran = run("journal", "export", data)
+    assert ran.code == 2
+    assert ran.err.endswith(f"what is before it can be read with `sengine journal export --until 1:{place}`\n")
+    ran = run("journal", "export", data, "--until", f"1:{place}")
+    assert (ran.code, ran.err, len(ran.out.splitlines())) == (0, "", 5)
+    assert run("journal", "export", data, "--until", f"1:{place + 1}").code == 2
+
+
 def test_difference_is_shown_with_both_sides_and_exit_code_1(run: Run, tmp_path: Path) -> None:
     ran = run("verify", recorded(tmp_path, StrategyConfig(id="liar", plugin="clock")))
     assert ran.code == 1

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sengine.adapters.journal.format import Gap, Header, Unsound, decode, frames
-from sengine.errors import JournalError
+from sengine.errors import DamageError
 
 
 class Stretch(NamedTuple):
@@ -24,15 +24,16 @@ class Stretch(NamedTuple):
     records: int
 
 
-def damaged(path: Path, segment: int, offset: int, why: str) -> JournalError:
-    return JournalError(
+def damaged(path: Path, segment: int, offset: int, why: str) -> DamageError:
+    return DamageError(
         f"{path}: byte {offset}: damaged: {why}; what is before it can be read with "
-        f"`sengine journal export --until {segment}:{offset}`"
+        f"`sengine journal export --until {segment}:{offset}`",
+        (segment, offset),
     )
 
 
 def check_follows(before: Stretch, header: Header, content: Callable[[], bytes | memoryview]) -> None:
-    """Raises ``JournalError`` when the segment of ``header`` counts other records before it than were read. Its
+    """Raises ``DamageError`` when the segment of ``header`` counts other records before it than were read. Its
     ``content`` is asked for where an earlier version wrote it, and that is in doubt."""
     missing = header.first_record - before.records - (header.lost or 0)
     if missing and header.lost is None:

@@ -17,7 +17,7 @@ import zstandard
 
 from sengine.adapters.journal.continuity import Stretch, check_follows, damaged
 from sengine.adapters.journal.format import FORMAT, HEAD, Header, Unsound, decode, frames, has_record_after, segments
-from sengine.errors import JournalError, SengineError
+from sengine.errors import DamageError, JournalError, SengineError
 
 _HEAD_BYTES: Final = 1 << 16
 _Read = TypeVar("_Read")
@@ -227,7 +227,8 @@ def content(path: Path, at_most: int = -1) -> bytes:
     except OSError as error:
         raise _unreadable(path, error) from error
     except zstandard.ZstdError as error:
-        raise JournalError(f"{path}: cannot be uncompressed: {error}; the file is damaged") from error
+        place = int(path.name.split(".", 1)[0]), 0
+        raise DamageError(f"{path}: cannot be uncompressed: {error}; the file is damaged", place) from error
 
 
 def _unreadable(path: Path, error: OSError) -> JournalError:

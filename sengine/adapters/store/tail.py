@@ -15,7 +15,7 @@ from zlib import crc32
 
 import zstandard
 
-from sengine.adapters.journal.continuity import Stretch, check_follows
+from sengine.adapters.journal.continuity import Stretch, check_follows, damaged
 from sengine.adapters.journal.format import (
     HEAD,
     LONGEST_RECORD,
@@ -216,4 +216,4 @@ class JournalTail:
         return False
 
     def _damaged(self, offset: int, why: str) -> JournalError:
-        return JournalError(f"{self._path}: byte {offset}: damaged: {why}")
+        return damaged(self._path, self.segment, offset, why)
