@@ -7,9 +7,8 @@ through the gateway, operators through the control server; monitoring looks on t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -42,7 +41,7 @@ from sengine.domain.events import CancelOrder, Shutdown
 from sengine.domain.reload import ReloadReport
 from sengine.errors import ConfigError, PluginError
 from sengine.garbage import collect_between_turns
-from sengine.keep_running import keep_running
+from sengine.keep_running import keep_doing, keep_running
 from sengine.kill_switch import KillSwitchKeeper
 from sengine.live import LiveEngine
 from sengine.paper_child import PaperChild
@@ -114,8 +113,7 @@ class EngineService:
             if feed is None:
                 return
             loop.add_signal_handler(signal.SIGHUP, self._reload_all)
-            tidying = asyncio.create_task(collect_between_turns(), name="garbage")
-            stack.callback(tidying.cancel)
+            self._keep_doing(stack, "collection of garbage", collect_between_turns)
             if self._on_started is not None:
                 self._on_started(self)
             await self._stopping.wait()
@@ -154,7 +152,7 @@ class EngineService:
         switch = KillSwitchKeeper(live, facts, config.risk, directory, audit, asyncio.get_running_loop().time)
         switch.restore()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, switch.pull_by_signal)
-        stack.push_async_callback(_cancelled, asyncio.create_task(switch.watch(), name="kill switch"))
+        self._keep_doing(stack, "kill switch", switch.watch)
         http = HttpServer(live, facts, config.http.host, config.service.port, metrics=config.metrics.enabled)
         stack.push_async_callback(http.stop)
         facts.listeners["http"] = await http.start()
@@ -187,15 +185,14 @@ class EngineService:
             config.plugins.watchdog_after_ns / NS_PER_S,
             ends_process=config.plugins.watchdog_restart,
         )
-        stack.push_async_callback(_cancelled, asyncio.create_task(watchdog.run(), name="watchdog"))
+        self._keep_doing(stack, "watchdog", watchdog.run)
         watch = StrategyWatch(live, self._timer, config.plugins.stalled_after_ns, config.plugins.resume_after_ns)
-        stack.push_async_callback(_cancelled, asyncio.create_task(watch.run(), name="strategy watch"))
-        flattens = asyncio.create_task(FlattenWatch(live).run(), name="flatten watch")
-        stack.push_async_callback(_cancelled, flattens)
+        self._keep_doing(stack, "strategy watch", watch.run)
+        self._keep_doing(stack, "flatten watch", FlattenWatch(live).run)
         stack.push_async_callback(self._reloading.stop)
         await self._reloading.start()
         if config.plugins.hot_reload:
-            stack.push_async_callback(_cancelled, asyncio.create_task(watcher.run(), name="watcher"))
+            self._keep_doing(stack, "watcher of strategy files", watcher.run)
         await self._start_gateway(stack, directory, recording)
         feed = NatsFeed(config.nats, self.broker_url, live, lockstep=config.execution.lockstep)
         facts.feed = feed.stats
@@ -217,8 +214,8 @@ class EngineService:
         await broker.start()
         self.broker_url = broker.url
         self.facts.listeners["nats broker"] = broker.address
-        watching = keep_running("the embedded broker", broker.wait, broker.start, self.live.say)
-        stack.push_async_callback(_cancelled, asyncio.create_task(watching, name="broker"))
+        watching = partial(keep_running, "the embedded broker", broker.wait, broker.start, self.live.say)
+        self._keep_doing(stack, "watch over the embedded broker", watching)
 
     async def _start_gateway(self, stack: AsyncExitStack, directory: Path, recording: Recording) -> None:
         target = self.config.execution.target
@@ -244,8 +241,12 @@ class EngineService:
                 recording.resume_flattens()
             else:
                 recording.give_up_flattens()
-        watching = asyncio.create_task(reconciliation.watch(), name="reconciliation")
-        stack.push_async_callback(_cancelled, watching)
+        self._keep_doing(stack, "reconciliation", reconciliation.watch)
+
+    def _keep_doing(self, stack: AsyncExitStack, what: str, do: Callable[[], Awaitable[None]]) -> None:
+        """In the background, until ``stack`` ends."""
+        task = asyncio.create_task(keep_doing(what, do, self.live.say), name=what)
+        stack.push_async_callback(_cancelled, task)
 
     # Shutdown.
 
@@ -313,8 +314,8 @@ def _metrics_ports(config: Config) -> dict[int, str]:
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    # How it ends must not keep what is stopped after it from being stopped.
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _base36(number: int) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 import sengine.keep_running
 from sengine.errors import SengineError
-from sengine.keep_running import keep_running
+from sengine.keep_running import keep_doing, keep_running
 from tests.patience import PATIENCE_S
 
 
@@ -39,3 +39,32 @@ async def test_what_ended_is_started_until_it_runs_and_watched_again(monkeypatch
     ]
     assert said[3][:2] == ("warning", "the thing runs again")
     assert said[4][2] == {"exit_code": 1}
+
+
+async def test_a_task_that_fails_is_said_at_once_with_its_name_and_place_and_begun_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sengine.keep_running, "_TASK_WAIT_S", 0.001)
+    errors: list[Exception] = [TypeError("no such thing"), ValueError("bad day")]
+    goes_on = asyncio.Event()
+    said: list[tuple[str, str, dict[str, Any]]] = []
+
+    async def look_out() -> None:
+        if errors:
+            raise errors.pop(0)
+        goes_on.set()
+        await asyncio.Event().wait()
+
+    doing = asyncio.create_task(
+        keep_doing("look-out", look_out, lambda level, event, **fields: said.append((level, event, fields)))
+    )
+    await asyncio.wait_for(goes_on.wait(), PATIENCE_S)
+    doing.cancel()
+    await asyncio.gather(doing, return_exceptions=True)
+    assert doing.cancelled()
+    assert [(level, event) for level, event, _ in said] == [
+        ("error", "the look-out failed; it is begun again in 0.001 s"),
+        ("error", "the look-out failed; it is begun again in 0.002 s"),
+    ]
+    assert [fields["reason"] for *_, fields in said] == ["TypeError: no such thing", "ValueError: bad day"]
+    assert "test_keep_running.py:" in said[0][2]["where"]

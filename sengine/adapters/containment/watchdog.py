@@ -30,6 +30,7 @@ class Watchdog:
 
     async def run(self) -> None:
         with self._file.open("w", encoding="utf-8") as out:
+            self._told = 0
             try:
                 while True:
                     self._tell()
@@ -43,7 +44,9 @@ class Watchdog:
         written = self._file.read_text("utf-8")[self._told :]
         if written:
             self._told += len(written)
-            self._live.say("error", "the loop was held up; nothing was traded meanwhile", stack=main_stack(written))
+            # Not "stack": the console's renderer has that name for itself, and wants a text there.
+            where = "; ".join(main_stack(written))
+            self._live.say("error", "the loop was held up; nothing was traded meanwhile", where=where)
 
 
 def main_stack(text: str) -> list[str]:
