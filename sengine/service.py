@@ -186,7 +186,13 @@ class EngineService:
             ends_process=config.plugins.watchdog_restart,
         )
         self._keep_doing(stack, "watchdog", watchdog.run)
-        watch = StrategyWatch(live, self._timer, config.plugins.stalled_after_ns, config.plugins.resume_after_ns)
+        watch = StrategyWatch(
+            live,
+            self._timer,
+            config.plugins.stalled_after_ns,
+            config.plugins.resume_after_ns,
+            self.remotes.silence_of,
+        )
         self._keep_doing(stack, "strategy watch", watch.run)
         self._keep_doing(stack, "flatten watch", FlattenWatch(live).run)
         stack.push_async_callback(self._reloading.stop)

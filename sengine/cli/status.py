@@ -70,6 +70,9 @@ def _print_strategies(console: Console, view: SnapshotView) -> None:
     console.print()
     console.print(table)
     for each in view.strategies:
+        if each.stalled_s:
+            said = f"{escape(each.strategy_id)} is stalled: {escape(each.stalled_reason)} for {each.stalled_s:.0f} s"
+            console.print(f"  [red]{said}[/red]")
         if each.pause_reason:
             console.print(f"  {escape(each.strategy_id)} is paused: {escape(each.pause_reason)}")
         if each.last_error:

@@ -45,7 +45,9 @@ class Guest:
         self.signals = 0
         self.last_signal_ns = 0
         self.stalled_s = 0.0
-        """For how long it has had no tick, where that is too long. The edge sets it, and it decides nothing."""
+        """For how long it has been without a tick, or its process without an answer, where that is too long. The edge
+        sets it, and it decides nothing."""
+        self.stalled_reason = ""
         self.errors: dict[str, int] = {}
         self.last_fault: StrategyFault | None = None
         self.fault_times_ns: deque[int] = deque(maxlen=max_errors)

@@ -124,6 +124,7 @@ def strategy_state(engine: Engine, guest: Guest) -> StrategyState:
         on_tick_us=guest.on_tick_latency.summary_us(),
         over_budget=guest.on_tick_latency.over_budget,
         stalled_s=guest.stalled_s,
+        stalled_reason=guest.stalled_reason,
         metadata=_described(guest),
     )
 

@@ -349,7 +349,7 @@ class Latency(_message.Message):
     def __init__(self, count: _Optional[int] = ..., p50_us: _Optional[float] = ..., p99_us: _Optional[float] = ..., max_us: _Optional[float] = ..., octave_counts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class StrategyState(_message.Message):
-    __slots__ = ("strategy_id", "state", "is_active", "pause_reason", "version", "source", "route", "symbols", "data", "ticks", "signals", "last_signal_ns", "errors", "errors_by_type", "last_error", "last_error_where", "last_error_ns", "last_reload_ns", "position", "realized_pnl", "unrealized_pnl", "peak_pnl", "on_tick", "over_budget", "stalled_s")
+    __slots__ = ("strategy_id", "state", "is_active", "pause_reason", "version", "source", "route", "symbols", "data", "ticks", "signals", "last_signal_ns", "errors", "errors_by_type", "last_error", "last_error_where", "last_error_ns", "last_reload_ns", "position", "realized_pnl", "unrealized_pnl", "peak_pnl", "on_tick", "over_budget", "stalled_s", "stalled_reason")
     class ErrorsByTypeEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -382,6 +382,7 @@ class StrategyState(_message.Message):
     ON_TICK_FIELD_NUMBER: _ClassVar[int]
     OVER_BUDGET_FIELD_NUMBER: _ClassVar[int]
     STALLED_S_FIELD_NUMBER: _ClassVar[int]
+    STALLED_REASON_FIELD_NUMBER: _ClassVar[int]
     strategy_id: str
     state: str
     is_active: bool
@@ -407,7 +408,8 @@ class StrategyState(_message.Message):
     on_tick: Latency
     over_budget: int
     stalled_s: float
-    def __init__(self, strategy_id: _Optional[str] = ..., state: _Optional[str] = ..., is_active: _Optional[bool] = ..., pause_reason: _Optional[str] = ..., version: _Optional[str] = ..., source: _Optional[str] = ..., route: _Optional[str] = ..., symbols: _Optional[_Iterable[str]] = ..., data: _Optional[_Iterable[str]] = ..., ticks: _Optional[int] = ..., signals: _Optional[int] = ..., last_signal_ns: _Optional[int] = ..., errors: _Optional[int] = ..., errors_by_type: _Optional[_Mapping[str, int]] = ..., last_error: _Optional[str] = ..., last_error_where: _Optional[str] = ..., last_error_ns: _Optional[int] = ..., last_reload_ns: _Optional[int] = ..., position: _Optional[float] = ..., realized_pnl: _Optional[float] = ..., unrealized_pnl: _Optional[float] = ..., peak_pnl: _Optional[float] = ..., on_tick: _Optional[_Union[Latency, _Mapping]] = ..., over_budget: _Optional[int] = ..., stalled_s: _Optional[float] = ...) -> None: ...
+    stalled_reason: str
+    def __init__(self, strategy_id: _Optional[str] = ..., state: _Optional[str] = ..., is_active: _Optional[bool] = ..., pause_reason: _Optional[str] = ..., version: _Optional[str] = ..., source: _Optional[str] = ..., route: _Optional[str] = ..., symbols: _Optional[_Iterable[str]] = ..., data: _Optional[_Iterable[str]] = ..., ticks: _Optional[int] = ..., signals: _Optional[int] = ..., last_signal_ns: _Optional[int] = ..., errors: _Optional[int] = ..., errors_by_type: _Optional[_Mapping[str, int]] = ..., last_error: _Optional[str] = ..., last_error_where: _Optional[str] = ..., last_error_ns: _Optional[int] = ..., last_reload_ns: _Optional[int] = ..., position: _Optional[float] = ..., realized_pnl: _Optional[float] = ..., unrealized_pnl: _Optional[float] = ..., peak_pnl: _Optional[float] = ..., on_tick: _Optional[_Union[Latency, _Mapping]] = ..., over_budget: _Optional[int] = ..., stalled_s: _Optional[float] = ..., stalled_reason: _Optional[str] = ...) -> None: ...
 
 class FailedStrategy(_message.Message):
     __slots__ = ("strategy_id", "reason")

@@ -48,6 +48,7 @@ def strategy(strategy_id: str, symbol: str = "BTCUSDT", **changes: Any) -> views
         on_tick=latency(17.1, 66.0, 23, 9, 517, 1101, 2019, 4137, 99, 45, 26, 6, 5),
         over_budget=0,
         stalled_s=0.0,
+        stalled_reason="",
     )
     return replace(plain, **changes)
 
@@ -325,7 +326,9 @@ def stalled() -> FakeLink:
     link = busy()
     assert link.snapshot is not None
     first, *others = link.snapshot.strategies
-    link.snapshot = replace(link.snapshot, strategies=(replace(first, stalled_s=83.4), *others))
+    link.snapshot = replace(
+        link.snapshot, strategies=(replace(first, stalled_s=83.4, stalled_reason="no tick"), *others)
+    )
     return link
 
 

@@ -103,7 +103,9 @@ def test_the_status_says_for_how_long_a_strategy_has_been_stalled() -> None:
     assert snapshot is not None
     console = Console(width=160, record=True, file=StringIO())
     print_status(console, snapshot)
-    assert re.search(r"momentum_btc +STALLED 83 s ", console.export_text())
+    said = console.export_text()
+    assert re.search(r"momentum_btc +STALLED 83 s ", said)
+    assert "\n  momentum_btc is stalled: no tick for 83 s\n" in said
 
 
 async def test_signals_come_newest_first_and_what_is_said_again_is_counted() -> None:
@@ -165,7 +167,8 @@ async def test_a_loosened_limit_is_shown_as_such() -> None:
     ("changes", "said"),
     [
         ({"state": "PAUSED", "is_active": False}, "no strategy runs"),
-        ({"stalled_s": 83.0}, "no market data for 1m23s"),
+        ({"stalled_s": 83.0, "stalled_reason": "no tick"}, "no market data for 1m23s"),
+        ({"stalled_s": 83.0, "stalled_reason": "its process does not answer"}, "no strategy answers"),
     ],
 )
 async def test_the_first_line_says_trading_only_while_something_can_trade(changes: dict[str, Any], said: str) -> None:

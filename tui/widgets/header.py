@@ -6,6 +6,7 @@ from rich.text import Text
 from textual.widgets import Static
 
 from sengine.adapters.control.views import SnapshotView
+from sengine.domain.state import NO_TICK
 from tui import figures
 from tui.themes import Palette, signed
 
@@ -84,6 +85,8 @@ def _health(snapshot: SnapshotView | None, palette: Palette, problem: str) -> tu
     if not snapshot.ticks:
         return "◐ no market data yet", palette.warn
     if all(view.stalled_s for view in active):
+        if any(view.stalled_reason != NO_TICK for view in active):
+            return "◐ no strategy answers", palette.warn
         return f"◐ no market data for {figures.span(min(view.stalled_s for view in active))}", palette.warn
     if any(view.errors for view in snapshot.strategies) or snapshot.failed:
         return "● trading, with errors", palette.warn

@@ -59,7 +59,7 @@ def _row(view: StrategyView, palette: Palette) -> Row:
     name = Cell(view.strategy_id, palette.bold if view.is_active else palette.label)
     trouble = view.last_error or view.pause_reason
     if view.stalled_s:
-        trouble = f"no tick for {view.stalled_s:.0f} s"
+        trouble = f"{view.stalled_reason} for {view.stalled_s:.0f} s"
     return Row(
         view.strategy_id,
         (

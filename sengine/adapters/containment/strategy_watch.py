@@ -1,14 +1,16 @@
-"""Looks after the strategies once a second: who gets no ticks, who may resume, whose call nobody could interrupt."""
+"""Looks after the strategies once a second: who is stalled, who may resume, whose call nobody could interrupt."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
 from sengine.adapters.containment.call_timer import CallTimer
 from sengine.clock import NS_PER_S
 from sengine.domain.events import PauseStrategy, ResumeStrategy
+from sengine.domain.state import NO_TICK
 from sengine.engine.guest import Guest
 from sengine.live import LiveEngine
 
@@ -16,14 +18,23 @@ _LOOK_EVERY_S: Final = 1.0
 
 
 class StrategyWatch:
-    """``stalled_after_ns``: an active strategy without a tick for that long is stalled. ``resume_after_ns``: one that
-    the engine paused resumes by itself after that long; ``None``: a person resumes it."""
+    """``stalled_after_ns``: an active strategy without a tick for that long is stalled. So is one of which
+    ``silence_of`` says why, and for how many seconds, its process has been silent. ``resume_after_ns``: one that the
+    engine paused resumes by itself after that long; ``None``: a person resumes it."""
 
-    def __init__(self, live: LiveEngine, timer: CallTimer, stalled_after_ns: int, resume_after_ns: int | None) -> None:
+    def __init__(
+        self,
+        live: LiveEngine,
+        timer: CallTimer,
+        stalled_after_ns: int,
+        resume_after_ns: int | None,
+        silence_of: Callable[[str], tuple[str, float] | None] = lambda strategy_id: None,
+    ) -> None:
         self._live = live
         self._timer = timer
         self._stalled_after_s = stalled_after_ns / NS_PER_S
         self._resume_after_s = None if resume_after_ns is None else resume_after_ns / NS_PER_S
+        self._silence_of = silence_of
         self._last_tick: dict[str, tuple[int, float]] = {}
         """Ticks and since when there are so many, by strategy."""
         self._paused_since_s: dict[str, float] = {}
@@ -42,18 +53,26 @@ class StrategyWatch:
                 self._resume(guest, now_s, self._resume_after_s)
 
     def _find_stalled(self, guest: Guest, now_s: float) -> None:
-        name, was_stalled = guest.strategy_id, bool(guest.stalled_s)
-        ticks, since_s = self._last_tick.get(name, (-1, now_s))
+        was = guest.stalled_reason
+        # A tick that waits for a silent process counts as one that the strategy got, so that is looked at first.
+        silence = self._silence_of(guest.strategy_id) if guest.is_active else None
+        guest.stalled_reason, guest.stalled_s = silence or self._without_ticks(guest, now_s) or ("", 0.0)
+        if guest.stalled_reason and not was:
+            self._live.say(
+                "warning",
+                f"strategy {guest.strategy_id} is stalled: {guest.stalled_reason} for {guest.stalled_s:.0f} s",
+            )
+        elif was and not guest.stalled_reason and guest.is_active:
+            again = "gets ticks again" if was == NO_TICK else "is no longer stalled"
+            self._live.say("info", f"strategy {guest.strategy_id} {again}")
+
+    def _without_ticks(self, guest: Guest, now_s: float) -> tuple[str, float] | None:
+        ticks, since_s = self._last_tick.get(guest.strategy_id, (-1, now_s))
         if guest.ticks != ticks or not guest.is_active:
-            self._last_tick[name] = guest.ticks, now_s
-            guest.stalled_s = 0.0
-            if was_stalled and guest.is_active:
-                self._live.say("info", f"strategy {name} gets ticks again")
-            return
+            self._last_tick[guest.strategy_id] = guest.ticks, now_s
+            return None
         age_s = now_s - since_s
-        guest.stalled_s = age_s if age_s >= self._stalled_after_s else 0.0
-        if guest.stalled_s and not was_stalled:
-            self._live.say("warning", f"strategy {name} is stalled: it has had no tick for {age_s:.0f} s")
+        return (NO_TICK, age_s) if age_s >= self._stalled_after_s else None
 
     def _resume(self, guest: Guest, now_s: float, after_s: float) -> None:
         name = guest.strategy_id

@@ -131,6 +131,7 @@ def strategy_message(engine: Engine, facts: ServiceFacts, guest: Guest, held: Ma
         on_tick=latency_message(guest.on_tick_latency),
         over_budget=guest.on_tick_latency.over_budget,
         stalled_s=guest.stalled_s,
+        stalled_reason=bounded_text(guest.stalled_reason),
     )
 
 

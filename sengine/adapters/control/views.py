@@ -50,6 +50,7 @@ class StrategyView(View, frozen=True):
     on_tick: LatencyView
     over_budget: int
     stalled_s: float
+    stalled_reason: str
 
 
 class FailedStrategyView(View, frozen=True):

@@ -101,6 +101,16 @@ class RemoteLink:
         return connection.owed_for_s if connection is not None else 0.0
 
     @property
+    def silence(self) -> tuple[str, float] | None:
+        """Why its process is silent, and for how many seconds; ``None`` while it is not, or not for too long."""
+        if self.is_connected:
+            reason, for_s = "its process does not answer", self.owed_for_s
+        else:
+            reason = "its process is not connected" + (f": {self._reason}" if self._reason else "")
+            for_s = monotonic() - self._since_s
+        return (reason, for_s) if for_s > STALLED_AFTER_S else None
+
+    @property
     def restarts(self) -> int:
         return self.figures.restarts
 
@@ -115,7 +125,7 @@ class RemoteLink:
     def describe(self) -> dict[str, Any]:
         connection, trial = self._in_use.connection, self._in_use.trial
         described: dict[str, Any] = {
-            "process": "stalled" if self.is_connected and self.owed_for_s > STALLED_AFTER_S else self._state,
+            "process": "stalled" if self.is_connected and self.silence is not None else self._state,
             "for_s": round(monotonic() - self._since_s, 1),
         }
         if self._reason:

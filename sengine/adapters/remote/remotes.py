@@ -76,6 +76,11 @@ class Remotes:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*attempts), _FIRST_TRY_S)
 
+    def silence_of(self, strategy_id: str) -> tuple[str, float] | None:
+        """Why the strategy's process is silent, and for how many seconds; ``None`` where it is not, or has none."""
+        link = self.links.get(strategy_id)
+        return link.silence if link is not None else None
+
     def load(self, strategy: StrategyConfig, trigger: str) -> ReloadReport:
         """Take a remote strategy in; its process is connected in the background."""
         self._live.take(LoadStrategy(self.spec(strategy)))

@@ -108,7 +108,7 @@ def _plan(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
     yield Family(
         "sengine_strategy_stalled_seconds",
         "gauge",
-        "For how long a strategy has had no tick, where that is too long.",
+        "For how long a strategy has had no tick, or its process has not answered, where that is too long.",
         (("", (("strategy_id", guest.strategy_id),), guest.stalled_s) for guest in guests),
     )
     yield Family(

@@ -119,7 +119,7 @@ function takeSnapshot(now) {
   drawProfits();
   drawLatency(now.tick.octave_counts);
   fill("strategies", now.strategies.map((each) => {
-    const state = each.stalled_s ? `stalled ${Math.round(each.stalled_s)} s` : each.pause_reason ? `${each.state.toLowerCase()}: ${each.pause_reason}` : each.state.toLowerCase();
+    const state = each.stalled_s ? `stalled ${Math.round(each.stalled_s)} s: ${each.stalled_reason}` : each.pause_reason ? `${each.state.toLowerCase()}: ${each.pause_reason}` : each.state.toLowerCase();
     return [[each.strategy_id], [state, `text ${each.is_active && !each.stalled_s ? "good" : "warn"}`],
       [money.format(each.realized_pnl + each.unrealized_pnl), sign(each.realized_pnl + each.unrealized_pnl)],
       [whole.format(each.ticks), "minor"], [whole.format(each.signals)], [whole.format(each.errors), each.errors ? "bad" : ""],
