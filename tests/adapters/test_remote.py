@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 
 import pytest
 
+import sengine.adapters.remote.link
+import sengine.adapters.remote.watch
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.web.metrics import families
 from sengine.config import load_config
@@ -109,6 +112,50 @@ async def test_a_process_stuck_in_its_strategy_is_ended_and_started_again(tmp_pa
         await r.signals(1)
         assert r.guest().is_active
         assert r.guest().errors == {"disconnected": 1}
+
+
+async def test_a_frozen_process_is_noticed_and_ended_in_time_although_it_was_just_asked_for_its_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Asked all the time, it has always been asked when it freezes; that answer is waited for 10 s.
+    monkeypatch.setattr(sengine.adapters.remote.watch, "ASK_EVERY_S", 0.0)
+    write_echo(tmp_path)
+    async with rig(tmp_path, restart_after_s=1.5) as r:
+        link = r.load(module="echo")
+        await r.remotes.tried()
+        os.kill(link.describe()["pid"], signal.SIGSTOP)
+        frozen_s = monotonic()
+        await r.until(lambda: link._watch._asked[1] > frozen_s)
+        r.live.take(book(1))
+        await r.until(lambda: r.guest().last_fault is not None)
+        assert monotonic() - frozen_s < 9.0
+        fault = r.guest().last_fault
+        assert fault is not None
+        assert re.match(r"no answer for 1\.\d s; its process was ended by signal 9", fault.message)
+
+
+async def test_a_process_that_never_answers_pauses_its_strategy_however_long_each_try_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sengine.adapters.remote.link, "CRASHES_WITHIN_S", 0.0)
+    monkeypatch.setattr(sengine.adapters.remote.link, "CRASHES", 2)
+    write_echo(tmp_path, code=ECHO.replace("os._exit(7)", "while True: pass"))
+    async with rig(tmp_path, restart_after_s=1.1) as r:
+        link, step = r.load(module="echo"), 0
+        await r.remotes.tried()
+        r.live.take(book(step))
+        await r.signals(1)
+
+        def has_given_up() -> bool:
+            nonlocal step
+            step += 1
+            if link.is_connected and link.owed_for_s == 0.0:
+                r.live.take(book(step, 8500.5))
+            return not r.guest().is_active
+
+        await r.until(has_given_up)
+        reason = r.guest().pause_reason
+        assert reason.startswith("its process gave no answer 2 times in a row; resume starts it again; last: no answer")
 
 
 COUNTS = ECHO.replace(

@@ -7,7 +7,7 @@ import contextlib
 from typing import Final
 
 from sengine.adapters.remote.process import HostProcess
-from sengine.adapters.remote.session import RemoteSession, SessionError, Start
+from sengine.adapters.remote.session import RemoteSession, SessionError, SilentError, Start
 from sengine.proto import strategy_pb2 as pb
 
 _OPEN_S: Final = 10.0
@@ -23,6 +23,8 @@ class Connection:
     def __init__(self, session: RemoteSession, process: HostProcess | None) -> None:
         self.session = session
         self.process = process
+        self.ended_for = ""
+        """For which silence its process was ended, where it was."""
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -51,15 +53,24 @@ class Connection:
         await asyncio.wait((warm, self._task), timeout=_WARM_S, return_when=asyncio.FIRST_COMPLETED)
         warm.cancel()
         if self._task.done():
-            raise SessionError(await self.until_lost())
+            reason = await self.until_lost()
+            raise SilentError(f"{self.ended_for}: {reason}") if self.ended_for else SessionError(reason)
         if not self.session.is_warm.is_set():
-            raise SessionError(f"it did not answer its warm-up within {_WARM_S:g} s")
+            raise SilentError(f"it did not answer its warm-up within {_WARM_S:g} s")
 
     async def until_lost(self) -> str:
         """Wait until it ends, and for why."""
         await asyncio.wait((self.running,))
         error = None if self.running.cancelled() else self.running.exception()
         return str(error) if error is not None else "the connection ended"
+
+    def end_for_silence(self, reason: str) -> bool:
+        """End the process where that is ours, once; whether that was done. Whoever waits for it hears of that."""
+        if self.process is None or self.ended_for:
+            return False
+        self.ended_for = reason
+        self.process.kill()
+        return True
 
     async def last_words(self) -> str:
         """Of the process that is behind a broken connection: one that died says more than what it broke."""

@@ -16,7 +16,7 @@ from sengine.adapters.remote.intake import RemoteIntake
 from sengine.adapters.remote.outbox import RemoteCounts
 from sengine.adapters.remote.process import HostProcess
 from sengine.adapters.remote.proxy import RemoteStrategy
-from sengine.adapters.remote.session import RemoteSession, SessionError
+from sengine.adapters.remote.session import RemoteSession, SessionError, SilentError
 from sengine.adapters.remote.watch import LOOK_EVERY_S, STALLED_AFTER_S, RemoteWatch
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import PauseStrategy, ReportedError
@@ -33,8 +33,9 @@ class RemoteLink:
     """One remote strategy. ``start`` begins connecting, ``stop`` ends it and its process.
 
     ``target`` is where a process already runs; without it ``make_process`` makes our own, which is started again when
-    it dies, or owes an answer for ``restart_after_s``. After ``CRASHES`` ends within ``CRASHES_WITHIN_S`` the strategy
-    is paused, and tried again when resumed. New code is on trial for ``rollback_ticks`` ticks.
+    it dies, or owes an answer for ``restart_after_s``. After ``CRASHES`` ends within ``CRASHES_WITHIN_S``, or as many
+    in a row without an answer, the strategy is paused, and tried again when resumed. New code is on trial for
+    ``rollback_ticks`` ticks.
     """
 
     def __init__(
@@ -66,6 +67,8 @@ class RemoteLink:
         self._reason = ""
         self._since_s = monotonic()
         self._ends: deque[float] = deque(maxlen=CRASHES)
+        self._silent_ends = 0
+        """Ends for lack of an answer, one after the other and with no answer in between."""
         self._watch = RemoteWatch(lambda: self._in_use.connection, self._intake.say, restart_after_s)
         self._tasks: list[asyncio.Task[None]] = []
         self._reloads: set[asyncio.Task[None]] = set()
@@ -152,17 +155,20 @@ class RemoteLink:
                 if self._in_use.connection is not None:
                     continue  # new code took over from the one that failed
                 reason = str(error)
+                self._silent_ends = self._silent_ends + 1 if isinstance(error, SilentError) else 0
                 if reason != self._reason:
                     self._intake.say("error", "a strategy's process cannot be used", reason=reason)
             else:
-                reason = await self._until_lost(connection)
+                connection, reason = await self._until_lost(connection)
+                before = 0 if connection.session.answered else self._silent_ends
+                self._silent_ends = before + 1 if connection.ended_for else 0
                 backoff_s = FIRST_BACKOFF_S
                 self._intake.take_error(ReportedError("disconnected", reason))
             self._enter("disconnected", reason)
             self.tried.set()
             self.figures.restarts += 1
-            if self.is_ours and self._is_crash_loop():
-                await self._give_up(reason)
+            if self.is_ours and (failed := self._how_it_keeps_failing()):
+                await self._give_up(failed, reason)
                 backoff_s = FIRST_BACKOFF_S
             else:
                 await asyncio.sleep(backoff_s)
@@ -212,8 +218,8 @@ class RemoteLink:
                 await process.stop()
             raise
 
-    async def _until_lost(self, connection: Connection) -> str:
-        """Wait until the connection in use ends with nothing in its place, and for why."""
+    async def _until_lost(self, connection: Connection) -> tuple[Connection, str]:
+        """Wait until the connection in use ends with nothing in its place, for which that was, and for why."""
         in_use = self._in_use
         while True:
             reason = await connection.until_lost()
@@ -225,18 +231,21 @@ class RemoteLink:
         in_use.let_go(connection)
         self._enter("disconnected", reason)
         try:
-            return await connection.last_words() or reason
+            reason = await connection.last_words() or reason
+            return connection, f"{connection.ended_for}; {reason}" if connection.ended_for else reason
         finally:
             await connection.end()
 
-    def _is_crash_loop(self) -> bool:
+    def _how_it_keeps_failing(self) -> str:
+        """Empty where it does not."""
         self._ends.append(monotonic())
-        return len(self._ends) == CRASHES and self._ends[-1] - self._ends[0] < CRASHES_WITHIN_S
+        if len(self._ends) == CRASHES and self._ends[-1] - self._ends[0] < CRASHES_WITHIN_S:
+            return f"failed {CRASHES} times within {CRASHES_WITHIN_S:g} s"
+        return f"gave no answer {CRASHES} times in a row" if self._silent_ends >= CRASHES else ""
 
-    async def _give_up(self, reason: str) -> None:
+    async def _give_up(self, failed: str, reason: str) -> None:
         """Pause the strategy, and come back when somebody has resumed it."""
-        within = f"{CRASHES} times within {CRASHES_WITHIN_S:g} s"
-        why = f"its process failed {within}; resume starts it again; last: {reason}"
+        why = f"its process {failed}; resume starts it again; last: {reason}"
         self._enter("given up", why)
         guest = self._live.engine.roster.find(self.strategy_id)
         if guest is not None and guest.is_active:
@@ -246,6 +255,7 @@ class RemoteLink:
             await asyncio.sleep(LOOK_EVERY_S)
             guest = self._live.engine.roster.find(self.strategy_id)
         self._ends.clear()
+        self._silent_ends = 0
 
     # New parameters and new code.
 

@@ -36,6 +36,10 @@ class SessionError(SengineError):
     """The process does not answer, or not as the protocol says; the message says how."""
 
 
+class SilentError(SessionError):
+    """The process runs and does not answer."""
+
+
 class Start(msgspec.Struct, frozen=True):
     """What a process is initialised with."""
 

@@ -35,6 +35,7 @@ class RemoteWatch:
         self._restart_after_s = restart_after_s
         self._is_stalled = False
         self._asked: tuple[Connection | None, float] = (None, 0.0)
+        self._asking: asyncio.Task[None] | None = None
 
     @property
     def instances(self) -> dict[str, tuple[str, int]]:
@@ -42,26 +43,39 @@ class RemoteWatch:
         return {key: (self.saved.get(key, ""), self.saved_version) for key in self.said}
 
     async def run(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            connection = self._current()
-            owed_for_s = connection.owed_for_s if connection is not None else 0.0
-            is_stalled = owed_for_s > STALLED_AFTER_S
-            if is_stalled != self._is_stalled:
-                self._is_stalled = is_stalled
-                if is_stalled:
-                    self._say("warning", "a strategy's process does not answer", owed_for_s=round(owed_for_s, 1))
-                elif connection is not None:
-                    self._say("info", "a strategy's process answers again")
-            if connection is None:
-                continue
-            if not is_stalled:
-                asked, asked_s = self._asked
-                if asked is not connection or monotonic() - asked_s >= ASK_EVERY_S:
-                    await self.ask(connection)
-            elif connection.process is not None and owed_for_s > self._restart_after_s:
-                self._say("error", f"no answer for {owed_for_s:.1f} s: its process is ended and started again")
-                connection.process.kill()
+        try:
+            while True:
+                await asyncio.sleep(LOOK_EVERY_S)
+                self._look(self._current())
+        finally:
+            if self._asking is not None:
+                self._asking.cancel()
+
+    def _look(self, connection: Connection | None) -> None:
+        owed_for_s = connection.owed_for_s if connection is not None else 0.0
+        is_stalled = owed_for_s > STALLED_AFTER_S
+        if is_stalled != self._is_stalled:
+            self._is_stalled = is_stalled
+            if is_stalled:
+                self._say("warning", "a strategy's process does not answer", owed_for_s=round(owed_for_s, 1))
+            elif connection is not None:
+                self._say("info", "a strategy's process answers again")
+        if connection is None:
+            return
+        if not is_stalled:
+            self._ask_now_and_then(connection)
+        elif owed_for_s > self._restart_after_s and connection.end_for_silence(f"no answer for {owed_for_s:.1f} s"):
+            self._say("error", f"{connection.ended_for}: its process is ended and started again")
+
+    def _ask_now_and_then(self, connection: Connection) -> None:
+        """In a task of its own: an answer that does not come is no reason not to look."""
+        asked, asked_s = self._asked
+        if self._asking is not None:
+            if asked is connection and (not self._asking.done() or monotonic() - asked_s < ASK_EVERY_S):
+                return
+            self._asking.cancel()
+        self._asked = (connection, monotonic())
+        self._asking = asyncio.create_task(self.ask(connection), name="remote-question")
 
     async def ask(self, connection: Connection) -> None:
         """What it says now; what it said before where it does not answer."""
