@@ -80,16 +80,31 @@ def demo(
         # A demo is over when it ends, and never in the way of an engine that runs.
         settings_overrides = [f"service.data_directory={directory}", "service.port=0", *(overrides or ())]
         settings = load_config(file, overrides=settings_overrides)
+        asks_for_restart = settings.plugins.watchdog_restart
+        if asks_for_restart:
+            # Nobody would start it again, nor remove what it leaves behind.
+            settings_overrides.append("plugins.watchdog_restart=false")
+            settings = load_config(file, overrides=settings_overrides)
         configure_logging(settings.logging.level, settings.logging.format)
 
         async def trade() -> None:
             demo_market = _Market(arguments, market, seconds)
+
+            def begin(service: EngineService) -> None:
+                if asks_for_restart:
+                    service.live.say(
+                        "warning",
+                        "plugins.watchdog_restart is not for a demo: what holds it up is reported and not ended; "
+                        "`sengine run` starts the engine again",
+                    )
+                demo_market.begin(service)
+
             service = EngineService(
                 settings,
                 config_reader(file, settings_overrides),
                 config_file=file,
                 overrides=settings_overrides,
-                on_started=demo_market.begin,
+                on_started=begin,
             )
             try:
                 await service.run()

@@ -87,6 +87,44 @@ def test_demo_trades_within_seconds_and_leaves_nothing_behind(tmp_path: Path, mo
     assert list(tmp_path.iterdir()) == []
 
 
+HELD_UP = """
+from sengine.strategy import BaseStrategy
+
+class Hang(BaseStrategy):
+    has_hung = False
+
+    def on_tick(self, data):
+        if not self.has_hung:
+            self.has_hung = True
+            sum(range(60_000_000))
+
+def create_strategy():
+    return Hang("hang")
+"""
+
+
+def test_demo_that_is_held_up_goes_on_although_the_watchdog_should_end_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "strategies").mkdir()
+    (tmp_path / "strategies" / "hang.py").write_text(HELD_UP)
+    (tmp_path / "sengine.yaml").write_text(
+        "nats: {url: embedded}\nlogging: {level: warning, format: console}\n"
+        "strategies: [{id: hang, plugin: hang}]\nplugins: {watchdog_after: 200ms, watchdog_restart: true}\n"
+    )
+    command = [sys.executable, "-m", "sengine", "demo", "--no-tui", "--seconds", "4", "-c", "sengine.yaml"]
+    ran = subprocess.run(
+        command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "plugins.watchdog_restart is not for a demo" in ran.stderr
+    assert "the loop was held up" in ran.stderr
+    assert ran.stdout.splitlines()[-1].startswith("done: ")
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
 def test_demo_of_a_file_trades_its_symbols_and_ends_with_it(tmp_path: Path) -> None:
     file = write_market(tmp_path / "market.csv", 1500)
     text = file.read_text().replace("BTCUSDT", "SOL-PERP").replace("ETHUSDT", "XRP-PERP")
