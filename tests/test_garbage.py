@@ -5,9 +5,11 @@ import gc
 import subprocess
 import sys
 import weakref
+from pathlib import Path
 from time import monotonic
 
 from sengine.garbage import collect_between_turns
+from tests.integration.engine_process import ENVIRONMENT
 from tests.patience import PATIENCE_S
 
 
@@ -30,8 +32,16 @@ async def test_an_engine_collects_garbage_by_itself_and_never_in_the_middle_of_a
     assert gc.isenabled()
 
 
-def test_commands_collect_garbage() -> None:
-    program = "import sys, gc; sys.argv = ['sengine', 'sample', '-']\nfrom sengine.__main__ import main\n"
-    program += "try: main()\nexcept SystemExit: pass\nprint(gc.isenabled(), file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", timeout=60)
+def test_commands_collect_garbage(tmp_path: Path) -> None:
+    program = "import sys, gc; sys.argv = ['sengine', 'sample', 'market.csv', '--ticks', '1']\n"
+    program += "from sengine.__main__ import main\ntry: main()\nexcept SystemExit: pass\n"
+    program += "print(gc.isenabled(), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
     assert done.stderr.endswith("True\n")

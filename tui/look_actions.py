@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tui.commanding import CommandingApp
 from tui.screens.dashboard import Dashboard
-from tui.screens.details import Detail, StrategyDetail, SymbolDetail
+from tui.screens.details import Detail, StrategyDetail
 from tui.screens.dialogs import Help
+from tui.screens.symbol_detail import SymbolDetail
 from tui.widgets.panel import TablePanel
 from tui.widgets.rows import Row
 from tui.widgets.table import LiveTable

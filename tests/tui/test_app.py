@@ -22,9 +22,10 @@ from tui.app import EngineApp
 from tui.bindings import COMMANDS
 from tui.fake_link import FakeLink
 from tui.screens.dashboard import Dashboard
-from tui.screens.details import StrategyDetail, SymbolDetail
+from tui.screens.details import StrategyDetail
 from tui.screens.dialogs import Confirm, Help, Leave, LoadStrategy
 from tui.screens.parameters import EditParameters, parsed, written
+from tui.screens.symbol_detail import SymbolDetail
 from tui.widgets.header import Banner, HeaderLine
 from tui.widgets.key_bar import MORE, KeyBar
 from tui.widgets.log import LogPanel

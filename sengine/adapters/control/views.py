@@ -1,5 +1,4 @@
-"""What clients of the control API see: plain immutable values, which ``reading`` makes of its messages. It imports no
-engine code.
+"""What clients of the control API see: plain immutable values, which ``reading`` makes of its messages.
 
 The fields are those of ``sengine/proto/engine.proto``, where each is explained. JSON texts are decoded: ``config_json``
 of a message is ``config`` here. What may be absent is ``None``.
