@@ -171,7 +171,10 @@ def _latencies(result: RunResult) -> str:
 
 def _trouble(report: dict[str, Any]) -> str:
     """What went wrong, where anything did."""
-    lines = [f"{fault['strategy_id']}: {fault['message']} ({fault['where']})" for fault in report["faults"]]
+    lines = [
+        f"{fault['strategy_id']}: {fault['message']}" + (f" ({fault['where']})" if fault["where"] else "")
+        for fault in report["faults"]
+    ]
     lines += [f"{one['strategy_id']} was not loaded: {one['reason']}" for one in report["failed_strategies"]]
     lines += [*report["pauses"], *report["hints"]]
     lines += [f"{count:,} rows dropped: {reason}" for reason, count in report["rejected"].items()]

@@ -123,7 +123,7 @@ def _troubles(result: RunResult) -> Sequence[str]:
     ]
     lines += [f"sequence numbers {kind.replace('_', ' ')}: {count:,}" for kind, count in result.gaps.items()]
     lines += [f"strategy {name} did not run: {reason}" for name, reason in result.failed_strategies]
-    lines += [f"{fault.where}: {fault.strategy_id}: {fault.message}" for fault in result.faults]
+    lines += [": ".join(filter(None, (fault.where, fault.strategy_id, fault.message))) for fault in result.faults]
     for name, count in result.fault_counts.items():
         shown = sum(fault.strategy_id == name for fault in result.faults)
         if count > shown:

@@ -76,7 +76,8 @@ def _print_strategies(console: Console, view: SnapshotView) -> None:
         if each.pause_reason:
             console.print(f"  {escape(each.strategy_id)} is paused: {escape(each.pause_reason)}")
         if each.last_error:
-            console.print(f"  {escape(each.strategy_id)}: {escape(each.last_error)} ({escape(each.last_error_where)})")
+            where = f" ({each.last_error_where})" if each.last_error_where else ""
+            console.print(f"  {escape(each.strategy_id)}: {escape(each.last_error + where)}")
     for failed in view.failed:
         console.print(f"  [red]{escape(failed.strategy_id)} was not loaded[/red]: {escape(failed.reason)}")
 

@@ -36,13 +36,16 @@ class RemoteError(Exception):
 
 
 def describe_error(error: BaseException) -> str:
-    """The error's type and message; the message alone where the engine itself, or a strategy's host, wrote it."""
+    """The error's type and message, where it has one; the message alone where the engine itself, or a strategy's host,
+    wrote it."""
     try:
         text = str(error)
     except Exception:
         text = "its message cannot be shown"
     is_sentence = isinstance(error, InvalidSignalError | RemoteError | StrategyTimeout)
-    return text if is_sentence else f"{type(error).__name__}: {text}"
+    if is_sentence:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def traceback_of(error: BaseException) -> str:

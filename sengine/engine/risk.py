@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import msgspec
 
 from sengine.domain.order import Order, ProposedOrder
+from sengine.engine.faults import describe_error
 from sengine.engine.risk_checks import AnyCheck, Check, PositionLimitCheck, ProposedContribution, Refusal, RiskView
 
 _Subject = TypeVar("_Subject", ProposedContribution, ProposedOrder)
@@ -171,5 +172,5 @@ def _first_refusal(reviews: Sequence[_Review[_Subject]], subject: _Subject, view
                 return refusal
     # A check that cannot answer has not said yes.
     except Exception as error:
-        return Refusal(asked, "check_failed", f"the check itself failed: {type(error).__name__}: {error}")
+        return Refusal(asked, "check_failed", f"the check itself failed: {describe_error(error)}")
     return None

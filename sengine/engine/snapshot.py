@@ -10,6 +10,7 @@ import msgspec
 from sengine.domain.position import Position
 from sengine.domain.state import StrategyState
 from sengine.engine.core import Engine
+from sengine.engine.faults import describe_error
 from sengine.engine.guest import Guest
 
 
@@ -138,5 +139,5 @@ def _described(guest: Guest) -> dict[str, Any]:
                 described[symbol] = dict(instance.get_state())
         except BaseException as error:
             guest.guard.contain(error)
-            described[symbol] = {"error": f"get_state failed: {type(error).__name__}: {error}"}
+            described[symbol] = {"error": f"get_state failed: {describe_error(error)}"}
     return described

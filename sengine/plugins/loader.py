@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from sengine.config import convert_parameters
-from sengine.engine.guard import Guard, Loading, StrategyTimeout
+from sengine.engine.faults import describe_error
+from sengine.engine.guard import Guard, Loading
 from sengine.errors import ConfigError, PluginError
 from sengine.plugins.compiled import COMPILED_SUFFIXES, CompiledModule
 from sengine.plugins.private_modules import PrivateModules
@@ -136,7 +137,9 @@ def _import(path: Path, modules: PrivateModules | CompiledModule, guard: Guard, 
         with guard.calling(callee, has_patience=True):
             return modules.run_main()
     except SyntaxError as error:
-        raise PluginError(f"{error.filename or path}:{error.lineno}: syntax error: {error.msg}") from error
+        # Of a file that is no text at all Python knows no line.
+        line = f":{error.lineno}" if error.lineno else ""
+        raise PluginError(f"{error.filename or path}{line}: syntax error: {error.msg}") from error
     except OSError as error:
         if not modules.sources:
             raise PluginError(f"{path}: cannot be read: {error.strerror}") from error
@@ -159,13 +162,22 @@ def _missing(error: ModuleNotFoundError) -> str:
     return f"{missing} a module of this Python; install it with `{sys.executable} -m pip install`"
 
 
-def locate(error: BaseException, path: Path) -> str:
-    """``file:line`` of the innermost frame in the strategy's own file or its helpers, else the file."""
+def locate(error: BaseException, path: Path, called: Callable[..., object] | None = None) -> str:
+    """``file:line`` of the innermost frame in the strategy's own file or its helpers; of what never got that far, where
+    the function that was ``called`` begins, else the file."""
     folder = f"{path.parent}{os.sep}"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename.startswith(folder):
             return f"{frame.filename}:{frame.lineno}"
-    return str(path)
+    return beginning(called, path) if called is not None else str(path)
+
+
+def beginning(function: Callable[..., object], path: Path) -> str:
+    """``file:line`` where a function in the folder of ``path`` begins, else the file."""
+    code = getattr(function, "__code__", None)
+    if code is None or not code.co_filename.startswith(f"{path.parent}{os.sep}"):
+        return str(path)
+    return f"{code.co_filename}:{code.co_firstlineno}"
 
 
 def _shown(value: object) -> str:
@@ -173,6 +185,4 @@ def _shown(value: object) -> str:
 
 
 def _name(error: BaseException) -> str:
-    if isinstance(error, ConfigError | StrategyTimeout):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, ConfigError) else describe_error(error)

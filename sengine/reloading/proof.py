@@ -45,7 +45,7 @@ def prove(request: ProofRequest, on_step: Callable[[str], None]) -> Proof:
     threads = set(threading.enumerate())
 
     @contextmanager
-    def step(name: str) -> Iterator[None]:
+    def step(name: str, called: Callable[..., object] | None = None) -> Iterator[None]:
         on_step(name)
         began_s = perf_counter()
         try:
@@ -53,7 +53,7 @@ def prove(request: ProofRequest, on_step: Callable[[str], None]) -> Proof:
             if not request.is_apart:
                 _no_new_threads(threads, starts, path)
         except BaseException as error:
-            proof.reason, proof.where = explained(error, path)
+            proof.reason, proof.where = explained(error, path, called)
             proof.steps.append(ReloadStep(name, False, (perf_counter() - began_s) * 1000, proof.reason))
             raise _StepFailedError from error
         proof.steps.append(ReloadStep(name, True, (perf_counter() - began_s) * 1000))
@@ -67,7 +67,7 @@ def prove(request: ProofRequest, on_step: Callable[[str], None]) -> Proof:
             with step("parameters"):
                 ticks = unpack(request)
                 strategies = {key: spec.create() for key in _keys(spec, request, ticks)}
-            with step("warm-up"):
+            with step("warm-up", loaded.strategy_type.on_tick):
                 answers, durations_ns = answers_of(spec, strategies, request, ticks)
             with step("state"):
                 for instance in request.instances:
@@ -123,10 +123,10 @@ def compare(ticks: Sequence[MarketData], before: Sequence[Signals], now: Sequenc
     return SignalComparison(len(ticks), len(ticks) - differ, differ, first)
 
 
-def explained(error: BaseException, path: Path) -> tuple[str, str]:
-    """Why and where. Our own sentences begin with the place; it is taken off them."""
+def explained(error: BaseException, path: Path, called: Callable[..., object] | None = None) -> tuple[str, str]:
+    """Why and where, as of ``locate``. Our own sentences begin with the place; it is taken off them."""
     if not isinstance(error, SengineError):
-        return describe_error(error), locate(error, path)
+        return describe_error(error), locate(error, path, called)
     text = str(error)
     head, colon, rest = text.partition(": ")
     return (rest, head) if colon and head.startswith(str(path.parent)) else (text, str(path))
@@ -139,8 +139,8 @@ def _sane(
     try:
         return [_read(spec, answer, data) for answer, data in zip(answers, ticks, strict=True)]
     except InvalidSignalError as error:
-        code = type(next(iter(strategies.values()))).on_tick.__code__
-        raise PluginError(f"{code.co_filename}:{code.co_firstlineno}: invalid signal: {error}") from error
+        on_tick = type(next(iter(strategies.values()))).on_tick
+        raise PluginError(f"{locate(error, Path(spec.source), on_tick)}: invalid signal: {error}") from error
 
 
 def _read(spec: StrategySpec, answer: object, data: MarketData) -> Signals:

@@ -34,7 +34,7 @@ def test_a_strategy_that_raises_is_counted_and_the_others_run_on(error: BaseExce
     assert endings(outcome) == [("neighbour", Disposition.PASSED)]
     (fault,) = outcome.faults
     assert (fault.strategy_id, fault.kind, fault.timestamp_ns) == ("a", "exception", ns(1))
-    assert fault.message == f"{type(error).__name__}: {error}"
+    assert fault.message == (f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
     assert guest_of(engine).errors == {"exception": 1}
     assert guest_of(engine).is_active
 

@@ -51,6 +51,8 @@ def refusal(path: Path) -> str:
         ),
         ("\n\nvalue = 1 / 0\n", 3, "import failed: ZeroDivisionError: division by zero"),
         ("def f():\n    raise SystemExit(3)\n\nf()\n", 2, "import failed: SystemExit: 3"),
+        ("raise SystemExit\n", 1, "import failed: SystemExit"),
+        ("raise MemoryError\n", 1, "import failed: MemoryError"),
         (HEAD + "def create_strategy():\n    return 1 / 0\n", 3, "create_strategy() failed: ZeroDivisionError"),
         (HEAD + "class S(BaseStrategy):\n    pass\ndef create_strategy():\n    return S('s')\n", 5, "abstract"),
     ],
@@ -60,6 +62,7 @@ def test_what_fails_is_said_with_file_and_line(write, source: str, line: int, wo
     message = refusal(path)
     assert message.startswith(f"{path}:{line}: ")
     assert words in message
+    assert not message.endswith((" ", ":"))
 
 
 def test_a_constructor_that_raises_is_located_in_the_strategys_file(write) -> None:
@@ -85,6 +88,7 @@ def test_create_strategy_must_return_a_strategy(write, returned: str, kind: str)
 def test_a_file_that_is_no_python_text_is_a_plugin_error(write, content: bytes) -> None:
     path = write(content)
     assert refusal(path).startswith(str(path))
+    assert ":None" not in refusal(path)
 
 
 @pytest.mark.parametrize(("declared", "shown"), [("int", "got int"), ("{'period': 14}", "got {'period': 14}")])
@@ -194,6 +198,13 @@ def test_all_mistakes_in_declared_parameters_are_told_at_once(write) -> None:
 
 def test_an_error_that_never_was_in_the_file_is_located_at_the_file(tmp_path: Path) -> None:
     assert locate(ValueError(), tmp_path / "mine.py") == str(tmp_path / "mine.py")
+
+
+def test_a_call_that_the_file_never_got_is_located_where_the_function_begins(write) -> None:
+    plugin = load_plugin(write(HEAD + QUIET.replace("(self, data)", "(self)")))
+    with pytest.raises(TypeError) as caught:
+        plugin.create("a", {}, "config").on_tick(None)  # type: ignore[arg-type]
+    assert locate(caught.value, plugin.path, plugin.strategy_type.on_tick) == f"{plugin.path}:4"
 
 
 HELPED = HEAD + "import indicators\nfrom tools.numbers import two\n" + QUIET.replace(

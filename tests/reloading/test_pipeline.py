@@ -95,7 +95,7 @@ FAULTS = {
     "an import error": ("from sengine", "import no_such_module_anywhere\nfrom sengine", ":2", "anywhere"),
     "a file cut short": ("def create_strategy():", "def create_str", ":", "syntax error"),
     "no create_strategy": ("create_strategy", "make_strategy", "", "expected a function create_strategy()"),
-    "a changed signature": ("def on_tick(self, data)", "def on_tick(self)", "", "takes 1 positional argument but 2"),
+    "a changed signature": ("def on_tick(self, data)", "def on_tick(self)", ":19", "takes 1 positional argument but 2"),
     "sys.exit at import": ("NAME =", "import sys; sys.exit(3)\nNAME =", ":5", "SystemExit: 3"),
     "sys.exit on a tick": ("# more", "raise SystemExit(1)", ":21", "SystemExit"),
     "os._exit at import": ("NAME =", "import os; os._exit(3)\nNAME =", "", "ended its process with exit code 3"),
