@@ -68,6 +68,11 @@ class Child:
         return await self._process.wait()
 
 
+def ending(code: int) -> str:
+    """How a process ended, of its ``returncode``."""
+    return f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
 def own_command(*arguments: str) -> list[str]:
     """The command line that runs this same program: the interpreter's module, or the single executable."""
     if getattr(sys, "frozen", False):

@@ -34,7 +34,9 @@ def strategy_host(
 
     Example: `sengine strategy-host momentum --listen 127.0.0.1:50051`
     """
+    import faulthandler
     import os
+    import signal
 
     import uvloop
 
@@ -46,6 +48,8 @@ def strategy_host(
 
     if die_with_parent:
         watch_parent()
+    # Tells on standard error where a strategy is that does not answer.
+    faulthandler.register(signal.SIGUSR2)
     loaded = load_plugin(known_strategies(directory).find(strategy))
     if sources_file is not None:
         write_sources(sources_file, loaded.sources)

@@ -216,6 +216,31 @@ async def test_a_process_that_keeps_dying_pauses_its_strategy_until_it_is_resume
         await r.until(lambda: link.is_connected)
 
 
+async def test_a_process_that_dies_in_each_warm_up_is_paused_with_its_exit_code(tmp_path: Path) -> None:
+    write_echo(tmp_path)
+    async with rig(tmp_path, recent_ticks=5) as r:
+        r.load(module="echo")
+        await r.remotes.tried()
+        r.live.take(book(1, mid=8500.0))
+        await r.until(lambda: not r.guest().is_active)
+        assert r.guest().pause_reason.endswith("; last: its process ended with exit code 7")
+        reasons = {line.fields["reason"] for line in r.said if "cannot be used" in line.event}
+        assert reasons == {"its process ended with exit code 7"}
+
+
+async def test_what_is_no_signal_is_an_error_with_the_line_of_on_tick(tmp_path: Path) -> None:
+    path = write_echo(tmp_path, code=ECHO.replace("return None", "return 5"))
+    async with rig(tmp_path) as r:
+        r.load(module="echo", config={"every": 2})
+        await r.remotes.tried()
+        r.live.take(book(1))
+        await r.until(lambda: r.guest().errors)
+        fault = r.guest().last_fault
+        assert fault is not None
+        assert (fault.kind, fault.message) == ("bad_return", "on_tick must return Signal, several or None, got int")
+        assert fault.where == f"{path}:17"
+
+
 async def test_a_file_that_does_not_load_shows_its_line(tmp_path: Path) -> None:
     write_echo(tmp_path, code="x = 1\ndef broken(:\n")
     async with rig(tmp_path) as r:

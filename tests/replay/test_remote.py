@@ -8,6 +8,7 @@ import pytest
 
 from replay.run import ReplayOptions, run_replay
 from replay.sample import write_sample
+from replay.summary import summary_lines
 from sengine.config import Config
 from sengine.config.schema import PluginsConfig, RiskConfig, StrategyConfig
 from sengine.errors import SengineError
@@ -89,6 +90,14 @@ def test_trades_bars_several_signals_and_errors_are_the_same(tmp_path: Path) -> 
     assert outside.fault_counts == inside.fault_counts
     assert [fault.message for fault in outside.faults] == [fault.message for fault in inside.faults]
     assert [fault.where for fault in outside.faults] == [fault.where for fault in inside.faults]
+
+
+def test_a_process_that_ends_is_told_by_its_exit_code(market: Path, tmp_path: Path) -> None:
+    (tmp_path / "trader.py").write_text(TRADER.replace('raise ValueError("sevens")', "__import__('os')._exit(9)"))
+    result = run(market, StrategyConfig(id="it", type="grpc", module="trader"), directory=str(tmp_path))
+    assert result.faults[0].message == "the strategy's process ended with exit code 9"
+    lines = [line.plain for line in summary_lines(result, 1e5, 100)]
+    assert "it: the strategy's process ended with exit code 9" in lines
 
 
 def test_a_host_that_is_not_there_is_a_failure_with_its_address(market: Path, tmp_path: Path) -> None:

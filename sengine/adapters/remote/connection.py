@@ -7,12 +7,13 @@ import contextlib
 from typing import Final
 
 from sengine.adapters.remote.process import HostProcess
-from sengine.adapters.remote.session import RemoteSession, SessionError, SilentError, Start
+from sengine.adapters.remote.session import LostError, RemoteSession, SessionError, SilentError, Start
 from sengine.proto import strategy_pb2 as pb
 
 _OPEN_S: Final = 10.0
 _WARM_S: Final = 20.0
-_LAST_WORDS_S: Final = 0.2
+# Waited out only where a process lives on behind a broken connection.
+_LAST_WORDS_S: Final = 1.0
 _LOOK_AGAIN_S: Final = 0.02
 
 
@@ -34,7 +35,10 @@ class Connection:
 
     async def open(self, start: Start) -> pb.InitializeResponse:
         """Initialise the strategy. Raises ``SessionError``."""
-        return await self.session.open(start, _OPEN_S)
+        try:
+            return await self.session.open(start, _OPEN_S)
+        except LostError as error:
+            raise SessionError(await self.last_words() or str(error)) from None
 
     @property
     def running(self) -> asyncio.Task[None]:
@@ -53,7 +57,7 @@ class Connection:
         await asyncio.wait((warm, self._task), timeout=_WARM_S, return_when=asyncio.FIRST_COMPLETED)
         warm.cancel()
         if self._task.done():
-            reason = await self.until_lost()
+            reason = await self.last_words() or await self.until_lost()
             raise SilentError(f"{self.ended_for}: {reason}") if self.ended_for else SessionError(reason)
         if not self.session.is_warm.is_set():
             raise SilentError(f"it did not answer its warm-up within {_WARM_S:g} s")

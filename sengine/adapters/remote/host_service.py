@@ -20,11 +20,12 @@ from sengine.adapters.remote.messages import (
 from sengine.domain.events import ReportedError
 from sengine.domain.position import Position
 from sengine.domain.signal import Signal
-from sengine.engine.faults import StrategyFault
+from sengine.engine.faults import StrategyFault, describe_error
 from sengine.engine.guard import Guard
 from sengine.engine.guest import Guest
 from sengine.engine.recent import ANY_SYMBOL
 from sengine.engine.spec import StrategySpec
+from sengine.engine.stamping import InvalidSignalError
 from sengine.engine.swap import take_over
 from sengine.errors import SengineError
 from sengine.proto import strategy_pb2 as pb
@@ -39,7 +40,10 @@ class _Run:
     """One initialised strategy: its instances, and what they start with."""
 
     def __init__(self, spec: StrategySpec, request: pb.InitializeRequest) -> None:
-        self.guest = Guest(spec, _FAULTS_COUNTED, 1, Guard())
+        guard = Guard()
+        # Ctrl-C is the loop's to handle, so a KeyboardInterrupt is the strategy's own doing.
+        guard.passes_on = ()
+        self.guest = Guest(spec, _FAULTS_COUNTED, 1, guard)
         self.guest.load()
         self.ticks = TickDecoder()
         self._held = [
@@ -121,7 +125,7 @@ class StrategyService(StrategyServiceServicer):
                     saved[symbol] = msgspec.json.encode(declared).decode()
                     version = instance.state_version
             except (Exception, SystemExit) as error:
-                described[symbol] = {"error": f"its state cannot be told: {type(error).__name__}: {error}"}
+                described[symbol] = {"error": f"its state cannot be told: {describe_error(error)}"}
         return pb.GetStateResponse(state_json=json_of(described), saved_json=saved, saved_version=version)
 
     async def HotReload(self, request: pb.HotReloadRequest, context: Any) -> pb.HotReloadResponse:  # noqa: N802
@@ -171,20 +175,21 @@ def _answer(run: _Run, tick: pb.Tick) -> pb.Answer | None:
     """Call ``on_tick``; ``None`` when it has nothing to say. The second and last place that runs strategy code."""
     try:
         said = run.instance(tick.symbol, tick.timestamp_ns, is_warm_up=tick.is_warm_up).on_tick(run.ticks.decode(tick))
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         return pb.Answer(tick=tick.number, errors=errors_message([run.reported("exception", error, tick.timestamp_ns)]))
     if said is None or tick.is_warm_up:
         return None
-    answer = pb.Answer(tick=tick.number)
+    answer, reported = pb.Answer(tick=tick.number), list[ReportedError]()
     for signal in said if isinstance(said, list | tuple) else (said,):
         if not isinstance(signal, Signal):
-            wrong = f"on_tick must return Signal, several or None, got {type(signal).__name__}"
-            answer.errors.add(kind="bad_return", message=wrong)
+            wrong = InvalidSignalError(f"on_tick must return Signal, several or None, got {type(signal).__name__}")
+            reported.append(run.reported("bad_return", wrong, tick.timestamp_ns))
             continue
         try:
             answer.signals.append(signal_message(signal))
         except Exception as error:
-            answer.errors.add(kind="invalid_signal", message=str(error))
+            reported.append(run.reported("invalid_signal", InvalidSignalError(str(error)), tick.timestamp_ns))
+    answer.errors.extend(errors_message(reported))
     return answer
 
 
@@ -192,6 +197,6 @@ def _take_fill(run: _Run, message: pb.Fill) -> list[ReportedError]:
     fill = fill_of(message, run.guest.strategy_id)
     try:
         run.instance(fill.symbol, fill.timestamp_ns).on_fill(fill)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         return [run.reported("exception", error, fill.timestamp_ns)]
     return []

@@ -5,22 +5,16 @@ The run is then the one that the strategy would make inside the engine, to the l
 
 from __future__ import annotations
 
-import contextlib
-import os
-import subprocess
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Final, Self
 
 import grpc
 
-from sengine.adapters.children import DIE_WITH_PARENT, own_command
 from sengine.adapters.remote.channel import Target, configured_target, refusal
-from sengine.adapters.remote.host_server import TOKEN_VARIABLE
+from sengine.adapters.remote.lockstep_process import LockstepProcess
 from sengine.adapters.remote.messages import (
     TickEncoder,
     answer_of,
@@ -43,20 +37,17 @@ from sengine.strategy import BaseStrategy
 _START_S: Final = 20.0
 _CONNECT_S: Final = 5.0
 _CALL_S: Final = 30.0
-_STOP_S: Final = 2.0
-_POLL_S: Final = 0.01
-# Without gRPC's pool of polling threads a message is handed from thread to thread less: a sixth off the round trip.
-_ONE_POLLER: Final = "-event_engine_client,-event_engine_listener,-event_engine_callback_cq"
 
 
 class LockstepHosts:
     """Starts, or connects to, the processes of ``type: grpc`` strategies; leaving the ``with`` ends what it started.
 
-    ``find`` gives the file that a module names.
+    ``find`` gives the file that a module names. Whoever owes an answer for ``answer_within_s`` is not waited for.
     """
 
-    def __init__(self, find: Callable[[str], Path]) -> None:
+    def __init__(self, find: Callable[[str], Path], answer_within_s: float = _CALL_S) -> None:
         self._find = find
+        self._answer_within_s = answer_within_s
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -70,10 +61,15 @@ class LockstepHosts:
     def spec(self, strategy: StrategyConfig) -> StrategySpec:
         """What the engine needs. Raises ``PluginError`` when the process does not start or refuses, ``ConfigError``
         for an address that is no good."""
-        target = configured_target(strategy) if strategy.address else self._start(strategy)
+        process: LockstepProcess | None = None
+        if strategy.address:
+            target = configured_target(strategy)
+        else:
+            process = self._stack.enter_context(LockstepProcess(self._find(strategy.plugin_name), strategy.port))
+            target = Target(process.address)
         channel = target.blocking_channel()
         self._stack.callback(channel.close)
-        proxy = LockstepStrategy(strategy, StrategyServiceStub(channel), target)
+        proxy = LockstepStrategy(strategy, StrategyServiceStub(channel), target, process, self._answer_within_s)
         ready = proxy.start()
         try:
             kinds = tuple(DataKind(kind) for kind in strategy.data or ready.market_data or ("book",))
@@ -93,35 +89,18 @@ class LockstepHosts:
             one_instance_per_symbol=False,
         )
 
-    def _start(self, strategy: StrategyConfig) -> Target:
-        directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sengine-")))
-        announced = directory / "address"
-        command = host_command(self._find(strategy.plugin_name), strategy.port, directory)
-        said = directory / "stderr"
-        with said.open("wb") as stderr:
-            process = subprocess.Popen(
-                own_command(*command, DIE_WITH_PARENT),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                start_new_session=True,
-                env=host_environment(),
-            )
-        self._stack.callback(_end, process)
-        deadline_s = monotonic() + _START_S
-        while not announced.exists():
-            code = process.poll()
-            if code is not None or monotonic() > deadline_s:
-                lines = said.read_text("utf-8", "replace").strip().splitlines()
-                raise PluginError(lines[-1].removeprefix("sengine: ") if lines else f"its process ended with {code}")
-            sleep(_POLL_S)
-        return Target(announced.read_text("utf-8").strip())
-
 
 class LockstepStrategy(BaseStrategy):
     """Stands for the strategy inside the engine, for all of its symbols. Each call is one to its process."""
 
-    def __init__(self, strategy: StrategyConfig, stub: StrategyServiceStub, target: Target) -> None:
+    def __init__(
+        self,
+        strategy: StrategyConfig,
+        stub: StrategyServiceStub,
+        target: Target,
+        process: LockstepProcess | None,
+        answer_within_s: float,
+    ) -> None:
         super().__init__(strategy.id)
         self._strategy = strategy
         self._metadata = target.metadata
@@ -129,6 +108,8 @@ class LockstepStrategy(BaseStrategy):
         self._encoder = TickEncoder()
         self._number = 0
         self._address = target.address
+        self._process = process
+        self._answer_within_s = answer_within_s
 
     def start(self) -> pb.InitializeResponse:
         """Initialise the strategy in its process. Raises ``PluginError``."""
@@ -145,9 +126,9 @@ class LockstepStrategy(BaseStrategy):
                 wait_for_ready=True,
             )
         except grpc.RpcError as error:
-            raise PluginError(
-                f"strategies.{self.strategy_id}: no strategy answers at {self._address} ({refusal(error)})"
-            ) from None
+            how = self._process.how_it_ended() if self._process is not None else ""
+            what = f"its process {how}" if how else f"no strategy answers at {self._address} ({refusal(error)})"
+            raise PluginError(f"strategies.{self.strategy_id}: {what}") from None
         if not response.success:
             raise PluginError(response.error or f"strategies.{self.strategy_id}: its process refused without a reason")
         return response
@@ -179,38 +160,24 @@ class LockstepStrategy(BaseStrategy):
 
     def _call(self, method: Any, request: Any) -> Any:
         try:
-            return method(request, timeout=_CALL_S, metadata=self._metadata)
+            return method(request, timeout=self._answer_within_s, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise _broken(f"does not answer: {refusal(error)}") from None
+            raise self._lost(error) from None
+
+    def _lost(self, error: grpc.RpcError) -> RemoteError:
+        """What a call that failed means: of a process of ours it is known how it ended, or where it is."""
+        process = self._process
+        if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            within = f"has not answered within {self._answer_within_s:g} s"
+            return _broken(within, process.where_it_is() if process is not None else "")
+        how = process.how_it_ended() if process is not None else ""
+        return _broken(how or f"does not answer: {refusal(error)}")
 
 
-def host_command(file: Path, port: int | None, directory: Path) -> Sequence[str]:
-    """``sengine strategy-host`` with its socket and announcement in ``directory``, or on a loopback port."""
-    listen = f"unix:{directory / 'host.sock'}" if port is None else f"127.0.0.1:{port}"
-    return ("strategy-host", str(file), "--listen", listen, "--address-file", str(directory / "address"))
-
-
-def host_environment() -> Mapping[str, str]:
-    """Ours, without the token: a process on a private socket asks for none."""
-    ours = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
-    return {"GRPC_EXPERIMENTS": _ONE_POLLER} | ours
-
-
-def _broken(what: str) -> RemoteError:
-    return RemoteError(ReportedError("disconnected", f"the strategy's process {what}"))
+def _broken(what: str, where: str = "") -> RemoteError:
+    return RemoteError(ReportedError("disconnected", f"the strategy's process {what}", where))
 
 
 def _raise_first(errors: Sequence[pb.Error]) -> None:
     if errors:
         raise RemoteError(error_of(errors[0]))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Its standard input is the pipe that it watches: closing that is asking it to end."""
-    assert process.stdin is not None
-    process.stdin.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_STOP_S)
-        return
-    process.kill()
-    process.wait()

@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
-from sengine.adapters.children import Child, spawn
+from sengine.adapters.children import Child, ending, spawn
 from sengine.adapters.remote.channel import Target
-from sengine.adapters.remote.lockstep import host_command, host_environment
+from sengine.adapters.remote.lockstep_process import host_command, host_environment
 from sengine.errors import SengineError
 
 _START_S: Final = 20.0
@@ -68,8 +68,7 @@ class HostProcess:
         """One line about a process that is gone or going; it is ended if it is not."""
         code = await self.stop()
         said = self._last_lines[-1].removeprefix("sengine: ") if self._last_lines else ""
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return f"its process {how}" + (f": {said}" if said else "")
+        return f"its process {ending(code)}" + (f": {said}" if said else "")
 
     def kill(self) -> None:
         """End it at once; whoever waits for it hears of that."""

@@ -40,6 +40,10 @@ class SilentError(SessionError):
     """The process runs and does not answer."""
 
 
+class LostError(SessionError):
+    """A call broke off. Where its process died of it, that says more than the connection does."""
+
+
 class Start(msgspec.Struct, frozen=True):
     """What a process is initialised with."""
 
@@ -145,7 +149,7 @@ class RemoteSession:
         try:
             await self._read(stream)
         except grpc.RpcError as error:
-            raise SessionError(refusal(error)) from None
+            raise LostError(refusal(error)) from None
         finally:
             writing.cancel()
             stream.cancel()
@@ -164,7 +168,7 @@ class RemoteSession:
         try:
             return await method(request, timeout=timeout_s, metadata=self.target.metadata)
         except grpc.RpcError as error:
-            raise SessionError(refusal(error)) from None
+            raise LostError(refusal(error)) from None
 
     # Out.
 
