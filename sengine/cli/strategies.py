@@ -25,10 +25,13 @@ def list_strategies(directory: DirectoryOption = DEFAULT_DIRECTORY) -> None:
 
     from sengine.cli.console import open_console
     from sengine.errors import PluginError
+    from sengine.plugins.beside import helpers
     from sengine.plugins.loader import load_plugin
 
     console = open_console()
     files = known_strategies(directory).files()
+    helping = helpers(files.values())
+    files = {name: path for name, path in files.items() if path not in helping}
     name_width = max(map(len, files), default=0)
     for folder in dict.fromkeys(path.parent for path in files.values()):
         console.print(Text(f"in {folder}", "dim"), soft_wrap=True)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from sengine.cli.strategy_folder import DEFAULT_DIRECTORY, DirectoryOption, known_strategies
 
 if TYPE_CHECKING:
-    from sengine.config.schema import StrategyConfig
+    from sengine.config.schema import PluginsConfig, StrategyConfig
     from sengine.domain.events import MarketEvent
+    from sengine.engine.guard import Guard
     from sengine.engine.spec import StrategySpec
     from sengine.plugins.conformance import Finding
+
+# Far beyond any time limit of a tick: what a process of its own takes longer for does not come back.
+_ANSWER_WITHIN_S: Final = 5.0
 
 
 def check(
@@ -51,8 +56,6 @@ def check(
 
     Example: sengine strategies check momentum
     """
-    import msgspec
-
     from sengine.config.schema import StrategyConfig
     from sengine.errors import ConfigError
 
@@ -66,20 +69,46 @@ def check(
     else:
         wanted = [str(known.find(name))] if name else [str(path) for path in known.files().values()]
     events = _events(data or (), ticks)
+    limits = _limits()
+    helping = {} if name else _helpers(wanted)
     failed = False
     for one in wanted:
         if is_address:
             strategy = StrategyConfig(id="checked", type="grpc", address=one, token=token, tls_ca=tls_ca, config=config)
         else:
             strategy = StrategyConfig(id="checked", type="grpc", module=one, config=config)
-        findings = _findings(strategy, events, warmup)
-        failed = failed or any(not finding.passed for finding in findings)
-        if as_json:
-            typer.echo(msgspec.json.encode({"path": one, "events": len(events), "findings": findings}))
+        if one in helping:
+            findings: Sequence[Finding] = [helping[one]]
+        elif name:
+            findings = _findings(strategy, events, warmup, limits)
         else:
-            _show(one, len(events), findings)
+            findings = _findings_or_refusal(strategy, events, warmup, limits)
+        failed = failed or any(not finding.passed for finding in findings)
+        _report(one, len(events), findings, as_json=as_json)
     if failed:
         raise typer.Exit(1)
+
+
+def _helpers(paths: Sequence[str]) -> dict[str, Finding]:
+    """Files beside strategies that are none, each with what is said in place of its findings."""
+    from sengine.plugins.beside import helpers
+    from sengine.plugins.conformance import Finding
+
+    found = helpers(map(Path, paths))
+    return {str(path): Finding("strategy", True, f"not checked: {why}", skipped=True) for path, why in found.items()}
+
+
+def _limits() -> PluginsConfig:
+    """Time limits as configured in this folder, where that can be read; the defaults otherwise."""
+    from sengine.cli.finding import own_configuration
+    from sengine.config import load_config
+    from sengine.config.schema import PluginsConfig
+    from sengine.errors import ConfigError
+
+    try:
+        return load_config(own_configuration()).plugins
+    except ConfigError:
+        return PluginsConfig()
 
 
 def _events(data: Sequence[Path], most: int) -> Sequence[MarketEvent]:
@@ -98,16 +127,39 @@ def _events(data: Sequence[Path], most: int) -> Sequence[MarketEvent]:
     return events
 
 
-def _findings(strategy: StrategyConfig, events: Sequence[MarketEvent], warmup: int) -> Sequence[Finding]:
+def _findings(
+    strategy: StrategyConfig, events: Sequence[MarketEvent], warmup: int, limits: PluginsConfig
+) -> Sequence[Finding]:
     """What the checks found of the strategy in the file ``module``, or at ``address``."""
+    from sengine.adapters.containment.call_timer import CallTimer
     from sengine.adapters.remote.lockstep import LockstepHosts
     from sengine.plugins import conformance
 
-    with LockstepHosts(lambda module: Path(module)) as hosts:
+    @contextmanager
+    def limit(guard: Guard) -> Iterator[None]:
+        timer = CallTimer(guard, limits.tick_timeout_ms, limits.setup_timeout_ms)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.stop()
+
+    with LockstepHosts(lambda module: Path(module), _ANSWER_WITHIN_S) as hosts:
         ways = {} if strategy.address else _ways(Path(strategy.module), strategy.config)
-        return conformance.check(
-            ways | {"out of process": lambda: hosts.spec(strategy)}, events, warmup, is_remote=bool(strategy.address)
-        )
+        return conformance.check(ways, events, warmup, apart=lambda: hosts.spec(strategy), limit=limit)
+
+
+def _findings_or_refusal(
+    strategy: StrategyConfig, events: Sequence[MarketEvent], warmup: int, limits: PluginsConfig
+) -> Sequence[Finding]:
+    """One of many: that it cannot be loaded is no reason not to check the others."""
+    from sengine.errors import ConfigError, PluginError
+    from sengine.plugins.conformance import Finding
+
+    try:
+        return _findings(strategy, events, warmup, limits)
+    except (ConfigError, PluginError) as error:
+        return [Finding("loads", False, "; ".join(str(error).splitlines()))]
 
 
 def _ways(path: Path, config: dict[str, Any]) -> dict[str, Callable[[], StrategySpec]]:
@@ -128,6 +180,15 @@ def _ways(path: Path, config: dict[str, Any]) -> dict[str, Callable[[], Strategy
             elif is_loadable(other):
                 ways["compiled"] = way(other)
     return ways
+
+
+def _report(place: str, events: int, findings: Sequence[Finding], *, as_json: bool) -> None:
+    import msgspec
+
+    if as_json:
+        typer.echo(msgspec.json.encode({"path": place, "events": events, "findings": findings}))
+    else:
+        _show(place, events, findings)
 
 
 def _show(place: str, events: int, findings: Sequence[Finding]) -> None:

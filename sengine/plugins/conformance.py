@@ -7,43 +7,22 @@ ago) and sees whether its signals change.
 
 from __future__ import annotations
 
-import random
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from itertools import zip_longest
-from typing import Any, Final, TypeAlias
-from unittest.mock import patch
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeAlias
 
 import msgspec
 
-from sengine.clock import NS_PER_S, format_timestamp
 from sengine.domain.events import MarketEvent
-from sengine.domain.market import MarketData
-from sengine.domain.signal import Signal
-from sengine.engine.aggregation import VoteBook
-from sengine.engine.core import Engine
-from sengine.engine.positions import PositionTracker
-from sengine.engine.recent import ANY_SYMBOL, recent_ticks
-from sengine.engine.risk import RiskPipeline
-from sengine.engine.simulated import SimulatedVenue
 from sengine.engine.spec import StrategySpec
+from sengine.plugins.checked_run import CheckedRun, Limit, Said, answers, difference, run, shown, unlimited
+from sengine.plugins.loader import LoadedPlugin, beginning
+from sengine.plugins.surroundings import opening_noted, other_world
 
 Load: TypeAlias = Callable[[], StrategySpec]
 """Loads the strategy anew, as if it had never been loaded before."""
 
+OUT_OF_PROCESS: Final = "out of process"
 _DAYS_LATER_S: Final = 1_234_567.0
-_CLOCKS: Final = ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")
-
-
-class Said(msgspec.Struct, frozen=True):
-    """What a strategy said to one tick, as text that compares exactly. ``tick`` counts from 1."""
-
-    tick: int
-    timestamp_ns: int
-    symbol: str
-    words: str
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -55,47 +34,70 @@ class Finding(msgspec.Struct, frozen=True):
     skipped: bool = False
 
 
+class _Subject(msgspec.Struct, frozen=True):
+    """What is checked: ``load`` gives it anew, ``limit`` cuts its calls short."""
+
+    load: Load
+    events: Sequence[MarketEvent]
+    limit: Limit
+
+    def run(self, ticks: int | None = None) -> CheckedRun:
+        return run(self.load(), self.events[:ticks], self.limit)
+
+
 def check(
-    ways: Mapping[str, Load], events: Sequence[MarketEvent], warmup_ticks: int, *, is_remote: bool = False
+    ways: Mapping[str, Load],
+    events: Sequence[MarketEvent],
+    warmup_ticks: int,
+    *,
+    apart: Load | None = None,
+    limit: Limit = unlimited,
 ) -> list[Finding]:
-    """Every check, on ``events``. ``is_remote``: it is only known by its address, and its instances are its own
-    matter. The first of ``ways`` is the one that the others are compared with.
+    """Every check, on ``events``. The first of ``ways`` is the one that the others are compared with; calls in this
+    process are cut short by ``limit``. ``apart`` runs it in another process. Without any ``ways`` that is all that is
+    known of it, and its instances are its own matter. What makes an error gets that as its only finding.
 
     Raises what loading the strategy raises.
     """
-    (first, load), *others = ways.items()
+    # First where it can neither end this process nor hang it.
+    alone = run(apart(), events) if apart is not None else None
+    if alone is not None and alone.failure is not None:
+        return [_fails(alone.failure.sentence(_on_tick(ways)))]
+    named = dict(ways) or ({OUT_OF_PROCESS: apart} if apart is not None else {})
+    (first, load), *others = named.items()
+    subject = _Subject(load, events, limit if ways else unlimited)
     opened: list[str] = []
-    with _opening_noted(opened), _other_world(1, 0.0):
-        whole = run(load(), events)
+    with opening_noted(opened), other_world(1, 0.0):
+        ran = subject.run()
+    if ran.failure is not None:
+        return [_fails(ran.failure.sentence())]
+    whole = ran.said
+    elsewhere = {name: run(other(), events, limit).said for name, other in others}
+    if ways and alone is not None:
+        elsewhere[OUT_OF_PROCESS] = alone.said
     return [
         _says_something(whole),
-        *(_same_elsewhere(first, name, whole, run(other(), events)) for name, other in others),
-        _repeats(whole, load, events),
-        _not_ours() if is_remote else _shares_nothing(load, events),
+        Finding("no errors", True, f"it made no error on {len(events)} events"),
+        *(_same_elsewhere(first, name, whole, said) for name, said in elsewhere.items()),
+        _repeats(whole, subject),
+        _shares_nothing(subject) if ways else _not_ours(),
         _opens_nothing(opened),
-        _keeps_its_past(whole, load, events),
-        _warms_up(load, events, warmup_ticks),
+        _keeps_its_past(whole, subject),
+        _warms_up(subject, warmup_ticks),
     ]
 
 
-def run(spec: StrategySpec, events: Sequence[MarketEvent]) -> list[Said]:
-    """The strategy alone in an engine of its own, its orders filled at once at the touch."""
-    engine = Engine(VoteBook("first_signal", NS_PER_S), RiskPipeline([]), PositionTracker(100_000.0), SimulatedVenue())
-    engine.roster.load(spec)
-    said: list[Said] = []
-    for number, event in enumerate(events, 1):
-        outcome = engine.process(event)
-        for result in outcome.signals:
-            signal = result.signal
-            said.append(_said(number, event, signal.symbol, signal))
-        said += [Said(number, event.timestamp_ns, event.symbol, fault.message) for fault in outcome.faults]
-    return said
+def _fails(sentence: str) -> Finding:
+    return Finding("no errors", False, f"{sentence}; the other checks want that mended first")
 
 
-def _said(number: int, event: MarketEvent, symbol: str, signal: Any) -> Said:
-    limit = "" if signal.limit_price is None else f" at {signal.limit_price!r}"
-    words = f"{signal.direction} {signal.size!r}{limit} confidence {signal.confidence!r}"
-    return Said(number, event.timestamp_ns, symbol, words)
+def _on_tick(ways: Mapping[str, Load]) -> str:
+    """Where ``on_tick`` begins; empty for a strategy that is not loaded here."""
+    for load in ways.values():
+        loaded = load().loaded_from
+        if isinstance(loaded, LoadedPlugin):
+            return beginning(loaded.strategy_type.on_tick, loaded.path)
+    return ""
 
 
 def _says_something(whole: Sequence[Said]) -> Finding:
@@ -106,33 +108,33 @@ def _says_something(whole: Sequence[Said]) -> Finding:
 
 
 def _same_elsewhere(first: str, name: str, here: Sequence[Said], there: Sequence[Said]) -> Finding:
-    difference = _difference(here, there, first, name)
-    return Finding(f"same {name}", not difference, difference or f"it gives the same signals {name} and {first}")
+    differs = difference(here, there, first, name)
+    return Finding(f"same {name}", not differs, differs or f"it gives the same signals {name} and {first}")
 
 
-def _repeats(whole: Sequence[Said], load: Load, events: Sequence[MarketEvent]) -> Finding:
-    with _other_world(2, _DAYS_LATER_S):
-        again = run(load(), events)
-    difference = _difference(whole, again, "the first time", "the second time")
+def _repeats(whole: Sequence[Said], subject: _Subject) -> Finding:
+    with other_world(2, _DAYS_LATER_S):
+        again = subject.run().said
+    differs = difference(whole, again, "the first time", "the second time")
     sentence = (
-        f"it depends on a clock, on chance or on something it left behind: {difference}"
-        if difference
+        f"it depends on a clock, on chance or on something it left behind: {differs}"
+        if differs
         else "the same ticks give the same signals, on another day and with other random numbers"
     )
-    return Finding("repeatable", not difference, sentence)
+    return Finding("repeatable", not differs, sentence)
 
 
-def _shares_nothing(load: Load, events: Sequence[MarketEvent]) -> Finding:
-    spec = load()
-    with _other_world(1, 0.0):
-        one, another = run(spec, events), run(spec, events)
-    difference = _difference(one, another, "one instance", "another one after it")
+def _shares_nothing(subject: _Subject) -> Finding:
+    spec = subject.load()
+    with other_world(1, 0.0):
+        one, another = (run(spec, subject.events, subject.limit).said for _ in range(2))
+    differs = difference(one, another, "one instance", "another one after it")
     sentence = (
-        f"its instances share state, at module or class level: {difference}"
-        if difference
+        f"its instances share state, at module or class level: {differs}"
+        if differs
         else "an instance does not notice that there was another one before it"
     )
-    return Finding("no shared state", not difference, sentence)
+    return Finding("no shared state", not differs, sentence)
 
 
 def _not_ours() -> Finding:
@@ -148,22 +150,22 @@ def _opens_nothing(opened: Sequence[str]) -> Finding:
     return Finding("no other input", not opened, sentence)
 
 
-def _keeps_its_past(whole: Sequence[Said], load: Load, events: Sequence[MarketEvent]) -> Finding:
+def _keeps_its_past(whole: Sequence[Said], subject: _Subject) -> Finding:
     for part in (3, 2):
-        ticks = len(events) // part
-        with _other_world(1, 0.0):
-            short = run(load(), events[:ticks])
+        ticks = len(subject.events) // part
+        with other_world(1, 0.0):
+            short = subject.run(ticks).said
         past = [said for said in whole if said.tick <= ticks]
-        difference = _difference(past, short, "with the ticks after it", "without them")
-        if difference:
-            return Finding("no look-ahead", False, f"what it says depends on later ticks: {difference}")
+        differs = difference(past, short, "with the ticks after it", "without them")
+        if differs:
+            return Finding("no look-ahead", False, f"what it says depends on later ticks: {differs}")
     return Finding("no look-ahead", True, "what it says does not change when the ticks after it are taken away")
 
 
-def _warms_up(load: Load, events: Sequence[MarketEvent], warmup_ticks: int) -> Finding:
+def _warms_up(subject: _Subject, warmup_ticks: int) -> Finding:
     """Signals after k and after 2k ticks of warm-up agree. Without fills, which would make them differ by position."""
-    spec = load()
-    asked = _shown(spec, events)
+    spec = subject.load()
+    asked = shown(spec, subject.events, subject.limit)
     after = len(asked) - 2 * warmup_ticks
     if after < 1:
         need = 2 * warmup_ticks + 1
@@ -172,109 +174,16 @@ def _warms_up(load: Load, events: Sequence[MarketEvent], warmup_ticks: int) -> F
         )
     judged = asked[2 * warmup_ticks :]
     start = 2 * warmup_ticks
-    answers = [_answers(spec, asked[start - length : start], judged) for length in (warmup_ticks, 2 * warmup_ticks)]
+    lengths = warmup_ticks, 2 * warmup_ticks
+    runs = [answers(spec, asked[start - length : start], judged, subject.limit) for length in lengths]
+    for ran in runs:
+        if ran.failure is not None:
+            return Finding("warm-up", False, ran.failure.sentence())
     names = f"after {warmup_ticks} ticks of warm-up", f"after {2 * warmup_ticks}"
-    difference = _difference(answers[0], answers[1], *names)
+    differs = difference(runs[0].said, runs[1].said, *names)
     sentence = (
-        f"{warmup_ticks} ticks of warm-up (plugins.warmup_ticks) are too few for it: {difference}"
-        if difference
+        f"{warmup_ticks} ticks of warm-up (plugins.warmup_ticks) are too few for it: {differs}"
+        if differs
         else f"{warmup_ticks} ticks of warm-up are enough: it then says what it says after {2 * warmup_ticks}"
     )
-    return Finding("warm-up", not difference, sentence)
-
-
-def _shown(spec: StrategySpec, events: Sequence[MarketEvent]) -> list[MarketData]:
-    """What the engine shows of these events to a strategy that asks for such kinds of them."""
-    engine = Engine(
-        VoteBook("first_signal", NS_PER_S),
-        RiskPipeline([]),
-        PositionTracker(100_000.0),
-        recent_ticks=len(events),
-    )
-    engine.roster.load(spec)
-    for event in events:
-        engine.process(event)
-    return [data for _, data in recent_ticks(engine.markets, ANY_SYMBOL, spec.symbols, spec.kinds)]
-
-
-def _answers(spec: StrategySpec, before: Sequence[MarketData], judged: Sequence[MarketData]) -> list[Said]:
-    instances: dict[str, Any] = {}
-    said: list[Said] = []
-    for number, data in enumerate([*before, *judged], 1 - len(before)):
-        key = data.symbol if spec.one_instance_per_symbol else ANY_SYMBOL
-        instance = instances.get(key) or instances.setdefault(key, spec.create())
-        result = instance.on_tick(data)
-        if number < 1 or result is None:
-            continue
-        for signal in (result,) if isinstance(result, Signal) else result:
-            words = f"{signal.direction} {signal.size!r} confidence {signal.confidence!r}"
-            said.append(Said(number, data.timestamp_ns, signal.symbol or data.symbol, words))
-    return said
-
-
-def _difference(one: Sequence[Said], other: Sequence[Said], first: str, second: str) -> str:
-    """The first tick at which they differ, as a sentence; empty where they do not."""
-    pairs = zip_longest(one, other)
-    left, right = next((pair for pair in pairs if pair[0] != pair[1]), (None, None))
-    if left is None and right is None:
-        return ""
-    at = min((said for said in (left, right) if said is not None), key=lambda said: said.tick)
-    says = [said.words if said is not None and said.tick == at.tick else "nothing" for said in (left, right)]
-    when = format_timestamp(at.timestamp_ns)
-    return f"at tick {at.tick} ({at.symbol}, {when}) it says {says[0]} {first}, and {says[1]} {second}"
-
-
-@contextmanager
-def _other_world(seed: int, later_s: float) -> Iterator[None]:
-    """Clocks of the time module run ``later_s`` ahead, and random numbers start from ``seed``."""
-
-    def moved(name: str) -> Callable[[], float]:
-        real = getattr(time, name)
-        ahead = int(later_s * NS_PER_S) if name.endswith("_ns") else later_s
-        return lambda: real() + ahead
-
-    state = random.getstate()
-    random.seed(seed)
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed(seed)
-    try:
-        with ExitStack() as stack:
-            for name in _CLOCKS:
-                stack.enter_context(patch.object(time, name, moved(name)))
-            yield
-    finally:
-        random.setstate(state)
-
-
-_noted: list[str] | None = None
-_is_hooked = False
-
-
-def _note(event: str, arguments: tuple[Any, ...]) -> None:
-    """An audit hook; there is no way to take one out again, so it looks whether anybody wants to know."""
-    if _noted is None or event not in ("open", "socket.connect"):
-        return
-    frame = sys._getframe(1)
-    while frame is not None:
-        # Imports on first use are no input.
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            return
-        if frame.f_code.co_name in ("on_tick", "on_fill"):
-            _noted.append(str(arguments[0] if event == "open" else arguments[1]))
-            return
-        frame = frame.f_back  # type: ignore[assignment]
-
-
-@contextmanager
-def _opening_noted(into: list[str]) -> Iterator[None]:
-    """Notes what strategy code opens while it is called."""
-    global _noted, _is_hooked
-    if not _is_hooked:
-        sys.addaudithook(_note)
-        _is_hooked = True
-    _noted = into
-    try:
-        yield
-    finally:
-        _noted = None
+    return Finding("warm-up", not differs, sentence)

@@ -168,6 +168,60 @@ def test_without_a_name_all_strategies_are_checked(run: Run) -> None:
     assert all(finding["passed"] for each in checked for finding in each["findings"])
 
 
+def write_folder() -> None:
+    """A strategy, two helpers, a strategy that was not finished, and a broken one."""
+    Path("mine").mkdir()
+    Path("mine/idle.py").write_text("import numbers_of_mine\n" + UNTYPED)
+    Path("mine/numbers_of_mine.py").write_text(
+        "from sengine.strategy import BaseStrategy\nclass Base(BaseStrategy): ...\n"
+    )
+    Path("mine/constants.py").write_text("ONE = 1\n")
+    Path("mine/unfinished.py").write_text(UNTYPED.partition("def create_strategy")[0])
+    Path("mine/broken.py").write_text("def create_strategy(:\n")
+
+
+def test_helpers_are_skipped_with_a_word_and_the_rest_is_checked(run: Run) -> None:
+    write_folder()
+    ran = run("strategies", "check", "-d", "mine", "--ticks", "150", "--warmup", "20", "--json")
+    assert (ran.code, ran.err) == (1, "")
+    checked = {Path(each["path"]).stem: each["findings"] for each in map(json.loads, ran.out.splitlines())}
+    assert list(checked) == [
+        "broken", "constants", "idle", "numbers_of_mine", "unfinished", "market_maker", "momentum", "rsi",
+    ]  # fmt: skip
+    told = {name: checked[name][0]["sentence"] for name in ("constants", "numbers_of_mine")}
+    assert told == {
+        "constants": "not checked: a helper, without create_strategy()",
+        "numbers_of_mine": "not checked: a helper that idle.py imports",
+    }
+    assert all(checked[name][0]["skipped"] for name in told)
+    assert "broken.py:1: syntax error" in checked["broken"][0]["sentence"]
+    assert "expected a function create_strategy()" in checked["unfinished"][0]["sentence"]
+    assert not checked["unfinished"][0]["passed"]
+    assert len(checked["idle"]) > 5
+
+
+def test_helpers_are_no_strategies_to_list(run: Run) -> None:
+    write_folder()
+    ran = run("strategies", "list", "-d", "mine")
+    listed = [line.split()[0] for line in ran.out.splitlines() if line.startswith("  ")]
+    assert listed == ["broken", "idle", "unfinished", *EXAMPLES]
+
+
+def test_the_time_limit_of_a_call_is_the_configured_one(run: Run) -> None:
+    Path("slow.py").write_text(
+        UNTYPED.replace(
+            "return None",
+            "import time; end = time.perf_counter() + 0.02\n        while time.perf_counter() < end: pass",
+        )
+    )
+    Path("sengine.yaml").write_text("plugins: {tick_timeout_ms: 5}\n")
+    ran = run("strategies", "check", "./slow.py", "--ticks", "10")
+    assert ran.code == 1
+    assert "interrupted after 5 ms" in ran.out
+    Path("sengine.yaml").write_text("plugins: {tick_timeout_ms: 5000}\n")
+    assert "passed   no errors" in run("strategies", "check", "./slow.py", "--ticks", "10").out
+
+
 def test_parameters_are_of_one_strategy(run: Run) -> None:
     ran = run("strategies", "check", "--set", "short_window=5")
     assert (ran.code, ran.out) == (2, "")

@@ -17,7 +17,8 @@ from sengine.config.schema import StrategyConfig
 from sengine.engine.spec import StrategySpec
 from sengine.errors import PluginError
 from sengine.plugins.catalog import Catalog
-from sengine.plugins.conformance import check, run
+from sengine.plugins.checked_run import run
+from sengine.plugins.conformance import check
 from sengine.plugins.loader import LoadedPlugin, load_plugin
 from sengine.resources import resource_path
 
@@ -67,16 +68,16 @@ def test_a_changed_extension_at_the_same_path_is_loaded_anew_beside_the_old_one(
     place = tmp_path / extension.name
     shutil.copy(extension, place)
     old = load_plugin(place)
-    before = run(spec(old), EVENTS)
+    before = run(spec(old), EVENTS).said
     changed = source.replace('"1.0.0"', '"2.0.0"').replace("confidence=0.7", "confidence=0.6")
     os.replace(compiled(changed, tmp_path / "second"), place)
     new = load_plugin(place)
     assert (old.plugin.version, new.plugin.version) == ("1.0.0", "2.0.0")
     assert old.content_hash != new.content_hash
-    after = run(spec(new), EVENTS)
+    after = run(spec(new), EVENTS).said
     assert {said.words[-3:] for said in before} == {"0.7"}
     assert {said.words[-3:] for said in after} == {"0.6"}
-    assert run(spec(old), EVENTS) == before
+    assert run(spec(old), EVENTS).said == before
     assert "momentum" not in sys.modules
 
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from replay.synthetic import generate_quotes
+from sengine.adapters.containment.call_timer import CallTimer
+from sengine.adapters.remote.lockstep import LockstepHosts
 from sengine.assembly import strategy_spec
 from sengine.config.schema import StrategyConfig
+from sengine.engine.guard import Guard
 from sengine.engine.spec import StrategySpec
 from sengine.plugins.conformance import Finding, check
 from sengine.plugins.loader import load_plugin
@@ -85,7 +91,8 @@ def test_a_past_that_changes_when_later_ticks_are_taken_away_is_found_out(tmp_pa
     findings = check({"as Python": lambda: loads.pop(0)()}, EVENTS, 60)
     # A strategy that counts ticks never says the same after another warm-up.
     assert failed(findings) == ["no look-ahead", "warm-up"]
-    assert "depends on later ticks: at tick 1 " in findings[4].sentence
+    (look_ahead,) = [finding for finding in findings if finding.check == "no look-ahead"]
+    assert "depends on later ticks: at tick 1 " in look_ahead.sentence
 
 
 def test_two_ways_that_differ_are_compared_signal_by_signal(tmp_path: Path) -> None:
@@ -104,6 +111,137 @@ def test_too_little_data_for_the_warm_up_is_said_and_no_failure() -> None:
     (warm_up,) = [finding for finding in findings if finding.check == "warm-up"]
     assert warm_up.skipped
     assert "it needs 121 ticks of this data, there are 100" in warm_up.sentence
+
+
+FAILING = """
+import os
+from sengine.strategy import BaseStrategy, Signal
+
+class Failing(BaseStrategy):
+    one_instance_per_symbol = False
+    ticks = 0
+
+    def on_tick({parameters}):
+        self.ticks += 1
+        if self.ticks == 3:
+            {statement}
+
+def create_strategy():
+    return Failing("failing")
+"""
+FAILURES = {
+    "raises": ("1 / 0", 12, "on_tick", "ZeroDivisionError: division by zero"),
+    "raises without a text": ("raise SystemExit", 12, "on_tick", "SystemExit"),
+    "returns a wrong type": (
+        "return 5",
+        9,
+        "reading its signal",
+        "on_tick must return Signal, several or None, got int",
+    ),
+    "returns several wrong ones": (
+        "return ['LONG']",
+        9,
+        "reading its signal",
+        "on_tick must return Signal, several or None, got str",
+    ),
+    "gives a confidence beyond 1": (
+        "return Signal(direction='LONG', confidence=7.0)",
+        9,
+        "reading its signal",
+        "confidence must be from 0 to 1, got 7.0",
+    ),
+}
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> Callable[..., Path]:
+    def write(statement: str, parameters: str = "self, data", name: str = "failing.py") -> Path:
+        path = tmp_path / name
+        path.write_text(FAILING.format(statement=statement, parameters=parameters))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_what_goes_wrong_in_a_call_is_a_finding_with_its_line_and_its_tick(
+    failure: str, failing: Callable[..., Path]
+) -> None:
+    statement, line, call, message = FAILURES[failure]
+    path = failing(statement)
+    (finding,) = check({"as Python": loading(path)}, EVENTS, 60)
+    assert (finding.check, finding.passed) == ("no errors", False)
+    assert finding.sentence.startswith(f"{path}:{line}: {call} at tick 3 (")
+    assert f"): {message}; " in finding.sentence
+
+
+def test_a_changed_signature_is_a_finding_at_the_line_of_its_def(failing: Callable[..., Path]) -> None:
+    path = failing("pass", "self")
+    (finding,) = check({"as Python": loading(path)}, EVENTS, 60)
+    assert finding.sentence.startswith(f"{path}:9: on_tick at tick 1 (")
+    assert "on_tick() takes 1 positional argument but 2 were given" in finding.sentence
+
+
+def test_an_error_in_the_warm_up_alone_is_a_finding_of_that(tmp_path: Path) -> None:
+    """Without fills it is in another position than in the run before."""
+    path = tmp_path / "flat.py"
+    path.write_text(STRATEGY.format(condition="self.ticks > 300 and self.position == 0 and 1 / 0"))
+    text = path.read_text().replace('        return Signal(direction="SHORT"', '        return Signal(direction="LONG"')
+    path.write_text(text.replace("self.ticks % 7 == 0", "self.ticks < 4"))
+    findings = check({"as Python": loading(path)}, EVENTS, 60)
+    (warm_up,) = [finding for finding in findings if finding.check == "warm-up"]
+    assert not warm_up.passed
+    assert f"{path}:17: on_tick at tick " in warm_up.sentence
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("os._exit(9)", "the strategy's process ended with exit code 9"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    ],
+)
+def test_a_strategy_that_ends_its_process_is_told_of_and_not_run_in_this_one(
+    statement: str, message: str, failing: Callable[..., Path]
+) -> None:
+    path = failing(statement)
+    ran = sengine("strategies", "check", str(path), "--ticks", "100", "--json")
+    assert ran.returncode == 1, ran.stderr
+    (finding,) = json.loads(ran.stdout)["findings"]
+    assert finding["check"] == "no errors"
+    assert finding["sentence"].startswith(f"{path}:")
+    assert " at tick 3 (" in finding["sentence"]
+    assert f"): {message}; " in finding["sentence"]
+
+
+@pytest.mark.parametrize("endless", ["while True: pass", "sum(iter(int, 1))"])
+def test_a_call_that_does_not_return_is_given_up_with_the_line_that_it_is_at(
+    endless: str, failing: Callable[..., Path]
+) -> None:
+    path = failing(endless)
+    strategy = StrategyConfig(id="checked", type="grpc", module=str(path))
+    with LockstepHosts(Path, answer_within_s=0.5) as hosts:
+        (finding,) = check({"as Python": loading(path)}, EVENTS, 60, apart=lambda: hosts.spec(strategy))
+    assert finding.sentence.startswith(f"{path}:12: on_tick at tick 3 (")
+    assert "has not answered within 0.5 s" in finding.sentence
+
+
+def test_a_call_that_takes_longer_than_a_tick_may_is_cut_short(failing: Callable[..., Path]) -> None:
+    path = failing("while os.getpid() == {pid}: pass".replace("{pid}", str(os.getpid())))
+
+    @contextmanager
+    def limit(guard: Guard) -> Iterator[None]:
+        timer, before = CallTimer(guard, 50.0, 10_000.0), signal.getsignal(signal.SIGALRM)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.stop()
+            signal.signal(signal.SIGALRM, before)
+
+    (finding,) = check({"as Python": loading(path)}, EVENTS, 60, limit=limit)
+    assert finding.sentence.startswith(f"{path}:12: on_tick at tick 3 (")
+    assert "interrupted after 50 ms" in finding.sentence
 
 
 def sengine(*arguments: str) -> subprocess.CompletedProcess[str]:

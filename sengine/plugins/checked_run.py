@@ -1,0 +1,161 @@
+"""A strategy run alone over some market data, to see what it says: up to the first thing that it does wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import zip_longest
+from typing import Any, TypeAlias
+
+import msgspec
+
+from sengine.clock import NS_PER_S, format_timestamp
+from sengine.domain.events import MarketEvent, ReportedError
+from sengine.domain.market import MarketData
+from sengine.domain.signal import StampedSignal
+from sengine.engine.aggregation import VoteBook
+from sengine.engine.core import Engine
+from sengine.engine.faults import RemoteError, describe_error, place_of
+from sengine.engine.guard import ON_TICK, Guard, Loading
+from sengine.engine.positions import PositionTracker
+from sengine.engine.recent import ANY_SYMBOL, recent_ticks
+from sengine.engine.risk import RiskPipeline
+from sengine.engine.running import RunningVersion
+from sengine.engine.simulated import SimulatedVenue
+from sengine.engine.spec import StrategySpec
+from sengine.engine.stamping import stamp
+
+Limit: TypeAlias = Callable[[Guard], AbstractContextManager[None]]
+"""Cuts calls under this guard short that take too long, while it is entered."""
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What a strategy said to one tick, as text that compares exactly. ``tick`` counts from 1."""
+
+    tick: int
+    timestamp_ns: int
+    symbol: str
+    words: str
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """What it did wrong: ``said`` has the tick and the message. ``place`` is empty where nobody knows it."""
+
+    said: Said
+    call: str
+    place: str
+
+    def sentence(self, place: str = "") -> str:
+        """``place`` stands in for one that is not known."""
+        said, at = self.said, self.place or place
+        when = f"tick {said.tick} ({said.symbol}, {format_timestamp(said.timestamp_ns)})"
+        return f"{f'{at}: ' if at else ''}{self.call} at {when}: {' '.join(said.words.split())}"
+
+
+class CheckedRun(msgspec.Struct):
+    """What it ``said``; the last of that is what it did wrong, where it did."""
+
+    said: list[Said] = []
+    failure: Failure | None = None
+
+    def fail(self, said: Said, call: str, place: str) -> None:
+        self.said.append(said)
+        self.failure = Failure(said, call, place)
+
+
+def unlimited(guard: Guard) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def run(spec: StrategySpec, events: Sequence[MarketEvent], limit: Limit = unlimited) -> CheckedRun:
+    """The strategy alone in an engine of its own, its orders filled at once at the touch."""
+    engine = _engine(SimulatedVenue())
+    ran = CheckedRun()
+    with limit(engine.guard):
+        engine.roster.load(spec)
+        for number, event in enumerate(events, 1):
+            outcome = engine.process(event)
+            for result in outcome.signals:
+                signal = result.signal
+                limit_price = "" if signal.limit_price is None else f" at {signal.limit_price!r}"
+                ran.said.append(Said(number, event.timestamp_ns, signal.symbol, _words(signal, limit_price)))
+            if outcome.faults:
+                fault = outcome.faults[0]
+                ran.fail(Said(number, event.timestamp_ns, event.symbol, fault.message), fault.call, fault.where)
+                break
+    return ran
+
+
+def answers(
+    spec: StrategySpec, before: Sequence[MarketData], judged: Sequence[MarketData], limit: Limit = unlimited
+) -> CheckedRun:
+    """What it says to the ``judged`` after having seen those ``before``; without fills. Ticks count from the first of
+    the ``judged``, for what it does wrong from the first of all."""
+    guard, callee = Guard(), Loading(spec.strategy_id)
+    version = RunningVersion(spec, dict(spec.config), dict(spec.config), {})
+    ran = CheckedRun()
+    with limit(guard):
+        for number, data in enumerate([*before, *judged], 1):
+            call = ON_TICK
+            try:
+                with guard.calling(callee, has_patience=not version.has_instance(data.symbol)):
+                    instance = version.instance_for(data.symbol)
+                with guard.calling(callee):
+                    result = instance.on_tick(data)
+                    call = "reading its signal"
+                    signals = _stamped(spec, result, data)
+            except BaseException as error:
+                guard.contain(error)
+                wrong = Said(number, data.timestamp_ns, data.symbol, describe_error(error))
+                ran.fail(wrong, call, place_of(error, version))
+                break
+            if number > len(before):
+                at = number - len(before)
+                ran.said += [Said(at, data.timestamp_ns, signal.symbol, _words(signal)) for signal in signals]
+    return ran
+
+
+def shown(spec: StrategySpec, events: Sequence[MarketEvent], limit: Limit = unlimited) -> list[MarketData]:
+    """What the engine shows of these events to a strategy that asks for such kinds of them."""
+    engine = _engine(None, recent_ticks=len(events))
+    with limit(engine.guard):
+        engine.roster.load(spec)
+        for event in events:
+            engine.process(event)
+    return [data for _, data in recent_ticks(engine.markets, ANY_SYMBOL, spec.symbols, spec.kinds)]
+
+
+def difference(one: Sequence[Said], other: Sequence[Said], first: str, second: str) -> str:
+    """The first tick at which they differ, as a sentence; empty where they do not."""
+    pairs = zip_longest(one, other)
+    left, right = next((pair for pair in pairs if pair[0] != pair[1]), (None, None))
+    if left is None and right is None:
+        return ""
+    at = min((said for said in (left, right) if said is not None), key=lambda said: said.tick)
+    says = [said.words if said is not None and said.tick == at.tick else "nothing" for said in (left, right)]
+    when = format_timestamp(at.timestamp_ns)
+    return f"at tick {at.tick} ({at.symbol}, {when}) it says {says[0]} {first}, and {says[1]} {second}"
+
+
+def _engine(venue: SimulatedVenue | None, recent_ticks: int = 0) -> Engine:
+    return Engine(
+        VoteBook("first_signal", NS_PER_S),
+        RiskPipeline([]),
+        PositionTracker(100_000.0),
+        venue,
+        recent_ticks=recent_ticks,
+    )
+
+
+def _stamped(spec: StrategySpec, result: Any, data: MarketData) -> list[StampedSignal]:
+    if result is None:
+        return []
+    signals = result if isinstance(result, list | tuple) else (result,)
+    for signal in signals:
+        if isinstance(signal, ReportedError):
+            raise RemoteError(signal)
+    return [stamp(spec, signal, data, 1) for signal in signals]
+
+
+def _words(signal: StampedSignal, limit_price: str = "") -> str:
+    return f"{signal.direction} {signal.size!r}{limit_price} confidence {signal.confidence!r}"
