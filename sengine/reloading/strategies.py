@@ -61,6 +61,7 @@ class Reloading:
         self._pipeline = Pipeline(live, self._prover, started.plugins)
         self._remote_pipeline = RemotePipeline(live, self._remotes, self._prover, started.plugins)
         self._configured = {strategy.id: strategy for strategy in started.strategies}
+        self._in_configuration = {strategy.id for strategy in started.strategies if strategy.enabled}
         self._trials: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         live.on_rollback = self._rolled_back
@@ -88,6 +89,7 @@ class Reloading:
         wanted = [each for each in self._read_config().strategies if each.id == strategy_id]
         if not wanted:
             raise EngineError(f'strategy "{strategy_id}" is not in the configuration any more; unload it instead')
+        self._in_configuration.add(strategy_id)
         return await self._bring_to(wanted[0], "command")
 
     async def load(self, strategy: StrategyConfig, trigger: str = "command") -> ReloadReport:
@@ -132,8 +134,8 @@ class Reloading:
         task.add_done_callback(self._tasks.discard)
 
     async def bring_all(self, trigger: str) -> None:
-        """What the configuration does not have goes, what is new comes, what changed is reloaded; then the settings.
-        Failures are said."""
+        """What the configuration does not have any more goes, what is new comes, what changed is reloaded; then the
+        settings. Failures are said."""
         try:
             config = self._read_config()
         except ConfigError as error:
@@ -141,8 +143,10 @@ class Reloading:
                 self._live.say("error", "configuration not reloaded", reason=mistake)
             return
         wanted = {strategy.id: strategy for strategy in config.strategies if strategy.enabled}
+        # What came by hand or as a new file was in no configuration, and stays.
+        dropped, self._in_configuration = self._in_configuration - wanted.keys(), set(wanted)
         for guest in list(self._live.engine.roster):
-            if guest.strategy_id not in wanted:
+            if guest.strategy_id in dropped:
                 self.unload(guest.strategy_id, "the configuration does not have it any more", trigger)
         for strategy in wanted.values():
             is_loaded = self._live.engine.roster.find(strategy.id) is not None
