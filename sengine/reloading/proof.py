@@ -5,9 +5,6 @@ It runs in a process that may die of it. A step that fails ends the proof; what 
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +24,7 @@ from sengine.errors import PluginError, SengineError
 from sengine.plugins.loader import load_plugin, locate
 from sengine.plugins.private_modules import compiled_code
 from sengine.reloading.request import Proof, ProofRequest, unpack
+from sengine.reloading.threads import StartedThreads
 from sengine.strategy import BaseStrategy
 
 _LEAST_SAMPLES: Final = 20
@@ -42,7 +40,7 @@ def prove(request: ProofRequest, on_step: Callable[[str], None]) -> Proof:
     """All steps, or those up to the first that fails. ``on_step`` hears of each one as it begins, so that somebody
     knows it if this process dies."""
     path, proof = Path(request.path), Proof()
-    threads = set(threading.enumerate())
+    threads = StartedThreads(path)
 
     @contextmanager
     def step(name: str, called: Callable[..., object] | None = None) -> Iterator[None]:
@@ -51,7 +49,7 @@ def prove(request: ProofRequest, on_step: Callable[[str], None]) -> Proof:
         try:
             yield
             if not request.is_apart:
-                _no_new_threads(threads, starts, path)
+                threads.check()
         except BaseException as error:
             proof.reason, proof.where = explained(error, path, called)
             proof.steps.append(ReloadStep(name, False, (perf_counter() - began_s) * 1000, proof.reason))
@@ -59,7 +57,7 @@ def prove(request: ProofRequest, on_step: Callable[[str], None]) -> Proof:
         proof.steps.append(ReloadStep(name, True, (perf_counter() - began_s) * 1000))
 
     try:
-        with _thread_starts(path.parent) as starts:
+        with threads.watched():
             with step("load"):
                 loaded = load_plugin(path)
                 spec = strategy_spec(request.strategy, loaded)
@@ -194,34 +192,3 @@ def _words(signals: Any) -> str:
         limit = f" at {limit_price:g}" if limit_price is not None else ""
         words.append(f"{direction} {size:g}{limit} (confidence {confidence:.2f})")
     return ", ".join(words) or "nothing"
-
-
-def _no_new_threads(before: set[threading.Thread], starts: Sequence[str], path: Path) -> None:
-    new = [thread for thread in threading.enumerate() if thread not in before]
-    if new:
-        place = starts[0] if starts else str(path)
-        raise PluginError(
-            f'{place}: started the thread "{new[0].name}", which would run on beside the next version; a strategy is '
-            "called by the engine and starts no threads"
-        )
-
-
-@contextmanager
-def _thread_starts(folder: Path) -> Iterator[list[str]]:
-    """Where in the strategy's folder threads are started meanwhile, as ``file:line``."""
-    places: list[str] = []
-    start, inside = threading.Thread.start, f"{folder}{os.sep}"
-
-    def noted(thread: threading.Thread) -> None:
-        frame: Any = sys._getframe(1)
-        while frame is not None and not frame.f_code.co_filename.startswith(inside):
-            frame = frame.f_back
-        if frame is not None:
-            places.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
-        start(thread)
-
-    threading.Thread.start = noted  # type: ignore[assignment,method-assign]
-    try:
-        yield places
-    finally:
-        threading.Thread.start = start  # type: ignore[method-assign]

@@ -105,6 +105,11 @@ FAULTS = {
         "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\nNAME =",
         ":6", "started the thread",
     ),
+    "a bare thread at import": (
+        "NAME =",
+        "import _thread, time\n_thread.start_new_thread(time.sleep, (60,))\nNAME =",
+        ":6", 'started the thread "sleep"',
+    ),
     "a signal that is none": ("# more", 'return Signal(direction="UP", confidence=0.7)', ":19", "direction must be"),
     "parameters refused": ("self.size =", "raise ValueError('no such size')\n        self.size =", ":17", "no such"),
     "too slow": ("# more", "sum(range(200_000))", "", "the budget is 500 us"),
