@@ -47,11 +47,14 @@ def serve() -> None:
 
 
 def _proof_in_child(request: ProofRequest) -> Proof:
-    with tempfile.TemporaryFile() as notes:
+    # What the child leaves behind when it crashes goes with its folder.
+    folder = tempfile.TemporaryDirectory(prefix="sengine-proof-", ignore_cleanup_errors=True)
+    with tempfile.TemporaryFile() as notes, folder as temporary:
         ours, theirs = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(ours)
+            tempfile.tempdir = temporary
             _prove_and_exit(request, theirs, notes)
         os.close(theirs)
         try:

@@ -206,12 +206,15 @@ class Reloading:
                     self._record(give_parameters(self._live, strategy_id, dict(wanted.config), "file"))
 
     def _file_now(self, strategy: StrategyConfig, running: Path, changed: set[Path]) -> Path:
-        """The file to run: one that has come to stand before ``running``, as a compiled one does, else that."""
+        """The file to run: one that has come to stand before ``running``, as a compiled one does, or that is beside it
+        where it has gone, else that."""
         try:
             found = self._plugins.find(strategy.plugin_name)
         except PluginError:
             return running
-        return found if found in changed else running
+        # One of the same name in another folder is another strategy, and never takes over because a file has gone.
+        is_left = found.parent == running.parent and not running.is_file()
+        return found if found in changed or is_left else running
 
     async def _settled_config(self) -> Config:
         """The configuration; files that do not parse get a moment. Raises ``ConfigError`` where that does not help."""

@@ -79,3 +79,31 @@ async def test_a_changed_extension_is_proved_and_swapped_in_and_half_of_one_is_n
         assert (desk.version, desk.name()) == (version, "again")
         shutil.copy(first, place)
         await until(lambda: desk.name() == "compiled", what="the first extension again")
+
+
+async def test_without_its_extension_a_strategy_goes_back_to_the_source_beside_it(
+    desk: Desk, compiled: Callable[..., Path]
+) -> None:
+    first = compiled("compiled")
+    place = desk.folder / first.name
+    async with watched(desk):
+        shutil.copy(first, place)
+        await until(lambda: desk.name() == "compiled", what="the extension")
+        place.unlink()
+        await until(lambda: desk.name() == "ready", what="the source")
+        assert all(report.is_done for report in desk.facts.reloads.of("a"))
+
+
+async def test_an_extension_that_crashes_leaves_nothing_in_the_temporary_folder(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    assert COMPILER is not None
+    source = desk.write("void *PyInit_mine(void) { return *(void *volatile *)0; }\n", "mine.c")
+    extension = desk.folder / f"mine{sysconfig.get_config_var('EXT_SUFFIX')}"
+    subprocess.run([COMPILER, "-shared", "-fPIC", str(source), "-o", str(extension)], check=True, timeout=60)
+    report = await desk.reload()
+    assert "crashed the interpreter" in report.reason
+    assert list(temporary.iterdir()) == []
