@@ -92,14 +92,20 @@ class Reloading:
         self._in_configuration.add(strategy_id)
         return await self._bring_to(wanted[0], "command")
 
-    async def load(self, strategy: StrategyConfig, trigger: str = "command") -> ReloadReport:
-        """Prove a strategy file, load it and activate it. Raises ``PluginError`` where there is no such file."""
+    async def load(self, strategy: StrategyConfig, trigger: str = "command", *, is_retry: bool = False) -> ReloadReport:
+        """Prove a strategy file, load it and activate it. Raises ``PluginError`` where there is no such file.
+
+        A retry that fails as the attempt before it did is not told again.
+        """
         if self._live.engine.roster.find(strategy.id) is not None:
             raise EngineError(f'strategy "{strategy.id}" is already loaded; reload it, or unload it first')
         if strategy.type == "grpc":
             return self._record(self._remotes.load(strategy, trigger))
         path = self._plugins.find(strategy.plugin_name)
-        report = self._record(await self._pipeline.load(strategy, path, trigger))
+        report = await self._pipeline.load(strategy, path, trigger)
+        if is_retry and self._is_told(report):
+            return report
+        self._record(report)
         if report.is_done:
             self._configured[strategy.id] = strategy
         return report
@@ -254,6 +260,11 @@ class Reloading:
             fields["where"] = report.where
         self._live.say("info" if report.is_done else "error", report.message, **fields)
         return report
+
+    def _is_told(self, report: ReloadReport) -> bool:
+        """Whether it failed just as the last one of the same strategy did."""
+        last = self._facts.reloads.of(report.strategy_id)[-1:]
+        return not report.is_done and any((one.reason, one.where) == (report.reason, report.where) for one in last)
 
     def _in_own_files(self, sentence: str) -> str:
         """A mistake in a strategy's own configuration names that file."""

@@ -43,6 +43,7 @@ class Watcher:
         self._configs = Path(settings.config_directory).expanduser().resolve()
         self._settings = settings
         self._leaving: dict[Path, asyncio.Task[None]] = {}
+        self._not_loaded: set[Path] = set()
         self._seen = SeenFiles(self._existing(), _is_ours)
         self._said = ""
 
@@ -127,6 +128,7 @@ class Watcher:
         if code:
             await self._reloading.files_changed(code)
         if self._settings.load_new:
+            self._not_loaded -= gone
             await self._load_new(code - gone)
 
     def _let_go(self, path: Path) -> None:
@@ -144,15 +146,21 @@ class Watcher:
         for strategy_id in self._reloading.made_of(path):
             self._reloading.unload(strategy_id, f"{path} is gone", "file")
 
-    async def _load_new(self, paths: Iterable[Path]) -> None:
-        for path in sorted(paths):
+    async def _load_new(self, changed: set[Path]) -> None:
+        """Load new strategies, and those that could not be loaded and may have waited for what has changed now."""
+        waited = {path for path in self._not_loaded if any(path.parent in file.parents for file in changed)}
+        for path in sorted(changed | waited):
+            self._not_loaded.discard(path)
             if path.parent not in self._folders or not _is_strategy(path) or self._reloading.made_of(path):
                 continue
             try:
                 strategy = StrategyConfig(id=module_name(path), plugin=str(path))
-                await self._reloading.load(strategy, "file")
+                report = await self._reloading.load(strategy, "file", is_retry=path not in changed)
             except SengineError as error:
                 _log.warning("a new strategy file was not loaded", path=str(path), reason=str(error))
+                continue
+            if not report.is_done:
+                self._not_loaded.add(path)
 
 
 def _is_ours(name: str) -> bool:

@@ -131,6 +131,33 @@ async def test_a_new_file_is_loaded_where_that_is_wanted(new_desk: NewDesk) -> N
         assert desk.live.engine.roster.find("helper") is None
 
 
+async def test_a_new_file_that_could_not_be_loaded_is_tried_again_when_another_changes(new_desk: NewDesk) -> None:
+    desk = await new_desk(load_new=True)
+
+    def complaints() -> int:
+        return sum("fresh not loaded" in line.event for line in desk.live.logs.history)
+
+    async with watched(desk):
+        desk.write(SOURCE.replace('NAME = "first"', "from names import NAME"), "fresh.py")
+        await until(lambda: complaints() == 1)
+        assert "names" in desk.facts.reloads.of("fresh")[-1].reason
+        desk.write("x = 1\n", "other.py")
+        desk.write("NAME = missing\n", "names.py")
+        await until(lambda: complaints() == 2)
+        desk.write("NAME = 'late'\n", "names.py")
+        await until(lambda: desk.live.engine.roster.find("fresh") is not None)
+        assert complaints() == 2
+
+
+async def test_a_new_file_that_fails_again_after_an_edit_of_its_own_is_reported_again(new_desk: NewDesk) -> None:
+    desk = await new_desk(load_new=True)
+    async with watched(desk):
+        desk.write(f"{SOURCE}oops", "fresh.py")
+        await until(lambda: len(desk.facts.reloads.of("fresh")) == 1)
+        desk.write(f"{SOURCE}oops # again", "fresh.py")
+        await until(lambda: len(desk.facts.reloads.of("fresh")) == 2)
+
+
 async def test_a_deleted_file_unloads_its_strategy_after_a_grace_period(new_desk: NewDesk) -> None:
     desk = await new_desk(unload_after_ns=400_000_000)
     async with watched(desk):
