@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ class Catalog:
     """Plugin folders in order of precedence; the user's folder comes before the packaged examples."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
-        self.folders: Sequence[Path] = tuple(dict.fromkeys(folder.resolve() for folder in folders))
+        self.folders: Sequence[Path] = tuple(dict.fromkeys(map(as_named, folders)))
 
     def files(self) -> dict[str, Path]:
         """Strategy files by stem; of equal stems the first folder's, and there the compiled one's. Tests and private
@@ -40,7 +41,7 @@ class Catalog:
         if "/" in name or "\\" in name:
             path = Path(name).expanduser()
             if path.is_file():
-                return path.resolve()
+                return as_named(path)
             raise PluginError(f'strategy file "{name}" does not exist')
         stem = name.split(".", 1)[0]
         files = self.files()
@@ -50,6 +51,13 @@ class Catalog:
         hint = f'did you mean "{near[0]}"?' if near else f"there is: {', '.join(files) or 'none'}"
         folders = ", ".join(str(folder) for folder in self.folders)
         raise PluginError(f'no strategy "{name}" in {folders}; {hint}')
+
+
+def as_named(path: Path) -> Path:
+    """The absolute path without ``..``. Links in it stay, since what they lead to may change while the engine runs."""
+    named = Path(os.path.abspath(path))
+    # A step up from where a link leads to is another one than a step up from the link.
+    return named if named.resolve() == path.resolve() else path.resolve()
 
 
 def _precedence(path: Path) -> tuple[bool, str]:

@@ -27,6 +27,7 @@ from sengine.reloading.draft import Draft, ReloadFailedError
 from sengine.reloading.pipeline import MOST_PROOF_TICKS, position_of, proof_ticks
 from sengine.reloading.prover_child import ProverChild
 from sengine.reloading.request import Instance, ProofRequest, pack
+from sengine.reloading.sources import content_of
 
 # Each of the two versions may take about this part of the proof's time; slow ones are shown fewer ticks.
 _SHARE: Final = 0.25
@@ -121,15 +122,8 @@ class RemotePipeline:
 def has_new_code(link: RemoteLink) -> bool:
     """Whether a process of ours runs other contents than its files have now; what is gone is not new."""
     return link.is_ours and (
-        not link.sources or any(_content(file) not in (was, None) for file, was in link.sources.items())
+        not link.sources or any(content_of(file) not in (was, None) for file, was in link.sources.items())
     )
-
-
-def _content(file: Path) -> bytes | None:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return None
 
 
 def _packed(state_json: str) -> bytes | None:

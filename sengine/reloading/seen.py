@@ -1,4 +1,4 @@
-"""The files of some folders as they were when they were last looked at."""
+"""Files as they were when they were last looked at: those of some folders, and others by name."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ class SeenFiles:
 
     def __init__(self, folders: Collection[Path], is_ours: Callable[[str], bool]) -> None:
         self._is_ours = is_ours
-        self._stamps = dict(self._found(folders))
+        self._stamps: dict[Path, _Stamp] = {}
+        self.look_at(self._found(folders))
 
     def differences(self, folders: Collection[Path]) -> set[Path]:
         """Files that have come, gone or changed since they were last looked at."""
-        before, self._stamps = self._stamps, dict(self._found(folders))
-        files = before.keys() | self._stamps.keys()
-        return {file for file in files if before.get(file) != self._stamps.get(file)}
+        return self.look_at({*self._stamps, *self._found(folders)})
 
-    def look_at(self, files: Iterable[Path]) -> None:
-        """Take note of what these files are now."""
+    def look_at(self, files: Iterable[Path]) -> set[Path]:
+        """Take note of what these files are now. Those that have come, gone or changed."""
+        changed = set()
         for file in files:
             stamp = _stamp(file)
+            if stamp != self._stamps.get(file):
+                changed.add(file)
             if stamp is not None:
                 self._stamps[file] = stamp
             else:
                 self._stamps.pop(file, None)
+        return changed
 
-    def _found(self, folders: Iterable[Path]) -> Iterator[tuple[Path, _Stamp]]:
+    def _found(self, folders: Iterable[Path]) -> Iterator[Path]:
         for folder in folders:
             for parent, _, names in os.walk(folder):
                 for name in filter(self._is_ours, names):
-                    file = Path(parent, name)
-                    stamp = _stamp(file)
-                    if stamp is not None:
-                        yield file, stamp
+                    yield Path(parent, name)
 
 
 def _stamp(file: Path) -> _Stamp | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import time_ns
@@ -30,6 +30,7 @@ from sengine.plugins.compiled import COMPILED_SUFFIXES
 from sengine.reloading.pipeline import Pipeline
 from sengine.reloading.prover_child import ProverChild
 from sengine.reloading.remotes import RemotePipeline, has_new_code
+from sengine.reloading.sources import content_of, files_of, is_made_of, same_code
 
 _TRIAL_CHECK_S: Final = 0.5
 _REST_S: Final = 0.3
@@ -118,7 +119,7 @@ class Reloading:
         guest = self._live.engine.roster.get(wanted.id)
         path = self._plugins.find(wanted.plugin_name)
         running = self._configured.get(wanted.id, wanted)
-        is_same = _same_code(guest, path) and _without_parameters(running) == _without_parameters(wanted)
+        is_same = same_code(guest, path) and _without_parameters(running) == _without_parameters(wanted)
         if is_same and not guest.was_paused_for_errors:
             return self._record(give_parameters(self._live, wanted.id, dict(wanted.config), trigger))
         report = self._record(await self._pipeline.swap(wanted, path, trigger))
@@ -178,7 +179,7 @@ class Reloading:
             link = self._remotes.links.get(guest.strategy_id)
             if link is not None:
                 path = Path(guest.spec.source)
-                if self._concerns(guest, path, {path, *link.sources}, changed) and has_new_code(link):
+                if self._concerns(guest, path, files_of(guest, link), changed) and has_new_code(link):
                     reload = partial(self._remote_pipeline.new_code, guest.strategy_id, "file")
                     self._record(await _settled(path, reload))
                 continue
@@ -187,7 +188,7 @@ class Reloading:
                 continue
             path = self._file_now(strategy, loaded.path, changed)
             is_concerned = path != loaded.path or self._concerns(guest, loaded.path, loaded.sources, changed)
-            if not is_concerned or _same_code(guest, path):
+            if not is_concerned or same_code(guest, path):
                 continue
             wanted = msgspec.structs.replace(strategy, config=dict(guest.written))
             report = self._record(await _settled(path, partial(self._pipeline.swap, wanted, path, "file")))
@@ -238,11 +239,12 @@ class Reloading:
 
     def made_of(self, path: Path) -> Sequence[str]:
         """The strategies whose own file this is."""
-        return [
-            guest.strategy_id
-            for guest in self._live.engine.roster
-            if guest.spec.loaded_from is not None and guest.spec.loaded_from.path == path
-        ]
+        return [guest.strategy_id for guest in self._live.engine.roster if is_made_of(guest, path)]
+
+    def files(self) -> Mapping[str, Collection[Path]]:
+        """By strategy, what it is made of."""
+        links = self._remotes.links
+        return {guest.strategy_id: files_of(guest, links.get(guest.strategy_id)) for guest in self._live.engine.roster}
 
     # Reports.
 
@@ -326,31 +328,13 @@ class Reloading:
 async def _settled(path: Path, reload: Callable[[], Awaitable[ReloadReport]]) -> ReloadReport:
     """Reload; a file that does not parse, and any compiled one, may be half written; it gets a moment more."""
     while True:
-        content = _content(path)
+        content = content_of(path)
         report = await reload()
         if report.is_done or not (path.suffix in COMPILED_SUFFIXES or report.reason.startswith(_HALF_WRITTEN)):
             return report
         await asyncio.sleep(_REST_S)
-        if _content(path) == content:
+        if content_of(path) == content:
             return report
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
-
-
-def _same_code(guest: Guest, path: Path) -> bool:
-    """Whether the files that the running version was made of are as they were."""
-    loaded = guest.spec.loaded_from
-    if loaded is None:
-        return True
-    try:
-        return loaded.path == path and all(file.read_bytes() == content for file, content in loaded.sources.items())
-    except OSError:
-        return False
 
 
 def _without_parameters(strategy: StrategyConfig) -> StrategyConfig:

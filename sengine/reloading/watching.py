@@ -4,7 +4,8 @@ Editors write in many ways: in place, in pieces, under another name that is then
 look. What counts is what is there after a moment of quiet; ``Reloading`` compares it with what runs.
 
 Nobody tells of a change that is made before a watch stands. So once it does, and when a folder has come, files are
-compared with what was last seen of them.
+compared with what was last seen of them. Nor is anybody told that a link leads elsewhere, or of what it leads to. So in
+quiet moments it is looked where the folders are, and at the files that the engine runs.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 from watchfiles import Change, awatch
@@ -23,6 +24,7 @@ from sengine.clock import NS_PER_S
 from sengine.config.own_files import OWN_SUFFIX
 from sengine.config.schema import PluginsConfig, StrategyConfig
 from sengine.errors import SengineError
+from sengine.plugins.catalog import as_named
 from sengine.plugins.compiled import COMPILED_SUFFIXES, is_loadable, module_name
 from sengine.reloading.seen import SeenFiles
 from sengine.reloading.strategies import Reloading
@@ -30,6 +32,8 @@ from sengine.reloading.strategies import Reloading
 _CODE_SUFFIXES: Final = (".py", *COMPILED_SUFFIXES)
 _LOOK_AGAIN_MS: Final = 250
 _STEP_MS: Final = 20
+_Place: TypeAlias = tuple[Path, int, int]
+"""Where a folder is when links are followed, its device and its inode."""
 _log = structlog.get_logger("sengine.reloading")
 
 
@@ -39,8 +43,8 @@ class Watcher:
 
     def __init__(self, reloading: Reloading, folders: Sequence[Path], settings: PluginsConfig) -> None:
         self._reloading = reloading
-        self._folders = [folder.expanduser().resolve() for folder in folders]
-        self._configs = Path(settings.config_directory).expanduser().resolve()
+        self._folders = [as_named(folder.expanduser()) for folder in folders]
+        self._configs = as_named(Path(settings.config_directory).expanduser())
         self._settings = settings
         self._leaving: dict[Path, asyncio.Task[None]] = {}
         self._not_loaded: set[Path] = set()
@@ -51,30 +55,50 @@ class Watcher:
         """Watch the folders that there are; others as soon as one has come or gone."""
         try:
             while True:
-                folders = self._existing()
+                places = self._existing()
                 try:
-                    if folders:
-                        await self._watch(folders)
+                    if places:
+                        await self._watch(places)
                         continue
                 # A folder has gone just now, or the system gives out no more watches.
                 except (OSError, RuntimeError) as error:
                     self._say_once(f"files are looked at now and then instead of watched: {error}")
-                await self._take(await asyncio.to_thread(self._seen.differences, self._existing()))
+                files = await asyncio.to_thread(self._seen.differences, self._existing())
+                await self._take(files | await self._changed_in_use())
                 await asyncio.sleep(_LOOK_AGAIN_MS / 1000)
         finally:
             for task in self._leaving.values():
                 task.cancel()
 
-    def _existing(self) -> Sequence[Path]:
-        return [folder for folder in (*self._folders, self._configs) if folder.is_dir()]
+    def _existing(self) -> Mapping[Path, _Place]:
+        """The folders that there are."""
+        found = {}
+        for folder in (*self._folders, self._configs):
+            with contextlib.suppress(OSError):
+                if folder.is_dir():
+                    real = folder.resolve()
+                    status = real.stat()
+                    found[folder] = real, status.st_dev, status.st_ino
+        return found
+
+    async def _changed_in_use(self) -> set[Path]:
+        """Files that the engine runs and that are not what was last seen of them, after a moment of quiet."""
+        files = self._reloading.files()
+        wanted = {self._configs / f"{strategy_id}{OWN_SUFFIX}" for strategy_id in files}.union(*files.values())
+        changed = await asyncio.to_thread(self._seen.look_at, wanted)
+        if changed:
+            await asyncio.sleep(self._settings.debounce_ms / 1000)
+            changed |= await asyncio.to_thread(self._seen.look_at, wanted)
+        return changed
 
     def _say_once(self, sentence: str) -> None:
         if sentence != self._said:
             self._said = sentence
             _log.warning(sentence)
 
-    async def _watch(self, folders: Sequence[Path]) -> None:
+    async def _watch(self, places: Mapping[Path, _Place]) -> None:
         """Until there are other folders to watch. Raises ``OSError`` or ``RuntimeError`` where these cannot be."""
+        folders = {real for real, _, _ in places.values()}
 
         def concerns_us(change: Change, path: str) -> bool:
             is_folder = change is not Change.modified and (os.path.isdir(path) or Path(path) in folders)
@@ -93,14 +117,17 @@ class Watcher:
             # The first batch, empty after a timeout, says that the watch stands.
             async for batch in changes:
                 paths = {Path(path) for _, path in batch}
-                files = {path for path in paths if _is_ours(path.name)}
-                if must_look or files != paths:
-                    files |= await asyncio.to_thread(self._seen.differences, folders)
+                ours = {path for path in paths if _is_ours(path.name)}
+                files = _named(ours, places)
+                if must_look or ours != paths:
+                    files |= await asyncio.to_thread(self._seen.differences, places.keys())
                     must_look = False
-                else:
+                elif files:
                     self._seen.look_at(files)
+                else:
+                    files = await self._changed_in_use()
                 await self._take(files)
-                if self._existing() != folders or not paths.isdisjoint(folders):
+                if self._existing() != places or not paths.isdisjoint(folders):
                     return
 
     async def _take(self, files: set[Path]) -> None:
@@ -161,6 +188,16 @@ class Watcher:
                 continue
             if not report.is_done:
                 self._not_loaded.add(path)
+
+
+def _named(paths: Iterable[Path], places: Mapping[Path, _Place]) -> set[Path]:
+    """Files as they are reached from the folders' names, which may be links."""
+    return {
+        folder / path.relative_to(real)
+        for path in paths
+        for folder, (real, _, _) in places.items()
+        if path.is_relative_to(real)
+    }
 
 
 def _is_ours(name: str) -> bool:

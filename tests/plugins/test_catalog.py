@@ -75,3 +75,15 @@ def test_a_folder_that_is_not_there_is_an_empty_one(tmp_path: Path) -> None:
     assert catalog.files() == {}
     with pytest.raises(PluginError, match="there is: none"):
         catalog.find("rsi")
+
+
+def test_links_stay_in_paths_and_steps_up_from_them_are_taken_as_the_system_does(tmp_path: Path) -> None:
+    real = tmp_path / "releases" / "one"
+    real.mkdir(parents=True)
+    (real / "rsi.py").write_text("")
+    (tmp_path / "releases" / "other.py").write_text("")
+    link = tmp_path / "current"
+    link.symlink_to(real)
+    assert Catalog([link]).find("rsi") == link / "rsi.py"
+    assert Catalog([]).find(f"{real}/../one/rsi.py") == real / "rsi.py"
+    assert Catalog([]).find(f"{link}/../other.py") == tmp_path / "releases" / "other.py"

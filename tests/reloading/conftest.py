@@ -55,7 +55,8 @@ class Desk:
         self.folder = folder
         self.file = folder / "mine.py"
         self.config_file: Path | None = None
-        self.write(SOURCE)
+        if not self.file.exists():
+            self.write(SOURCE)
         self.strategies = [StrategyConfig(id="a", plugin="mine", config={"size": 1.0})]
         self.settings = PluginsConfig(
             directory=str(folder),
@@ -122,8 +123,8 @@ NewDesk = Callable[..., Awaitable[Desk]]
 async def new_desk(tmp_path: Path) -> AsyncIterator[NewDesk]:
     desks: list[Desk] = []
 
-    async def new(**plugins: Any) -> Desk:
-        desks.append(Desk(tmp_path, plugins))
+    async def new(folder: Path = tmp_path, **plugins: Any) -> Desk:
+        desks.append(Desk(folder, plugins))
         return desks[-1]
 
     yield new
