@@ -37,6 +37,7 @@ def strategy_host(
     import faulthandler
     import os
     import signal
+    import sys
 
     import uvloop
 
@@ -48,8 +49,9 @@ def strategy_host(
 
     if die_with_parent:
         watch_parent()
-    # Tells on standard error where a strategy is that does not answer.
-    faulthandler.register(signal.SIGUSR2)
+    if sys.__stderr__ is not None:
+        # Tells there where a strategy is that does not answer.
+        faulthandler.register(signal.SIGUSR2, file=sys.__stderr__)
     loaded = load_plugin(known_strategies(directory).find(strategy))
     if sources_file is not None:
         write_sources(sources_file, loaded.sources)
