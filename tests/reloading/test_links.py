@@ -3,17 +3,13 @@ leads to changes."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sengine.config.schema import StrategyConfig
-from sengine.reloading.watching import Watcher
 from tests.integration.engine_process import until
 from tests.reloading.conftest import SOURCE, Desk, NewDesk
-from tests.reloading.test_watching import becomes, watched
+from tests.reloading.test_watching import becomes, just_watched, watched
 
 
 def called(name: str) -> str:
@@ -36,26 +32,13 @@ def releases(folder: Path, *names: str) -> list[Path]:
     return made
 
 
-@asynccontextmanager
-async def watched_in(new_desk: NewDesk, folder: Path, **plugins: object) -> AsyncIterator[Desk]:
-    """A desk whose strategies are in ``folder``, and the watcher at work."""
-    desk = await new_desk(folder=folder, **plugins)
-    watcher = asyncio.create_task(Watcher(desk.reloading, [folder], desk.settings).run())
-    desk.tick(10)
-    try:
-        yield desk
-    finally:
-        watcher.cancel()
-        await asyncio.gather(watcher, return_exceptions=True)
-
-
 async def test_a_folders_link_that_is_moved_is_followed_and_so_are_later_edits(
     new_desk: NewDesk, tmp_path: Path
 ) -> None:
     first, second, third = releases(tmp_path / "releases", "v1", "v2", "v3")
     link = tmp_path / "strategies"
     link.symlink_to(first)
-    async with watched_in(new_desk, link, load_new=True) as desk:
+    async with just_watched(await new_desk(folder=link, load_new=True)) as desk:
         assert desk.live.engine.roster.get("a").spec.source == str(link / "mine.py")
         point(link, second)
         await becomes(desk, "v2")
@@ -72,7 +55,7 @@ async def test_a_link_further_up_is_followed_too(new_desk: NewDesk, tmp_path: Pa
     releases(tmp_path / "v2", "strategies")
     (tmp_path / "v2" / "strategies" / "mine.py").write_text(called("second"))
     (tmp_path / "current").symlink_to(tmp_path / "v1")
-    async with watched_in(new_desk, tmp_path / "current" / "strategies") as desk:
+    async with just_watched(await new_desk(folder=tmp_path / "current" / "strategies")) as desk:
         assert desk.name() == "strategies"
         point(tmp_path / "current", tmp_path / "v2")
         await becomes(desk, "second")
@@ -80,7 +63,7 @@ async def test_a_link_further_up_is_followed_too(new_desk: NewDesk, tmp_path: Pa
 
 async def test_a_folder_that_another_one_takes_the_place_of_is_watched_anew(new_desk: NewDesk, tmp_path: Path) -> None:
     first, second = releases(tmp_path / "app", "strategies", "next")
-    async with watched_in(new_desk, first) as desk:
+    async with just_watched(await new_desk(folder=first)) as desk:
         os.rename(first, tmp_path / "app" / "last")
         os.rename(second, first)
         await becomes(desk, "next")
