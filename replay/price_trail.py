@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from sengine.engine.markets import Market
+from sengine.engine.state.markets import Market
 
 MAX_POINTS: Final = 4_000
 

@@ -35,8 +35,8 @@ from sengine.config.redact import redacted
 from sengine.config.schema import StrategyConfig
 from sengine.domain.market import DataKind
 from sengine.engine.core import Engine
-from sengine.engine.guest import Guest
-from sengine.engine.spec import StrategySpec
+from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.spec import StrategySpec
 from sengine.errors import ConfigError, DataError, SengineError
 from sengine.plugins.catalog import Catalog
 

@@ -11,14 +11,14 @@ from replay.pacing import PacedReplay
 from replay.run import OpenReplay
 from replay.session import ReplaySession, RunResult
 from sengine.adapters.control.server import ControlServer
-from sengine.adapters.facts import ServiceFacts
 from sengine.config import Config
 from sengine.config.schema import ApiConfig
 from sengine.domain.events import Shutdown
 from sengine.domain.reload import ReloadReport
 from sengine.engine.outcome import Outcome
 from sengine.errors import LifecycleError
-from sengine.live import LiveEngine
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.status import ServiceFacts
 
 
 class ReplayHub(LiveEngine):

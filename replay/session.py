@@ -17,9 +17,9 @@ from replay.performance import Performance, TradeTally, measure
 from sengine.domain.events import MarketEvent, Shutdown
 from sengine.domain.position import Position
 from sengine.engine.core import Engine
-from sengine.engine.faults import StrategyFault
-from sengine.engine.markets import Market
 from sengine.engine.outcome import NOTHING, Outcome
+from sengine.engine.state.markets import Market
+from sengine.engine.strategies.faults import StrategyFault
 
 # Progress and interruption are looked at between chunks of this many events.
 _CHUNK = 16_384

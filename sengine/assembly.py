@@ -14,13 +14,13 @@ from sengine.config import Config, load_config
 from sengine.config.risk_schema import RiskConfig
 from sengine.config.schema import StrategyConfig
 from sengine.domain.market import DataKind
-from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.positions import PositionTracker
-from sengine.engine.risk import RiskPipeline
-from sengine.engine.risk_checks import CHECKS, AnyCheck
-from sengine.engine.simulated import SimulatedVenue
-from sengine.engine.spec import StrategySpec
+from sengine.engine.orders.simulated_venue import SimulatedVenue
+from sengine.engine.risk.checks import CHECKS, AnyCheck
+from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.state.positions import PositionTracker
+from sengine.engine.strategies.spec import StrategySpec
 from sengine.errors import ConfigError, PluginError
 from sengine.plugins.catalog import Catalog
 from sengine.plugins.loader import LoadedPlugin, load_plugin

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sengine.adapters.private_socket import PrivateSocket
-from sengine.data_directory import DataDirectory
+from sengine.adapters.transport.private_socket import PrivateSocket
 from sengine.errors import ConfigError, SengineError
+from sengine.service.data_directory import DataDirectory
 
 
 def test_it_is_made_for_its_owner_alone(tmp_path: Path) -> None:

@@ -32,7 +32,6 @@ from typer.main import get_command
 
 from sengine.__main__ import main
 from sengine.adapters.execution.stats import GatewayStats
-from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.nats.stats import FeedStats
 from sengine.adapters.store.keeper import StoreKeeper
 from sengine.adapters.web.metrics import families
@@ -41,8 +40,9 @@ from sengine.cli import app
 from sengine.config import Config, describe
 from sengine.config.overrides import environment_keys
 from sengine.config.risk_schema import Filter
-from sengine.engine.risk_checks import CHECKS
-from sengine.live import LiveEngine
+from sengine.engine.risk.checks import CHECKS
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.status import ServiceFacts
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CONFIGURATION = CHECKOUT / "docs" / "configuration.md"

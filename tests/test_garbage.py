@@ -8,7 +8,7 @@ import weakref
 from pathlib import Path
 from time import monotonic
 
-from sengine.garbage import collect_between_turns
+from sengine.service.gc_schedule import collect_between_turns
 from tests.integration.engine_process import ENVIRONMENT
 from tests.patience import PATIENCE_S
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-import sengine.keep_running
+import sengine.runtime.supervision
 from sengine.errors import SengineError
-from sengine.keep_running import keep_doing, keep_running
+from sengine.runtime.supervision import keep_doing, keep_running
 from tests.patience import PATIENCE_S
 
 
 async def test_what_ended_is_started_until_it_runs_and_watched_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sengine.keep_running, "_FIRST_WAIT_S", 0.001)
+    monkeypatch.setattr(sengine.runtime.supervision, "_FIRST_WAIT_S", 0.001)
     ends: asyncio.Queue[int] = asyncio.Queue()
     attempts: list[BaseException | None] = [SengineError("no room"), OSError("no memory"), None, None]
     said: list[tuple[str, str, dict[str, Any]]] = []
@@ -44,7 +44,7 @@ async def test_what_ended_is_started_until_it_runs_and_watched_again(monkeypatch
 async def test_a_task_that_fails_is_said_at_once_with_its_name_and_place_and_begun_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sengine.keep_running, "_TASK_WAIT_S", 0.001)
+    monkeypatch.setattr(sengine.runtime.supervision, "_TASK_WAIT_S", 0.001)
     errors: list[Exception] = [TypeError("no such thing"), ValueError("bad day")]
     goes_on = asyncio.Event()
     said: list[tuple[str, str, dict[str, Any]]] = []

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from sengine.adapters.audit import AuditTrail, read_audit
-from sengine.adapters.facts import ServiceFacts
 from sengine.config.risk_schema import KillOnConfig, RiskConfig
 from sengine.domain.events import KillSwitch, Rearm
 from sengine.errors import DataError
-from sengine.kill_switch import KillSwitchKeeper
-from sengine.live import LiveEngine
+from sengine.runtime.audit import AuditTrail, read_audit
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.status import ServiceFacts
+from sengine.service.kill_switch import KillSwitchKeeper
 from tests.adapters.served_engine import Stats
 from tests.engine.conftest import Actor, S, engine_with, long, quote, simulated_engine
 

@@ -4,7 +4,7 @@ from sengine.clock import NS_PER_S
 from sengine.domain.events import BookEvent
 from sengine.domain.market import OrderBook, PriceLevel
 from sengine.domain.signal import Signal
-from sengine.live import HISTORY, LiveEngine
+from sengine.runtime.live_engine import HISTORY, LiveEngine
 from tests.engine.conftest import Actor, engine_with
 
 T0 = 1_700_000_000 * NS_PER_S

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 import structlog
 
-from sengine.adapters.facts import ServiceFacts
 from sengine.assembly import build_engine, catalog
 from sengine.config import Config, load_config
 from sengine.errors import ConfigError
-from sengine.live import LiveEngine
-from sengine.live_settings import LiveSettings, differences
-from sengine.logs import configure_logging
-from sengine.reloading.strategies import Reloading
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.logging import configure_logging
+from sengine.runtime.status import ServiceFacts
+from sengine.service.reload.strategies import Reloading
+from sengine.service.settings import LiveSettings, differences
 
 
 class Bounds:

@@ -15,6 +15,7 @@ from replay.synthetic import quote_rows
 from sengine.adapters.journal.format import Closed, frames, segments
 from sengine.adapters.journal.journal import Beginning, Journal
 from sengine.adapters.journal.reader import JournalReader
+from sengine.adapters.journal.recovery import new_session_after, recover
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
 from sengine.config.schema import (
     Config,
@@ -26,13 +27,12 @@ from sengine.config.schema import (
 )
 from sengine.domain.events import KillSwitch, PauseStrategy, Rearm, ResumeStrategy
 from sengine.domain.order import Fill
-from sengine.engine.checkpoint import Checkpoint, checkpoint
+from sengine.engine.checkpoint.checkpoint import Checkpoint, checkpoint
+from sengine.engine.checkpoint.follower import Happened
 from sengine.engine.core import Engine
-from sengine.engine.following import Happened
 from sengine.errors import DamageError, JournalError
-from sengine.live import LiveEngine
-from sengine.recovery import new_session_after, recover
-from sengine.verification import verify
+from sengine.runtime.live_engine import LiveEngine
+from sengine.service.verification import verify
 
 CLOCK = """
 from time import perf_counter_ns

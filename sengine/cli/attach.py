@@ -46,7 +46,7 @@ def _serve(engine: EngineAt, read_only: bool, port: int) -> None:
     """The same command, once for each browser that comes."""
     import os
 
-    from sengine.adapters.children import own_command
+    from sengine.adapters.transport.processes import own_command
     from sengine.cli.web import serve_screens
 
     arguments = ["attach", *([engine.address] if engine.address else []), *(["--read-only"] if read_only else [])]

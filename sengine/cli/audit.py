@@ -19,8 +19,8 @@ def audit(
     """
     import msgspec
 
-    from sengine.adapters.audit import FILE_NAME, read_audit
     from sengine.cli.finding import running_config
+    from sengine.runtime.audit import FILE_NAME, read_audit
 
     directory = Path(running_config(config).service.data_directory).expanduser()
     for record in list(read_audit(directory / FILE_NAME))[-last:]:

@@ -29,8 +29,8 @@ def broker(
     import asyncio
     import os
 
-    from sengine.adapters.children import watch_parent
     from sengine.adapters.nats.broker import Login
+    from sengine.adapters.transport.processes import watch_parent
     from sengine.errors import ConfigError
 
     user, password = os.environ.get("SENGINE_NATS_USER", ""), os.environ.get("SENGINE_NATS_PASSWORD", "")

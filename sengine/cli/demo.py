@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
-    from sengine.service import EngineService
+    from sengine.service.service import EngineService
 
 _SYMBOLS = "BTCUSDT,ETHUSDT,SOLUSDT"
 
@@ -43,14 +43,14 @@ def demo(
 
     import uvloop
 
-    from sengine.adapters.children import watch_parent
+    from sengine.adapters.transport.processes import watch_parent
     from sengine.cli.finding import findable_demo
     from sengine.cli.publish import pace_of
     from sengine.cli.screens import has_screen
     from sengine.config import load_config
-    from sengine.logs import configure_logging
     from sengine.resources import resource_path
-    from sengine.service import EngineService, config_reader
+    from sengine.runtime.logging import configure_logging
+    from sengine.service.service import EngineService, config_reader
 
     pace_of(speed)
     if die_with_parent:
@@ -169,7 +169,7 @@ class _Market:
         import asyncio
         import os
 
-        from sengine.adapters.children import spawn
+        from sengine.adapters.transport.processes import spawn
 
         typer.echo(f"sengine demo: paper trading on {self._market}; Ctrl-C stops it")
         for name, address in service.facts.listeners.items():

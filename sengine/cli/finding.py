@@ -35,8 +35,8 @@ def running_config(given: Path | None, overrides: Sequence[str] = ()) -> Config:
     import msgspec
 
     from sengine.config import load_config
-    from sengine.data_directory import is_in_use
     from sengine.errors import ConfigError
+    from sengine.service.data_directory import is_in_use
 
     if given is not None:
         return load_config(given, overrides=overrides)
@@ -71,7 +71,7 @@ def findable_demo(directory: str | Path) -> Iterator[None]:
 
 
 def _demo_directory() -> Path | None:
-    from sengine.data_directory import is_in_use
+    from sengine.service.data_directory import is_in_use
 
     recorded = _recorded()
     return Path(recorded) if recorded and is_in_use(recorded) else None

@@ -130,8 +130,8 @@ def _store_beside(folder: Path, config: Path | None) -> Path:
     from sengine.adapters.journal.reader import JournalReader
     from sengine.adapters.store.schema import FILE_NAME
     from sengine.config import load_config
-    from sengine.data_directory import is_in_use
     from sengine.errors import SengineError
+    from sengine.service.data_directory import is_in_use
 
     data = folder.absolute().parent
     if is_in_use(data):

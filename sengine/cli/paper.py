@@ -34,10 +34,10 @@ def paper(
     """
     import uvloop
 
-    from sengine.adapters.children import watch_parent
+    from sengine.adapters.transport.processes import watch_parent
     from sengine.config import load_config
     from sengine.errors import ConfigError
-    from sengine.logs import configure_logging
+    from sengine.runtime.logging import configure_logging
 
     if die_with_parent:
         watch_parent()

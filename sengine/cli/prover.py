@@ -5,6 +5,6 @@ from __future__ import annotations
 
 def prover() -> None:
     """Prove new strategy code; requests come on standard input."""
-    from sengine.reloading.prover import serve
+    from sengine.service.reload.prover import serve
 
     serve()

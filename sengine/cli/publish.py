@@ -49,8 +49,8 @@ def publish(
 
     from replay.feed import open_feed
     from replay.merge import merge_feeds
-    from sengine.adapters.children import watch_parent
     from sengine.adapters.nats.options import without_login
+    from sengine.adapters.transport.processes import watch_parent
 
     pace = pace_of(speed)
     rejected = [0]
@@ -88,8 +88,8 @@ def simulate(
     import uvloop
 
     from replay.synthetic import generate_quotes
-    from sengine.adapters.children import watch_parent
     from sengine.adapters.nats.options import without_login
+    from sengine.adapters.transport.processes import watch_parent
 
     names = [symbol.strip() for symbol in symbols.split(",")]
     quotes = generate_quotes(None, names, seed)

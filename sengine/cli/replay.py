@@ -80,7 +80,7 @@ def replay(
     if tui:
         _with_screens()
     if die_with_parent:
-        from sengine.adapters.children import watch_parent
+        from sengine.adapters.transport.processes import watch_parent
 
         watch_parent()
     unused = own_configuration() if config is None else None
@@ -132,7 +132,7 @@ def _with_screens() -> NoReturn:
 
 def _served(config: Config, listen: str, speed: float) -> Callable[[OpenReplay], RunResult]:
     from replay.served import run_served
-    from sengine.logs import configure_logging
+    from sengine.runtime.logging import configure_logging
 
     # Standard error is shown when the screens are left; what the log says is on them.
     configure_logging("critical", "console")

@@ -24,7 +24,7 @@ def replay_with_screens(arguments: Sequence[str]) -> NoReturn:
     import subprocess
     import tempfile
 
-    from sengine.adapters.children import DIE_WITH_PARENT, own_command
+    from sengine.adapters.transport.processes import DIE_WITH_PARENT, own_command
     from sengine.cli.screens import end, screens_of
 
     def connect() -> ControlClient:

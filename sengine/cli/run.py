@@ -32,14 +32,14 @@ def run(
     """
     import uvloop
 
-    from sengine.adapters.children import watch_parent
     from sengine.adapters.containment.watchdog import FILE as HELD_UP
+    from sengine.adapters.transport.processes import watch_parent
     from sengine.cli.finding import configuration_file
     from sengine.cli.screens import has_screen
     from sengine.cli.supervise import supervise
     from sengine.config import load_config
-    from sengine.logs import configure_logging
-    from sengine.service import EngineService, config_reader
+    from sengine.runtime.logging import configure_logging
+    from sengine.service.service import EngineService, config_reader
 
     if die_with_parent:
         watch_parent()

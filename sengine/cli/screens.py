@@ -146,7 +146,7 @@ def run_with_engine(
     """
     import subprocess
 
-    from sengine.adapters.children import DIE_WITH_PARENT, own_command
+    from sengine.adapters.transport.processes import DIE_WITH_PARENT, own_command
 
     attach = f"sengine attach {address}"
     log_file.parent.mkdir(parents=True, exist_ok=True)

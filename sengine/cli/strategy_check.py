@@ -14,8 +14,8 @@ from sengine.cli.strategy_folder import DEFAULT_DIRECTORY, DirectoryOption, know
 if TYPE_CHECKING:
     from sengine.config.schema import PluginsConfig, StrategyConfig
     from sengine.domain.events import MarketEvent
-    from sengine.engine.guard import Guard
-    from sengine.engine.spec import StrategySpec
+    from sengine.engine.strategies.guard import Guard
+    from sengine.engine.strategies.spec import StrategySpec
     from sengine.plugins.conformance import Finding
 
 # Far beyond any time limit of a tick: what a process of its own takes longer for does not come back.

@@ -41,9 +41,9 @@ def strategy_host(
 
     import uvloop
 
-    from sengine.adapters.children import watch_parent
     from sengine.adapters.remote.host_server import TOKEN_VARIABLE, HostSecurity, StrategyServer
     from sengine.adapters.remote.process import write_sources
+    from sengine.adapters.transport.processes import watch_parent
     from sengine.assembly import host_spec
     from sengine.plugins.loader import load_plugin
 

@@ -21,8 +21,8 @@ def supervise(arguments: Sequence[str], held_up: Path) -> int:
 
     ``held_up`` is the file that the watchdog writes. It gives up on an engine that is held up again and again.
     """
-    from sengine.adapters.children import DIE_WITH_PARENT, own_command
     from sengine.adapters.containment.watchdog import main_stack
+    from sengine.adapters.transport.processes import DIE_WITH_PARENT, own_command
 
     starts: list[float] = []
     child: subprocess.Popen[bytes] | None = None

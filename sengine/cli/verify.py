@@ -24,7 +24,7 @@ def verify(
     import msgspec
 
     from sengine.adapters.journal.format import journal_folder
-    from sengine.verification import verify as run_again
+    from sengine.service.verification import verify as run_again
 
     differs = False
     for check in run_again(journal_folder(journal)):

@@ -1,4 +1,4 @@
-"""``risk``: the pre-trade checks and what pulls the kill switch. What each check does is in sengine/engine/risk_checks.
+"""``risk``: the pre-trade checks and what pulls the kill switch. What each check does is in sengine/engine/risk/checks.
 
 The attributes of a filter are those of its check, durations in nanoseconds.
 """

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import DataKind
-from sengine.engine.markets import Market
 from sengine.engine.outcome import Outcome
-from sengine.engine.roster import Roster
+from sengine.engine.state.markets import Market
+from sengine.engine.strategies.registry import Roster
 
 _KINDS = {
     SoundBookEvent: DataKind.BOOK,

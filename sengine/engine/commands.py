@@ -18,19 +18,19 @@ from sengine.domain.events import (
     Shutdown,
     UnloadStrategy,
 )
-from sengine.engine.aggregation import METHODS, VoteBook
-from sengine.engine.decisions import DecisionDesk
-from sengine.engine.flatten import FlattenDesk, FlattenPlan
-from sengine.engine.lifecycle import State
-from sengine.engine.markets import Market
-from sengine.engine.order_flow import OrderFlow
-from sengine.engine.orders import OrderTracker
+from sengine.engine.orders.flatten import FlattenDesk, FlattenPlan
+from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.outcome import NOTHING, Outcome
-from sengine.engine.positions import PositionTracker
-from sengine.engine.risk import ChangeLimits, RiskPipeline
-from sengine.engine.roster import LoadStrategy, Roster
-from sengine.engine.swap import SwapStrategy
-from sengine.engine.trading_record import TradingRecord
+from sengine.engine.risk.pipeline import ChangeLimits, RiskPipeline
+from sengine.engine.signals.aggregation import METHODS, VoteBook
+from sengine.engine.signals.decisions import DecisionDesk
+from sengine.engine.state.markets import Market
+from sengine.engine.state.orders import OrderTracker
+from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.trading_record import TradingRecord
+from sengine.engine.strategies.lifecycle import State
+from sengine.engine.strategies.registry import LoadStrategy, Roster
+from sengine.engine.strategies.swap import SwapStrategy
 from sengine.errors import EngineError, LimitError
 
 

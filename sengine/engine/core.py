@@ -25,27 +25,27 @@ from sengine.domain.events import (
 from sengine.domain.market import DataKind, MarketData, OrderBook
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.admission import Admission
-from sengine.engine.aggregation import VoteBook
-from sengine.engine.answers import Answer, AnswerDesk, Raised
 from sengine.engine.commands import CommandDesk
-from sengine.engine.decisions import DecisionDesk
-from sengine.engine.flatten import FlattenDesk, FlattenPlan
-from sengine.engine.guard import Guard
+from sengine.engine.fast_path import process_until
 from sengine.engine.latency import FOLD_EVERY, FoldTurns, LatencyHistogram
-from sengine.engine.markets import Market, bar_fault, book_fault, trade_fault
-from sengine.engine.order_flow import OrderFlow
-from sengine.engine.orders import OrderTracker
+from sengine.engine.orders.flatten import FlattenDesk, FlattenPlan
+from sengine.engine.orders.flow import OrderFlow
+from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.outcome import NOTHING, Outcome
-from sengine.engine.positions import PositionTracker
-from sengine.engine.quiet import process_until
-from sengine.engine.recent import new_ring
-from sengine.engine.remote import RemoteDesk
-from sengine.engine.risk import ChangeLimits, RiskPipeline
-from sengine.engine.risk_checks import RiskView
-from sengine.engine.roster import LoadStrategy, Roster, Route
-from sengine.engine.simulated import SimulatedVenue
-from sengine.engine.swap import SwapStrategy
-from sengine.engine.trading_record import TradingRecord
+from sengine.engine.risk.checks import RiskView
+from sengine.engine.risk.pipeline import ChangeLimits, RiskPipeline
+from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.signals.decisions import DecisionDesk
+from sengine.engine.signals.intake import Answer, AnswerDesk, Raised
+from sengine.engine.signals.remote import RemoteDesk
+from sengine.engine.state.markets import Market, bar_fault, book_fault, trade_fault
+from sengine.engine.state.orders import OrderTracker
+from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.recent_ticks import new_ring
+from sengine.engine.state.trading_record import TradingRecord
+from sengine.engine.strategies.guard import Guard
+from sengine.engine.strategies.registry import LoadStrategy, Roster, Route
+from sengine.engine.strategies.swap import SwapStrategy
 
 
 class Engine:

@@ -9,9 +9,9 @@ import msgspec
 from sengine.domain.events import Interrupted
 from sengine.domain.order import Fill, Order, OrderUpdate
 from sengine.domain.signal import SignalResult
-from sengine.engine.faults import StrategyFault
-from sengine.engine.guard import TIMEOUT
-from sengine.engine.trial import RolledBack
+from sengine.engine.strategies.faults import StrategyFault
+from sengine.engine.strategies.guard import TIMEOUT
+from sengine.engine.strategies.trial import RolledBack
 
 
 class Outcome(msgspec.Struct):

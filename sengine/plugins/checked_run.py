@@ -13,17 +13,17 @@ from sengine.clock import NS_PER_S, format_timestamp
 from sengine.domain.events import MarketEvent, ReportedError
 from sengine.domain.market import MarketData
 from sengine.domain.signal import StampedSignal
-from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.faults import RemoteError, describe_error, place_of
-from sengine.engine.guard import ON_TICK, Guard, Loading
-from sengine.engine.positions import PositionTracker
-from sengine.engine.recent import ANY_SYMBOL, recent_ticks
-from sengine.engine.risk import RiskPipeline
-from sengine.engine.running import RunningVersion
-from sengine.engine.simulated import SimulatedVenue
-from sengine.engine.spec import StrategySpec
-from sengine.engine.stamping import stamp
+from sengine.engine.orders.simulated_venue import SimulatedVenue
+from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.recent_ticks import ANY_SYMBOL, recent_ticks
+from sengine.engine.strategies.faults import RemoteError, describe_error, place_of
+from sengine.engine.strategies.guard import ON_TICK, Guard, Loading
+from sengine.engine.strategies.spec import StrategySpec
+from sengine.engine.strategies.stamping import stamp
+from sengine.engine.strategies.version import RunningVersion
 
 Limit: TypeAlias = Callable[[Guard], AbstractContextManager[None]]
 """Cuts calls under this guard short that take too long, while it is entered."""

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from sengine.domain.events import MarketEvent
-from sengine.engine.spec import StrategySpec
+from sengine.engine.strategies.spec import StrategySpec
 from sengine.plugins.checked_run import CheckedRun, Limit, Said, answers, difference, run, shown, unlimited
 from sengine.plugins.loader import LoadedPlugin, beginning
 from sengine.plugins.surroundings import opening_noted, other_world

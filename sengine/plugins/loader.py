@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from sengine.config import convert_parameters
-from sengine.engine.faults import describe_error
-from sengine.engine.guard import Guard, Loading
+from sengine.engine.strategies.faults import describe_error
+from sengine.engine.strategies.guard import Guard, Loading
 from sengine.errors import ConfigError, PluginError
 from sengine.plugins.compiled import COMPILED_SUFFIXES, CompiledModule
 from sengine.plugins.private_modules import PrivateModules

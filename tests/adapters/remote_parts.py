@@ -18,14 +18,14 @@ from sengine.assembly import load_strategies
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import BookEvent
 from sengine.domain.market import OrderBook, PriceLevel
-from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.guest import Guest
-from sengine.engine.positions import PositionTracker
-from sengine.engine.risk import RiskPipeline
-from sengine.engine.simulated import SimulatedVenue
-from sengine.live import LiveEngine
+from sengine.engine.orders.simulated_venue import SimulatedVenue
+from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.state.positions import PositionTracker
+from sengine.engine.strategies.runtime import Guest
 from sengine.plugins.catalog import Catalog
+from sengine.runtime.live_engine import LiveEngine
 from tests.patience import PATIENCE_S
 
 T0 = 1_700_000_000_000_000_000

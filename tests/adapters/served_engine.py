@@ -11,14 +11,14 @@ from typing import Any
 
 from sengine.adapters.control.client import ControlClient
 from sengine.adapters.control.server import ControlServer
-from sengine.adapters.facts import ServiceFacts
 from sengine.config.schema import ApiConfig
 from sengine.domain.reload import ReloadReport, ReloadStep
 from sengine.engine.core import Engine
 from sengine.engine.latency import LatencyHistogram
-from sengine.engine.risk_checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck
+from sengine.engine.risk.checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck
 from sengine.errors import PluginError
-from sengine.live import LiveEngine
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.status import ServiceFacts
 from tests.engine.conftest import Actor, engine_with, simulated_engine
 
 

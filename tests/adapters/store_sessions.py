@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from sengine.adapters.journal.journal import Journal
+from sengine.adapters.journal.recovery import new_session_after
 from sengine.adapters.store.keeper import Store
 from sengine.adapters.store.schema import TABLES
 from sengine.config.schema import Config, ExecutionConfig, JournalConfig
 from sengine.engine.core import Engine
 from sengine.engine.outcome import Outcome
-from sengine.recovery import new_session_after
 from tests.engine.conftest import Actor
 
 Rows = dict[str, list[tuple[Any, ...]]]

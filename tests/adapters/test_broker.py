@@ -11,8 +11,8 @@ import nats
 import pytest
 from nats.errors import Error as NatsError
 
-from sengine.adapters.children import spawn
 from sengine.adapters.nats.broker import BrokerError, EmbeddedBroker, Login, running_broker_url, server_binary
+from sengine.adapters.transport.processes import spawn
 from tests.patience import PATIENCE_S
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from sengine.adapters.children import HAS_DEATH_SIGNAL, own_command, spawn, spawn_program
+from sengine.adapters.transport.processes import HAS_DEATH_SIGNAL, own_command, spawn, spawn_program
 
 PARENT_OF_A_COMMAND = """
 import asyncio, sys
-from sengine.adapters.children import spawn
+from sengine.adapters.transport.processes import spawn
 
 async def main():
     child = await spawn("broker", "--port", "0", "--data", sys.argv[1], stdout=asyncio.subprocess.PIPE)
@@ -26,7 +26,7 @@ asyncio.run(main())
 """
 PARENT_OF_A_PROGRAM = """
 import asyncio, sys
-from sengine.adapters.children import spawn_program
+from sengine.adapters.transport.processes import spawn_program
 
 async def main():
     child = await spawn_program(["sleep", "60"])
@@ -37,7 +37,7 @@ asyncio.run(main())
 """
 STUCK = """
 import signal, time
-from sengine.adapters.children import watch_parent
+from sengine.adapters.transport.processes import watch_parent
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 watch_parent(grace_s=0.1)
 print("up", flush=True)

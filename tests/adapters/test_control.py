@@ -18,20 +18,20 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from sengine.adapters.control.client import ControlClient
 from sengine.adapters.control.errors import RefusedError, UnreachableError
+from sengine.adapters.control.pnl_history import POINTS, PnlHistory
+from sengine.adapters.control.price_history import POINTS as POINTS_OF_A_PRICE
+from sengine.adapters.control.price_history import PriceHistory
 from sengine.adapters.control.server import ControlServer
 from sengine.adapters.control.streams import MOST_IN_BATCH, MOST_STREAMS, batches
-from sengine.adapters.pnl_history import POINTS, PnlHistory
-from sengine.adapters.price_history import POINTS as POINTS_OF_A_PRICE
-from sengine.adapters.price_history import PriceHistory
 from sengine.clock import NS_PER_S
 from sengine.config.schema import ApiConfig
 from sengine.domain.events import Flatten
 from sengine.domain.order import Order, OrderStatus, OrderUpdate
-from sengine.engine.markets import Market
+from sengine.engine.state.markets import Market
 from sengine.errors import ConfigError, SengineError
-from sengine.live import LogRecord, Stream
 from sengine.proto import engine_pb2 as pb
 from sengine.proto.engine_pb2_grpc import EngineControlStub
+from sengine.runtime.live_engine import LogRecord, Stream
 from tests.adapters.served_engine import (
     Service,
     live_engine,
@@ -85,7 +85,7 @@ async def test_the_second_engine_on_a_socket_names_the_first_and_the_first_goes_
 async def test_the_socket_of_a_killed_engine_is_taken_over(tmp_path: Path) -> None:
     script = (
         "import sys, time\nfrom pathlib import Path\nimport socket\n"
-        "from sengine.adapters.private_socket import PrivateSocket\n"
+        "from sengine.adapters.transport.private_socket import PrivateSocket\n"
         "path = Path(sys.argv[1])\nheld = PrivateSocket(path, own_directory=True)\n"
         "listener = socket.socket(socket.AF_UNIX); listener.bind(str(path)); listener.listen()\n"
         "print('held', flush=True); time.sleep(60)\n"

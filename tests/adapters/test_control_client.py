@@ -14,7 +14,6 @@ import grpc
 import msgspec
 import pytest
 
-from sengine.adapters.audit import AuditTrail, read_audit
 from sengine.adapters.control import views as control_views
 from sengine.adapters.control.address import Address, configured_address, parse_address
 from sengine.adapters.control.client import ControlClient
@@ -24,6 +23,7 @@ from sengine.adapters.control.views import View
 from sengine.config.schema import ApiConfig, Config, ServiceConfig
 from sengine.errors import ConfigError
 from sengine.proto import engine_pb2 as pb
+from sengine.runtime.audit import AuditTrail, read_audit
 from tests.adapters.served_engine import (
     live_engine,
     served,
@@ -162,7 +162,7 @@ def test_loopback_is_told_from_what_others_reach() -> None:
 def test_the_client_imports_no_engine() -> None:
     script = (
         "import sys, sengine.adapters.control.client\n"
-        "engine = ('sengine.engine', 'sengine.plugins', 'sengine.live')\n"
+        "engine = ('sengine.engine', 'sengine.plugins', 'sengine.runtime.live_engine')\n"
         "print([name for name in sys.modules if name.startswith(engine)])"
     )
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

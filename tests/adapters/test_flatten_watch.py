@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sengine.adapters.flatten_watch import TOLD_AFTER_S, FlattenWatch
+from sengine.adapters.control.flatten_watch import TOLD_AFTER_S, FlattenWatch
 from sengine.domain.events import Flatten
-from sengine.engine.simulated import SimulatedVenue
-from sengine.live import LiveEngine
+from sengine.engine.orders.simulated_venue import SimulatedVenue
+from sengine.runtime.live_engine import LiveEngine
 from tests.engine.conftest import Actor, engine_with, long, ns, quote, simulated_engine
 
 

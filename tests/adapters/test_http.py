@@ -8,11 +8,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.web.http import HttpServer
 from sengine.domain.events import Shutdown
 from sengine.errors import SengineError
-from sengine.live import LiveEngine
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.status import ServiceFacts
 from tests.adapters.served_engine import Stats, live_engine
 from tests.engine.conftest import Actor, long, quote, short
 from tests.patience import PATIENCE_S

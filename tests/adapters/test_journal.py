@@ -27,6 +27,7 @@ from sengine.adapters.journal.format import (
 )
 from sengine.adapters.journal.journal import Beginning, Journal
 from sengine.adapters.journal.reader import Entry, JournalReader, cut_torn_end
+from sengine.adapters.journal.recovery import new_session_after
 from sengine.adapters.journal.retention import Retention
 from sengine.adapters.journal.writer import ROOM_BYTES
 from sengine.config.schema import Config, JournalConfig, NatsConfig
@@ -49,15 +50,14 @@ from sengine.domain.events import (
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
 from sengine.domain.order import Contribution, Fill, Order, OrderStatus, OrderUpdate, ProposedOrder, Side
 from sengine.domain.signal import Direction, Disposition, Signal, SignalResult, StampedSignal
-from sengine.engine.checkpoint import Checkpoint
+from sengine.engine.checkpoint.checkpoint import Checkpoint
+from sengine.engine.checkpoint.follower import Happened
 from sengine.engine.core import Engine
-from sengine.engine.faults import StrategyFault
-from sengine.engine.following import Happened
 from sengine.engine.outcome import Outcome
-from sengine.engine.roster import LoadStrategy
+from sengine.engine.strategies.faults import StrategyFault
+from sengine.engine.strategies.registry import LoadStrategy
 from sengine.errors import JournalError, SengineError
-from sengine.live import LiveEngine
-from sengine.recovery import new_session_after
+from sengine.runtime.live_engine import LiveEngine
 from tests.engine.conftest import Actor, engine_with
 from tests.patience import PATIENCE_S
 

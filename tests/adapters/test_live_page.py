@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.web.http import HttpServer
 from sengine.adapters.web.live_page import MAX_READERS
 from sengine.domain.events import KillSwitch, PauseStrategy
-from sengine.live import LiveEngine
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.status import ServiceFacts
 from tests.adapters.browser import CHROMIUM, open_tab
 from tests.adapters.served_engine import live_engine
 from tests.engine.conftest import Actor, long, quote

@@ -12,12 +12,12 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.web.http import HttpServer
 from sengine.adapters.web.metrics import CONTENT_TYPE, EngineCollector, _line, exposition
 from sengine.domain.events import KillSwitch
 from sengine.domain.reload import ReloadReport
-from sengine.live import LiveEngine
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.status import ServiceFacts
 from tests.adapters.served_engine import Stats, live_engine
 from tests.engine.conftest import Actor, long, quote, short
 

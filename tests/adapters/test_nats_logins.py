@@ -11,11 +11,11 @@ from typing import Any
 import nats
 import pytest
 
-from sengine.adapters.children import Child, spawn_program
 from sengine.adapters.nats.broker import server_binary
 from sengine.adapters.nats.feed import NatsFeed
 from sengine.adapters.nats.options import connect_options
 from sengine.adapters.nats.publisher import Publisher
+from sengine.adapters.transport.processes import Child, spawn_program
 from sengine.config.schema import NatsConfig
 from sengine.errors import ConfigError
 from tests.adapters.execution_fixtures import RecordingHub, make_book

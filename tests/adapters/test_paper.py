@@ -26,7 +26,7 @@ from sengine.config.schema import Config, ExecutionConfig
 from sengine.domain.events import BarEvent, BookEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
 from sengine.domain.order import Fill, Order, Side
-from sengine.engine.simulated import SimulatedVenue
+from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.errors import ConfigError, SengineError
 from sengine.proto import execution_pb2 as pb
 from sengine.proto.execution_pb2_grpc import OrderExecutionStub

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from replay.sample import write_sample
-from sengine.adapters.children import spawn
 from sengine.adapters.nats.broker import EmbeddedBroker, Login
 from sengine.adapters.nats.publisher import Publisher, subject_token
 from sengine.adapters.nats.wire import Decoder
 from sengine.adapters.nats.wire_encoding import encode_fill
+from sengine.adapters.transport.processes import spawn
 from sengine.cli import app
 from sengine.config.schema import TopicsConfig
 from sengine.domain.events import BookEvent, SoundBookEvent, TradeEvent

@@ -16,9 +16,9 @@ from sengine.adapters.paper.venue import EventTimeVenue
 from sengine.config.schema import ExecutionConfig
 from sengine.domain.events import BookEvent
 from sengine.domain.signal import Signal
-from sengine.live import LiveEngine
 from sengine.proto import execution_pb2 as pb
 from sengine.proto.execution_pb2_grpc import OrderExecutionServicer, add_OrderExecutionServicer_to_server
+from sengine.runtime.live_engine import LiveEngine
 from tests.adapters.slow_execution import SlowExecution
 from tests.engine.conftest import Actor, engine_with, ladder
 

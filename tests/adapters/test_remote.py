@@ -13,14 +13,14 @@ import pytest
 
 import sengine.adapters.remote.link
 import sengine.adapters.remote.watch
-from sengine.adapters.facts import ServiceFacts
+from sengine.adapters.control.strategy_state import strategy_state
 from sengine.adapters.web.metrics import families
 from sengine.config import load_config
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import ResumeStrategy, UnloadStrategy
-from sengine.engine.roster import LoadStrategy
-from sengine.engine.snapshot import strategy_state
+from sengine.engine.strategies.registry import LoadStrategy
 from sengine.errors import ConfigError
+from sengine.runtime.status import ServiceFacts
 from tests.adapters.remote_parts import ECHO, MS, T0, book, is_alive, rig, write_echo
 from tests.engine.conftest import Actor
 

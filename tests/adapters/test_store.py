@@ -20,8 +20,8 @@ from sengine.adapters.store.schema import forget_before
 from sengine.adapters.store.tail import JournalTail, TailEntry
 from sengine.domain.events import CancelOrder, ReloadParameters, UnloadStrategy
 from sengine.domain.order import Fill, OrderStatus, OrderUpdate
-from sengine.engine.checkpoint import Checkpoint
-from sengine.engine.roster import LoadStrategy
+from sengine.engine.checkpoint.checkpoint import Checkpoint
+from sengine.engine.strategies.registry import LoadStrategy
 from sengine.errors import EngineError, JournalError, LifecycleError
 from tests.adapters.store_sessions import (
     assert_same_figures,

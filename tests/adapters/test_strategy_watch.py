@@ -11,9 +11,9 @@ import pytest
 
 from sengine.adapters.containment.call_timer import CallTimer
 from sengine.adapters.containment.strategy_watch import StrategyWatch
+from sengine.adapters.control.strategy_state import strategy_state
 from sengine.clock import NS_PER_S
 from sengine.domain.events import PauseStrategy
-from sengine.engine.snapshot import strategy_state
 from tests.adapters.remote_parts import Rig, book, rig, write_echo
 
 pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="looks at processes in /proc")

@@ -10,13 +10,13 @@ import pytest
 import structlog
 
 from sengine.adapters.containment.watchdog import Watchdog
-from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.positions import PositionTracker
-from sengine.engine.risk import RiskPipeline
-from sengine.engine.simulated import SimulatedVenue
-from sengine.live import LiveEngine
-from sengine.logs import configure_logging
+from sengine.engine.orders.simulated_venue import SimulatedVenue
+from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.state.positions import PositionTracker
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.logging import configure_logging
 from tests.patience import PATIENCE_S
 
 

@@ -14,7 +14,7 @@ from sengine.config.schema import TopicsConfig
 from sengine.domain.events import BarEvent, BookEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
 from sengine.domain.order import Fill
-from sengine.engine.markets import book_fault
+from sengine.engine.state.markets import book_fault
 from sengine.proto import market_data_pb2 as pb
 
 BOOK = "market_data.BTCUSDT.orderbook"

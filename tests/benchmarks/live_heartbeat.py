@@ -16,8 +16,8 @@ import msgspec
 import uvloop
 
 from sengine.config import load_config
-from sengine.logs import configure_logging
-from sengine.service import EngineService, config_reader
+from sengine.runtime.logging import configure_logging
+from sengine.service.service import EngineService, config_reader
 
 NOTED_FROM_NS = 50_000
 

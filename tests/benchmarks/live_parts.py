@@ -27,7 +27,7 @@ def percentile(samples: Sequence[float], quantile: float) -> float:
 @contextmanager
 def frozen_heap() -> Iterator[None]:
     """The test runner's heap is large, and the collector must not look through it; in an engine it does so between two
-    turns of the loop (``sengine.garbage``)."""
+    turns of the loop (``sengine.service.gc_schedule``)."""
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -22,8 +22,8 @@ from sengine.adapters.nats.feed import NatsFeed
 from sengine.adapters.nats.wire import Decoder
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
 from sengine.config.schema import Config, NatsConfig, StrategyConfig
-from sengine.live import LiveEngine
-from sengine.logs import configure_logging
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.logging import configure_logging
 
 SUBJECT = "market_data.*.orderbook"
 POLL_S = 0.002

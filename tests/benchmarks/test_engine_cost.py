@@ -15,14 +15,14 @@ from sengine.domain.events import BookEvent, SoundBookEvent
 from sengine.domain.market import MarketData, OrderBook, PriceLevel
 from sengine.domain.order import Contribution, Fill, Order, ProposedOrder, Side
 from sengine.domain.signal import Direction, Signal, StampedSignal
-from sengine.engine import risk_checks
-from sengine.engine.aggregation import METHODS, VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.positions import PositionTracker
-from sengine.engine.risk import RiskPipeline
-from sengine.engine.risk_checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck, ProposedContribution
-from sengine.engine.simulated import SimulatedVenue
-from sengine.engine.spec import StrategySpec
+from sengine.engine.orders.simulated_venue import SimulatedVenue
+from sengine.engine.risk import checks as risk_checks
+from sengine.engine.risk.checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck, ProposedContribution
+from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.signals.aggregation import METHODS, VoteBook
+from sengine.engine.state.positions import PositionTracker
+from sengine.engine.strategies.spec import StrategySpec
 from sengine.strategy import BaseStrategy, TickResult
 
 TICKS = 20_000

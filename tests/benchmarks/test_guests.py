@@ -16,12 +16,12 @@ import pytest
 from sengine.adapters.containment.call_timer import CallTimer
 from sengine.domain.events import SoundBookEvent
 from sengine.domain.market import MarketData, OrderBook, PriceLevel
-from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.guard import Guard
-from sengine.engine.positions import PositionTracker
-from sengine.engine.risk import RiskPipeline
-from sengine.engine.spec import StrategySpec
+from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.state.positions import PositionTracker
+from sengine.engine.strategies.guard import Guard
+from sengine.engine.strategies.spec import StrategySpec
 from sengine.plugins.loader import load_plugin
 from sengine.resources import resource_path
 from sengine.strategy import BaseStrategy

@@ -11,17 +11,17 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from sengine.adapters.facts import ServiceFacts
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies, strategy_spec
 from sengine.config import Config
 from sengine.config.schema import PluginsConfig, StrategyConfig
 from sengine.domain.events import SoundBookEvent, UnloadStrategy
 from sengine.domain.market import OrderBook, PriceLevel
-from sengine.engine.roster import LoadStrategy
-from sengine.live import LiveEngine
+from sengine.engine.strategies.registry import LoadStrategy
 from sengine.plugins.loader import load_plugin
-from sengine.reloading.strategies import Reloading
 from sengine.resources import resource_path
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.status import ServiceFacts
+from sengine.service.reload.strategies import Reloading
 
 RELOADS = int(os.environ.get("SENGINE_BENCH_RELOADS", "1000"))
 CYCLES = int(os.environ.get("SENGINE_BENCH_CYCLES", "1000"))

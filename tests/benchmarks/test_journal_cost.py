@@ -9,6 +9,7 @@ from statistics import median
 from time import perf_counter, perf_counter_ns
 
 from sengine.adapters.journal.journal import Beginning, Journal
+from sengine.adapters.journal.recovery import recover
 from sengine.assembly import build_engine, catalog, load_strategies
 from sengine.config.schema import Config, ExecutionConfig, StrategyConfig
 from sengine.domain.events import SoundBookEvent
@@ -16,9 +17,8 @@ from sengine.domain.market import MarketData, OrderBook, PriceLevel
 from sengine.domain.order import Fill, Order
 from sengine.domain.signal import Signal
 from sengine.engine.core import Engine
-from sengine.engine.spec import StrategySpec
-from sengine.live import LiveEngine
-from sengine.recovery import recover
+from sengine.engine.strategies.spec import StrategySpec
+from sengine.runtime.live_engine import LiveEngine
 from sengine.strategy import BaseStrategy, TickResult
 from tests.benchmarks.live_parts import frozen_heap, percentile
 

@@ -13,7 +13,7 @@ from sengine.adapters.nats.wire import Decoder
 from sengine.adapters.nats.wire_encoding import encode_book
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
 from sengine.config.schema import Config, StrategyConfig
-from sengine.live import LiveEngine
+from sengine.runtime.live_engine import LiveEngine
 from tests.benchmarks.live_parts import frozen_heap, percentile
 
 MESSAGES = 200_000

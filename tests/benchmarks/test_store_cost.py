@@ -16,7 +16,7 @@ from sengine.domain.market import OrderBook, PriceLevel
 from sengine.domain.order import Contribution, Fill, Order, ProposedOrder, Side
 from sengine.domain.signal import Direction, Disposition, SignalResult, StampedSignal
 from sengine.engine.outcome import Outcome
-from sengine.live import LiveEngine
+from sengine.runtime.live_engine import LiveEngine
 from tests.engine.conftest import Actor, engine_with
 
 TICKS = 100_000

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.web.metrics import families
 from sengine.domain.events import KillSwitch
 from sengine.domain.reload import ReloadReport
+from sengine.runtime.status import ServiceFacts
 from tests.adapters.served_engine import Stats, live_engine
 from tests.engine.conftest import Actor, long, quote
 from tests.patience import PATIENCE_S

@@ -10,14 +10,14 @@ from sengine.domain.events import BarEvent, BookEvent, TradeEvent
 from sengine.domain.market import OHLCV, MarketData, OrderBook, PriceLevel
 from sengine.domain.order import Contribution, Fill, Order, OrderUpdate, ProposedOrder, Side
 from sengine.domain.signal import Direction, Disposition, Signal, StampedSignal
-from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
+from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.outcome import Outcome
-from sengine.engine.positions import PositionTracker
-from sengine.engine.risk import RiskPipeline
-from sengine.engine.risk_checks import Check
-from sengine.engine.simulated import SimulatedVenue
-from sengine.engine.spec import StrategySpec
+from sengine.engine.risk.checks import Check
+from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.state.positions import PositionTracker
+from sengine.engine.strategies.spec import StrategySpec
 from sengine.strategy import BaseStrategy
 
 S = 1_000_000_000

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sengine.domain.signal import Direction, StampedSignal
-from sengine.engine.aggregation import METHODS, first_signal, majority_vote, unanimous, weighted_average
+from sengine.engine.signals.aggregation import METHODS, first_signal, majority_vote, unanimous, weighted_average
 from tests.engine.conftest import vote
 
 NONE, LONG, SHORT, CLOSE = Direction.NONE, Direction.LONG, Direction.SHORT, Direction.CLOSE

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from sengine.domain.events import BookEvent, Flatten, KillSwitch, PauseStrategy, Rearm
 from sengine.domain.signal import Signal
-from sengine.engine.checkpoint import Checkpoint, checkpoint, restore
+from sengine.engine.checkpoint.checkpoint import Checkpoint, checkpoint, restore
+from sengine.engine.checkpoint.follower import Follower, Happened
 from sengine.engine.core import Engine
-from sengine.engine.following import Follower, Happened
 from sengine.engine.outcome import Outcome
-from sengine.engine.risk_checks import RepeatedExecutionCheck
-from sengine.engine.spec import StrategySpec
+from sengine.engine.risk.checks import RepeatedExecutionCheck
+from sengine.engine.strategies.spec import StrategySpec
 from sengine.errors import EngineError
 from sengine.strategy import BaseStrategy
 from tests.engine.conftest import Actor, engine_with, fill, ladder

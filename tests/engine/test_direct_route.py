@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sengine.domain.signal import Disposition
-from sengine.engine.aggregation import VoteBook
-from sengine.engine.risk_checks import ConfidenceCheck, PositionLimitCheck
-from sengine.engine.simulated import SimulatedVenue
+from sengine.engine.orders.simulated_venue import SimulatedVenue
+from sengine.engine.risk.checks import ConfidenceCheck, PositionLimitCheck
+from sengine.engine.signals.aggregation import VoteBook
 from tests.engine.conftest import (
     Actor,
     close,

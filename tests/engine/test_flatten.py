@@ -10,9 +10,9 @@ from sengine.domain.events import CancelOrder, Flatten, KillSwitch, Rearm
 from sengine.domain.order import Contribution, Fill, OrderStatus, OrderUpdate, ProposedOrder, Side
 from sengine.domain.signal import Disposition
 from sengine.engine.core import Engine
-from sengine.engine.risk import approve_reducing
-from sengine.engine.risk_checks import PositionLimitCheck, Refusal
-from sengine.engine.simulated import SimulatedVenue
+from sengine.engine.orders.simulated_venue import SimulatedVenue
+from sengine.engine.risk.checks import PositionLimitCheck, Refusal
+from sengine.engine.risk.pipeline import approve_reducing
 from sengine.errors import EngineError
 from tests.engine.conftest import Actor, endings, engine_with, fill, long, ns, quote, sent, short, simulated_engine
 

@@ -39,7 +39,7 @@ def test_a_strategy_of_several_symbols_can_have_one_instance_for_all() -> None:
 
 
 def test_an_order_for_another_symbol_meets_that_symbols_book() -> None:
-    from sengine.engine.simulated import SimulatedVenue
+    from sengine.engine.orders.simulated_venue import SimulatedVenue
 
     actor = Actor("pairs", None, long(symbol="ETH"), symbols=("BTC", "ETH"), one_instance_per_symbol=False)
     engine = engine_with(actor, venue=SimulatedVenue())

@@ -7,8 +7,8 @@ import pytest
 from sengine.domain.events import Interrupted, SoundBookEvent
 from sengine.domain.signal import Disposition
 from sengine.engine.core import Engine
-from sengine.engine.guard import StrategyTimeout
-from sengine.engine.lifecycle import State
+from sengine.engine.strategies.guard import StrategyTimeout
+from sengine.engine.strategies.lifecycle import State
 from tests.engine.conftest import Actor, book, endings, engine_with, long, ns, quote, simulated_engine
 
 TOO_LONG = StrategyTimeout("interrupted after 50 ms")

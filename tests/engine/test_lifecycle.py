@@ -6,7 +6,7 @@ from itertools import pairwise, product
 
 import pytest
 
-from sengine.engine.lifecycle import TRANSITIONS, Lifecycle, State
+from sengine.engine.strategies.lifecycle import TRANSITIONS, Lifecycle, State
 from sengine.errors import LifecycleError
 
 # Written down once more from section 2.3 of the plan. LOADING may fail; a reload ends where it began.

@@ -8,8 +8,8 @@ import pytest
 
 from sengine.domain.events import BarEvent, BookEvent, SoundBookEvent
 from sengine.domain.market import EMPTY_BOOK, OHLCV, DataKind
+from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.outcome import NOTHING
-from sengine.engine.simulated import SimulatedVenue
 from tests.engine.conftest import (
     SYMBOL,
     Actor,

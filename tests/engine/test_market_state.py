@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sengine.domain.events import MarketEvent
 from sengine.domain.market import EMPTY_BOOK, OHLCV, DataKind
-from sengine.engine.markets import RECENT_TRADES, Market
+from sengine.engine.state.markets import RECENT_TRADES, Market
 from tests.engine.conftest import Actor, bar, book, engine_with, quote, trade
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sengine.domain.events import BarEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook
-from sengine.engine.markets import bar_fault, book_fault, trade_fault
+from sengine.engine.state.markets import bar_fault, book_fault, trade_fault
 from tests.engine.conftest import ladder, trade
 
 GOOD = [(99.0, 1.0)], [(101.0, 1.0)]

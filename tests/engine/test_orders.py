@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sengine.domain.order import Side
-from sengine.engine.orders import CLOSED_ORDERS_KEPT, FILL_IDS_KEPT, OrderTracker
+from sengine.engine.state.orders import CLOSED_ORDERS_KEPT, FILL_IDS_KEPT, OrderTracker
 from tests.engine.conftest import fill, order
 
 sizes = st.integers(1, 10**6).map(lambda thousandths: thousandths / 1000)

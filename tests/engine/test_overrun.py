@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sengine.domain.events import Flatten
-from sengine.engine import risk_checks as checks
 from sengine.engine.core import Engine
-from sengine.engine.risk import ChangeLimits
+from sengine.engine.risk import checks as checks
+from sengine.engine.risk.pipeline import ChangeLimits
 from tests.engine.conftest import SYMBOL, Actor, engine_with, fill, long, quote, sent, short
 
 LIMIT = checks.PositionLimitCheck(10.0)

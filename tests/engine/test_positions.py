@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sengine.engine.positions import PositionTracker
+from sengine.engine.state.positions import PositionTracker
 from tests.engine.conftest import fill
 
 # What can happen to the books: a share of a fill, or a new mid on a symbol.

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sengine.domain.order import Contribution, ProposedOrder, Side
-from sengine.engine import risk_checks as checks
-from sengine.engine.markets import Market
-from sengine.engine.orders import OrderTracker
-from sengine.engine.positions import PositionTracker
-from sengine.engine.risk_checks import CHECKS, AnyCheck, ProposedContribution, Refusal, RiskView, Usage
-from sengine.engine.risk_checks.exposure import share_of
-from sengine.engine.trading_record import KEYS_KEPT, TIMES_KEPT, TradingRecord
+from sengine.engine.risk import checks as checks
+from sengine.engine.risk.checks import CHECKS, AnyCheck, ProposedContribution, Refusal, RiskView, Usage
+from sengine.engine.risk.checks.exposure import share_of
+from sengine.engine.state.markets import Market
+from sengine.engine.state.orders import OrderTracker
+from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.trading_record import KEYS_KEPT, TIMES_KEPT, TradingRecord
 from tests.engine.conftest import SYMBOL, S, bar, book, fill, ns, order, vote
 
 # A Monday, 08:00 UTC.

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from sengine.domain.events import BookEvent, ResumeStrategy
-from sengine.engine import risk_checks as checks
 from sengine.engine.core import Engine
-from sengine.engine.risk import ChangeLimits
-from sengine.engine.trading_record import TradingRecord
+from sengine.engine.risk import checks as checks
+from sengine.engine.risk.pipeline import ChangeLimits
+from sengine.engine.state.trading_record import TradingRecord
 from sengine.errors import LimitError
 from tests.engine.conftest import (
     SYMBOL,

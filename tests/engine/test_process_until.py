@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import OHLCV, MarketData, OrderBook, PriceLevel
 from sengine.domain.signal import Signal
-from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
 from sengine.engine.latency import FOLD_EVERY
+from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.outcome import NOTHING, Outcome
-from sengine.engine.positions import PositionTracker
-from sengine.engine.risk import RiskPipeline
-from sengine.engine.risk_checks import PositionLimitCheck
-from sengine.engine.simulated import SimulatedVenue
-from sengine.engine.spec import StrategySpec
+from sengine.engine.risk.checks import PositionLimitCheck
+from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.state.positions import PositionTracker
+from sengine.engine.strategies.spec import StrategySpec
 from sengine.strategy import BaseStrategy, TickResult
 
 FOREVER = 2**62

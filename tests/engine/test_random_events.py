@@ -15,11 +15,11 @@ from sengine.domain.events import BarEvent, BookEvent, MarketEvent, TradeEvent
 from sengine.domain.market import OHLCV, DataKind, OrderBook
 from sengine.domain.order import Fill, OrderStatus, OrderUpdate
 from sengine.domain.signal import Signal
-from sengine.engine.aggregation import METHODS
 from sengine.engine.core import Engine
+from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.outcome import Outcome
-from sengine.engine.risk_checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck
-from sengine.engine.simulated import SimulatedVenue
+from sengine.engine.risk.checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck
+from sengine.engine.signals.aggregation import METHODS
 from tests.engine.conftest import Actor, engine_with, ladder
 
 ALL_KINDS = tuple(DataKind)

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from sengine.domain.events import PauseStrategy, ReloadParameters
-from sengine.engine.lifecycle import State
-from sengine.engine.spec import StrategySpec
+from sengine.engine.strategies.lifecycle import State
+from sengine.engine.strategies.spec import StrategySpec
 from sengine.strategy import BaseStrategy
 from tests.engine.conftest import engine_with, quote
 

@@ -7,11 +7,11 @@ import pytest
 
 from sengine.domain.events import PauseStrategy, RemoteReady, RemoteRolledBack, RemoteSignals, ReportedError
 from sengine.domain.signal import Disposition, Signal
-from sengine.engine.faults import StrategyFault
-from sengine.engine.following import Follower, Happened
+from sengine.engine.checkpoint.follower import Follower, Happened
 from sengine.engine.outcome import NOTHING
-from sengine.engine.risk_checks import PositionLimitCheck
-from sengine.engine.trial import RolledBack
+from sengine.engine.risk.checks import PositionLimitCheck
+from sengine.engine.strategies.faults import StrategyFault
+from sengine.engine.strategies.trial import RolledBack
 from sengine.errors import EngineError
 from tests.engine.conftest import (
     SYMBOL,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sengine.engine.risk_checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck, ProposedContribution
+from sengine.engine.risk.checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck, ProposedContribution
 from tests.engine.conftest import vote
 
 

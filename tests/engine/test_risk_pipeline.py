@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sengine.domain.order import Contribution, Order, ProposedOrder, Side
-from sengine.engine.positions import PositionTracker
-from sengine.engine.risk import RiskPipeline
-from sengine.engine.risk_checks import (
+from sengine.engine.risk.checks import (
     AnyCheck,
     ConfidenceCheck,
     MaxOrderQuantityCheck,
@@ -19,6 +17,8 @@ from sengine.engine.risk_checks import (
     SymbolAllowListCheck,
     TradingHoursCheck,
 )
+from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.state.positions import PositionTracker
 from tests.engine.conftest import vote
 
 VIEW = RiskView(PositionTracker(100_000.0))

@@ -6,10 +6,10 @@ import pytest
 
 from sengine.domain.events import PauseStrategy, ReloadParameters, ResumeStrategy, Shutdown, UnloadStrategy
 from sengine.domain.signal import Disposition
-from sengine.engine.aggregation import VoteBook
-from sengine.engine.lifecycle import State
 from sengine.engine.outcome import NOTHING
-from sengine.engine.roster import LoadStrategy
+from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.strategies.lifecycle import State
+from sengine.engine.strategies.registry import LoadStrategy
 from sengine.errors import EngineError, LifecycleError, PluginError
 from tests.engine.conftest import Actor, endings, engine_with, long, ns, quote, short, simulated_engine
 

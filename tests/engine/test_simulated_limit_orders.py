@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sengine.domain.order import OrderStatus, OrderUpdate, Side
-from sengine.engine.simulated import SimulatedVenue
+from sengine.engine.orders.simulated_venue import SimulatedVenue
 from tests.engine.conftest import book, fills_of, ladder, ns, order
 
 BUY, SELL = Side.BUY, Side.SELL

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sengine.adapters.control.strategy_state import snapshot
 from sengine.domain.events import KillSwitch, PauseStrategy
-from sengine.engine.snapshot import snapshot
 from tests.engine.conftest import Actor, engine_with, fill, long, ns, quote, trade
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from sengine.domain.market import MarketData
 from sengine.domain.signal import Direction, Signal, StampedSignal
-from sengine.engine import stamping
+from sengine.engine.strategies import stamping
 from tests.engine.conftest import Actor, book, engine_with, long, ns, quote
 
 DATA = MarketData("BTC", ns(7), book())

@@ -30,9 +30,9 @@ from sengine.domain.events import (
     ResumeStrategy,
 )
 from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate, Side
-from sengine.engine import risk_checks as checks
 from sengine.engine.outcome import Outcome
-from sengine.engine.risk import ChangeLimits
+from sengine.engine.risk import checks as checks
+from sengine.engine.risk.pipeline import ChangeLimits
 from sengine.errors import LifecycleError, LimitError
 from tests.engine.conftest import Actor, S, close, engine_with, ladder, long, ns, short
 

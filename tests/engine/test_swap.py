@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from sengine.domain.events import PauseStrategy, ReloadParameters, ResumeStrategy, UnloadStrategy
-from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.lifecycle import State
-from sengine.engine.positions import PositionTracker
-from sengine.engine.recent import recent_ticks
-from sengine.engine.risk import RiskPipeline
-from sengine.engine.simulated import SimulatedVenue
-from sengine.engine.spec import StrategySpec
-from sengine.engine.swap import SwapStrategy, Warmed, made, warm
+from sengine.engine.orders.simulated_venue import SimulatedVenue
+from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.recent_ticks import recent_ticks
+from sengine.engine.strategies.lifecycle import State
+from sengine.engine.strategies.spec import StrategySpec
+from sengine.engine.strategies.swap import SwapStrategy, Warmed, made, warm
 from sengine.strategy import BaseStrategy, Fill, MarketData, TickResult
 from tests.engine.conftest import long, ns, quote, short, trade
 

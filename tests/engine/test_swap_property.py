@@ -13,9 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sengine.domain.events import PauseStrategy, ReloadParameters, ResumeStrategy
 from sengine.domain.order import Order
 from sengine.engine.outcome import Outcome
-from sengine.engine.recent import recent_ticks
-from sengine.engine.swap import SwapStrategy, Warmed
-from sengine.reloading.candidates import keys_of
+from sengine.engine.state.recent_ticks import recent_ticks
+from sengine.engine.strategies.swap import SwapStrategy, Warmed
+from sengine.service.reload.candidates import keys_of
 from sengine.strategy import MarketData
 from tests.engine.conftest import fill, long, quote, short
 from tests.engine.test_swap import Versions, engine_of

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sengine.domain.signal import Direction
-from sengine.engine.aggregation import METHODS, Decision, VoteBook
+from sengine.engine.signals.aggregation import METHODS, Decision, VoteBook
 from tests.engine.conftest import S, ns, vote
 
 NONE, LONG, SHORT = Direction.NONE, Direction.LONG, Direction.SHORT

@@ -6,8 +6,8 @@ import pytest
 
 from sengine.domain.order import Contribution, OrderType
 from sengine.domain.signal import Disposition
-from sengine.engine.aggregation import VoteBook
-from sengine.engine.risk_checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck, Refusal
+from sengine.engine.risk.checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck, Refusal
+from sengine.engine.signals.aggregation import VoteBook
 from tests.engine.conftest import (
     Actor,
     close,

@@ -63,7 +63,7 @@ def _serve() -> None:
     import sengine.adapters.paper.service
     import sengine.cli
     import sengine.cli.run
-    import sengine.service  # noqa: F401
+    import sengine.service.service  # noqa: F401
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     decode = msgspec.json.Decoder(Request).decode

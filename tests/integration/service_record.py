@@ -10,7 +10,7 @@ from sengine.adapters.journal.reader import JournalReader
 from sengine.adapters.paper.journal import FillLine, Line, NewsLine, OrderLine
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.domain.position import Position
-from sengine.engine.following import Happened
+from sengine.engine.checkpoint.follower import Happened
 from sengine.proto import execution_pb2 as pb
 from tests.integration.engine_process import EngineProcess
 

@@ -11,9 +11,9 @@ from typing import Final
 
 import pytest
 
-from sengine.adapters.audit import read_audit
 from sengine.adapters.nats.broker import EmbeddedBroker
-from sengine.verification import verify
+from sengine.runtime.audit import read_audit
+from sengine.service.verification import verify
 from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until
 from tests.integration.test_recovery import Record, agrees, command
 

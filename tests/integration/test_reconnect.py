@@ -16,7 +16,7 @@ import pytest
 from sengine.adapters.nats.broker import EmbeddedBroker
 from sengine.adapters.paper.journal import OrderLine
 from sengine.proto import execution_pb2 as pb
-from sengine.verification import verify
+from sengine.service.verification import verify
 from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until
 from tests.integration.killable_parts import Parts
 from tests.integration.process_host import ProcessHost

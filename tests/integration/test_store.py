@@ -18,7 +18,7 @@ from sengine.adapters.journal.reader import JournalReader
 from sengine.adapters.nats.broker import EmbeddedBroker
 from sengine.adapters.store.rebuild import rebuild
 from sengine.domain.order import Fill
-from sengine.engine.following import Happened
+from sengine.engine.checkpoint.follower import Happened
 from sengine.errors import JournalError
 from tests.adapters.store_sessions import query, rows
 from tests.integration.engine_process import ENVIRONMENT, EngineProcess, book, flipper, publisher, until

@@ -8,7 +8,7 @@ import yaml
 
 from sengine.adapters.control.client import ControlClient
 from sengine.adapters.journal.reader import JournalReader
-from sengine.verification import verify
+from sengine.service.verification import verify
 from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until
 
 NewEngine = Callable[..., EngineProcess]

@@ -14,7 +14,7 @@ import pytest
 from replay.synthetic import generate_quotes
 from sengine.assembly import strategy_spec
 from sengine.config.schema import StrategyConfig
-from sengine.engine.spec import StrategySpec
+from sengine.engine.strategies.spec import StrategySpec
 from sengine.errors import PluginError
 from sengine.plugins.catalog import Catalog
 from sengine.plugins.checked_run import run

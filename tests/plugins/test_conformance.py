@@ -18,8 +18,8 @@ from sengine.adapters.containment.call_timer import CallTimer
 from sengine.adapters.remote.lockstep import LockstepHosts
 from sengine.assembly import strategy_spec
 from sengine.config.schema import StrategyConfig
-from sengine.engine.guard import Guard
-from sengine.engine.spec import StrategySpec
+from sengine.engine.strategies.guard import Guard
+from sengine.engine.strategies.spec import StrategySpec
 from sengine.plugins.conformance import Finding, check
 from sengine.plugins.loader import load_plugin
 from sengine.resources import resource_path

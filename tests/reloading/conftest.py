@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from sengine.adapters.facts import ServiceFacts
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
 from sengine.config import Config, load_config
 from sengine.config.schema import AggregationConfig, PluginsConfig, RiskConfig, StrategyConfig
 from sengine.domain.events import BookEvent
 from sengine.domain.market import OrderBook, PriceLevel
 from sengine.domain.reload import ReloadReport
-from sengine.live import LiveEngine
-from sengine.reloading.strategies import Reloading
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.status import ServiceFacts
+from sengine.service.reload.strategies import Reloading
 from sengine.strategy import BaseStrategy
 
 SOURCE = '''

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sengine.adapters.facts import ServiceFacts
 from sengine.config import Config
 from sengine.config.schema import PluginsConfig, StrategyConfig
 from sengine.domain.reload import ReloadReport
-from sengine.reloading.strategies import Reloading
+from sengine.runtime.status import ServiceFacts
+from sengine.service.reload.strategies import Reloading
 from tests.adapters.remote_parts import ECHO, Rig, book, rig, write_echo
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from sengine.config.schema import StrategyConfig
 from sengine.errors import PluginError
-from sengine.reloading.aside import run_aside
+from sengine.service.reload.aside import run_aside
 from tests.reloading.conftest import Desk, NewDesk
 
 HERE = Path(__file__).resolve()

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from sengine.domain.events import PauseStrategy, ResumeStrategy
-from sengine.engine.lifecycle import State
+from sengine.engine.strategies.lifecycle import State
 from tests.reloading.conftest import Desk, NewDesk
 
 

@@ -17,7 +17,7 @@ from watchfiles.main import FileChange
 from sengine.cli import app
 from sengine.config import load_config
 from sengine.errors import ConfigError
-from sengine.reloading.watching import Watcher
+from sengine.service.reload.watching import Watcher
 from tests.integration.engine_process import until
 from tests.reloading.conftest import SOURCE, Desk, NewDesk
 
@@ -228,7 +228,7 @@ async def test_where_the_system_gives_out_no_watches_files_are_looked_at(
     def no_watches(*folders: Path, **options: object) -> AsyncGenerator[set[FileChange]]:
         raise OSError("OS file watch limit reached")
 
-    monkeypatch.setattr("sengine.reloading.watching.awatch", no_watches)
+    monkeypatch.setattr("sengine.service.reload.watching.awatch", no_watches)
     async with watched(desk):
         desk.write(SECOND)
         await becomes(desk, "second")

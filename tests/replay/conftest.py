@@ -12,13 +12,13 @@ from replay.session import ReplaySession, RunResult
 from sengine.domain.events import BookEvent, MarketEvent
 from sengine.domain.market import MarketData, OrderBook, PriceLevel
 from sengine.domain.signal import Signal
-from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.positions import PositionTracker
-from sengine.engine.risk import RiskPipeline
-from sengine.engine.risk_checks import ConfidenceCheck
-from sengine.engine.simulated import SimulatedVenue
-from sengine.engine.spec import StrategySpec
+from sengine.engine.orders.simulated_venue import SimulatedVenue
+from sengine.engine.risk.checks import ConfidenceCheck
+from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.state.positions import PositionTracker
+from sengine.engine.strategies.spec import StrategySpec
 from sengine.strategy import BaseStrategy
 
 S = 1_000_000_000

@@ -17,7 +17,7 @@ from replay.formats import Kind, recognise
 from replay.rows import BadRowError, RejectedRow, RowParser
 from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
-from sengine.engine.markets import book_fault
+from sengine.engine.state.markets import book_fault
 from sengine.errors import DataError
 
 QUOTES = "timestamp,symbol,bid_price,bid_qty,ask_price,ask_qty"

@@ -12,7 +12,7 @@ from replay.price_trail import MAX_POINTS, PriceTrail
 from replay.run import ReplayOptions, run_replay
 from sengine.config import load_config
 from sengine.domain.market import OrderBook, PriceLevel
-from sengine.engine.markets import Market
+from sengine.engine.state.markets import Market
 from sengine.resources import resource_path
 
 HEADER = "timestamp,symbol,bid_price,bid_qty,ask_price,ask_qty\n"

@@ -16,7 +16,7 @@ from replay.parquet_feed import ParquetFeed
 from replay.rows import RejectedRow
 from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
-from sengine.engine.markets import book_fault
+from sengine.engine.state.markets import book_fault
 from sengine.errors import DataError
 
 T = 1_723_161_255_088_169_167

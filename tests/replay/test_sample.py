@@ -15,7 +15,7 @@ from replay.feed import open_feed
 from replay.sample import write_sample
 from replay.synthetic import generate_quotes
 from sengine.domain.events import BookEvent, MarketEvent, SoundBookEvent
-from sengine.engine.markets import book_fault
+from sengine.engine.state.markets import book_fault
 from sengine.errors import DataError
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]

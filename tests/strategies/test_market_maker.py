@@ -10,11 +10,11 @@ from sengine.assembly import strategy_spec
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import BookEvent
 from sengine.domain.market import OrderBook, PriceLevel
-from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.positions import PositionTracker
-from sengine.engine.risk import RiskPipeline
-from sengine.engine.simulated import SimulatedVenue
+from sengine.engine.orders.simulated_venue import SimulatedVenue
+from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.state.positions import PositionTracker
 from sengine.plugins.loader import load_plugin
 from sengine.resources import resource_path
 from sengine.strategy import Signal

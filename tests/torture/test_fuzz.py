@@ -25,7 +25,7 @@ from sengine.config import load_config
 from sengine.domain.events import BarEvent, BookEvent, TradeEvent
 from sengine.domain.market import OHLCV
 from sengine.domain.order import Fill
-from sengine.engine.orders import fill_fault
+from sengine.engine.state.orders import fill_fault
 from sengine.errors import ConfigError, DataError
 from sengine.proto import market_data_pb2 as pb
 from sengine.resources import resource_path

@@ -15,7 +15,7 @@ from time import monotonic
 from types import FrameType
 from typing import Final
 
-from sengine.engine.guard import Guard, StrategyTimeout
+from sengine.engine.strategies.guard import Guard, StrategyTimeout
 
 BEATS: Final = 4
 """Beats within the time limit of a tick; a call is cut at most a quarter of the limit too late."""

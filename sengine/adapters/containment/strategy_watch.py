@@ -11,8 +11,8 @@ from sengine.adapters.containment.call_timer import CallTimer
 from sengine.clock import NS_PER_S
 from sengine.domain.events import PauseStrategy, ResumeStrategy
 from sengine.domain.state import NO_TICK
-from sengine.engine.guest import Guest
-from sengine.live import LiveEngine
+from sengine.engine.strategies.runtime import Guest
+from sengine.runtime.live_engine import LiveEngine
 
 _LOOK_EVERY_S: Final = 1.0
 

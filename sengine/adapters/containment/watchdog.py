@@ -11,7 +11,7 @@ import faulthandler
 from pathlib import Path
 from typing import Final
 
-from sengine.live import LiveEngine
+from sengine.runtime.live_engine import LiveEngine
 
 FILE: Final = "held_up.txt"
 """In the data directory: where the threads were when the loop was last held up; empty or absent when it never was."""

@@ -9,8 +9,8 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar
 import grpc
 import orjson
 
-from sengine.adapters.audit import owner_name
 from sengine.errors import ConfigError, EngineError, LifecycleError, PluginError, SengineError
+from sengine.runtime.audit import owner_name
 
 _CODES: Final = (
     (LifecycleError, grpc.StatusCode.FAILED_PRECONDITION),

@@ -15,7 +15,7 @@ from sengine.adapters.control import views
 from sengine.adapters.control.address import Address, chosen_address, parse_address
 from sengine.adapters.control.errors import RefusedError, UnreachableError
 from sengine.adapters.control.reading import read
-from sengine.adapters.grpc_credentials import TlsFiles
+from sengine.adapters.transport.credentials import TlsFiles
 from sengine.config.schema import Config
 from sengine.errors import SengineError
 from sengine.proto import engine_pb2 as pb

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sengine.adapters.facts import FeedFigures, GatewayFigures, ReplayDrive
 from sengine.engine.latency import LatencyHistogram
 from sengine.proto import engine_pb2 as pb
+from sengine.runtime.status import FeedFigures, GatewayFigures, ReplayDrive
 
 NO_STATE: Final = "none"
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sengine.adapters.loop_share import LoopShare
 from sengine.domain.position import Position
 from sengine.engine.core import Engine
-from sengine.engine.flatten import FlattenPlan
-from sengine.engine.orders import WorkingOrder
-from sengine.live import LiveEngine
+from sengine.engine.orders.flatten import FlattenPlan
+from sengine.engine.state.orders import WorkingOrder
 from sengine.proto import engine_pb2 as pb
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.loop_share import LoopShare
 
 
 async def positions_message(live: LiveEngine, strategy_id: str, include_flat: bool) -> pb.GetPositionsResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sengine.engine.markets import Market
+from sengine.engine.state.markets import Market
 from sengine.proto import engine_pb2 as pb
 
 

@@ -17,14 +17,14 @@ from sengine.adapters.control.holdings import _position, order_message, position
 from sengine.adapters.control.market import symbol_message
 from sengine.adapters.control.records import fill_message, reload_message, signal_message
 from sengine.adapters.control.risk import WorstExposure, risk_messages
+from sengine.adapters.control.strategy_state import strategy_state
 from sengine.adapters.control.text import bounded_text, config_text, json_text
-from sengine.adapters.facts import ServiceFacts
-from sengine.adapters.loop_share import LoopShare
 from sengine.engine.core import Engine
-from sengine.engine.guest import Guest
-from sengine.engine.snapshot import strategy_state
-from sengine.live import LiveEngine
+from sengine.engine.strategies.runtime import Guest
 from sengine.proto import engine_pb2 as pb
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.loop_share import LoopShare
+from sengine.runtime.status import ServiceFacts
 
 _LOOSENED_SHOWN: Final = 10
 

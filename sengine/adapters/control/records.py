@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sengine.adapters.control.text import bounded_text, json_text
 from sengine.domain.reload import ReloadReport
-from sengine.live import FillRecord, LogRecord, SignalRecord
 from sengine.proto import engine_pb2 as pb
+from sengine.runtime.live_engine import FillRecord, LogRecord, SignalRecord
 
 
 def signal_message(record: SignalRecord) -> pb.Signal:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sengine.domain.position import Position
-from sengine.engine.risk_checks import PositionLimitCheck, Usage
-from sengine.live import LiveEngine
+from sengine.engine.risk.checks import PositionLimitCheck, Usage
 from sengine.proto import engine_pb2 as pb
+from sengine.runtime.live_engine import LiveEngine
 
 
 class WorstExposure:

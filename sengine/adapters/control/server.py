@@ -13,12 +13,12 @@ from grpc_reflection.v1alpha import reflection
 
 from sengine.adapters.control.address import Address, default_address, parse_address
 from sengine.adapters.control.service import ControlService, EngineContext
-from sengine.adapters.grpc_credentials import TlsFiles, TokenGuard
-from sengine.adapters.private_socket import PrivateSocket
+from sengine.adapters.transport.credentials import TlsFiles, TokenGuard
+from sengine.adapters.transport.private_socket import PrivateSocket
 from sengine.config.schema import ApiConfig
 from sengine.errors import ConfigError, SengineError
-from sengine.live import LiveEngine
 from sengine.proto import engine_pb2, engine_pb2_grpc
+from sengine.runtime.live_engine import LiveEngine
 
 __all__ = ["ControlServer", "EngineContext"]
 

@@ -13,19 +13,16 @@ from typing import Any, Final, Protocol
 import grpc
 import structlog
 
-from sengine.adapters.audit import details_of
 from sengine.adapters.control.answering import Call, answering, caller_of, json_object
+from sengine.adapters.control.flatten_watch import until_flat
 from sengine.adapters.control.holdings import flatten_reply, positions_message
 from sengine.adapters.control.market import market_message
 from sengine.adapters.control.messages import shown_time_ns, snapshot_message, strategies_message, strategy_detail
+from sengine.adapters.control.pnl_history import PnlHistory
+from sengine.adapters.control.price_history import PriceHistory
 from sengine.adapters.control.records import log_message, reload_message, signal_message
 from sengine.adapters.control.streams import StreamLimit, batches
 from sengine.adapters.control.text import config_text
-from sengine.adapters.facts import ServiceFacts
-from sengine.adapters.flatten_watch import until_flat
-from sengine.adapters.parameters import give_parameters
-from sengine.adapters.pnl_history import PnlHistory
-from sengine.adapters.price_history import PriceHistory
 from sengine.config.redact import with_secrets
 from sengine.domain.events import (
     CancelOrder,
@@ -38,9 +35,12 @@ from sengine.domain.events import (
 )
 from sengine.domain.reload import ReloadReport
 from sengine.errors import ConfigError, EngineError, LifecycleError, PluginError, SengineError
-from sengine.live import HISTORY, LiveEngine, LogRecord, SignalRecord
 from sengine.proto import engine_pb2 as pb
 from sengine.proto.engine_pb2_grpc import EngineControlServicer
+from sengine.runtime.audit import details_of
+from sengine.runtime.live_engine import HISTORY, LiveEngine, LogRecord, SignalRecord
+from sengine.runtime.parameters import give_parameters
+from sengine.runtime.status import ServiceFacts
 
 LEAST_INTERVAL_MS: Final = 100
 DEFAULT_INTERVAL_MS: Final = 500

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import grpc
 
-from sengine.live import HISTORY, Stream, Subscription
+from sengine.runtime.live_engine import HISTORY, Stream, Subscription
 
 BATCH_INTERVAL_S: Final = 0.1
 MOST_IN_BATCH: Final = 500

@@ -7,7 +7,7 @@ What is known of an order decides what may be done with it:
   an id once) while it is young; past its deadline its outcome is unknown, and it stays in flight.
 - answered: never sent again.
 
-What became of unknown orders is asked on the next connection (``sengine.reconciliation``).
+What became of unknown orders is asked on the next connection (``sengine.service.reconciliation``).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from sengine.engine.core import Engine
 
 
 class Hub(Protocol):
-    """What is needed of ``sengine.live.LiveEngine``."""
+    """What is needed of ``sengine.runtime.live_engine.LiveEngine``."""
 
     engine: Engine
 

@@ -9,7 +9,7 @@ import grpc.aio
 import msgspec
 
 from sengine.adapters.control.address import parse_address
-from sengine.adapters.grpc_credentials import TlsFiles
+from sengine.adapters.transport.credentials import TlsFiles
 from sengine.config.schema import ExecutionConfig
 from sengine.errors import ConfigError
 

@@ -31,11 +31,11 @@ from sengine.domain.events import (
     UnloadStrategy,
 )
 from sengine.domain.order import Fill, OrderUpdate
-from sengine.engine.checkpoint import Checkpoint
-from sengine.engine.following import Happened
-from sengine.engine.positions import AccountState
-from sengine.engine.risk import ChangeLimits
-from sengine.engine.swap import Warmed
+from sengine.engine.checkpoint.checkpoint import Checkpoint
+from sengine.engine.checkpoint.follower import Happened
+from sengine.engine.risk.pipeline import ChangeLimits
+from sengine.engine.state.positions import AccountState
+from sengine.engine.strategies.swap import Warmed
 from sengine.errors import JournalError
 
 FORMAT: Final = 1

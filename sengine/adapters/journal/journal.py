@@ -36,14 +36,14 @@ from sengine.config.schema import Config
 from sengine.domain.events import Event, MarketEvent, ReloadParameters, RemoteReady, RemoteRolledBack
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.domain.signal import SignalResult
-from sengine.engine.checkpoint import checkpoint
+from sengine.engine.checkpoint.checkpoint import checkpoint
+from sengine.engine.checkpoint.follower import Happened
 from sengine.engine.core import Engine
-from sengine.engine.faults import StrategyFault
-from sengine.engine.following import Happened
 from sengine.engine.outcome import Outcome
-from sengine.engine.risk import ChangeLimits
-from sengine.engine.roster import LoadStrategy
-from sengine.engine.swap import SwapStrategy
+from sengine.engine.risk.pipeline import ChangeLimits
+from sengine.engine.strategies.faults import StrategyFault
+from sengine.engine.strategies.registry import LoadStrategy
+from sengine.engine.strategies.swap import SwapStrategy
 
 FOLDER: Final = "journal"
 _HAPPENED: Final = TAGS[Happened]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sengine.adapters.journal.format import StrategyRecord
 from sengine.config.redact import plain
-from sengine.engine.spec import StrategySpec
+from sengine.engine.strategies.spec import StrategySpec
 from sengine.errors import JournalError
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sengine.domain.events import TradeEvent
 from sengine.domain.position import Position
-from sengine.engine.following import Happened
+from sengine.engine.checkpoint.follower import Happened
 
 
 def position_line(position: Position) -> str:

@@ -16,7 +16,7 @@ from typing import IO, Any, Final, NamedTuple
 
 import msgspec
 
-from sengine.adapters.children import HAS_DEATH_SIGNAL, Child, spawn, spawn_program
+from sengine.adapters.transport.processes import HAS_DEATH_SIGNAL, Child, spawn, spawn_program
 from sengine.errors import SengineError
 
 _START_S: Final = 10.0

@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
 
-from sengine.complaints import Complaints
+from sengine.runtime.log_throttle import Complaints
 
 STREAM: Final = "SENGINE_FILLS"
 _DEDUPLICATE_S: Final = 120.0

@@ -14,11 +14,11 @@ from sengine.adapters.nats.link import NatsLink
 from sengine.adapters.nats.stats import FeedStats
 from sengine.adapters.nats.wire import BadMessageError, Decoder
 from sengine.clock import NS_PER_MS, NS_PER_S
-from sengine.complaints import Complaints
 from sengine.config.schema import NatsConfig
 from sengine.domain.events import MarketEvent
 from sengine.engine.outcome import Outcome
-from sengine.live import LiveEngine
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.log_throttle import Complaints
 
 # How long a backlog may keep the loop to itself before others get their turn.
 _TURN_NS: Final = 2 * NS_PER_MS

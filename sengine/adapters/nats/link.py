@@ -13,8 +13,8 @@ from sengine.adapters.nats.durable_fills import pull_fills
 from sengine.adapters.nats.ending import end
 from sengine.adapters.nats.options import connect_options, server_urls, trouble_in_words, without_login
 from sengine.adapters.nats.stats import FeedStats
-from sengine.complaints import Complaints
 from sengine.config.schema import NatsConfig
+from sengine.runtime.log_throttle import Complaints
 
 _FIRST_WAIT_S: Final = 0.05
 _LONGEST_WAIT_S: Final = 2.0

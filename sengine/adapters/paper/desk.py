@@ -19,7 +19,7 @@ from sengine.adapters.paper.venue import EventTimeVenue
 from sengine.domain.events import BarEvent, BookEvent
 from sengine.domain.order import Fill
 from sengine.domain.position import FLAT_BELOW
-from sengine.engine.simulated import VenueReport
+from sengine.engine.orders.simulated_venue import VenueReport
 from sengine.errors import SengineError
 from sengine.proto import execution_pb2 as pb
 

@@ -29,7 +29,7 @@ from sengine.adapters.paper.desk import PaperDesk
 from sengine.adapters.paper.fills import FillPublisher
 from sengine.adapters.paper.journal import NewsLine, PaperJournal
 from sengine.adapters.paper.venue import EventTimeVenue
-from sengine.adapters.private_socket import LISTEN_OPTION, PrivateSocket
+from sengine.adapters.transport.private_socket import LISTEN_OPTION, PrivateSocket
 from sengine.config.schema import Config
 from sengine.domain.events import BarEvent, BookEvent
 from sengine.errors import ConfigError

@@ -18,8 +18,8 @@ from sengine.config.schema import ExecutionConfig
 from sengine.domain.events import BarEvent, BookEvent
 from sengine.domain.market import OrderBook, PriceLevel
 from sengine.domain.order import Order
-from sengine.engine.markets import bar_fault, book_fault
-from sengine.engine.simulated import SimulatedVenue, VenueReport
+from sengine.engine.orders.simulated_venue import SimulatedVenue, VenueReport
+from sengine.engine.state.markets import bar_fault, book_fault
 
 BOOKS_KEPT: Final = 4096
 SYMBOLS_KEPT: Final = 10_000

@@ -10,8 +10,8 @@ import grpc.aio
 import msgspec
 
 from sengine.adapters.control.address import parse_address
-from sengine.adapters.grpc_credentials import TlsFiles
 from sengine.adapters.remote.messages import LARGEST_MESSAGE
+from sengine.adapters.transport.credentials import TlsFiles
 from sengine.config.schema import StrategyConfig
 from sengine.errors import ConfigError
 

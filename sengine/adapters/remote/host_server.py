@@ -11,10 +11,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from sengine.adapters.control.address import Address, parse_address
-from sengine.adapters.grpc_credentials import TlsFiles, TokenGuard
-from sengine.adapters.private_socket import LISTEN_OPTION, PrivateSocket
 from sengine.adapters.remote.host_service import SpecOf, StrategyService
 from sengine.adapters.remote.messages import LARGEST_MESSAGE
+from sengine.adapters.transport.credentials import TlsFiles, TokenGuard
+from sengine.adapters.transport.private_socket import LISTEN_OPTION, PrivateSocket
 from sengine.errors import ConfigError, SengineError
 from sengine.proto import strategy_pb2, strategy_pb2_grpc
 

@@ -20,13 +20,13 @@ from sengine.adapters.remote.messages import (
 from sengine.domain.events import ReportedError
 from sengine.domain.position import Position
 from sengine.domain.signal import Signal
-from sengine.engine.faults import StrategyFault, describe_error
-from sengine.engine.guard import Guard
-from sengine.engine.guest import Guest
-from sengine.engine.recent import ANY_SYMBOL
-from sengine.engine.spec import StrategySpec
-from sengine.engine.stamping import InvalidSignalError
-from sengine.engine.swap import take_over
+from sengine.engine.state.recent_ticks import ANY_SYMBOL
+from sengine.engine.strategies.faults import StrategyFault, describe_error
+from sengine.engine.strategies.guard import Guard
+from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.spec import StrategySpec
+from sengine.engine.strategies.stamping import InvalidSignalError
+from sengine.engine.strategies.swap import take_over
 from sengine.errors import SengineError
 from sengine.proto import strategy_pb2 as pb
 from sengine.proto.strategy_pb2_grpc import StrategyServiceServicer

@@ -16,10 +16,10 @@ from sengine.config.schema import StrategyConfig
 from sengine.domain.events import RemoteReady, RemoteRolledBack, RemoteSignals, ReportedError
 from sengine.domain.market import EMPTY_BOOK, MarketData
 from sengine.domain.signal import Signal
-from sengine.engine.recent import ANY_SYMBOL, recent_ticks
-from sengine.engine.stamping import InvalidSignalError, stamp
-from sengine.live import LiveEngine
+from sengine.engine.state.recent_ticks import ANY_SYMBOL, recent_ticks
+from sengine.engine.strategies.stamping import InvalidSignalError, stamp
 from sengine.proto import strategy_pb2 as pb
+from sengine.runtime.live_engine import LiveEngine
 
 
 class RemoteIntake:

@@ -21,7 +21,7 @@ from sengine.adapters.remote.watch import LOOK_EVERY_S, STALLED_AFTER_S, RemoteW
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import PauseStrategy, ReportedError
 from sengine.errors import ConfigError, SengineError
-from sengine.live import LiveEngine
+from sengine.runtime.live_engine import LiveEngine
 
 FIRST_BACKOFF_S: Final = 0.1
 LONGEST_BACKOFF_S: Final = 2.0

@@ -27,8 +27,8 @@ from sengine.config.schema import StrategyConfig
 from sengine.domain.events import ReportedError
 from sengine.domain.market import DataKind, MarketData
 from sengine.domain.order import Fill
-from sengine.engine.faults import RemoteError
-from sengine.engine.spec import StrategySpec
+from sengine.engine.strategies.faults import RemoteError
+from sengine.engine.strategies.spec import StrategySpec
 from sengine.errors import PluginError
 from sengine.proto import strategy_pb2 as pb
 from sengine.proto.strategy_pb2_grpc import StrategyServiceStub

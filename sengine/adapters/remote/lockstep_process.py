@@ -15,8 +15,8 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Final, Self
 
-from sengine.adapters.children import DIE_WITH_PARENT, ending, own_command
 from sengine.adapters.remote.host_server import TOKEN_VARIABLE
+from sengine.adapters.transport.processes import DIE_WITH_PARENT, ending, own_command
 from sengine.errors import PluginError
 
 _START_S: Final = 20.0

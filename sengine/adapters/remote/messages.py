@@ -13,7 +13,7 @@ from sengine.domain.events import ReportedError
 from sengine.domain.market import OHLCV, DataKind, MarketData, OrderBook, PriceLevel, Trade
 from sengine.domain.order import Fill
 from sengine.domain.signal import Signal
-from sengine.engine.markets import RECENT_TRADES
+from sengine.engine.state.markets import RECENT_TRADES
 from sengine.proto import strategy_pb2 as pb
 
 MOST_SIGNALS: Final = 256

@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
-from sengine.adapters.children import Child, ending, spawn
 from sengine.adapters.remote.channel import Target
 from sengine.adapters.remote.lockstep_process import host_command, host_environment
+from sengine.adapters.transport.processes import Child, ending, spawn
 from sengine.errors import SengineError
 
 _START_S: Final = 20.0

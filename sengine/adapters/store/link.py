@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.journal.journal import Journal
 from sengine.adapters.store.keeper import StoreKeeper
 from sengine.adapters.store.schema import FILE_NAME
 from sengine.clock import NS_PER_S
 from sengine.config.schema import Config
-from sengine.live import LiveEngine
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.status import ServiceFacts
 
 
 def store_path(config: Config, directory: Path) -> Path:

@@ -18,9 +18,9 @@ from sengine.config.redact import plain
 from sengine.domain.events import ReloadParameters, RemoteReady, UnloadStrategy
 from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
 from sengine.domain.position import Position
-from sengine.engine.checkpoint import Checkpoint
-from sengine.engine.following import Happened
-from sengine.engine.orders import OrderTracker, WorkingOrder, fill_fault
+from sengine.engine.checkpoint.checkpoint import Checkpoint
+from sengine.engine.checkpoint.follower import Happened
+from sengine.engine.state.orders import OrderTracker, WorkingOrder, fill_fault
 
 Statement: TypeAlias = tuple[str, Sequence[Any]]
 

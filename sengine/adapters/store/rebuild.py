@@ -10,7 +10,7 @@ import msgspec
 from sengine.adapters.journal.reader import JournalReader
 from sengine.adapters.store.keeper import Store, in_words
 from sengine.adapters.store.schema import ENDED, TABLES, OtherVersionError, is_damage, open_to_write, set_aside
-from sengine.engine.checkpoint import Checkpoint
+from sengine.engine.checkpoint.checkpoint import Checkpoint
 from sengine.errors import SengineError, StoreError
 
 

@@ -36,8 +36,8 @@ from sengine.adapters.journal.format import (
 from sengine.adapters.journal.reader import content
 from sengine.domain.events import ReloadParameters, RemoteReady, UnloadStrategy
 from sengine.domain.order import Fill, OrderUpdate
-from sengine.engine.checkpoint import Checkpoint
-from sengine.engine.following import Happened
+from sengine.engine.checkpoint.checkpoint import Checkpoint
+from sengine.engine.checkpoint.follower import Happened
 from sengine.errors import JournalError
 
 CHUNK_BYTES: Final = 1 << 13

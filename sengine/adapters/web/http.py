@@ -17,12 +17,12 @@ from sengine.adapters.control.holdings import positions_message
 from sengine.adapters.control.messages import strategies_message
 from sengine.adapters.control.reading import read
 from sengine.adapters.control.views import PositionsView, StrategiesView
-from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.web.live_page import LivePage
 from sengine.adapters.web.metrics import CONTENT_TYPE, exposition
 from sengine.domain.signal import Disposition
 from sengine.errors import EngineError, SengineError
-from sengine.live import HISTORY, LiveEngine
+from sengine.runtime.live_engine import HISTORY, LiveEngine
+from sengine.runtime.status import ServiceFacts
 
 _log = structlog.get_logger("sengine.http")
 _DEFAULT_LIMIT: Final = 100

@@ -19,8 +19,8 @@ from aiohttp import web
 from sengine.adapters.control.messages import snapshot_message
 from sengine.adapters.control.reading import read
 from sengine.adapters.control.views import SnapshotView
-from sengine.adapters.facts import ServiceFacts
-from sengine.live import LiveEngine, SignalRecord, Subscription
+from sengine.runtime.live_engine import LiveEngine, SignalRecord, Subscription
+from sengine.runtime.status import ServiceFacts
 
 _FILES: Final = Path(__file__).parent / "page"
 _TYPES: Final = {"page.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}

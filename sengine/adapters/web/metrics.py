@@ -18,11 +18,11 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from sengine import __version__
-from sengine.adapters.facts import CONNECTED, FeedFigures, GatewayFigures, RemoteFigures, ServiceFacts, StoreFigures
-from sengine.adapters.loop_share import LoopShare
 from sengine.adapters.web.metric_family import Family, Labels, counter, gauge, number, plan_histogram, seconds, total
 from sengine.adapters.web.metrics_risk import risk_families
-from sengine.live import LiveEngine
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.loop_share import LoopShare
+from sengine.runtime.status import CONNECTED, FeedFigures, GatewayFigures, RemoteFigures, ServiceFacts, StoreFigures
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 

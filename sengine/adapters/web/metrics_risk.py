@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sengine.adapters.web.metric_family import Family, Sample
-from sengine.engine.risk_checks import Usage
-from sengine.live import LiveEngine
+from sengine.engine.risk.checks import Usage
+from sengine.runtime.live_engine import LiveEngine
 
 
 def risk_families(live: LiveEngine) -> Iterator[Family]:

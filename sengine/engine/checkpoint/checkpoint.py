@@ -1,0 +1,122 @@
+"""The whole engine at one moment, to go on from in another process.
+
+With strategies that declare their state, an engine restored from a checkpoint does with the same events what the first
+one would have done. A strategy that declares none starts anew, and is shown recorded market data (``following``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+
+import msgspec
+
+from sengine.domain.signal import Disposition, StampedSignal
+from sengine.engine.checkpoint.in_force import InForce
+from sengine.engine.checkpoint.strategy_state import GuestState
+from sengine.engine.core import Engine
+from sengine.engine.orders.flatten import Flattening
+from sengine.engine.orders.simulated_venue import Resting
+from sengine.engine.state.markets import MarketState
+from sengine.engine.state.orders import OrdersState
+from sengine.engine.state.positions import BooksState
+from sengine.engine.state.trading_record import TradingRecord
+from sengine.engine.strategies.faults import describe_error
+from sengine.engine.strategies.lifecycle import State
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """Everything that an engine knows, as plain values. Times are nanoseconds, UTC."""
+
+    now_ns: int
+    ticks: int
+    rejected: dict[str, int]
+    gaps: dict[str, int]
+    anomalies: dict[str, int]
+    signals: int
+    dispositions: dict[Disposition, int]
+    filtered_by: dict[str, int]
+    orders_sent: int
+    kill_reason: str
+    markets: list[MarketState]
+    books: BooksState
+    orders: OrdersState
+    resting: list[Resting]
+    votes: Sequence[StampedSignal]
+    strategies: list[GuestState]
+    record: TradingRecord
+    flattening: dict[tuple[str, str], Flattening] = {}
+    """By strategy and symbol."""
+    in_force: InForce | None = None
+
+
+def checkpoint(engine: Engine) -> Checkpoint:
+    """The engine between two events; it shares nothing mutable with it."""
+    answers, desk, venue = engine._answers, engine._desk, engine._venue
+    return Checkpoint(
+        engine.now_ns,
+        engine.ticks,
+        dict(engine.rejected),
+        dict(engine.gaps),
+        dict(engine.anomalies),
+        answers.signals,
+        dict(answers.dispositions),
+        dict(answers.filtered_by),
+        desk.orders_sent,
+        desk.kill_reason,
+        [market.state() for market in engine.markets.values()],
+        engine.positions.state(),
+        engine.orders.state(),
+        venue.state() if venue is not None else [],
+        desk._votes.live(),
+        [GuestState.of(guest) for guest in engine.roster],
+        deepcopy(engine.record),
+        deepcopy(engine._flattens.pending),
+        InForce.of(engine),
+    )
+
+
+def restore(engine: Engine, state: Checkpoint) -> Sequence[str]:
+    """Take up a checkpoint; for an engine with its strategies loaded that has processed nothing yet.
+
+    Returns a sentence for each strategy that could not take up its state and was paused for it.
+    """
+    answers, desk = engine._answers, engine._desk
+    engine.now_ns, engine.ticks = state.now_ns, state.ticks
+    engine.rejected.update(state.rejected)
+    engine.gaps.update(state.gaps)
+    engine.anomalies.update(state.anomalies)
+    answers.signals = state.signals
+    answers.dispositions.update(state.dispositions)
+    answers.filtered_by.update(state.filtered_by)
+    desk.orders_sent, desk.kill_reason = state.orders_sent, state.kill_reason
+    for market in state.markets:
+        engine._new_market(market.symbol).restore(market)
+    engine.positions.restore(state.books)
+    engine.record.restore(state.record)
+    engine.orders.restore(state.orders)
+    if engine._venue is not None:
+        engine._venue.restore(state.resting)
+    engine._flattens.pending.update(deepcopy(state.flattening))
+    troubles = [trouble for guest in state.strategies if (trouble := _restore_strategy(engine, guest))]
+    active = {guest.strategy_id for guest in engine.roster if guest.is_active}
+    desk._votes.restore(vote for vote in state.votes if vote.strategy_id in active)
+    return troubles
+
+
+def _restore_strategy(engine: Engine, state: GuestState) -> str:
+    """Why a strategy could not take up its state; empty when it could, or is not there any more."""
+    guest = engine.roster.find(state.strategy_id)
+    if guest is None:
+        return ""
+    trouble = ""
+    try:
+        state.restore(guest)
+    except (Exception, SystemExit) as error:
+        trouble = f"strategy {guest.strategy_id} could not take up its state: {describe_error(error)}; it is paused"
+        engine.roster.pause(guest.strategy_id, trouble)
+    else:
+        if state.lifecycle is State.PAUSED and guest.is_active:
+            engine.roster.pause(guest.strategy_id, state.pause_reason)
+            guest.was_paused_for_errors = state.was_paused_for_errors
+    return trouble

@@ -1,0 +1,136 @@
+"""An engine that follows what another one did: the same events, and instead of decisions of its own the recorded ones.
+
+What was sent is a fact, whatever the strategies would say today. They are shown the market and their fills, so that
+they know what they knew, and what they answer is not listened to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from sengine.domain.events import (
+    ChangeAggregation,
+    Event,
+    MarketEvent,
+    ReloadParameters,
+    RemoteReady,
+    RemoteRolledBack,
+    Shutdown,
+    UnloadStrategy,
+)
+from sengine.domain.order import Fill, Order, OrderUpdate
+from sengine.domain.signal import Disposition, SignalResult
+from sengine.engine.core import Engine
+from sengine.engine.outcome import Outcome
+from sengine.engine.risk.pipeline import ChangeLimits
+from sengine.engine.strategies.faults import StrategyFault
+from sengine.engine.strategies.trial import RolledBack
+from sengine.errors import SengineError
+
+_END_OF_TIME_NS: Final = 2**63
+# What a restart decides anew: which strategies run, with which parameters, within which limits.
+_PASSED_OVER: Final = (
+    UnloadStrategy, ReloadParameters, ChangeAggregation, ChangeLimits, RemoteReady, RemoteRolledBack, Shutdown,
+)  # fmt: skip
+
+
+class Happened(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an event led to, as far as it does not follow from the event alone."""
+
+    signals: Sequence[SignalResult] = []
+    orders: Sequence[Order] = []
+    cancels: Sequence[str] = []
+    faults: Sequence[StrategyFault] = []
+    paused: dict[str, str] = {}
+    """Strategies that the event paused, and why."""
+    fills: Sequence[Fill] = []
+    updates: Sequence[OrderUpdate] = []
+    """Both of the simulated venue; those from outside are events."""
+    rollbacks: Sequence[RolledBack] = []
+
+
+class Follower:
+    """Takes an engine through recorded events and what they led to. ``end`` gives the engine its own will back."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._answers, self._desk, self._flow = engine._answers, engine._desk, engine._flow
+        self._last = Outcome()
+        self._flattens = engine._flattens
+        self._answers.is_deaf = self._flow.is_muted = self._flattens.is_following = True
+
+    def market_data(self, events: Iterator[MarketEvent]) -> None:
+        """Events of which none led to anything but the last, perhaps."""
+        process_until = self._engine.process_until
+        while (step := process_until(events, _END_OF_TIME_NS)) is not None:
+            self._last = step[1] or Outcome()
+
+    def event(self, event: Event) -> None:
+        """Any event; a command that could not be carried out then cannot now."""
+        self._last = Outcome()
+        if isinstance(event, _PASSED_OVER):
+            return
+        try:
+            self._last = self._engine.process(event)
+        except SengineError:
+            return
+
+    def happened(self, what: Happened) -> None:
+        """What the event before led to."""
+        now_ns, desk, flow = self._engine.now_ns, self._desk, self._flow
+        flow.is_muted = False
+        flow.begin(Outcome(), now_ns)
+        voted = {result.signal.symbol for result in what.signals if self._count(result)}
+        for symbol in voted:
+            desk._votes.decide(symbol, now_ns)  # which forgets stale votes, as it did then
+        for order_id in what.cancels:
+            flow.cancel(order_id)
+        for order in what.orders:
+            desk.orders_sent += 1
+            flow.send(order)
+        flow.is_muted = True
+        self._flattens.recall(what.orders)
+        self._blame(what)
+
+    def end(self) -> None:
+        self._answers.is_deaf = self._flow.is_muted = self._flattens.is_following = False
+
+    def _count(self, result: SignalResult) -> bool:
+        """Whether the signal was a vote."""
+        signal, answers = result.signal, self._answers
+        answers.signals = signal.sequence
+        answers.dispositions[Disposition(result.disposition)] += 1
+        if result.check:
+            answers.filtered_by[result.check] += 1
+        guest = self._engine.roster.find(signal.strategy_id)
+        if guest is None:
+            return False
+        guest.signals += 1
+        guest.last_signal_ns = signal.timestamp_ns
+        if not guest.is_direct and guest.is_active:
+            self._desk._votes.cast(signal)
+        return not guest.is_direct
+
+    def _blame(self, what: Happened) -> None:
+        """Count the faults of then; those that came up again by themselves, as in ``on_fill``, are counted already."""
+        roster = self._engine.roster
+        again = Counter((fault.strategy_id, fault.kind) for fault in self._last.faults)
+        for fault in what.faults:
+            guest = roster.find(fault.strategy_id)
+            if again[fault.strategy_id, fault.kind] > 0:
+                again[fault.strategy_id, fault.kind] -= 1
+            elif guest is not None:
+                guest.recall(fault)
+        for back in what.rollbacks:
+            guest = roster.find(back.strategy_id)
+            if guest is not None:
+                guest.forgive()
+        for strategy_id, reason in what.paused.items():
+            guest = roster.find(strategy_id)
+            if guest is not None and guest.is_active:
+                roster.pause(strategy_id, reason)
+                guest.was_paused_for_errors = any(fault.strategy_id == strategy_id for fault in what.faults)

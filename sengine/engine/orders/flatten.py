@@ -1,0 +1,206 @@
+"""Bringing positions to zero for an operator: cancel what rests, trade what is held, and see it through.
+
+An order that is being cancelled may still fill, and a market order in flight will. So a flatten is not over when its
+orders are sent: until a strategy's position on a symbol is zero and nothing of it is open, that pair is ``pending``,
+its signals are filtered, and whatever a late fill leaves is traded away as well. It ends without being done when one of
+its own orders is rejected or cancelled: to send it again at once would only be rejected again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from math import fsum
+
+import msgspec
+
+from sengine.domain.order import Contribution, Order, OrderType, ProposedOrder, Side
+from sengine.domain.position import FLAT_BELOW
+from sengine.engine.orders.flow import OrderFlow
+from sengine.engine.outcome import Outcome
+from sengine.engine.state.orders import OrderTracker, WorkingOrder
+from sengine.engine.state.positions import PositionTracker
+
+Pair = tuple[str, str]
+
+
+class FlattenTrade(msgspec.Struct, frozen=True):
+    """One market order of a flatten: who gets out of how much of ``symbol``; quantities are signed, buys positive."""
+
+    symbol: str
+    side: Side
+    parts: tuple[tuple[str, float], ...]
+
+    @property
+    def quantity(self) -> float:
+        """Of the whole order, unsigned."""
+        return abs(fsum(quantity for _, quantity in self.parts))
+
+
+class FlattenPlan(msgspec.Struct, frozen=True):
+    """What a flatten does at once: ids of the orders it cancels, and what it trades."""
+
+    cancels: tuple[str, ...]
+    trades: tuple[FlattenTrade, ...]
+
+    @property
+    def in_words(self) -> str:
+        """``cancels 3 orders, sells 2 BTCUSDT``; empty when there is nothing to do."""
+        said = []
+        if self.cancels:
+            said.append(f"cancels {len(self.cancels)} order{'s' * (len(self.cancels) != 1)}")
+        said += [f"{each.side}s {each.quantity:.10g} {each.symbol}" for each in self.trades]
+        return ", ".join(said)
+
+
+class Flattening(msgspec.Struct):
+    """A pair on its way to zero: the largest quantity held meanwhile, and the orders sent for it."""
+
+    largest: float = 0.0
+    order_ids: list[str] = []
+
+
+class FlattenDesk:
+    """Carries flattens out. ``send`` takes a reducing order and returns its id; ``withdraw`` takes back a vote."""
+
+    def __init__(
+        self,
+        positions: PositionTracker,
+        orders: OrderTracker,
+        flow: OrderFlow,
+        send: Callable[[ProposedOrder], str],
+        withdraw: Callable[[str, str], None],
+    ) -> None:
+        self.pending: dict[Pair, Flattening] = {}
+        self.is_following = False
+        """While the engine follows a recorded session, orders are the recorded ones only; ``recall`` hears of them."""
+        self._positions = positions
+        self._orders = orders
+        self._flow = flow
+        self._send = send
+        self._withdraw = withdraw
+
+    def knows(self, strategy_id: str, symbol: str) -> bool:
+        """Whether anything was ever held, or is in flight, that a flatten of these names would look at."""
+        held = ((each.strategy_id, each.symbol) for each in self._positions.positions())
+        return any(_matches(pair, strategy_id, symbol) for pair in (*held, *self._orders.pairs()))
+
+    def plan(self, strategy_id: str = "", symbol: str = "") -> FlattenPlan:
+        """What a flatten of one strategy, one symbol, or both (empty: all) would do now; nothing changes."""
+        return self._plan(self._pairs(strategy_id, symbol))
+
+    def begin(self, strategy_id: str, symbol: str, outcome: Outcome, now_ns: int) -> FlattenPlan:
+        """Cancel and trade what can be at once; the rest follows as orders end."""
+        pairs = self._pairs(strategy_id, symbol)
+        plan = self._plan(pairs)
+        self._flow.begin(outcome, now_ns)
+        for pair in pairs:
+            self._withdraw(*pair)
+            self.pending.setdefault(pair, Flattening())
+        for order_id in plan.cancels:
+            self._flow.cancel(order_id)
+        self._trade(now_ns)
+        return plan
+
+    def waits_for(self, strategy_id: str = "", symbol: str = "") -> str:
+        """``waits for the next book of BTCUSDT``: what is under way still needs; empty when nothing is under way."""
+        pairs = [pair for pair in sorted(self.pending) if _matches(pair, strategy_id, symbol)]
+        in_flight = [(pair[1], each) for pair in pairs for each in self._orders.of(*pair)]
+        resting = {each.order.order_id for _, each in in_flight if _rests(each)}
+        awaited = [f"the end of {len(resting)} order{'s' * (len(resting) != 1)}"] if resting else []
+        symbols = ", ".join(dict.fromkeys(symbol for symbol, each in in_flight if not _rests(each)))
+        if symbols:
+            # A market order that did not fill at once fills at a book, or when an execution service says so.
+            awaited.append(f"{'' if self._flow.is_simulated else 'fills or '}the next book of {symbols}")
+        return f"waits for {' and '.join(awaited)}" if awaited else ""
+
+    def follow_up(self, outcome: Outcome, now_ns: int) -> None:
+        """After fills and other news of orders: trade what they left, and see who is done."""
+        self._flow.begin(outcome, now_ns)
+        for pair, flattening in list(self.pending.items()):
+            failed = [order_id for order_id in flattening.order_ids if self._orders.ended_early(order_id)]
+            if failed:
+                del self.pending[pair]
+                outcome.warnings.append(
+                    f"flatten of {pair[0]} {pair[1]} is not done: order {failed[0]} did not fill, and "
+                    f"{self._positions.quantity(*pair):g} are held; flatten again"
+                )
+        self._trade(now_ns)
+
+    def recall(self, orders: Sequence[Order]) -> None:
+        """Orders that were sent then; those of a flatten answer to no signal."""
+        for order in orders:
+            for part in order.contributions:
+                flattening = self.pending.get((part.strategy_id, order.symbol))
+                if flattening is not None and not part.signal_sequence:
+                    flattening.order_ids.append(order.order_id)
+        self._end_done()
+
+    def give_up(self) -> int:
+        """Leave what is pending as it is; how many pairs that were."""
+        given_up = len(self.pending)
+        self.pending.clear()
+        return given_up
+
+    def _trade(self, now_ns: int) -> None:
+        for pair, flattening in self.pending.items():
+            flattening.largest = max(flattening.largest, abs(self._positions.quantity(*pair)))
+        for trade in self._trades(sorted(self.pending)) if not self.is_following else ():
+            contributions = tuple(Contribution(name, quantity, 0) for name, quantity in trade.parts)
+            order_id = self._send(ProposedOrder(trade.symbol, trade.side, trade.quantity, now_ns, contributions))
+            for name, _ in trade.parts:
+                self.pending[name, trade.symbol].order_ids.append(order_id)
+        self._end_done()
+
+    def _end_done(self) -> None:
+        for pair in [pair for pair, flattening in self.pending.items() if self._is_done(pair, flattening)]:
+            del self.pending[pair]
+
+    def _is_done(self, pair: Pair, flattening: Flattening) -> bool:
+        is_flat = abs(self._positions.quantity(*pair)) <= FLAT_BELOW * flattening.largest
+        return is_flat and not self._orders.of(*pair)
+
+    def _pairs(self, strategy_id: str, symbol: str) -> list[Pair]:
+        """All that hold something or have something in flight, in an order that is theirs and not history's."""
+        held = {(each.strategy_id, each.symbol) for each in self._positions.positions() if each.quantity}
+        pairs = held.union(self._orders.pairs())
+        return sorted(pair for pair in pairs if _matches(pair, strategy_id, symbol))
+
+    def _plan(self, pairs: Iterable[Pair]) -> FlattenPlan:
+        pairs = list(pairs)
+        resting = [each for pair in pairs for each in self._orders.of(*pair) if _rests(each) and not each.is_cancelling]
+        cancels = tuple(dict.fromkeys(each.order.order_id for each in resting))
+        return FlattenPlan(cancels, tuple(self._trades(pairs)))
+
+    def _trades(self, pairs: Iterable[Pair]) -> Sequence[FlattenTrade]:
+        """At most one sell and one buy a symbol, symbols in alphabetical order."""
+        sides: dict[tuple[str, Side], list[tuple[str, float]]] = {}
+        for strategy_id, symbol in pairs:
+            quantity = self._missing(strategy_id, symbol)
+            if quantity:
+                side = Side.BUY if quantity > 0.0 else Side.SELL
+                sides.setdefault((symbol, side), []).append((strategy_id, quantity))
+        return [FlattenTrade(symbol, side, tuple(parts)) for (symbol, side), parts in sorted(sides.items())]
+
+    def _missing(self, strategy_id: str, symbol: str) -> float:
+        """What is still to be traded: minus the position and the market orders in flight, and never more than held."""
+        held = self._positions.quantity(strategy_id, symbol)
+        market = fsum(
+            part.quantity * (working.remaining / working.order.quantity)
+            for working in self._orders.of(strategy_id, symbol)
+            if not _rests(working)
+            for part in working.order.contributions
+            if part.strategy_id == strategy_id
+        )
+        wanted = -(held + market)
+        reducing = min(max(wanted, -held), 0.0) if held > 0.0 else max(min(wanted, -held), 0.0)
+        flattening = self.pending.get((strategy_id, symbol))
+        largest = flattening.largest if flattening is not None else abs(held)
+        return reducing if abs(reducing) > FLAT_BELOW * largest else 0.0
+
+
+def _rests(working: WorkingOrder) -> bool:
+    return working.order.order_type is OrderType.LIMIT
+
+
+def _matches(pair: Pair, strategy_id: str, symbol: str) -> bool:
+    return strategy_id in ("", pair[0]) and symbol in ("", pair[1])

@@ -1,0 +1,166 @@
+"""Orders out, and what comes back: sending, cancelling, fills and order updates, and who is told of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from sengine.domain.market import OrderBook
+from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
+from sengine.engine.orders.limit_breach import OverrunWatch
+from sengine.engine.orders.simulated_venue import SimulatedVenue, VenueReport
+from sengine.engine.outcome import Outcome
+from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.state.markets import Market
+from sengine.engine.state.orders import OrderTracker, fill_fault, split
+from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.trading_record import TradingRecord
+from sengine.engine.strategies.registry import Roster
+
+
+class OrderFlow:
+    """Keeps orders in flight, positions and strategies in step. ``begin`` says which outcome what follows adds to."""
+
+    def __init__(
+        self,
+        orders: OrderTracker,
+        positions: PositionTracker,
+        roster: Roster,
+        markets: Mapping[str, Market],
+        venue: SimulatedVenue | None,
+        record: TradingRecord,
+        risk: RiskPipeline,
+    ) -> None:
+        self.anomalies: Counter[str] = Counter()
+        self._hold_against_limit = OverrunWatch(risk, positions, self.anomalies).booked
+        self._record = record
+        self._orders = orders
+        self._positions = positions
+        self._roster = roster
+        self._markets = markets
+        self._venue = venue
+        self.is_muted = False
+        """While the engine follows a recorded session, orders and cancellations are the recorded ones only."""
+        self._outcome = Outcome()
+        self._now_ns = 0
+
+    def begin(self, outcome: Outcome, now_ns: int) -> None:
+        self._outcome = outcome
+        self._now_ns = now_ns
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether orders meet the simulated venue, and not an execution service."""
+        return self._venue is not None
+
+    def send(self, order: Order) -> None:
+        """Count an approved order as in flight and let it out; the simulated venue may fill it at once."""
+        if self.is_muted:
+            return
+        outcome = self._outcome
+        outcome.orders.append(order)
+        self._record.sent(order)
+        if self._venue is None:
+            self._orders.sent(order)
+            return
+        market = self._markets.get(order.symbol)
+        touch = market.touch if market is not None else None
+        reports = self._venue.submit(order, touch, self._now_ns)
+        if len(reports) == 1 and reports[0].quantity == order.quantity:
+            # Filled whole before anything could ask for it: there is no moment at which it is in flight.
+            if order.limit_price is not None:
+                self._record.executed(order, reports[0].timestamp_ns)
+            self._book(reports[0], split(reports[0], order), outcome)
+            return
+        self._orders.sent(order)
+        self._take_reports(reports, outcome)
+
+    def cancel(self, order_id: str) -> None:
+        """Ask for an order's cancellation, once."""
+        if self.is_muted or not self._orders.ask_to_cancel(order_id):
+            return
+        self._outcome.cancels.append(order_id)
+        if self._venue is not None:
+            self._take_reports(self._venue.cancel(order_id, self._now_ns), self._outcome)
+
+    def cancel_all(self) -> None:
+        for working in list(self._orders.open_orders()):
+            self.cancel(working.order.order_id)
+
+    def match(self, symbol: str, touch: OrderBook, now_ns: int) -> Outcome:
+        """What rests at the simulated venue against a new touch."""
+        outcome = Outcome()
+        assert self._venue is not None
+        self._take_reports(self._venue.on_book(symbol, touch, now_ns), outcome)
+        return outcome
+
+    def on_fill(self, fill: Fill) -> Outcome:
+        """A fill from outside: applied once, and only if it can be true."""
+        outcome = Outcome()
+        fault = fill_fault(fill)
+        if fault is not None:
+            self.anomalies["bad_fill"] += 1
+            outcome.notices.append(f"fill {fill.fill_id} of order {fill.order_id} is not applied: {fault}")
+        elif self._orders.is_duplicate(fill):
+            self.anomalies["duplicate_fill"] += 1
+            outcome.notices.append(f"fill {fill.fill_id} of order {fill.order_id} came twice; counted once")
+        else:
+            self._apply_fill(fill, outcome)
+        return outcome
+
+    def on_update(self, update: OrderUpdate) -> Outcome:
+        """News of an order from outside."""
+        outcome = Outcome()
+        is_news = update.status is not OrderStatus.ACCEPTED
+        if update.status is OrderStatus.CANCELLED and self._orders.is_cancelling(update.order_id):
+            is_news = False
+        if not self._apply_update(update):
+            self.anomalies["unknown_order_update"] += 1
+        elif is_news:
+            outcome.notices.append(f"order {update.order_id} {update.status}: {update.reason or 'no reason given'}")
+        return outcome
+
+    def _take_reports(self, reports: Sequence[VenueReport], outcome: Outcome) -> None:
+        for report in reports:
+            if isinstance(report, Fill):
+                self._apply_fill(report, outcome)
+            else:
+                self._apply_update(report)
+                outcome.updates.append(report)
+
+    def _apply_fill(self, fill: Fill, outcome: Outcome) -> None:
+        working = self._orders.find(fill.order_id)
+        is_first = working is not None and not working.fills
+        shares = self._orders.shares(fill)
+        if shares is not None and is_first and working is not None and working.order.limit_price is not None:
+            self._record.executed(working.order, max(fill.timestamp_ns, working.order.timestamp_ns))
+        if shares is None:
+            self.anomalies["unknown_order_fill"] += 1
+            outcome.notices.append(
+                f"fill {fill.fill_id} is for order {fill.order_id}, which this engine did not send; not applied"
+            )
+            return
+        self._book(fill, shares, outcome)
+
+    def _book(self, fill: Fill, shares: Sequence[Fill], outcome: Outcome) -> None:
+        """Positions first, then each contributing strategy is told of its share."""
+        market = self._markets.get(fill.symbol)
+        mark_price = market.mid if market is not None and market.mid else fill.price
+        outcome.fills.append(fill)
+        for share in shares:
+            outcome.shares.append((share, self._positions.book(share, mark_price)))
+            self._hold_against_limit(share, outcome)
+        for share in shares:
+            guest = self._roster.find(share.strategy_id)
+            if guest is not None:
+                try:
+                    guest.fill(share)
+                except BaseException as error:
+                    guest.guard.contain(error)
+                    self._roster.fault(guest, "on_fill", error, fill.timestamp_ns, outcome)
+
+    def _apply_update(self, update: OrderUpdate) -> bool:
+        """End an order that will not fill any more; any other news leaves it in flight."""
+        if update.status in (OrderStatus.REJECTED, OrderStatus.CANCELLED):
+            return self._orders.close(update.order_id) is not None
+        return True

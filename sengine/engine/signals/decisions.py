@@ -1,0 +1,190 @@
+"""From the signals of one event to orders: vote, contributions, risk, send. Semantics section 2, steps 6 to 10."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from math import fsum
+from typing import Final, TypeAlias
+
+from sengine.domain.order import Contribution, Order, ProposedOrder, Side
+from sengine.domain.signal import Direction, Disposition, SignalResult, StampedSignal
+from sengine.engine.risk.checks import ProposedContribution, Refusal, RiskView
+from sengine.engine.risk.pipeline import RiskPipeline, approve_reducing
+from sengine.engine.signals.aggregation import VoteBook
+from sengine.errors import EngineError
+
+# Members of an Enum are looked up through a descriptor; on the signal's way that shows.
+_LONG: Final = Direction.LONG
+_SHORT: Final = Direction.SHORT
+_CLOSE: Final = Direction.CLOSE
+_BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
+_PASSED: Final = Disposition.PASSED
+_OVERRULED: Final = Disposition.OVERRULED
+_FLATTENING: Final = Refusal("flatten", "being_flattened", "an operator is bringing this position to zero")
+
+_Accepted: TypeAlias = tuple[StampedSignal, Contribution]
+
+
+class DecisionDesk:
+    """Settles the signals of one event. Every signal given comes back with exactly one disposition.
+
+    ``send`` takes approved orders; their fills may come back before it returns. ``cancel`` takes order ids.
+    """
+
+    def __init__(
+        self,
+        votes: VoteBook,
+        risk: RiskPipeline,
+        view: RiskView,
+        send: Callable[[Order], None],
+        cancel: Callable[[str], None],
+        order_prefix: str = "",
+    ) -> None:
+        self._votes = votes
+        self._risk = risk
+        self._view = view
+        self._positions = view.positions
+        self._orders = view.orders
+        self._send = send
+        self._cancel = cancel
+        self._order_prefix = order_prefix
+        self.orders_sent = 0
+        self.kill_reason = ""
+        """Why the kill switch is pulled; nothing is sent while there is a reason."""
+        self.flattening: Collection[tuple[str, str]] = ()
+        """(strategy, symbol) that an operator is bringing to zero; their signals are filtered until they are there."""
+        self.disabled: dict[str, str] = {}
+        """Strategies that a check has disabled, and why; whoever pauses them empties it."""
+
+    def settle(
+        self, direct: Sequence[StampedSignal], voting: Sequence[StampedSignal], now_ns: int
+    ) -> list[SignalResult]:
+        """Direct signals first, each its own order; then one decision for each symbol that got a new vote."""
+        results: list[SignalResult] = []
+        if direct:
+            sent_now: set[str] = set()
+            results.extend([self._settle_direct(signal, now_ns, sent_now) for signal in direct])
+        if len(voting) == 1:
+            self._votes.cast(voting[0])
+            self._settle_votes(voting[0].symbol, voting, now_ns, results)
+        elif voting:
+            by_symbol: dict[str, list[StampedSignal]] = {}
+            for signal in voting:
+                self._votes.cast(signal)
+                by_symbol.setdefault(signal.symbol, []).append(signal)
+            for symbol, signals in by_symbol.items():
+                self._settle_votes(symbol, signals, now_ns, results)
+        if len(results) > 1:
+            results.sort(key=lambda result: result.signal.sequence)
+        return results
+
+    def _settle_votes(
+        self, symbol: str, signals: Sequence[StampedSignal], now_ns: int, results: list[SignalResult]
+    ) -> None:
+        decision = self._votes.decide(symbol, now_ns)
+        accepted: list[_Accepted] = []
+        for signal in signals:
+            if signal.direction is not decision.direction:
+                results.append(SignalResult(signal, _OVERRULED))
+                continue
+            # What this strategy already adds in this event counts as if it were in flight.
+            pending = 0.0
+            if accepted:
+                pending = fsum([part.quantity for _, part in accepted if part.strategy_id == signal.strategy_id])
+            verdict = self._contribution(signal, decision.confidence, pending)
+            if isinstance(verdict, Contribution):
+                accepted.append((signal, verdict))
+            else:
+                results.append(verdict)
+        if decision.direction is not _CLOSE:
+            self._order(symbol, accepted, now_ns, results)
+        else:
+            self._order(symbol, [each for each in accepted if each[1].quantity > 0.0], now_ns, results)
+            self._order(symbol, [each for each in accepted if each[1].quantity < 0.0], now_ns, results)
+
+    def _order(self, symbol: str, accepted: Sequence[_Accepted], now_ns: int, results: list[SignalResult]) -> None:
+        """Sum contributions of one side into one market order."""
+        if not accepted:
+            return
+        if len(accepted) == 1:
+            contributions: tuple[Contribution, ...] = (accepted[0][1],)
+            quantity = contributions[0].quantity
+        else:
+            contributions = tuple([part for _, part in accepted])
+            quantity = fsum([part.quantity for part in contributions])
+        side = _BUY if quantity > 0.0 else _SELL
+        refusal = self._submit(ProposedOrder(symbol, side, abs(quantity), now_ns, contributions))
+        for signal, _ in accepted:
+            results.append(_result(signal, refusal))
+
+    def _settle_direct(self, signal: StampedSignal, now_ns: int, sent_now: set[str]) -> SignalResult:
+        limit_price = signal.limit_price
+        if limit_price is not None:
+            buys = signal.direction is _LONG or (signal.direction is _CLOSE and self._position(signal) < 0.0)
+            # One live quote a side: it replaces what rests there from earlier events.
+            for order_id in self._orders.resting(signal.strategy_id, signal.symbol, _BUY if buys else _SELL):
+                if order_id not in sent_now:
+                    self._cancel(order_id)
+        verdict = self._contribution(signal, signal.confidence, 0.0)
+        if not isinstance(verdict, Contribution):
+            return verdict
+        side = _BUY if verdict.quantity > 0.0 else _SELL
+        proposal = ProposedOrder(signal.symbol, side, abs(verdict.quantity), now_ns, (verdict,), limit_price)
+        refusal = self._submit(proposal, sent_now)
+        return _result(signal, refusal)
+
+    def _contribution(self, signal: StampedSignal, confidence: float, pending: float) -> Contribution | SignalResult:
+        """What a signal that agrees with the decision adds to an order, or how it ends instead."""
+        position = self._position(signal) + pending
+        if signal.direction is _LONG:
+            quantity = signal.size
+        elif signal.direction is _SHORT:
+            quantity = -signal.size
+        else:
+            quantity = -position
+        if quantity == 0.0:
+            return SignalResult(signal, Disposition.NO_CHANGE)
+        if self.flattening and (signal.strategy_id, signal.symbol) in self.flattening:
+            return _result(signal, _FLATTENING)
+        refusal = self._risk.review(ProposedContribution(signal, quantity, confidence, position), self._view)
+        if refusal is not None:
+            if refusal.disables:
+                self.disabled[signal.strategy_id] = refusal.reason
+            return _result(signal, refusal)
+        return Contribution(signal.strategy_id, quantity, signal.sequence)
+
+    def _position(self, signal: StampedSignal) -> float:
+        """Held plus in flight."""
+        held = self._positions.quantity(signal.strategy_id, signal.symbol)
+        return held + self._orders.in_flight(signal.strategy_id, signal.symbol)
+
+    def _submit(self, proposal: ProposedOrder, sent_now: set[str] | None = None) -> Refusal | None:
+        """Send an order that the order-scope checks approve; the refusal otherwise."""
+        if self.kill_reason:
+            return Refusal("kill_switch", "kill_switch_pulled", f"the kill switch is pulled: {self.kill_reason}")
+        verdict = self._risk.approve(proposal, self._view, f"{self._order_prefix}{self.orders_sent + 1}")
+        if not isinstance(verdict, Order):
+            return verdict
+        self.orders_sent += 1
+        if sent_now is not None:
+            sent_now.add(verdict.order_id)
+        self._send(verdict)
+        return None
+
+    def send_reducing(self, proposal: ProposedOrder) -> str:
+        """Send what only takes from positions, past the kill switch and the checks; its order id. Raises
+        ``EngineError`` when it would not reduce."""
+        order_id = f"{self._order_prefix}{self.orders_sent + 1}"
+        verdict = approve_reducing(proposal, self._positions.quantity, order_id)
+        if not isinstance(verdict, Order):
+            raise EngineError(verdict.reason)
+        self.orders_sent += 1
+        self._send(verdict)
+        return order_id
+
+
+def _result(signal: StampedSignal, refusal: Refusal | None) -> SignalResult:
+    if refusal is None:
+        return SignalResult(signal, _PASSED)
+    return SignalResult(signal, Disposition.FILTERED, refusal.check, refusal.code, refusal.reason)

@@ -1,0 +1,146 @@
+"""From what strategies answered to settled signals: semantics section 2, steps 5 to 10."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+from sengine.clock import NS_PER_MS
+from sengine.domain.events import RemoteSignals, ReportedError
+from sengine.domain.market import EMPTY_BOOK, MarketData
+from sengine.domain.signal import Disposition, Signal, SignalResult, StampedSignal
+from sengine.engine.orders.flow import OrderFlow
+from sengine.engine.outcome import Outcome
+from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.signals.decisions import DecisionDesk
+from sengine.engine.strategies.faults import RemoteError
+from sengine.engine.strategies.registry import Roster
+from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.stamping import stamp
+
+Answer: TypeAlias = tuple[Guest, object]
+SIGNAL_AGE: Final = "signal_age"
+
+
+class Raised:
+    """What stands for an answer when a strategy raised."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class AnswerDesk:
+    """Stamps signals, has them settled, and counts how they ended."""
+
+    def __init__(self, roster: Roster, votes: VoteBook, desk: DecisionDesk, flow: OrderFlow) -> None:
+        self.signals = 0
+        self.dispositions: Counter[Disposition] = Counter()
+        self.filtered_by: Counter[str] = Counter()
+        self.is_deaf = False
+        """While the engine follows a recorded session, what strategies say now is not what they said then."""
+        self._roster = roster
+        self._votes = votes
+        self._desk = desk
+        self._flow = flow
+
+    def take(self, answers: Sequence[Answer], data: MarketData, outcome: Outcome) -> None:
+        """Everything that the strategies answered to one tick, in the order of the configuration."""
+        if self.is_deaf:
+            return
+        direct: list[StampedSignal] = []
+        voting: list[StampedSignal] = []
+        for guest, answer in answers:
+            if type(answer) is Raised:
+                self._roster.fault(guest, "exception", answer.error, data.timestamp_ns, outcome)
+            else:
+                self._stamp(guest, answer, data, direct if guest.is_direct else voting, outcome)
+        if direct or voting:
+            self._settle(direct, voting, data.timestamp_ns, outcome)
+
+    def take_late(self, guest: Guest, said: RemoteSignals, now_ns: int, outcome: Outcome) -> None:
+        """What a strategy in another process answered to an earlier tick. Too late, its signals are ``filtered``."""
+        if self.is_deaf:
+            return
+        fresh: list[StampedSignal] = []
+        tick = MarketData(said.symbol, said.timestamp_ns, EMPTY_BOOK)
+        self._stamp(guest, (*said.signals, *said.errors), tick, fresh, outcome)
+        age_ns, most_ns = now_ns - said.timestamp_ns, guest.spec.max_signal_age_ns
+        if not fresh:
+            return
+        if not guest.is_active:
+            # Paused by its own errors in this answer, or since the tick: nobody would have asked it.
+            results = [
+                _refused(signal, "strategy_not_active", "its strategy is not active any more") for signal in fresh
+            ]
+        elif most_ns is not None and age_ns > most_ns:
+            reason = f"answers a tick of {age_ns / NS_PER_MS:g} ms ago; max_signal_age_ms is {most_ns / NS_PER_MS:g}"
+            results = [_refused(signal, "signal_too_old", reason) for signal in fresh]
+        else:
+            direct, voting = (fresh, []) if guest.is_direct else ([], fresh)
+            self._settle(direct, voting, now_ns, outcome)
+            return
+        self._count(results, outcome)
+
+    def _stamp(
+        self, guest: Guest, answer: object, data: MarketData, fresh: list[StampedSignal], outcome: Outcome
+    ) -> None:
+        """Make one signal, or a list or tuple of them, the engine's own."""
+        signals = (answer,) if isinstance(answer, Signal) else self._each(guest, answer, data, outcome)
+        for signal in signals:
+            if type(signal) is ReportedError:
+                self._roster.fault(guest, signal.kind, RemoteError(signal), data.timestamp_ns, outcome)
+                continue
+            try:
+                guest.begin_call()
+                stamped = stamp(guest.current.spec, signal, data, self.signals + 1)
+                guest.guard.running = None
+            # Reading what strategy code made can raise anything: arrays for numbers, numbers beyond any float.
+            except BaseException as error:
+                guest.guard.contain(error)
+                kind = "invalid_signal" if isinstance(signal, Signal) else "bad_return"
+                self._roster.fault(guest, kind, error, data.timestamp_ns, outcome)
+                continue
+            self.signals += 1
+            guest.signals += 1
+            guest.last_signal_ns = data.timestamp_ns
+            fresh.append(stamped)
+
+    def _each(self, guest: Guest, answer: object, data: MarketData, outcome: Outcome) -> Sequence[object]:
+        if not isinstance(answer, list | tuple):
+            return (answer,)
+        try:
+            with guest.calling():
+                return tuple(answer)
+        except BaseException as error:
+            guest.guard.contain(error)
+            self._roster.fault(guest, "bad_return", error, data.timestamp_ns, outcome)
+            return ()
+
+    def _settle(
+        self, direct: Sequence[StampedSignal], voting: Sequence[StampedSignal], now_ns: int, outcome: Outcome
+    ) -> None:
+        self._flow.begin(outcome, now_ns)
+        self._count(self._desk.settle(direct, voting, now_ns), outcome)
+        if self._desk.disabled:
+            for strategy_id, reason in self._desk.disabled.items():
+                self._roster.disable(strategy_id, reason, outcome)
+            self._desk.disabled.clear()
+        for fault in outcome.faults:
+            # One that was paused in this very event has cast its vote after it left.
+            guest = self._roster.find(fault.strategy_id)
+            if guest is None or not guest.is_active:
+                self._votes.withdraw(fault.strategy_id)
+
+    def _count(self, results: Sequence[SignalResult], outcome: Outcome) -> None:
+        for settled in results:
+            self.dispositions[settled.disposition] += 1
+            if settled.check:
+                self.filtered_by[settled.check] += 1
+        outcome.signals.extend(results)
+
+
+def _refused(signal: StampedSignal, code: str, reason: str) -> SignalResult:
+    return SignalResult(signal, Disposition.FILTERED, SIGNAL_AGE, code, reason)

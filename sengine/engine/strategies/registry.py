@@ -1,0 +1,252 @@
+"""Who is in the engine: strategies by id, their lifecycle, and who is called for which symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+
+from sengine.domain.market import DataKind, MarketData
+from sengine.engine.latency import FOLD_EVERY
+from sengine.engine.outcome import Outcome
+from sengine.engine.state.markets import Market
+from sengine.engine.state.positions import PositionTracker
+from sengine.engine.strategies.faults import StrategyFault, describe_error
+from sengine.engine.strategies.guard import Guard, StrategyTimeout
+from sengine.engine.strategies.lifecycle import State
+from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.spec import StrategySpec
+from sengine.engine.strategies.swap import SwapStrategy, roll_back, swap
+from sengine.errors import EngineError, LifecycleError
+from sengine.strategy import BaseStrategy
+
+Route: TypeAlias = tuple[Guest, Callable[[MarketData], object]]
+
+
+class LoadStrategy(msgspec.Struct, frozen=True):
+    """Command: take a new strategy in and activate it. ``spare`` is a first instance that is made already."""
+
+    spec: StrategySpec
+    spare: BaseStrategy | None = None
+
+
+class Roster:
+    """Strategies in the order of the configuration. ``on_leave`` is told the id of each one that stops taking part."""
+
+    def __init__(
+        self,
+        max_errors: int,
+        reset_after_ns: int,
+        on_leave: Callable[[str], None],
+        markets: Mapping[str, Market],
+        guard: Guard,
+    ) -> None:
+        self._guests: dict[str, Guest] = {}
+        self.routes: dict[DataKind, dict[str, Sequence[Route]]] = {kind: {} for kind in DataKind}
+        """Who is called, by kind and symbol; emptied in place when that changes, filled by ``routes_for``."""
+        self._loaded = 0
+        self.unstarted: list[tuple[Guest, BaseException]] = []
+        """Active strategies that could not be made for a symbol, and why; ``pause_unstarted`` empties it."""
+        self._max_errors = max_errors
+        self._reset_after_ns = reset_after_ns
+        self._on_leave = on_leave
+        self._markets = markets
+        self._guard = guard
+
+    def __iter__(self) -> Iterator[Guest]:
+        return iter(self._guests.values())
+
+    def find(self, strategy_id: str) -> Guest | None:
+        return self._guests.get(strategy_id)
+
+    def get(self, strategy_id: str) -> Guest:
+        """The guest of that id. Raises ``EngineError`` naming those there are."""
+        guest = self._guests.get(strategy_id)
+        if guest is None:
+            known = ", ".join(self._guests) or "none is loaded"
+            raise EngineError(f'there is no strategy "{strategy_id}"; loaded: {known}')
+        return guest
+
+    def load(self, spec: StrategySpec, spare: BaseStrategy | None = None, *, activate: bool = True) -> Guest:
+        """Make a strategy from its spec. Raises what its constructor or ``initialize`` raises, and ``LifecycleError``
+        when the id is taken."""
+        if spec.strategy_id in self._guests:
+            state = self._guests[spec.strategy_id].lifecycle.state
+            raise LifecycleError(f'strategy "{spec.strategy_id}" is already loaded and {state}; unload it first')
+        guest = Guest(spec, self._max_errors, self._reset_after_ns, self._guard)
+        guest.load(spare)
+        self._loaded += 1
+        guest.until_fold -= 379 * self._loaded % FOLD_EVERY
+        if activate:
+            guest.lifecycle.to(State.ACTIVE)
+        self._guests[spec.strategy_id] = guest
+        self.forget_routes()
+        return guest
+
+    def pause(self, strategy_id: str, reason: str) -> None:
+        guest = self.get(strategy_id)
+        guest.lifecycle.to(State.PAUSED)
+        guest.pause_reason = reason
+        guest.was_paused_for_errors = False
+        self._left(strategy_id)
+
+    def resume(self, strategy_id: str) -> None:
+        """Back to ACTIVE; counting towards auto-pause starts anew."""
+        guest = self.get(strategy_id)
+        guest.lifecycle.to(State.ACTIVE)
+        guest.pause_reason = ""
+        guest.was_paused_for_errors = False
+        guest.forgive()
+        self.forget_routes()
+
+    def unload(self, strategy_id: str, now_ns: int) -> list[StrategyFault]:
+        """Call ``shutdown`` and forget the strategy. Returns what ``shutdown`` raised, as faults."""
+        guest = self.get(strategy_id)
+        guest.lifecycle.to(State.SHUTTING_DOWN)
+        faults = self._end_trial(guest, now_ns)
+        faults += self._shut_down(guest, guest.current.all_instances, now_ns)
+        guest.lifecycle.to(State.UNLOADED)
+        del self._guests[strategy_id]
+        self._left(strategy_id)
+        return faults
+
+    def reload_parameters(self, strategy_id: str, config: dict[str, Any], now_ns: int) -> StrategyFault | None:
+        """New parameters for a running strategy. On failure the fault is returned and nothing has changed, the
+        lifecycle state included."""
+        guest = self.get(strategy_id)
+        before = guest.lifecycle.state
+        guest.lifecycle.to(State.RELOAD_PENDING)
+        try:
+            guest.reload_parameters(config)
+        except BaseException as error:
+            self._guard.contain(error)
+            return guest.fault("reload", error, now_ns)
+        finally:
+            guest.lifecycle.to(before)
+        # Who gives a version new parameters means to keep it.
+        self._end_trial(guest, now_ns)
+        return None
+
+    def swap(self, command: SwapStrategy, positions: PositionTracker, now_ns: int, tick: int, outcome: Outcome) -> None:
+        """Another version of a running strategy. On failure there is a fault in ``outcome`` and nothing has changed,
+        the lifecycle state included."""
+        guest = self.get(command.spec.strategy_id)
+        before, trial = guest.lifecycle.state, guest.trial
+        guest.lifecycle.to(State.RELOAD_PENDING)
+        try:
+            with guest.calling(has_patience=True):
+                swap(guest, command, self._markets, positions, now_ns, tick)
+        except BaseException as error:
+            self._guard.contain(error)
+            outcome.faults.append(guest.fault("reload", error, now_ns))
+            return
+        finally:
+            guest.lifecycle.to(before)
+        if trial is not None:
+            outcome.faults += self._shut_down(guest, trial.before.all_instances, now_ns)
+        if not command.rollback_ticks:
+            outcome.faults += self._end_trial(guest, now_ns)
+        self.forget_routes()
+
+    def end_trials(self, now_ns: int) -> list[StrategyFault]:
+        """Let go of the old versions whose successors have proved themselves; what their ``shutdown`` raised."""
+        return [
+            fault
+            for guest in self._guests.values()
+            if guest.trial is not None and guest.ticks >= guest.trial.until
+            for fault in self._end_trial(guest, now_ns)
+        ]
+
+    def _end_trial(self, guest: Guest, now_ns: int) -> list[StrategyFault]:
+        trial, guest.trial = guest.trial, None
+        return self._shut_down(guest, trial.before.all_instances, now_ns) if trial is not None else []
+
+    def _shut_down(self, guest: Guest, instances: Iterable[BaseStrategy], now_ns: int) -> list[StrategyFault]:
+        faults = []
+        for instance in instances:
+            try:
+                with guest.calling(has_patience=True):
+                    instance.shutdown()
+            except BaseException as error:
+                self._guard.contain(error)
+                faults.append(guest.fault("shutdown", error, now_ns))
+        return faults
+
+    def fault(self, guest: Guest, kind: str, error: BaseException, now_ns: int, outcome: Outcome) -> None:
+        """Count an error and report it in ``outcome``. A version on trial makes way for the one before it; a strategy
+        with too many errors is paused."""
+        fault = guest.fault(kind, error, now_ns)
+        outcome.faults.append(fault)
+        if guest.trial is not None and guest.ticks <= guest.trial.until:
+            report, ended = roll_back(guest, self._markets, fault.message, fault.where)
+            outcome.rollbacks.append(report)
+            outcome.faults += self._shut_down(guest, ended, now_ns)
+            self.forget_routes()
+            return
+        if isinstance(error, StrategyTimeout):
+            if guest.is_active:
+                self._pause_with_notice(guest, f"{fault.call} was {fault.message}", outcome)
+        elif guest.has_too_many_faults and guest.is_active:
+            seconds = self._reset_after_ns / 1e9
+            reason = f"{self._max_errors} errors within {seconds:g} s; last: {fault.message}"
+            self._pause_with_notice(guest, reason, outcome)
+
+    def pause_unstarted(self, now_ns: int, outcome: Outcome) -> None:
+        """Pause the strategies that could not be made for a new symbol."""
+        unstarted, self.unstarted = self.unstarted, []
+        for guest, error in unstarted:
+            rollbacks = len(outcome.rollbacks)
+            kind = "initialize" if isinstance(error, StrategyTimeout) else "exception"
+            self.fault(guest, kind, error, now_ns, outcome)
+            if guest.is_active and len(outcome.rollbacks) == rollbacks:
+                self._pause_with_notice(guest, f"could not start for a new symbol: {describe_error(error)}", outcome)
+
+    def _pause_with_notice(self, guest: Guest, reason: str, outcome: Outcome) -> None:
+        self.pause(guest.strategy_id, reason)
+        guest.was_paused_for_errors = True
+        outcome.notices.append(f"strategy {guest.strategy_id} paused: {reason}")
+
+    def disable(self, strategy_id: str, reason: str, outcome: Outcome) -> None:
+        """Pause a strategy that a check has disabled; only a person resumes it."""
+        guest = self._guests.get(strategy_id)
+        if guest is not None and guest.is_active:
+            self._pause_with_notice(guest, reason, outcome)
+            guest.was_paused_for_errors = False
+
+    def wants(self, symbol: str) -> bool:
+        """Whether any strategy, active or not, is subscribed to the symbol."""
+        return any(guest.spec.wants(symbol) for guest in self._guests.values())
+
+    def routes_for(self, kind: DataKind, symbol: str) -> Sequence[Route]:
+        """Who is called for this kind of event on this symbol, in the order of the configuration."""
+        routes = self.routes[kind].get(symbol)
+        if routes is None:
+            routes = self.routes[kind][symbol] = [
+                (guest, on_tick)
+                for guest in self._guests.values()
+                if guest.is_active and guest.spec.wants(symbol) and kind in guest.spec.kinds
+                if (on_tick := self._started(guest, symbol)) is not None
+            ]
+        return routes
+
+    def _started(self, guest: Guest, symbol: str) -> Callable[[MarketData], object] | None:
+        """``on_tick`` of the instance for ``symbol``; where making it fails, that is noted and there is none."""
+        try:
+            if guest.current.has_instance(symbol):
+                return guest.to_call(symbol)
+            with guest.calling(has_patience=True):
+                return guest.to_call(symbol)
+        except BaseException as error:
+            self._guard.contain(error)
+            self.unstarted.append((guest, error))
+            return None
+
+    def forget_routes(self) -> None:
+        """Who is called for what is to be found out anew."""
+        for routes in self.routes.values():
+            routes.clear()
+
+    def _left(self, strategy_id: str) -> None:
+        self.forget_routes()
+        self._on_leave(strategy_id)

@@ -1,0 +1,73 @@
+"""A version of a strategy with the instances that run it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from sengine.engine.state.recent_ticks import ANY_SYMBOL
+from sengine.engine.strategies.spec import StrategySpec
+from sengine.strategy import BaseStrategy
+
+
+class RunningVersion(msgspec.Struct):
+    """``written`` are the parameters in force as they were given, ``config`` the same with defaults filled in.
+
+    ``instances`` are by symbol, or by ``*`` where one trades all. ``spare`` was made to see whether it can be, and
+    becomes the first of them. ``reloaded`` is what every further one is to be given: parameters that came later.
+    """
+
+    spec: StrategySpec
+    config: dict[str, Any]
+    written: dict[str, Any]
+    instances: dict[str, BaseStrategy]
+    spare: BaseStrategy | None = None
+    reloaded: tuple[Any, dict[str, Any]] | None = None
+
+    @property
+    def all_instances(self) -> Sequence[BaseStrategy]:
+        """Those that trade; where none does yet, the spare one."""
+        return tuple(self.instances.values()) or ((self.spare,) if self.spare is not None else ())
+
+    def key_of(self, symbol: str) -> str:
+        """Which instance trades ``symbol``."""
+        return symbol if self.spec.one_instance_per_symbol else ANY_SYMBOL
+
+    def has_instance(self, symbol: str) -> bool:
+        return self.key_of(symbol) in self.instances
+
+    def instance_for(self, symbol: str) -> BaseStrategy:
+        """The instance that trades ``symbol``, made on first need. Raises what making one raises."""
+        key = symbol if self.spec.one_instance_per_symbol else ANY_SYMBOL  # key_of, on the way of every fill
+        instance = self.instances.get(key)
+        if instance is None:
+            instance, self.spare = self.spare or self._new_instance(), None
+            self.instances[key] = instance
+        return instance
+
+    def _new_instance(self) -> BaseStrategy:
+        """One more, with the parameters in force now."""
+        instance = self.spec.create()
+        if self.reloaded is not None:
+            instance.params = self.reloaded[0]
+            instance.hot_reload(self.reloaded[1])
+        return instance
+
+    def give_parameters(self, config: dict[str, Any]) -> None:
+        """Validate ``config`` and hand it to every instance. Whatever raises, the old parameters are back in force."""
+        prepared = self.spec.prepare(config)
+        given: list[tuple[BaseStrategy, Any]] = []
+        try:
+            for instance in self.all_instances:
+                given.append((instance, instance.params))
+                instance.params = prepared[0]
+                instance.hot_reload(prepared[1])
+        except BaseException:
+            for instance, params in given:
+                instance.params = params
+                instance.hot_reload(self.config)
+            raise
+        self.config, self.written = prepared[1], config
+        self.reloaded = prepared

@@ -1,0 +1,129 @@
+"""The journal's part in a live service: recover at the start, record while it runs, stop trading when that fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sengine.adapters.journal.journal import FOLDER, Beginning, Journal
+from sengine.adapters.journal.recovery import Recovered, new_session_after, recover
+from sengine.adapters.store.link import StoreLink
+from sengine.config import Config
+from sengine.domain.events import Flatten, KillSwitch
+from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.status import ServiceFacts
+
+
+class Recording:
+    """Keeps the journal of one run in ``directory``. ``session`` is the prefix of the run's order ids; ``pull`` pulls
+    the kill switch for a reason, on behalf of somebody, by a means."""
+
+    def __init__(
+        self,
+        live: LiveEngine,
+        facts: ServiceFacts,
+        config: Config,
+        directory: Path,
+        session: str,
+        pull: Callable[[str, str, str], None],
+    ) -> None:
+        self.has_past = False
+        """Whether an earlier session was taken up."""
+        self._live = live
+        self._facts = facts
+        self._config = config
+        self._folder = directory / FOLDER
+        self._session = session
+        self._pull = pull
+        self._journal: Journal | None = None
+        self._store: StoreLink | None = None
+        self._flattening: Sequence[tuple[str, str]] = ()
+        """What the earlier session was bringing to zero."""
+
+    async def start(self) -> None:
+        """Take up the past, where it is wanted, and record from here on. Raises ``JournalError`` for a journal that is
+        damaged or cannot be written."""
+        config, live = self._config, self._live
+        if not config.journal.enabled:
+            if config.position_tracker.persistence:
+                live.say("warning", "no records are kept: position_tracker.persistence needs journal.enabled")
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        killed_already = live.engine.kill_reason
+        if config.position_tracker.persistence:
+            live.is_recovering, self._facts.waits_for = True, "the journal, which is being taken up"
+            recovered = await recover(self._folder, live.engine, config.recovery.warmup_events)
+            beginning, self._facts.waits_for = recovered.beginning, ""
+            self._flattening = list(live.engine.flattening)
+            self._tell(recovered)
+        else:
+            beginning = new_session_after(self._folder)
+        self._begin(beginning)
+        live.recovered()
+        kill_reason = live.engine.kill_reason or killed_already
+        if kill_reason:
+            # What asked for it, the file or the journal, and what did not both know it now.
+            live.take(KillSwitch(kill_reason))
+        if live.gateway is None and config.execution.target == "simulated":
+            self.resume_flattens()
+
+    def resume_flattens(self) -> None:
+        """A new command each, so that what is resumed is on record."""
+        for strategy_id, symbol in self._flattening:
+            self._live.take(Flatten(strategy_id, symbol, "it was under way when the engine ended"))
+
+    def give_up_flattens(self) -> None:
+        for strategy_id, symbol in self._flattening:
+            self._live.say("warning", f"the flatten of {strategy_id} {symbol} is not resumed; flatten again")
+
+    async def close(self) -> None:
+        """The run ended on purpose."""
+        if self._journal is not None:
+            self._live.journal = None
+            if self._store is not None:
+                self._store.end_samples()
+            self._journal.close()
+            if self._store is not None:
+                self._store.stop()
+
+    def _begin(self, beginning: Beginning) -> None:
+        loop = asyncio.get_running_loop()
+
+        def on_change(failure: str) -> None:
+            loop.call_soon_threadsafe(self._changed, failure)
+
+        self._journal = Journal(
+            self._folder, self._config, self._live.engine, self._session, beginning, on_change=on_change
+        )
+        self._live.journal = self._journal
+        if self._config.position_tracker.persistence:
+            self._store = StoreLink(self._live, self._facts, self._config, self._journal, self._folder.parent)
+            self._store.start()
+
+    def _changed(self, failure: str) -> None:
+        """On the loop: the journal cannot be written, or can again."""
+        if not failure:
+            rearm = "; `sengine rearm` lets orders out" if self._live.engine.kill_reason else ""
+            self._live.say("warning", f"the journal is written again{rearm}")
+        elif self._live.journal is not None:
+            reason = f"the journal cannot be written: {failure}"
+            self._live.say("error", reason, folder=str(self._folder))
+            if self._config.risk.kill_on.journal_failure:
+                self._pull(f"journal: {failure}", "the engine", "risk.kill_on.journal_failure")
+
+    def _tell(self, recovered: Recovered) -> None:
+        self.has_past = recovered.records > 0
+        for note in recovered.notes:
+            self._live.say("warning", note)
+        if self.has_past:
+            engine = self._live.engine
+            self._live.say(
+                "info",
+                "recovered from the journal",
+                records=recovered.records,
+                was_stopped=recovered.was_closed,
+                positions=sum(1 for each in engine.positions.positions() if each.quantity),
+                in_flight=sum(1 for _ in engine.orders.open_orders()),
+                kill_reason=engine.kill_reason,
+            )

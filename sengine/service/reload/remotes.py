@@ -1,0 +1,141 @@
+"""New code and parameters for strategies in processes of their own.
+
+Code is proved beside the running version's, in the prover, like any other. Then a new process is started aside, and is
+in force once it is warm. The engine's loop has nothing to do meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from sengine.adapters.remote.link import RemoteLink
+from sengine.adapters.remote.remotes import Remotes
+from sengine.clock import NS_PER_MS
+from sengine.config.schema import PluginsConfig, StrategyConfig
+from sengine.domain.events import ReloadParameters
+from sengine.domain.reload import ReloadReport
+from sengine.engine.strategies.runtime import Guest
+from sengine.runtime.live_engine import LiveEngine
+from sengine.service.reload.aside import run_aside
+from sengine.service.reload.draft import Draft, ReloadFailedError
+from sengine.service.reload.pipeline import MOST_PROOF_TICKS, position_of, proof_ticks
+from sengine.service.reload.prover_child import ProverChild
+from sengine.service.reload.request import Instance, ProofRequest, pack
+from sengine.service.reload.sources import content_of
+
+# Each of the two versions may take about this part of the proof's time; slow ones are shown fewer ticks.
+_SHARE: Final = 0.25
+
+
+class RemotePipeline:
+    """Carries out one reload at a time. What fails leaves the strategy as it was."""
+
+    def __init__(self, live: LiveEngine, remotes: Remotes, prover: ProverChild, settings: PluginsConfig) -> None:
+        self._live = live
+        self._remotes = remotes
+        self._prover = prover
+        self._settings = settings
+        self._turn = asyncio.Lock()
+
+    async def bring_to(self, strategy: StrategyConfig, trigger: str) -> ReloadReport:
+        """Bring it to its file and parameters of now. A changed file means a new process."""
+        async with self._turn:
+            link, guest = self._remotes.links[strategy.id], self._live.engine.roster.get(strategy.id)
+            what = "code" if has_new_code(link) else "parameters"
+            path = Path(guest.spec.source or link.strategy.address)
+            draft = Draft(strategy.id, what, trigger, guest.spec.version, path)
+            with suppress(ReloadFailedError):
+                if what == "code":
+                    await self._new_code(link, guest, strategy, draft)
+                else:
+                    await self._parameters(link, strategy, draft)
+                draft.note(new_version=guest.spec.version)
+            return draft.finished(_said)
+
+    async def new_code(self, strategy_id: str, trigger: str) -> ReloadReport:
+        """Its file of now, with the parameters that it has."""
+        link = self._remotes.links[strategy_id]
+        return await self.bring_to(msgspec.structs.replace(link.strategy, config=link.proxy.config), trigger)
+
+    async def _new_code(self, link: RemoteLink, guest: Guest, strategy: StrategyConfig, draft: Draft) -> None:
+        if link.is_connected:
+            with draft.step("prove"):
+                path = Path(guest.spec.source)
+                request = await self._request(link, guest, strategy, path)
+                timeout_s = self._settings.setup_timeout_ms / 1000
+                encoded = await run_aside(request, timeout_s, path)
+                draft.take_proof(await self._prover.prove(encoded, self._settings.proof_timeout_ms / 1000))
+        with draft.step("warm up in a new process"):
+            await link.replace(dict(strategy.config))
+
+    async def _parameters(self, link: RemoteLink, strategy: StrategyConfig, draft: Draft) -> None:
+        config = dict(strategy.config)
+        with draft.step("parameters"):
+            await link.give_parameters(config)
+            self._live.take(ReloadParameters(strategy.id, config))
+
+    async def _request(
+        self, link: RemoteLink, guest: Guest, strategy: StrategyConfig, path: Path
+    ) -> Callable[[], bytes]:
+        """What makes the proof's request. No budget holds a strategy in its own process, which keeps nobody waiting."""
+        engine, settings = self._live.engine, self._settings
+        instances = [
+            Instance(key, position_of(engine, strategy.id, key), _packed(state), version)
+            for key, (state, version) in (await link.instances()).items()
+        ]
+        spec, keys = guest.spec, [each.key for each in instances]
+        ticks = await proof_ticks(engine, spec.symbols, spec.kinds, keys, settings.warmup_ticks)
+        slow_ns = guest.on_tick_latency.percentile_ns(0.5) or 1
+        most = min(MOST_PROOF_TICKS, max(1, int(settings.proof_timeout_ms * NS_PER_MS * _SHARE / slow_ns)))
+        # Where no instance has run yet, there is nothing to compare with.
+        running = {str(file): content for file, content in link.sources.items()} if instances else {}
+        config = dict(link.proxy.config)
+        alone = msgspec.structs.replace(strategy, type="python", plugin=str(path), module="")
+
+        def encoded() -> bytes:
+            in_order = [ticks[number] for number in sorted(ticks)[-most:]]
+            trades, rows = pack(data for _, data in in_order)
+            request = ProofRequest(
+                alone,
+                str(path),
+                running,
+                config,
+                instances,
+                trades,
+                rows,
+                tick_budget_us=float("inf"),
+                tick_timeout_ms=0.0,
+                timeout_s=settings.proof_timeout_ms / 1000,
+                is_apart=True,
+            )
+            return msgspec.msgpack.encode(request)
+
+        return encoded
+
+
+def has_new_code(link: RemoteLink) -> bool:
+    """Whether a process of ours runs other contents than its files have now; what is gone is not new."""
+    return link.is_ours and (
+        not link.sources or any(content_of(file) not in (was, None) for file, was in link.sources.items())
+    )
+
+
+def _packed(state_json: str) -> bytes | None:
+    return msgspec.msgpack.encode(msgspec.json.decode(state_json)) if state_json else None
+
+
+def _said(report: ReloadReport) -> str:
+    if report.reason:
+        return (
+            f"strategy {report.strategy_id} not reloaded, {report.old_version} runs on: {report.place}: {report.reason}"
+        )
+    compared = report.compared
+    signals = f"; {compared.same} of {compared.ticks} recent ticks answered as before" if compared is not None else ""
+    versions = f"{report.old_version} -> {report.new_version}"
+    return f"strategy {report.strategy_id} reloaded in its process: {report.what}; {versions}{signals}"
