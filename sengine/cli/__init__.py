@@ -66,7 +66,9 @@ app.add_typer(history_app, name="history")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"sengine {__version__}")
+        from sengine.build_form import form
+
+        typer.echo(f"sengine {__version__} ({form()})")
         raise typer.Exit
 
 
