@@ -16,7 +16,7 @@ from sengine.config.schema import StrategyConfig
 from sengine.domain.market import DataKind
 from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
-from sengine.engine.risk.checks import CHECKS, AnyCheck
+from sengine.engine.risk.limits import LIMITS, AnyLimit
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.positions import PositionTracker
@@ -45,7 +45,7 @@ def build_engine(
     plugins = config.plugins
     return Engine(
         VoteBook(config.aggregation.method, config.aggregation.window_size_ns),
-        RiskPipeline(risk_checks(config.risk), config.risk.bypass),
+        RiskPipeline(risk_limits(config.risk), config.risk.bypass),
         PositionTracker(config.account.initial_capital),
         venue,
         max_errors=config.plugins.max_errors,
@@ -56,9 +56,9 @@ def build_engine(
     )
 
 
-def risk_checks(risk: RiskConfig) -> list[AnyCheck]:
-    """The configured checks in their order: a filter and its check have the same name and attributes."""
-    return [CHECKS[str(item.__struct_config__.tag)](**msgspec.structs.asdict(item)) for item in risk.filters]
+def risk_limits(risk: RiskConfig) -> list[AnyLimit]:
+    """The configured limits in their order: a filter and its limit have the same name and attributes."""
+    return [LIMITS[str(item.__struct_config__.tag)](**msgspec.structs.asdict(item)) for item in risk.filters]
 
 
 def build_venue(config: Config) -> SimulatedVenue:

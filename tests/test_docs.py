@@ -41,6 +41,8 @@ from sengine.config import Config, describe
 from sengine.config.overrides import environment_keys
 from sengine.config.risk_schema import Filter
 from sengine.engine.risk.checks import CHECKS
+from sengine.engine.risk.checks.basis import ContributionCheck
+from sengine.engine.risk.limits import LIMITS
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.status import ServiceFacts
 
@@ -269,10 +271,10 @@ def test_the_risk_page_lists_every_check() -> None:
         "| type and keys | scope | refuses under the code, when | an order that reduces | source |",
         "|---|---|---|---|---|",
     ]
-    for name, check in CHECKS.items():
+    for name, check in LIMITS.items():
         keys = [field.name for field in describe(filters[name]) if field.name not in ("strategy", "symbol")]
         codes = "; ".join(f"`{code}`: {when}" for code, when in check.codes.items())
-        scope = "strategy" if hasattr(check, "review") else "order"
+        scope = "strategy" if issubclass(CHECKS[check], ContributionCheck) else "order"
         named = f"`{name}`" + (f": {', '.join(f'`{key}`' for key in keys)}" if keys else "")
         rows.append(f"| {named} | {scope} | {codes} | {check.reducing} | {check.source} |")
     hold_table(RISK, CHECKS_TABLE, rows)

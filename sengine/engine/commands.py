@@ -21,7 +21,8 @@ from sengine.domain.events import (
 from sengine.engine.orders.flatten import FlattenDesk, FlattenPlan
 from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.outcome import NOTHING, Outcome
-from sengine.engine.risk.pipeline import ChangeLimits, RiskPipeline
+from sengine.engine.risk.change_limits import ChangeLimits
+from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import METHODS, VoteBook
 from sengine.engine.signals.decisions import DecisionDesk
 from sengine.engine.state.markets import Market
@@ -186,13 +187,13 @@ class CommandDesk:
         return outcome
 
     def _change_limits(self, command: ChangeLimits) -> Outcome:
-        looser = self._risk.loosened_by(command.checks, command.bypass)
+        looser = self._risk.loosened_by(command.limits, command.bypass)
         if looser and not command.allow_loosening:
             raise LimitError(
                 f"the limits stay as they are, because these would be looser: {'; '.join(looser)}; "
                 "loosen them on purpose with `sengine reload --risk --allow-loosening`"
             )
-        self._risk.change(command.checks, command.bypass)
+        self._risk.change(command.limits, command.bypass)
         self._risk.loosened.extend(looser)
         outcome = Outcome()
         outcome.notices.extend([f"limit loosened: {each}" for each in looser])

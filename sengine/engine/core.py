@@ -32,8 +32,9 @@ from sengine.engine.orders.flatten import FlattenDesk, FlattenPlan
 from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.outcome import NOTHING, Outcome
-from sengine.engine.risk.checks import RiskView
-from sengine.engine.risk.pipeline import ChangeLimits, RiskPipeline
+from sengine.engine.risk.change_limits import ChangeLimits
+from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.risk.view import RiskView
 from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.signals.decisions import DecisionDesk
 from sengine.engine.signals.intake import Answer, AnswerDesk, Raised

@@ -7,11 +7,11 @@ from typing import Final
 
 import msgspec
 
-from sengine.assembly import risk_checks
+from sengine.assembly import risk_limits
 from sengine.config import Config
 from sengine.config.risk_schema import RiskConfig
 from sengine.domain.events import ChangeAggregation
-from sengine.engine.risk.pipeline import ChangeLimits
+from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.logging import configure_logging
 
@@ -30,7 +30,7 @@ class LiveSettings:
 
         Raises ``LimitError`` where that would make one looser and ``allow_loosening`` is false.
         """
-        command = ChangeLimits(tuple(risk_checks(risk)), tuple(risk.bypass), allow_loosening)
+        command = ChangeLimits(tuple(risk_limits(risk)), tuple(risk.bypass), allow_loosening)
         looser = len(self._live.take(command).notices)
         now = msgspec.structs.replace(self.in_force.risk, filters=risk.filters, bypass=risk.bypass)
         self.in_force = msgspec.structs.replace(self.in_force, risk=now)

@@ -15,7 +15,7 @@ from sengine.config.schema import ApiConfig
 from sengine.domain.reload import ReloadReport, ReloadStep
 from sengine.engine.core import Engine
 from sengine.engine.latency import LatencyHistogram
-from sengine.engine.risk.checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck
+from sengine.engine.risk.limits import ConfidenceLimit, DrawdownLimit, PositionLimit
 from sengine.errors import PluginError
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.status import ServiceFacts
@@ -72,7 +72,7 @@ class Stats:
 def live_engine(*actors: Actor, fills: bool = True) -> LiveEngine:
     """An engine with the default checks; with ``fills`` orders fill at once at the touch."""
     build: Callable[..., Engine] = simulated_engine if fills else engine_with
-    return LiveEngine(build(*actors, checks=[ConfidenceCheck(0.6), PositionLimitCheck(10.0), DrawdownCheck(0.2)]))
+    return LiveEngine(build(*actors, checks=[ConfidenceLimit(0.6), PositionLimit(10.0), DrawdownLimit(0.2)]))
 
 
 @asynccontextmanager

@@ -17,9 +17,11 @@ from sengine.domain.order import Contribution, Fill, Order, ProposedOrder, Side
 from sengine.domain.signal import Direction, Signal, StampedSignal
 from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
-from sengine.engine.risk import checks as risk_checks
-from sengine.engine.risk.checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck, ProposedContribution
+from sengine.engine.risk import limits
+from sengine.engine.risk.checks import check_of
+from sengine.engine.risk.limits import ConfidenceLimit, DrawdownLimit, PositionLimit
 from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.risk.view import ProposedContribution, RiskView
 from sengine.engine.signals.aggregation import METHODS, VoteBook
 from sengine.engine.state.positions import PositionTracker
 from sengine.engine.strategies.spec import StrategySpec
@@ -43,7 +45,7 @@ class Flipper(BaseStrategy):
 
 
 def _engine(strategy: type[BaseStrategy]) -> Engine:
-    checks = [ConfidenceCheck(0.6), PositionLimitCheck(10.0), DrawdownCheck(0.2)]
+    checks = [ConfidenceLimit(0.6), PositionLimit(10.0), DrawdownLimit(0.2)]
     engine = Engine(
         VoteBook("weighted_average", 5_000_000_000), RiskPipeline(checks), PositionTracker(1e9), SimulatedVenue()
     )
@@ -139,9 +141,9 @@ def test_aggregating_three_votes(benchmark: Any, figure: Callable[..., None]) ->
 
 
 def test_one_risk_check(benchmark: Any, figure: Callable[..., None]) -> None:
-    view = risk_checks.RiskView(PositionTracker(100_000.0))
+    view = RiskView(PositionTracker(100_000.0))
     proposal = ProposedContribution(_vote("a", Direction.LONG, 0.8), 1.0, 0.8, 0.0)
-    turn = cycle([check.review for check in (ConfidenceCheck(0.6), PositionLimitCheck(10.0), DrawdownCheck(0.2))])
+    turn = cycle([check_of(limit).review for limit in (ConfidenceLimit(0.6), PositionLimit(10.0), DrawdownLimit(0.2))])
     benchmark(lambda: next(turn)(proposal, view))
     figure("one risk check, mean of the 3", float(benchmark.stats.stats.median) * 1e6, "us", at_most=1.0)
 
@@ -151,26 +153,26 @@ def test_all_risk_checks_of_an_order(benchmark: Any, figure: Callable[..., None]
     engine = _engine(Flipper)
     _live(engine, _books()[:2_000])
     checks = [
-        ConfidenceCheck(0.6),
-        PositionLimitCheck(10.0),
-        DrawdownCheck(0.2),
-        risk_checks.SymbolAllowListCheck(("BTCUSDT",)),
-        risk_checks.TradingHoursCheck("00:00", "23:00"),
-        risk_checks.StaleMarketDataCheck(10**9),
-        risk_checks.BookCheck(),
-        risk_checks.PriceCollarCheck(500.0, 500.0),
-        risk_checks.MaxOrderQuantityCheck(5.0),
-        risk_checks.MaxOrderNotionalCheck(1e6),
-        risk_checks.OrderRateCheck(1_000, 1, 1_000),
-        risk_checks.RepeatedExecutionCheck(1_000, 10**9),
-        risk_checks.DuplicateOrderCheck(1),
-        risk_checks.MaxOpenOrdersCheck(100),
-        risk_checks.SelfCrossCheck(),
-        risk_checks.GrossExposureCheck(1e9),
-        risk_checks.NetExposureCheck(1e9),
-        risk_checks.DailyLossCheck(1e9),
+        ConfidenceLimit(0.6),
+        PositionLimit(10.0),
+        DrawdownLimit(0.2),
+        limits.SymbolAllowList(("BTCUSDT",)),
+        limits.TradingHours("00:00", "23:00"),
+        limits.PriceAgeLimit(10**9),
+        limits.SoundBook(),
+        limits.PriceCollar(500.0, 500.0),
+        limits.OrderQuantityLimit(5.0),
+        limits.OrderNotionalLimit(1e6),
+        limits.OrderRateLimit(1_000, 1, 1_000),
+        limits.RepeatedExecutionLimit(1_000, 10**9),
+        limits.DuplicateOrderLimit(1),
+        limits.OpenOrdersLimit(100),
+        limits.SelfCrossLimit(),
+        limits.GrossExposureLimit(1e9),
+        limits.NetExposureLimit(1e9),
+        limits.DailyLossLimit(1e9),
     ]
-    assert {check.name for check in checks} == set(risk_checks.CHECKS)
+    assert {limit.name for limit in checks} == set(limits.LIMITS)
     pipeline = RiskPipeline(checks)
     now_ns = engine.now_ns + 10
     signal = StampedSignal(1, "one", "BTCUSDT", Direction.LONG, 0.8, 1.0, now_ns)

@@ -13,7 +13,7 @@ from sengine.domain.signal import Direction, Disposition, Signal, StampedSignal
 from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.outcome import Outcome
-from sengine.engine.risk.checks import Check
+from sengine.engine.risk.limits import AnyLimit
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.positions import PositionTracker
@@ -173,7 +173,7 @@ def engine_with(
     *actors: Actor,
     method: str = "weighted_average",
     window_s: float = 5.0,
-    checks: Sequence[Check] = (),
+    checks: Sequence[AnyLimit] = (),
     bypass: Sequence[str] = (),
     venue: SimulatedVenue | None = None,
     votes: VoteBook | None = None,

@@ -14,7 +14,7 @@ from sengine.engine.checkpoint.checkpoint import Checkpoint, checkpoint, restore
 from sengine.engine.checkpoint.follower import Follower, Happened
 from sengine.engine.core import Engine
 from sengine.engine.outcome import Outcome
-from sengine.engine.risk.checks import RepeatedExecutionCheck
+from sengine.engine.risk.limits import RepeatedExecutionLimit
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.errors import EngineError
 from sengine.strategy import BaseStrategy
@@ -178,7 +178,7 @@ def test_strategy_that_refuses_its_old_state_is_paused_and_told() -> None:
 def test_flatten_under_way_goes_on_after_a_restart_and_what_a_check_disabled_stays_so() -> None:
     def new_engine() -> tuple[Engine, Actor]:
         actor = Actor("a", route="direct")
-        return engine_with(actor, checks=[RepeatedExecutionCheck(max_executions=2, within_ns=10**12)]), actor
+        return engine_with(actor, checks=[RepeatedExecutionLimit(max_executions=2, within_ns=10**12)]), actor
 
     first, actor = new_engine()
     second, _ = new_engine()

@@ -6,7 +6,7 @@ import pytest
 
 from sengine.domain.signal import Disposition
 from sengine.engine.orders.simulated_venue import SimulatedVenue
-from sengine.engine.risk.checks import ConfidenceCheck, PositionLimitCheck
+from sengine.engine.risk.limits import ConfidenceLimit, PositionLimit
 from sengine.engine.signals.aggregation import VoteBook
 from tests.engine.conftest import (
     Actor,
@@ -57,12 +57,12 @@ def test_direct_signals_are_never_summed_or_overruled() -> None:
 
 
 def test_direct_signals_pass_the_risk_checks_with_their_own_confidence() -> None:
-    engine = engine_with(maker([long(0.5), long(0.7)]), checks=[ConfidenceCheck(0.6)])
+    engine = engine_with(maker([long(0.5), long(0.7)]), checks=[ConfidenceLimit(0.6)])
     assert endings(engine.process(quote(1))) == [("maker", FILTERED), ("maker", PASSED)]
 
 
 def test_the_position_limit_counts_the_direct_orders_of_the_same_event() -> None:
-    engine = engine_with(maker([long(size=6.0), long(size=6.0)]), checks=[PositionLimitCheck(10.0)])
+    engine = engine_with(maker([long(size=6.0), long(size=6.0)]), checks=[PositionLimit(10.0)])
     assert endings(engine.process(quote(1))) == [("maker", PASSED), ("maker", FILTERED)]
 
 
@@ -122,7 +122,7 @@ def test_a_close_with_a_limit_quotes_on_the_side_that_flattens(opening, side: st
 
 def test_a_refused_quote_has_still_taken_the_old_one_down() -> None:
     engine = simulated_engine(
-        maker(long(0.9, limit_price=98.0), long(0.1, limit_price=97.0)), checks=[ConfidenceCheck(0.6)]
+        maker(long(0.9, limit_price=98.0), long(0.1, limit_price=97.0)), checks=[ConfidenceLimit(0.6)]
     )
     engine.process(quote(1))
     outcome = engine.process(quote(2))

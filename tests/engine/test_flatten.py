@@ -11,7 +11,8 @@ from sengine.domain.order import Contribution, Fill, OrderStatus, OrderUpdate, P
 from sengine.domain.signal import Disposition
 from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
-from sengine.engine.risk.checks import PositionLimitCheck, Refusal
+from sengine.engine.risk.limit import Refusal
+from sengine.engine.risk.limits import PositionLimit
 from sengine.engine.risk.pipeline import approve_reducing
 from sengine.errors import EngineError
 from tests.engine.conftest import Actor, endings, engine_with, fill, long, ns, quote, sent, short, simulated_engine
@@ -75,7 +76,7 @@ def test_only_what_matches_is_traded(command: Flatten, left: dict[str, float]) -
 
 
 def test_the_kill_switch_and_the_limits_do_not_stand_in_the_way_of_getting_out() -> None:
-    engine = simulated_engine(Actor("a", long(size=5.0)), checks=[PositionLimitCheck(5.0)])
+    engine = simulated_engine(Actor("a", long(size=5.0)), checks=[PositionLimit(5.0)])
     engine.process(quote(1))
     engine.process(KillSwitch("stop"))
     assert sent(engine.process(Flatten())) == [("sell", 5.0)]

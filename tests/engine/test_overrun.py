@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from sengine.domain.events import Flatten
 from sengine.engine.core import Engine
-from sengine.engine.risk import checks as checks
-from sengine.engine.risk.pipeline import ChangeLimits
+from sengine.engine.risk import limits
+from sengine.engine.risk.change_limits import ChangeLimits
+from sengine.engine.risk.checks import check_of
 from tests.engine.conftest import SYMBOL, Actor, engine_with, fill, long, quote, sent, short
 
-LIMIT = checks.PositionLimitCheck(10.0)
+LIMIT = limits.PositionLimit(10.0)
 
 
 def quoting_engine(*more) -> Engine:
@@ -28,7 +29,7 @@ def test_late_cancellation_that_fills_is_told_once_and_counted() -> None:
     assert "beyond max_position 10" in warning
     assert engine.process(fill("3", 4.0, at_s=6)).warnings == [], "it is beyond already"
     assert engine.anomalies["position_beyond_limit"] == 1
-    usage = LIMIT.usage(engine.risk_view)
+    usage = check_of(LIMIT).usage(engine.risk_view)
     assert (usage.used, usage.used_by) == (16.0, "a BTC"), "what is in flight the other way does not hide it"
 
 
@@ -63,7 +64,7 @@ def test_limit_that_is_bypassed_or_changed_counts_as_it_is() -> None:
     engine = quoting_engine()
     engine.process(ChangeLimits([LIMIT], ["position_limit"], allow_loosening=True))
     assert engine.process(fill("1", 8.0, at_s=4)).warnings == []
-    engine.process(ChangeLimits([checks.PositionLimitCheck(20.0), checks.PositionLimitCheck(9.0, strategy="a")]))
+    engine.process(ChangeLimits([limits.PositionLimit(20.0), limits.PositionLimit(9.0, strategy="a")]))
     (warning,) = engine.process(fill("3", 8.0, at_s=5)).warnings
     assert "beyond max_position 9" in warning
 
@@ -71,7 +72,7 @@ def test_limit_that_is_bypassed_or_changed_counts_as_it_is() -> None:
 def test_many_strategies_at_once_do_not_pile_up_beyond_a_limit_for_all() -> None:
     """Each may hold 10; all together may hold what 1,000 buys. Those of one event and those in flight count at once."""
     actors = [Actor(f"s{number}", long(size=4.0), long(size=4.0), route="direct") for number in range(5)]
-    engine = engine_with(*actors, checks=[LIMIT, checks.NetExposureCheck(1_000.0, symbol=SYMBOL)])
+    engine = engine_with(*actors, checks=[LIMIT, limits.NetExposureLimit(1_000.0, symbol=SYMBOL)])
     first = engine.process(quote(1))
     assert [result.check or "passed" for result in first.signals] == ["passed"] * 2 + ["net_exposure[BTC]"] * 3
     assert sent(engine.process(quote(2))) == []

@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sengine.domain.order import Contribution, ProposedOrder, Side
-from sengine.engine.risk import checks as checks
-from sengine.engine.risk.checks import CHECKS, AnyCheck, ProposedContribution, Refusal, RiskView, Usage
-from sengine.engine.risk.checks.exposure import share_of
+from sengine.engine.risk import limits
+from sengine.engine.risk.checks import CHECKS, check_of
+from sengine.engine.risk.checks.basis import ContributionCheck, OrderCheck
+from sengine.engine.risk.limit import Refusal, Usage
+from sengine.engine.risk.limits import LIMITS, AnyLimit
+from sengine.engine.risk.view import ProposedContribution, RiskView, share_of
 from sengine.engine.state.markets import Market
 from sengine.engine.state.orders import OrderTracker
 from sengine.engine.state.positions import PositionTracker
@@ -78,17 +81,17 @@ def code(answer: Refusal | None) -> str:
     [(5.0, ""), (5.01, "above_max_quantity"), (inf, "above_max_quantity"), (nan, "above_max_quantity")],
 )
 def test_an_orders_quantity_is_limited(quantity: float, said: str) -> None:
-    check = checks.MaxOrderQuantityCheck(5.0)
-    assert code(check.review_order(buys(quantity), World().view)) == said
+    check = limits.OrderQuantityLimit(5.0)
+    assert code(check_of(check).review(buys(quantity), World().view)) == said
 
 
 def test_closing_a_position_may_be_larger_than_the_largest_order_but_not_through_zero() -> None:
     world = World().holds(8.0)
-    for check in (checks.MaxOrderQuantityCheck(5.0), checks.MaxOrderNotionalCheck(500.0)):
-        assert check.review_order(sells(8.0), world.view) is None
-        assert check.review_order(sells(8.5), world.view) is not None
-        assert check.review_order(buys(8.0), world.view) is not None
-        assert check.review_order(sells(8.0, who="b"), world.view) is not None
+    for check in (limits.OrderQuantityLimit(5.0), limits.OrderNotionalLimit(500.0)):
+        assert check_of(check).review(sells(8.0), world.view) is None
+        assert check_of(check).review(sells(8.5), world.view) is not None
+        assert check_of(check).review(buys(8.0), world.view) is not None
+        assert check_of(check).review(sells(8.0, who="b"), world.view) is not None
 
 
 @pytest.mark.parametrize(
@@ -104,7 +107,7 @@ def test_closing_a_position_may_be_larger_than_the_largest_order_but_not_through
     ],
 )
 def test_an_orders_worth_is_limited_at_its_limit_or_at_the_touch(proposal: ProposedOrder, said: str) -> None:
-    assert code(checks.MaxOrderNotionalCheck(1_000.0).review_order(proposal, World().view)) == said
+    assert code(check_of(limits.OrderNotionalLimit(1_000.0)).review(proposal, World().view)) == said
 
 
 # Market.
@@ -113,24 +116,24 @@ def test_an_orders_worth_is_limited_at_its_limit_or_at_the_touch(proposal: Propo
 def test_a_market_order_in_a_symbol_that_was_never_seen_has_no_price() -> None:
     unseen = World(symbols=())
     for check in (
-        checks.MaxOrderNotionalCheck(1e9),
-        checks.StaleMarketDataCheck(S),
-        checks.PriceCollarCheck(10.0, 10.0),
-        checks.GrossExposureCheck(1e9),
-        checks.NetExposureCheck(1e9),
+        limits.OrderNotionalLimit(1e9),
+        limits.PriceAgeLimit(S),
+        limits.PriceCollar(10.0, 10.0),
+        limits.GrossExposureLimit(1e9),
+        limits.NetExposureLimit(1e9),
     ):
-        assert code(check.review_order(buys(), unseen.view)) == "no_price"
-    assert code(checks.BookCheck().review_order(buys(), unseen.view)) == "empty_book"
+        assert code(check_of(check).review(buys(), unseen.view)) == "no_price"
+    assert code(check_of(limits.SoundBook()).review(buys(), unseen.view)) == "empty_book"
     empty = World(symbols=())
     empty.markets[SYMBOL] = Market(SYMBOL)
-    assert code(checks.StaleMarketDataCheck(S).review_order(buys(), empty.view)) == "no_price"
-    assert code(checks.PriceCollarCheck(1.0, 1.0).review_order(buys(), empty.view)) == "no_price"
-    assert code(checks.BookCheck().review_order(buys(), empty.view)) == "empty_book"
+    assert code(check_of(limits.PriceAgeLimit(S)).review(buys(), empty.view)) == "no_price"
+    assert code(check_of(limits.PriceCollar(1.0, 1.0)).review(buys(), empty.view)) == "no_price"
+    assert code(check_of(limits.SoundBook()).review(buys(), empty.view)) == "empty_book"
 
 
 @pytest.mark.parametrize(("at_s", "said"), [(1.0, ""), (3.0, ""), (3.1, "stale_price")])
 def test_a_price_has_an_age(at_s: float, said: str) -> None:
-    assert code(checks.StaleMarketDataCheck(2 * S).review_order(buys(at_s=at_s), World().view)) == said
+    assert code(check_of(limits.PriceAgeLimit(2 * S)).review(buys(at_s=at_s), World().view)) == said
 
 
 def test_a_trade_or_bar_does_not_make_the_book_younger() -> None:
@@ -140,7 +143,7 @@ def test_a_trade_or_bar_does_not_make_the_book_younger() -> None:
         market.follow_book()
         market.last_ns = ns(at_s)
     assert market.price_ns == ns(1)
-    assert code(checks.StaleMarketDataCheck(2 * S).review_order(buys(at_s=5.0), world.view)) == "stale_price"
+    assert code(check_of(limits.PriceAgeLimit(2 * S)).review(buys(at_s=5.0), world.view)) == "stale_price"
     market.book, market.last_ns = book(), ns(6)
     assert market.price_ns == ns(6)
 
@@ -153,22 +156,22 @@ def test_where_there_are_no_books_the_last_bar_is_the_price() -> None:
     market.take_bar(bar(2.0))
     market.last_ns = ns(9)
     assert market.price_ns == ns(2)
-    assert checks.BookCheck().review_order(buys(at_s=9.0), world.view) is None
-    assert code(checks.StaleMarketDataCheck(2 * S).review_order(buys(at_s=9.0), world.view)) == "stale_price"
+    assert check_of(limits.SoundBook()).review(buys(at_s=9.0), world.view) is None
+    assert code(check_of(limits.PriceAgeLimit(2 * S)).review(buys(at_s=9.0), world.view)) == "stale_price"
 
 
 def test_after_an_unsound_book_orders_wait_for_a_sound_one() -> None:
-    world, check = World(), checks.BookCheck()
+    world, check = World(), limits.SoundBook()
     market = world.markets[SYMBOL]
-    assert check.review_order(buys(), world.view) is None
+    assert check_of(check).review(buys(), world.view) is None
     market.doubt()
-    assert code(check.review_order(buys(), world.view)) == "unsound_book"
+    assert code(check_of(check).review(buys(), world.view)) == "unsound_book"
     market.book = book()
-    assert check.review_order(buys(), world.view) is None
+    assert check_of(check).review(buys(), world.view) is None
     market.book = book(101.0, 99.0)
-    assert code(check.review_order(buys(), world.view)) == "unsound_book"
+    assert code(check_of(check).review(buys(), world.view)) == "unsound_book"
     market.book = book(nan, 99.0)
-    assert code(check.review_order(buys(), world.view)) == "unsound_book"
+    assert code(check_of(check).review(buys(), world.view)) == "unsound_book"
 
 
 @pytest.mark.parametrize(
@@ -184,14 +187,14 @@ def test_after_an_unsound_book_orders_wait_for_a_sound_one() -> None:
     ],
 )
 def test_limit_prices_stay_near_the_mid(limit: float | None, said: str) -> None:
-    assert code(checks.PriceCollarCheck(110.0, 50.0).review_order(buys(1.0, limit), World().view)) == said
+    assert code(check_of(limits.PriceCollar(110.0, 50.0)).review(buys(1.0, limit), World().view)) == said
 
 
 @pytest.mark.parametrize(("before", "said"), [(0.0, ""), (100.4, ""), (101.0, "price_jumped"), (nan, "price_jumped")])
 def test_no_order_goes_out_right_after_the_price_jumped(before: float, said: str) -> None:
     world = World()
     world.markets[SYMBOL].reference_mid = before
-    assert code(checks.PriceCollarCheck(500.0, 50.0).review_order(buys(), world.view)) == said
+    assert code(check_of(limits.PriceCollar(500.0, 50.0)).review(buys(), world.view)) == said
 
 
 # Rates.
@@ -199,21 +202,21 @@ def test_no_order_goes_out_right_after_the_price_jumped(before: float, said: str
 
 @pytest.mark.parametrize(("at_s", "said"), [(1.9, "above_max_orders"), (2.0, ""), (9.0, "")])
 def test_orders_have_a_rate(at_s: float, said: str) -> None:
-    check = checks.OrderRateCheck(3, S)
-    assert code(check.review_order(buys(at_s=at_s), World().sent(0.5, 1.0, 1.2, 1.3).view)) == said
-    assert check.review_order(buys(at_s=at_s), World().sent(1.2, 1.3).view) is None
+    check = limits.OrderRateLimit(3, S)
+    assert code(check_of(check).review(buys(at_s=at_s), World().sent(0.5, 1.0, 1.2, 1.3).view)) == said
+    assert check_of(check).review(buys(at_s=at_s), World().sent(1.2, 1.3).view) is None
 
 
 def test_a_rate_can_be_that_of_each_strategy_or_of_one_or_of_a_symbol() -> None:
     world = World().sent(1.0, 1.1, who="a").sent(1.2, who="b")
-    each = checks.OrderRateCheck(100, S, 2)
-    assert code(each.review_order(buys(at_s=1.3, who="a"), world.view)) == "above_max_orders_per_strategy"
-    assert each.review_order(buys(at_s=1.3, who="b"), world.view) is None
-    assert each.review_order(buys(at_s=1.3, who="c"), world.view) is None
-    assert checks.OrderRateCheck(2, S, strategy="b").review_order(buys(at_s=1.3, who="b"), world.view) is None
-    of_symbol = checks.OrderRateCheck(3, S, symbol=SYMBOL)
-    assert code(of_symbol.review_order(buys(at_s=1.3, who="b"), world.view)) == "above_max_orders"
-    assert checks.OrderRateCheck(3, S, symbol="ETH").review_order(buys(at_s=1.3, symbol="ETH"), world.view) is None
+    each = check_of(limits.OrderRateLimit(100, S, 2))
+    assert code(each.review(buys(at_s=1.3, who="a"), world.view)) == "above_max_orders_per_strategy"
+    assert each.review(buys(at_s=1.3, who="b"), world.view) is None
+    assert each.review(buys(at_s=1.3, who="c"), world.view) is None
+    assert check_of(limits.OrderRateLimit(2, S, strategy="b")).review(buys(at_s=1.3, who="b"), world.view) is None
+    of_symbol = limits.OrderRateLimit(3, S, symbol=SYMBOL)
+    assert code(of_symbol.review(buys(at_s=1.3, who="b"), world.view)) == "above_max_orders"
+    assert check_of(limits.OrderRateLimit(3, S, symbol="ETH")).review(buys(at_s=1.3, symbol="ETH"), world.view) is None
 
 
 def test_the_record_of_a_rate_is_bounded_and_still_counts_the_most_that_can_be_asked_for() -> None:
@@ -225,7 +228,7 @@ def test_the_record_of_a_rate_is_bounded_and_still_counts_the_most_that_can_be_a
     world = World()
     world.record = record
     view = RiskView(world.positions, world.orders, world.markets, record)
-    assert code(checks.OrderRateCheck(TIMES_KEPT, S).review_order(buys(at_s=0.5), view)) == "above_max_orders"
+    assert code(check_of(limits.OrderRateLimit(TIMES_KEPT, S)).review(buys(at_s=0.5), view)) == "above_max_orders"
 
 
 def test_a_record_forgets_which_strategies_came_together_and_counts_on() -> None:
@@ -247,33 +250,34 @@ def test_a_record_that_was_restored_goes_on_counting() -> None:
 
 
 def test_executions_in_a_row_on_one_side_disable_the_strategy() -> None:
-    check = checks.RepeatedExecutionCheck(3, 10 * S)
+    check = limits.RepeatedExecutionLimit(3, 10 * S)
     world = World().sent(1.0, 2.0, 3.0)
-    answer = check.review(proposed(1.0, at_s=4.0), world.view)
+    answer = check_of(check).review(proposed(1.0, at_s=4.0), world.view)
     assert answer is not None
     assert (answer.code, answer.disables) == ("repeated_execution", True)
-    assert check.review(proposed(-1.0, at_s=4.0), world.view) is None
-    assert check.review(proposed(1.0, at_s=4.0, symbol="ETH"), world.view) is None
-    assert check.review(proposed(1.0, at_s=4.0, who="b"), world.view) is None
-    assert check.review(proposed(1.0, at_s=11.5), world.view) is None
-    assert check.review(proposed(1.0, at_s=4.0), World().sent(1.0, 2.0).view) is None
+    assert check_of(check).review(proposed(-1.0, at_s=4.0), world.view) is None
+    assert check_of(check).review(proposed(1.0, at_s=4.0, symbol="ETH"), world.view) is None
+    assert check_of(check).review(proposed(1.0, at_s=4.0, who="b"), world.view) is None
+    assert check_of(check).review(proposed(1.0, at_s=11.5), world.view) is None
+    assert check_of(check).review(proposed(1.0, at_s=4.0), World().sent(1.0, 2.0).view) is None
     assert (
-        check.review(proposed(1.0, at_s=4.0), World().sent(1.0, 2.0).sent(2.5, side=Side.SELL).sent(3.0).view) is None
+        check_of(check).review(proposed(1.0, at_s=4.0), World().sent(1.0, 2.0).sent(2.5, side=Side.SELL).sent(3.0).view)
+        is None
     )
 
 
 def test_what_a_person_has_looked_at_counts_no_longer() -> None:
     world = World().sent(1.0, 2.0, 3.0).sent(1.0, 2.0, who="b")
     world.record.forgive("a")
-    assert checks.RepeatedExecutionCheck(3, 10 * S).review(proposed(1.0, at_s=4.0), world.view) is None
+    assert check_of(limits.RepeatedExecutionLimit(3, 10 * S)).review(proposed(1.0, at_s=4.0), world.view) is None
     assert list(world.record.runs) == [("b", SYMBOL)]
 
 
 def test_the_same_order_does_not_go_out_twice() -> None:
-    check = checks.DuplicateOrderCheck(S // 10)
+    check = limits.DuplicateOrderLimit(S // 10)
     world = World().sent(1.0).sent(1.0, limit=99.0)
-    assert code(check.review_order(buys(at_s=1.05), world.view)) == "duplicate_order"
-    assert code(check.review_order(buys(1.0, 99.0, at_s=1.05), world.view)) == "duplicate_order"
+    assert code(check_of(check).review(buys(at_s=1.05), world.view)) == "duplicate_order"
+    assert code(check_of(check).review(buys(1.0, 99.0, at_s=1.05), world.view)) == "duplicate_order"
     for other in (
         buys(2.0, at_s=1.05),
         sells(at_s=1.05),
@@ -281,7 +285,7 @@ def test_the_same_order_does_not_go_out_twice() -> None:
         buys(at_s=1.05, who="b"),
         buys(at_s=1.1),
     ):
-        assert check.review_order(other, world.view) is None
+        assert check_of(check).review(other, world.view) is None
 
 
 # Exposure.
@@ -290,10 +294,10 @@ def test_the_same_order_does_not_go_out_twice() -> None:
 def test_gross_exposure_adds_longs_shorts_and_all_that_may_still_fill() -> None:
     world = World().holds(3.0).holds(-2.0, "b").rests("1", Side.BUY, 1.0, 99.0).rests("2", Side.SELL, 1.0, 101.0)
     assert world.view.exposure("", "").gross == 700.0
-    assert checks.GrossExposureCheck(800.0).review_order(buys(), world.view) is None
-    assert code(checks.GrossExposureCheck(799.0).review_order(buys(), world.view)) == "above_max_notional"
-    assert code(checks.GrossExposureCheck(799.0).review_order(buys(nan), world.view)) == "no_price"
-    assert checks.GrossExposureCheck(10.0).review_order(sells(2.0), world.view) is None, "reduces"
+    assert check_of(limits.GrossExposureLimit(800.0)).review(buys(), world.view) is None
+    assert code(check_of(limits.GrossExposureLimit(799.0)).review(buys(), world.view)) == "above_max_notional"
+    assert code(check_of(limits.GrossExposureLimit(799.0)).review(buys(nan), world.view)) == "no_price"
+    assert check_of(limits.GrossExposureLimit(10.0)).review(sells(2.0), world.view) is None, "reduces"
 
 
 def test_exposure_can_be_that_of_a_strategy_or_of_a_symbol() -> None:
@@ -309,17 +313,17 @@ def test_exposure_can_be_that_of_a_strategy_or_of_a_symbol() -> None:
     assert view.exposure("b", "").gross == 200.0
     assert view.exposure("", "ETH").gross == 400.0
     assert view.exposure("a", SYMBOL).net == 400.0
-    assert code(checks.GrossExposureCheck(899.0, strategy="a").review_order(buys(), view)) == "above_max_notional"
-    assert checks.GrossExposureCheck(899.0, strategy="a", symbol=SYMBOL).review_order(buys(), view) is None
+    assert code(check_of(limits.GrossExposureLimit(899.0, strategy="a")).review(buys(), view)) == "above_max_notional"
+    assert check_of(limits.GrossExposureLimit(899.0, strategy="a", symbol=SYMBOL)).review(buys(), view) is None
 
 
 def test_net_exposure_is_the_worst_that_orders_in_flight_can_make_of_it() -> None:
     world = World().holds(3.0).holds(-2.0, "b").rests("1", Side.BUY, 1.0, 99.0).rests("2", Side.SELL, 4.0, 101.0)
     assert world.view.exposure("", "").net == 300.0
-    check = checks.NetExposureCheck(350.0)
-    assert check.review_order(buys(), world.view) is None
-    assert code(check.review_order(sells(who="c"), world.view)) == "above_max_notional"
-    assert checks.NetExposureCheck(10.0).review_order(sells(2.0), World().holds(3.0).view) is None, "reduces"
+    check = limits.NetExposureLimit(350.0)
+    assert check_of(check).review(buys(), world.view) is None
+    assert code(check_of(check).review(sells(who="c"), world.view)) == "above_max_notional"
+    assert check_of(limits.NetExposureLimit(10.0)).review(sells(2.0), World().holds(3.0).view) is None, "reduces"
 
 
 def test_an_orders_share_is_the_contributors_part_of_it() -> None:
@@ -339,15 +343,15 @@ def test_open_orders_are_counted_of_all_of_a_strategy_or_of_a_symbol() -> None:
     world = World().rests("1", Side.BUY, 1.0, 99.0).rests("2", Side.SELL, 1.0, None, "b")
     world.orders.ask_to_cancel("1")
     for check, said in [
-        (checks.MaxOpenOrdersCheck(2), "above_max_open_orders"),
-        (checks.MaxOpenOrdersCheck(3), ""),
-        (checks.MaxOpenOrdersCheck(1, strategy="a"), "above_max_open_orders"),
-        (checks.MaxOpenOrdersCheck(2, strategy="a"), ""),
-        (checks.MaxOpenOrdersCheck(1, strategy="c"), ""),
-        (checks.MaxOpenOrdersCheck(2, symbol=SYMBOL), "above_max_open_orders"),
-        (checks.MaxOpenOrdersCheck(1, symbol="ETH"), ""),
+        (limits.OpenOrdersLimit(2), "above_max_open_orders"),
+        (limits.OpenOrdersLimit(3), ""),
+        (limits.OpenOrdersLimit(1, strategy="a"), "above_max_open_orders"),
+        (limits.OpenOrdersLimit(2, strategy="a"), ""),
+        (limits.OpenOrdersLimit(1, strategy="c"), ""),
+        (limits.OpenOrdersLimit(2, symbol=SYMBOL), "above_max_open_orders"),
+        (limits.OpenOrdersLimit(1, symbol="ETH"), ""),
     ]:
-        assert code(check.review_order(buys(), world.view)) == said
+        assert code(check_of(check).review(buys(), world.view)) == said
 
 
 @pytest.mark.parametrize(
@@ -366,31 +370,31 @@ def test_open_orders_are_counted_of_all_of_a_strategy_or_of_a_symbol() -> None:
 )
 def test_no_order_meets_an_own_one(proposal: ProposedOrder, said: str) -> None:
     world = World().rests("1", Side.BUY, 1.0, 98.0).rests("2", Side.SELL, 1.0, 102.0).rests("3", Side.SELL, 1.0, None)
-    assert code(checks.SelfCrossCheck().review_order(proposal, world.view)) == said
+    assert code(check_of(limits.SelfCrossLimit()).review(proposal, world.view)) == said
 
 
 def test_a_market_order_without_a_price_to_reach_to_could_meet_any_own_one() -> None:
     world = World(symbols=()).rests("2", Side.SELL, 1.0, 102.0)
-    assert code(checks.SelfCrossCheck().review_order(buys(), world.view)) == "would_cross_own_order"
+    assert code(check_of(limits.SelfCrossLimit()).review(buys(), world.view)) == "would_cross_own_order"
 
 
 # Loss.
 
 
 def test_a_days_loss_is_measured_from_what_the_day_began_with() -> None:
-    world, check = World().holds(10.0), checks.DailyLossCheck(50.0)
+    world, check = World().holds(10.0), limits.DailyLossLimit(50.0)
     world.positions.mark(SYMBOL, 92.0)
-    assert code(check.review_order(buys(), world.view)) == "above_max_loss"
-    assert check.review_order(sells(), world.view) is None, "reduces"
-    assert checks.DailyLossCheck(50.0, strategy="b").review_order(buys(who="b"), world.view) is None
-    assert code(checks.DailyLossCheck(50.0, strategy="a").review_order(buys(), world.view)) == "above_max_loss"
+    assert code(check_of(check).review(buys(), world.view)) == "above_max_loss"
+    assert check_of(check).review(sells(), world.view) is None, "reduces"
+    assert check_of(limits.DailyLossLimit(50.0, strategy="b")).review(buys(who="b"), world.view) is None
+    assert code(check_of(limits.DailyLossLimit(50.0, strategy="a")).review(buys(), world.view)) == "above_max_loss"
     world.record.begin_day(ns(MONDAY_S), world.positions.equities())
-    assert check.review_order(buys(), world.view) is None
+    assert check_of(check).review(buys(), world.view) is None
     assert world.record.day_ends_ns == ns(MONDAY_S + 16 * 3600)
     world.positions.mark(SYMBOL, 87.0)
-    assert check.review_order(buys(), world.view) is None, "50 is not beyond 50"
+    assert check_of(check).review(buys(), world.view) is None, "50 is not beyond 50"
     world.positions.mark(SYMBOL, nan)
-    assert code(check.review_order(buys(), world.view)) == "above_max_loss"
+    assert code(check_of(check).review(buys(), world.view)) == "above_max_loss"
 
 
 # Schedule.
@@ -413,54 +417,56 @@ def test_a_days_loss_is_measured_from_what_the_day_began_with() -> None:
     ],
 )
 def test_trading_has_hours(opens: str, closes: str, days: tuple[str, ...], at_h: float, is_open: bool) -> None:
-    check = checks.TradingHoursCheck(opens, closes, days)
-    answer = check.review_order(buys(at_s=MONDAY_S + at_h * 3600), World().view)
+    check = limits.TradingHours(opens, closes, days)
+    answer = check_of(check).review(buys(at_s=MONDAY_S + at_h * 3600), World().view)
     assert code(answer) == ("" if is_open else "outside_trading_hours")
 
 
 def test_only_listed_symbols_are_traded_and_others_may_be_left() -> None:
-    check = checks.SymbolAllowListCheck((SYMBOL,))
-    assert check.review(proposed(), World().view) is None
-    assert code(check.review(proposed(symbol="ETH"), World().view)) == "symbol_not_allowed"
-    assert check.review(proposed(-1.0, 2.0, symbol="ETH"), World().view) is None
+    check = limits.SymbolAllowList((SYMBOL,))
+    assert check_of(check).review(proposed(), World().view) is None
+    assert code(check_of(check).review(proposed(symbol="ETH"), World().view)) == "symbol_not_allowed"
+    assert check_of(check).review(proposed(-1.0, 2.0, symbol="ETH"), World().view) is None
 
 
 # All of them.
 
 EXAMPLES = [
-    checks.ConfidenceCheck(0.6),
-    checks.PositionLimitCheck(10.0),
-    checks.DrawdownCheck(0.2),
-    checks.SymbolAllowListCheck((SYMBOL,)),
-    checks.TradingHoursCheck("08:00", "16:30"),
-    checks.StaleMarketDataCheck(S),
-    checks.BookCheck(),
-    checks.PriceCollarCheck(100.0, 50.0),
-    checks.MaxOrderQuantityCheck(5.0),
-    checks.MaxOrderNotionalCheck(500.0),
-    checks.OrderRateCheck(3, S, 2),
-    checks.RepeatedExecutionCheck(3, S),
-    checks.DuplicateOrderCheck(S),
-    checks.MaxOpenOrdersCheck(3),
-    checks.SelfCrossCheck(),
-    checks.GrossExposureCheck(1_000.0),
-    checks.NetExposureCheck(1_000.0),
-    checks.DailyLossCheck(100.0),
+    limits.ConfidenceLimit(0.6),
+    limits.PositionLimit(10.0),
+    limits.DrawdownLimit(0.2),
+    limits.SymbolAllowList((SYMBOL,)),
+    limits.TradingHours("08:00", "16:30"),
+    limits.PriceAgeLimit(S),
+    limits.SoundBook(),
+    limits.PriceCollar(100.0, 50.0),
+    limits.OrderQuantityLimit(5.0),
+    limits.OrderNotionalLimit(500.0),
+    limits.OrderRateLimit(3, S, 2),
+    limits.RepeatedExecutionLimit(3, S),
+    limits.DuplicateOrderLimit(S),
+    limits.OpenOrdersLimit(3),
+    limits.SelfCrossLimit(),
+    limits.GrossExposureLimit(1_000.0),
+    limits.NetExposureLimit(1_000.0),
+    limits.DailyLossLimit(100.0),
 ]
 
 
 def test_every_check_is_listed_with_codes_a_source_and_one_scope() -> None:
-    assert [type(example) for example in EXAMPLES] == list(CHECKS.values()) == list(get_args(AnyCheck))
-    for name, check in CHECKS.items():
-        assert check.name == name
-        assert check.codes
-        assert check.source
+    assert [type(example) for example in EXAMPLES] == list(LIMITS.values()) == list(get_args(AnyLimit)) == list(CHECKS)
+    for name, limit in LIMITS.items():
+        assert limit.name == name
+        assert limit.codes
+        assert limit.source
+        assert limit.__doc__
+    for check in CHECKS.values():
+        assert issubclass(check, ContributionCheck) != issubclass(check, OrderCheck)
         assert check.__doc__
-        assert hasattr(check, "review") != hasattr(check, "review_order")
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
-def test_every_check_tells_what_is_used_of_its_limit(example: AnyCheck) -> None:
+def test_every_check_tells_what_is_used_of_its_limit(example: AnyLimit) -> None:
     world = World().holds(3.0).holds(-2.0, "b").rests("1", Side.BUY, 2.0, 99.0).sent(1.0, 1.4, 2.2)
     world.positions.mark(SYMBOL, 90.0)
     usages = {
@@ -473,7 +479,7 @@ def test_every_check_tells_what_is_used_of_its_limit(example: AnyCheck) -> None:
         "net_exposure": Usage("max_notional", 1_000.0, 290.0, ""),
         "daily_loss": Usage("max_loss", 100.0, 10.0, ""),
     }
-    usage = example.usage(world.view)
+    usage = check_of(example).usage(world.view)
     if example.name in usages:
         assert usage == usages[example.name]
     else:
@@ -483,34 +489,35 @@ def test_every_check_tells_what_is_used_of_its_limit(example: AnyCheck) -> None:
 def test_what_is_used_of_a_scoped_limit_is_that_of_the_scope() -> None:
     world = World().holds(3.0).holds(-2.0, "b").sent(1.0, who="a").sent(1.0, 1.1, who="b")
     world.positions.mark(SYMBOL, 110.0)
-    assert checks.RepeatedExecutionCheck(5, S).usage(world.view).used_by == f"b {SYMBOL}"
+    assert check_of(limits.RepeatedExecutionLimit(5, S)).usage(world.view).used_by == f"b {SYMBOL}"
     world.sent(1.0, who="c")
-    assert checks.RepeatedExecutionCheck(5, S).usage(world.view).used_by == f"b {SYMBOL}"
-    assert checks.PositionLimitCheck(10.0, strategy="b").usage(world.view).used_by == f"b {SYMBOL}"
+    assert check_of(limits.RepeatedExecutionLimit(5, S)).usage(world.view).used_by == f"b {SYMBOL}"
+    assert check_of(limits.PositionLimit(10.0, strategy="b")).usage(world.view).used_by == f"b {SYMBOL}"
     assert (
-        checks.PositionLimitCheck(10.0)
+        check_of(limits.PositionLimit(10.0))
         .usage(World().holds(1.0).rests("1", Side.BUY, 1.0, 9.0, "b").rests("2", Side.SELL, 1.0, 9.0, "b").view)
         .used
         == 1.0
     )
-    assert checks.DrawdownCheck(0.1, strategy="b").usage(world.view).used_by == "b"
-    assert checks.RepeatedExecutionCheck(5, S, strategy="a").usage(world.view) == Usage(
+    assert check_of(limits.DrawdownLimit(0.1, strategy="b")).usage(world.view).used_by == "b"
+    assert check_of(limits.RepeatedExecutionLimit(5, S, strategy="a")).usage(world.view) == Usage(
         "max_executions", 5, 1, f"a {SYMBOL}"
     )
-    assert checks.OrderRateCheck(5, S, strategy="d").usage(world.view).used == 0
+    assert check_of(limits.OrderRateLimit(5, S, strategy="d")).usage(world.view).used == 0
 
 
 @given(st.sampled_from(EXAMPLES), st.floats(), st.floats() | st.none(), st.floats(), st.booleans())
 def test_no_check_raises_or_lets_a_nan_grow_a_position(
-    check: AnyCheck, quantity: float, limit: float | None, position: float, sells_it: bool
+    check: AnyLimit, quantity: float, limit: float | None, position: float, sells_it: bool
 ) -> None:
     world = World()
-    if hasattr(check, "review"):
-        check.review(proposed(quantity, position), world.view)
+    asked = check_of(check)
+    if isinstance(asked, ContributionCheck):
+        asked.review(proposed(quantity, position), world.view)
         return
     side = Side.SELL if sells_it else Side.BUY
     proposal = ProposedOrder(SYMBOL, side, quantity, ns(MONDAY_S), (Contribution("a", quantity, 1),), limit)
-    answer = check.review_order(proposal, world.view)
+    answer = asked.review(proposal, world.view)
     if quantity != quantity and check.name in (
         "max_order_quantity",
         "max_order_notional",

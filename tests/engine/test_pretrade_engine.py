@@ -7,8 +7,8 @@ import pytest
 
 from sengine.domain.events import BookEvent, ResumeStrategy
 from sengine.engine.core import Engine
-from sengine.engine.risk import checks as checks
-from sengine.engine.risk.pipeline import ChangeLimits
+from sengine.engine.risk import limits
+from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.engine.state.trading_record import TradingRecord
 from sengine.errors import LimitError
 from tests.engine.conftest import (
@@ -37,25 +37,25 @@ def refusals(engine: Engine, *events) -> list[str]:
 
 
 def test_orders_that_are_in_flight_count_at_once() -> None:
-    engine = engine_with(Actor("a", long(), long(), long()), checks=[checks.GrossExposureCheck(250.0)])
+    engine = engine_with(Actor("a", long(), long(), long()), checks=[limits.GrossExposureLimit(250.0)])
     assert refusals(engine, quote(1), quote(2), quote(3)) == ["above_max_notional"]
     assert engine.orders.count == 2
-    engine = engine_with(Actor("a", *[long()] * 4), checks=[checks.OrderRateCheck(2, S)])
+    engine = engine_with(Actor("a", *[long()] * 4), checks=[limits.OrderRateLimit(2, S)])
     assert refusals(engine, quote(1), quote(1.1), quote(1.2), quote(2.05)) == ["above_max_orders"]
-    engine = engine_with(Actor("a", long(), long(size=2.0)), checks=[checks.MaxOpenOrdersCheck(1)])
+    engine = engine_with(Actor("a", long(), long(size=2.0)), checks=[limits.OpenOrdersLimit(1)])
     assert refusals(engine, quote(1), quote(2)) == ["above_max_open_orders"]
 
 
 def test_two_orders_of_one_event_count_one_after_the_other() -> None:
     engine = engine_with(
-        Actor("a", long(), route="direct"), Actor("b", long(), route="direct"), checks=[checks.MaxOpenOrdersCheck(1)]
+        Actor("a", long(), route="direct"), Actor("b", long(), route="direct"), checks=[limits.OpenOrdersLimit(1)]
     )
     assert refusals(engine, quote(1)) == ["above_max_open_orders"]
 
 
 def test_a_strategy_that_goes_on_and_on_is_paused_until_a_person_resumes_it() -> None:
     actor = Actor("a", *[long(0.9, 0.1 * (1 + number)) for number in range(9)])
-    engine = simulated_engine(actor, Actor("b"), checks=[checks.RepeatedExecutionCheck(3, 60 * S)])
+    engine = simulated_engine(actor, Actor("b"), checks=[limits.RepeatedExecutionLimit(3, 60 * S)])
     for at_s in (1, 2, 3):
         assert sent(engine.process(quote(at_s)))
     outcome = engine.process(quote(4))
@@ -71,7 +71,7 @@ def test_a_strategy_that_goes_on_and_on_is_paused_until_a_person_resumes_it() ->
 
 
 def test_a_limit_order_counts_as_executed_when_it_first_fills() -> None:
-    check = checks.RepeatedExecutionCheck(1, 60 * S)
+    check = limits.RepeatedExecutionLimit(1, 60 * S)
     engine = engine_with(Actor("a", long(limit_price=98.0), long(limit_price=97.0), route="direct"), checks=[check])
     engine.process(quote(1))
     assert not engine.record.runs
@@ -87,7 +87,7 @@ def test_a_limit_order_counts_as_executed_when_it_first_fills() -> None:
 
 
 def test_a_jump_of_the_price_holds_orders_back_for_a_second() -> None:
-    engine = engine_with(Actor("a", None, None, *[long()] * 5), checks=[checks.PriceCollarCheck(500.0, 100.0)])
+    engine = engine_with(Actor("a", None, None, *[long()] * 5), checks=[limits.PriceCollar(500.0, 100.0)])
     assert refusals(engine, quote(1), quote(2.5, 99.1, 101.1)) == []
     assert refusals(engine, quote(2.6, 104.0, 106.0)) == ["price_jumped"]
     assert refusals(engine, quote(3.4, 104.1, 106.0)) == ["price_jumped"]
@@ -96,7 +96,7 @@ def test_a_jump_of_the_price_holds_orders_back_for_a_second() -> None:
 
 def test_an_unsound_book_holds_orders_back_until_a_sound_one() -> None:
     actor = Actor("a", None, long(), long(), kinds=("book", "trade"))
-    engine = engine_with(actor, checks=[checks.BookCheck()])
+    engine = engine_with(actor, checks=[limits.SoundBook()])
     engine.process(quote(1))
     engine.process(BookEvent(SYMBOL, ns(2), ladder([(102.0, 1.0)], [(101.0, 1.0)])))
     assert refusals(engine, trade(3)) == ["unsound_book"]
@@ -107,7 +107,7 @@ def test_an_old_book_holds_back_orders_of_trades_and_of_other_symbols() -> None:
     asked = long(symbol="ETH")
     engine = engine_with(
         Actor("a", None, None, asked, asked, symbols=("BTC", "ETH"), kinds=("book", "trade")),
-        checks=[checks.StaleMarketDataCheck(2 * S)],
+        checks=[limits.PriceAgeLimit(2 * S)],
     )
     assert refusals(engine, quote(1, symbol="ETH"), quote(2), quote(3)) == []
     assert refusals(engine, quote(4)) == ["stale_price"]
@@ -115,7 +115,7 @@ def test_an_old_book_holds_back_orders_of_trades_and_of_other_symbols() -> None:
 
 def test_a_new_day_begins_with_nothing_lost() -> None:
     engine = simulated_engine(
-        Actor("a", long(), None, long(), long(), long(), close()), checks=[checks.DailyLossCheck(5.0)]
+        Actor("a", long(), None, long(), long(), long(), close()), checks=[limits.DailyLossLimit(5.0)]
     )
     engine.process(quote(DAY_S - 10))
     assert refusals(engine, quote(DAY_S - 9, 90.0, 92.0), quote(DAY_S - 8.9, 90.0, 92.1)) == ["above_max_loss"]
@@ -140,11 +140,11 @@ def test_the_quiet_way_through_the_engine_sees_the_same_day_and_the_same_jumps()
 
 
 def test_limits_change_by_a_command_that_refuses_to_loosen_them() -> None:
-    engine = simulated_engine(Actor("a", long(size=3.0), long(size=3.0)), checks=[checks.PositionLimitCheck(10.0)])
-    tighter = ChangeLimits((checks.PositionLimitCheck(2.0), checks.SelfCrossCheck()))
+    engine = simulated_engine(Actor("a", long(size=3.0), long(size=3.0)), checks=[limits.PositionLimit(10.0)])
+    tighter = ChangeLimits((limits.PositionLimit(2.0), limits.SelfCrossLimit()))
     assert engine.process(tighter).notices == []
     assert refusals(engine, quote(1)) == ["above_max_position"]
-    wider = ChangeLimits((checks.PositionLimitCheck(5.0),))
+    wider = ChangeLimits((limits.PositionLimit(5.0),))
     with pytest.raises(LimitError, match="position_limit: max_position 2 -> 5; self_cross is gone"):
         engine.process(wider)
     assert [check.title for check in engine.risk.checks] == ["position_limit", "self_cross"], "nothing has changed"
@@ -163,6 +163,6 @@ def test_the_state_of_the_checks_and_the_command_survive_msgpack() -> None:
     record = msgspec.msgpack.decode(msgspec.msgpack.encode(engine.record), type=TradingRecord)
     assert record == engine.record
     assert record.sent_ns
-    command = ChangeLimits((checks.OrderRateCheck(3, S, 1, symbol="BTC"), checks.TradingHoursCheck("08:00", "16:00")))
+    command = ChangeLimits((limits.OrderRateLimit(3, S, 1, symbol="BTC"), limits.TradingHours("08:00", "16:00")))
     again = msgspec.msgpack.decode(msgspec.msgpack.encode(command), type=ChangeLimits)
-    assert list(again.checks) == list(command.checks)
+    assert list(again.limits) == list(command.limits)

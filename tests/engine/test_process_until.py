@@ -12,7 +12,7 @@ from sengine.engine.core import Engine
 from sengine.engine.latency import FOLD_EVERY
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.outcome import NOTHING, Outcome
-from sengine.engine.risk.checks import PositionLimitCheck
+from sengine.engine.risk.limits import PositionLimit
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.positions import PositionTracker
@@ -44,7 +44,7 @@ class Steady(BaseStrategy):
 def _engine(latency_ns: int, strategies: int) -> Engine:
     engine = Engine(
         VoteBook("majority_vote", 10),
-        RiskPipeline([PositionLimitCheck(4.0)]),
+        RiskPipeline([PositionLimit(4.0)]),
         PositionTracker(100_000.0),
         SimulatedVenue(latency_ns),
         max_errors=3,

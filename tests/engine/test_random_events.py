@@ -18,7 +18,7 @@ from sengine.domain.signal import Signal
 from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.outcome import Outcome
-from sengine.engine.risk.checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck
+from sengine.engine.risk.limits import ConfidenceLimit, DrawdownLimit, PositionLimit
 from sengine.engine.signals.aggregation import METHODS
 from tests.engine.conftest import Actor, engine_with, ladder
 
@@ -100,7 +100,7 @@ class Setting:
             Actor("maker", route="direct", symbols=("BTC", "ETH")),
         ]
         venue = SimulatedVenue(self.latency_ns, self.costs_bps, self.costs_bps, self.depth)  # type: ignore[arg-type]
-        checks = [ConfidenceCheck(0.6), PositionLimitCheck(3.0), DrawdownCheck(0.1)]
+        checks = [ConfidenceLimit(0.6), PositionLimit(3.0), DrawdownLimit(0.1)]
         engine = engine_with(
             *actors,
             method=self.method,

@@ -9,7 +9,7 @@ from sengine.domain.events import PauseStrategy, RemoteReady, RemoteRolledBack, 
 from sengine.domain.signal import Disposition, Signal
 from sengine.engine.checkpoint.follower import Follower, Happened
 from sengine.engine.outcome import NOTHING
-from sengine.engine.risk.checks import PositionLimitCheck
+from sengine.engine.risk.limits import PositionLimit
 from sengine.engine.strategies.faults import StrategyFault
 from sengine.engine.strategies.trial import RolledBack
 from sengine.errors import EngineError
@@ -69,7 +69,7 @@ def test_an_answer_older_than_allowed_is_filtered_and_counted() -> None:
 
 
 def test_risk_checks_hold_it_as_any_other() -> None:
-    engine = engine_with(remote(), checks=[PositionLimitCheck(0.5)])
+    engine = engine_with(remote(), checks=[PositionLimit(0.5)])
     engine.process(quote(1))
     assert [each.check for each in engine.process(said(1, long())).signals] == ["position_limit"]
 

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 from math import inf, nan
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sengine.engine.risk.checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck, ProposedContribution
-from tests.engine.conftest import vote
+from sengine.engine.risk.checks import check_of
+from sengine.engine.risk.limits import ConfidenceLimit, DrawdownLimit, PositionLimit
+from sengine.engine.risk.view import ProposedContribution, RiskView
+from sengine.engine.state.positions import AccountState, PositionTracker
+from tests.engine.conftest import fill, vote
 
 
-class Account(msgspec.Struct, frozen=True):
-    equity: float = 0.0
-    peak: float = 0.0
-
-
-class View(msgspec.Struct, frozen=True):
-    """What a check may see: the same account whoever asks, and who has asked."""
-
-    account: Account = Account()
-    initial_capital: float = 100_000.0
-    asked: list[str] = msgspec.field(default_factory=list)
-
-    def equity_of(self, strategy_id: str) -> Account:
-        self.asked.append(strategy_id)
-        return self.account
+def view(equity: float = 0.0, peak: float = 0.0, capital: float = 100_000.0) -> RiskView:
+    """What a check may see: strategy ``a`` has this equity, and had that peak."""
+    positions = PositionTracker(capital)
+    positions.book(fill("1", 1.0, 100.0, "buy", "a"), 100.0)
+    positions.equity_of("a").restore(AccountState(equity, 0.0, peak, 0.0))
+    return RiskView(positions)
 
 
 def proposed(quantity: float = 1.0, position: float = 0.0, confidence: float = 0.8) -> ProposedContribution:
@@ -55,12 +48,12 @@ def test_reducing_means_strictly_less_position_than_before(position: float, quan
 
 @pytest.mark.parametrize("confidence", [0.6, 0.61, 1.0])
 def test_confidence_at_the_minimum_passes(confidence: float) -> None:
-    assert ConfidenceCheck(0.6).review(proposed(confidence=confidence), View()) is None
+    assert check_of(ConfidenceLimit(0.6)).review(proposed(confidence=confidence), view()) is None
 
 
 @pytest.mark.parametrize("confidence", [0.5999999, 0.0, nan])
 def test_confidence_below_the_minimum_is_refused(confidence: float) -> None:
-    refusal = ConfidenceCheck(0.6).review(proposed(confidence=confidence), View())
+    refusal = check_of(ConfidenceLimit(0.6)).review(proposed(confidence=confidence), view())
     assert refusal is not None
     assert (refusal.check, refusal.code) == ("confidence", "below_min_confidence")
     assert f"{confidence:.4g}" in refusal.reason
@@ -68,14 +61,14 @@ def test_confidence_below_the_minimum_is_refused(confidence: float) -> None:
 
 
 def test_confidence_refuses_what_reduces_too() -> None:
-    assert ConfidenceCheck(0.6).review(proposed(-1.0, 5.0, 0.1), View()) is not None
+    assert check_of(ConfidenceLimit(0.6)).review(proposed(-1.0, 5.0, 0.1), view()) is not None
 
 
 @pytest.mark.parametrize(
     ("position", "quantity"), [(0.0, 10.0), (9.0, 1.0), (-9.0, -1.0), (-10.0, 20.0), (10.0, -20.0)]
 )
 def test_a_position_up_to_the_limit_passes(position: float, quantity: float) -> None:
-    assert PositionLimitCheck(10.0).review(proposed(quantity, position), View()) is None
+    assert check_of(PositionLimit(10.0)).review(proposed(quantity, position), view()) is None
 
 
 @pytest.mark.parametrize(
@@ -83,7 +76,7 @@ def test_a_position_up_to_the_limit_passes(position: float, quantity: float) -> 
     [(0.0, 10.5), (10.0, 1.0), (-10.0, -1.0), (5.0, -16.0), (nan, 1.0), (0.0, nan), (0.0, inf)],
 )
 def test_a_position_beyond_the_limit_is_refused(position: float, quantity: float) -> None:
-    refusal = PositionLimitCheck(10.0).review(proposed(quantity, position), View())
+    refusal = check_of(PositionLimit(10.0)).review(proposed(quantity, position), view())
     assert refusal is not None
     assert (refusal.check, refusal.code) == ("position_limit", "above_max_position")
     assert f"{position:g}" in refusal.reason
@@ -92,19 +85,19 @@ def test_a_position_beyond_the_limit_is_refused(position: float, quantity: float
 
 @pytest.mark.parametrize(("position", "quantity"), [(15.0, -1.0), (-15.0, 1.0), (15.0, -26.0), (15.0, -29.0)])
 def test_what_reduces_a_position_that_is_over_its_limit_passes(position: float, quantity: float) -> None:
-    assert PositionLimitCheck(10.0).review(proposed(quantity, position), View()) is None
+    assert check_of(PositionLimit(10.0)).review(proposed(quantity, position), view()) is None
 
 
 @pytest.mark.parametrize("quantity", [-30.0, -31.0, 1.0])
 def test_turning_a_position_over_without_making_it_smaller_is_refused(quantity: float) -> None:
-    assert PositionLimitCheck(10.0).review(proposed(quantity, 15.0), View()) is not None
+    assert check_of(PositionLimit(10.0)).review(proposed(quantity, 15.0), view()) is not None
 
 
 @given(st.floats(-20, 20), st.floats(-40, 40), st.floats(0.1, 15))
 def test_the_position_limit_refuses_exactly_what_is_beyond_it_and_does_not_reduce(
     position: float, quantity: float, limit: float
 ) -> None:
-    refusal = PositionLimitCheck(limit).review(proposed(quantity, position), View())
+    refusal = check_of(PositionLimit(limit)).review(proposed(quantity, position), view())
     allowed = abs(position + quantity) <= limit or abs(position + quantity) < abs(position)
     assert (refusal is None) is allowed
 
@@ -123,7 +116,7 @@ def test_the_position_limit_refuses_exactly_what_is_beyond_it_and_does_not_reduc
 def test_drawdown_is_what_was_lost_from_the_peak_of_capital_and_profit(
     equity: float, peak: float, drawdown: float
 ) -> None:
-    refusal = DrawdownCheck(0.2).review(proposed(), View(Account(equity, peak)))
+    refusal = check_of(DrawdownLimit(0.2)).review(proposed(), view(equity, peak))
     assert (refusal is None) is (drawdown <= 0.2)
     if refusal is not None:
         assert (refusal.check, refusal.code) == ("drawdown", "above_max_drawdown")
@@ -132,24 +125,23 @@ def test_drawdown_is_what_was_lost_from_the_peak_of_capital_and_profit(
 
 
 def test_drawdown_is_of_the_initial_capital_that_is_configured() -> None:
-    losing = Account(-201.0, 0.0)
-    assert DrawdownCheck(0.2).review(proposed(), View(losing, 1_000.0)) is not None
-    assert DrawdownCheck(0.2).review(proposed(), View(losing, 1_005.0)) is None
+    assert check_of(DrawdownLimit(0.2)).review(proposed(), view(-201.0, 0.0, 1_000.0)) is not None
+    assert check_of(DrawdownLimit(0.2)).review(proposed(), view(-201.0, 0.0, 1_005.0)) is None
 
 
 def test_drawdown_asks_for_the_account_of_the_signals_author() -> None:
-    view = View()
-    DrawdownCheck(0.2).review(proposed(), view)
-    assert view.asked == ["a"]
+    of_another = ProposedContribution(vote("b"), 1.0, 0.8, 0.0)
+    assert check_of(DrawdownLimit(0.2)).review(proposed(), view(-90_000.0)) is not None
+    assert check_of(DrawdownLimit(0.2)).review(of_another, view(-90_000.0)) is None
 
 
 def test_what_reduces_passes_in_any_drawdown() -> None:
-    view = View(Account(-90_000.0, 0.0))
-    assert DrawdownCheck(0.2).review(proposed(-1.0, 5.0), view) is None
-    assert DrawdownCheck(0.2).review(proposed(1.0, 5.0), view) is not None
-    assert DrawdownCheck(0.2).review(proposed(-10.0, 5.0), view) is not None
+    losing = view(-90_000.0)
+    assert check_of(DrawdownLimit(0.2)).review(proposed(-1.0, 5.0), losing) is None
+    assert check_of(DrawdownLimit(0.2)).review(proposed(1.0, 5.0), losing) is not None
+    assert check_of(DrawdownLimit(0.2)).review(proposed(-10.0, 5.0), losing) is not None
 
 
-@pytest.mark.parametrize("account", [Account(nan, 0.0), Account(0.0, nan), Account(-inf, 0.0), Account(inf, inf)])
-def test_an_equity_that_is_not_known_refuses(account: Account) -> None:
-    assert DrawdownCheck(0.2).review(proposed(), View(account)) is not None
+@pytest.mark.parametrize(("equity", "peak"), [(nan, 0.0), (0.0, nan), (-inf, 0.0), (inf, inf)])
+def test_an_equity_that_is_not_known_refuses(equity: float, peak: float) -> None:
+    assert check_of(DrawdownLimit(0.2)).review(proposed(), view(equity, peak)) is not None

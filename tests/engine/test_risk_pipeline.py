@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import pytest
 
+from sengine.build_form import form
 from sengine.domain.order import Contribution, Order, ProposedOrder, Side
-from sengine.engine.risk.checks import (
-    AnyCheck,
-    ConfidenceCheck,
-    MaxOrderQuantityCheck,
-    OrderRateCheck,
-    PositionLimitCheck,
-    ProposedContribution,
-    Refusal,
-    RiskView,
-    SymbolAllowListCheck,
-    TradingHoursCheck,
+from sengine.engine.risk.checks import CHECKS, basis
+from sengine.engine.risk.limit import Limit, Refusal
+from sengine.engine.risk.limits import (
+    AnyLimit,
+    ConfidenceLimit,
+    OrderQuantityLimit,
+    OrderRateLimit,
+    PositionLimit,
+    SymbolAllowList,
+    TradingHours,
 )
 from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.risk.view import ProposedContribution, RiskView
 from sengine.engine.state.positions import PositionTracker
 from tests.engine.conftest import vote
 
@@ -26,32 +30,49 @@ PROPOSAL = ProposedContribution(vote("a"), 1.0, 0.8, 0.0)
 ORDER = ProposedOrder("BTC", Side.BUY, 1.0, 0, (Contribution("a", 1.0, 1),), 99.0)
 
 
-class Check:
-    """A strategy-scope check that answers with what it was given, and writes down that it ran."""
+class Scripted(Limit, frozen=True):
+    """A limit whose check answers with what it was given, and writes down that it ran."""
 
-    strategy = symbol = ""
+    called: str = ""
+    answer: Any = None
+    ran: list[str] = msgspec.field(default_factory=list)
 
-    def __init__(self, name: str, answer: Refusal | BaseException | None = None, ran: list[str] | None = None) -> None:
-        self.name = self.title = name
-        self.answer = answer
-        self.ran = ran if ran is not None else []
-
-    def review(self, proposal, view) -> Refusal | None:
-        self.ran.append(self.name)
-        if isinstance(self.answer, BaseException):
-            raise self.answer
-        return self.answer
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.called
 
 
-class OrderCheck:
+class ScriptedOrder(Scripted, frozen=True):
     """The same of order scope."""
 
-    strategy = symbol = ""
 
-    def __init__(self, *given) -> None:
-        inner = Check(*given)
-        self.name = self.title = inner.name
-        self.review_order = inner.review
+def Check(name: str, answer: Any = None, ran: list[str] | None = None) -> Any:  # noqa: N802 - it stands for a class
+    return Scripted(called=name, answer=answer, ran=[] if ran is None else ran)
+
+
+def OrderCheck(name: str, answer: Any = None, ran: list[str] | None = None) -> Any:  # noqa: N802 - the same
+    return ScriptedOrder(called=name, answer=answer, ran=[] if ran is None else ran)
+
+
+@pytest.fixture(autouse=True)
+def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks of the scripted limits; compiled classes cannot be subclassed."""
+    if form() == "compiled":
+        return
+
+    class ScriptedCheck:
+        def __init__(self, limit: Scripted) -> None:
+            super().__init__(limit)  # type: ignore[call-arg]
+            self.given = limit
+
+        def review(self, subject: object, view: RiskView) -> Refusal | None:
+            self.given.ran.append(self.given.called)
+            if isinstance(self.given.answer, BaseException):
+                raise self.given.answer
+            return self.given.answer
+
+    for limit, base in ((Scripted, basis.ContributionCheck), (ScriptedOrder, basis.OrderCheck)):
+        monkeypatch.setitem(CHECKS, limit, type("ScriptedCheck", (ScriptedCheck, base), {}))
 
 
 def refusal(name: str) -> Refusal:
@@ -128,11 +149,11 @@ def test_bypassed_checks_of_both_scopes_do_not_run() -> None:
 
 
 def test_the_plans_checks_stand_behind_the_pipeline() -> None:
-    pipeline = RiskPipeline([ConfidenceCheck(0.9), PositionLimitCheck(0.5)])
+    pipeline = RiskPipeline([ConfidenceLimit(0.9), PositionLimit(0.5)])
     first = pipeline.review(PROPOSAL, VIEW)
     assert first is not None
     assert first.check == "confidence"
-    second = RiskPipeline([PositionLimitCheck(0.5), ConfidenceCheck(0.9)]).review(PROPOSAL, VIEW)
+    second = RiskPipeline([PositionLimit(0.5), ConfidenceLimit(0.9)]).review(PROPOSAL, VIEW)
     assert second is not None
     assert second.check == "position_limit"
 
@@ -145,9 +166,9 @@ def asked_of(pipeline: RiskPipeline, strategy_id: str, symbol: str) -> list[str]
 
 def test_a_check_is_asked_about_its_strategy_and_symbol_only() -> None:
     for check, asked in [
-        (PositionLimitCheck(1.0, strategy="a"), [("a", "BTC"), ("a", "ETH")]),
-        (PositionLimitCheck(1.0, symbol="BTC"), [("a", "BTC"), ("b", "BTC")]),
-        (PositionLimitCheck(1.0, strategy="a", symbol="BTC"), [("a", "BTC")]),
+        (PositionLimit(1.0, strategy="a"), [("a", "BTC"), ("a", "ETH")]),
+        (PositionLimit(1.0, symbol="BTC"), [("a", "BTC"), ("b", "BTC")]),
+        (PositionLimit(1.0, strategy="a", symbol="BTC"), [("a", "BTC")]),
     ]:
         pipeline = RiskPipeline([check])
         pairs = [(name, symbol) for name in "ab" for symbol in ("BTC", "ETH")]
@@ -158,28 +179,28 @@ def test_an_order_is_asked_about_when_any_contributor_is_meant() -> None:
     parts = (Contribution("a", 1.0, 1), Contribution("b", 1.0, 2))
     both = ProposedOrder("BTC", Side.BUY, 2.0, 0, parts)
     for check, refuses in [
-        (MaxOrderQuantityCheck(1.0, strategy="b"), True),
-        (MaxOrderQuantityCheck(1.0, strategy="c"), False),
-        (MaxOrderQuantityCheck(1.0, symbol="ETH"), False),
+        (OrderQuantityLimit(1.0, strategy="b"), True),
+        (OrderQuantityLimit(1.0, strategy="c"), False),
+        (OrderQuantityLimit(1.0, symbol="ETH"), False),
     ]:
         assert isinstance(RiskPipeline([check]).approve(both, VIEW, "1"), Refusal) is refuses
 
 
 def test_a_tighter_limit_for_one_comes_on_top_of_that_for_all() -> None:
-    pipeline = RiskPipeline([PositionLimitCheck(5.0), PositionLimitCheck(50.0, strategy="a")])
+    pipeline = RiskPipeline([PositionLimit(5.0), PositionLimit(50.0, strategy="a")])
     assert asked_of(pipeline, "a", "BTC") == ["position_limit"], "a wider one does not widen that for all"
-    pipeline = RiskPipeline([PositionLimitCheck(50.0), PositionLimitCheck(5.0, strategy="a")])
+    pipeline = RiskPipeline([PositionLimit(50.0), PositionLimit(5.0, strategy="a")])
     assert asked_of(pipeline, "a", "BTC") == ["position_limit[a]"]
     assert asked_of(pipeline, "b", "BTC") == []
 
 
 def test_every_check_has_a_name_of_its_own() -> None:
     limits = [
-        PositionLimitCheck(1.0),
-        PositionLimitCheck(2.0, strategy="a"),
-        PositionLimitCheck(3.0, strategy="a", symbol="BTC"),
-        PositionLimitCheck(4.0),
-        PositionLimitCheck(5.0),
+        PositionLimit(1.0),
+        PositionLimit(2.0, strategy="a"),
+        PositionLimit(3.0, strategy="a", symbol="BTC"),
+        PositionLimit(4.0),
+        PositionLimit(5.0),
     ]
     assert [check.title for check in RiskPipeline(limits).checks] == [
         "position_limit",
@@ -191,7 +212,7 @@ def test_every_check_has_a_name_of_its_own() -> None:
 
 
 def test_what_is_remembered_of_who_is_asked_is_bounded() -> None:
-    pipeline = RiskPipeline([PositionLimitCheck(1.0, symbol="BTC")])
+    pipeline = RiskPipeline([PositionLimit(1.0, symbol="BTC")])
     for number in range(2_500):
         asked_of(pipeline, str(number), "BTC")
     assert 0 < len(pipeline._of_contributions) <= 1_000
@@ -200,47 +221,47 @@ def test_what_is_remembered_of_who_is_asked_is_bounded() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        (PositionLimitCheck(10.0), PositionLimitCheck(10.0), []),
-        (PositionLimitCheck(10.0), PositionLimitCheck(9.0), []),
-        (PositionLimitCheck(10.0), PositionLimitCheck(20.0), ["position_limit: max_position 10 -> 20"]),
-        (PositionLimitCheck(10.0), PositionLimitCheck(1.0, symbol="BTC"), ["position_limit is gone"]),
-        (PositionLimitCheck(10.0), ConfidenceCheck(0.1), ["position_limit is gone"]),
-        (ConfidenceCheck(0.6), ConfidenceCheck(0.7), []),
-        (ConfidenceCheck(0.6), ConfidenceCheck(0.5), ["confidence: min_confidence 0.6 -> 0.5"]),
-        (OrderRateCheck(5, 10), OrderRateCheck(5, 10, 3), []),
-        (OrderRateCheck(5, 10, 3), OrderRateCheck(5, 10), ["order_rate: max_orders_per_strategy 3 -> none"]),
-        (OrderRateCheck(5, 10), OrderRateCheck(6, 9), ["order_rate: max_orders 5 -> 6, per_ns 10 -> 9"]),
-        (SymbolAllowListCheck(("A", "B")), SymbolAllowListCheck(("B",)), []),
+        (PositionLimit(10.0), PositionLimit(10.0), []),
+        (PositionLimit(10.0), PositionLimit(9.0), []),
+        (PositionLimit(10.0), PositionLimit(20.0), ["position_limit: max_position 10 -> 20"]),
+        (PositionLimit(10.0), PositionLimit(1.0, symbol="BTC"), ["position_limit is gone"]),
+        (PositionLimit(10.0), ConfidenceLimit(0.1), ["position_limit is gone"]),
+        (ConfidenceLimit(0.6), ConfidenceLimit(0.7), []),
+        (ConfidenceLimit(0.6), ConfidenceLimit(0.5), ["confidence: min_confidence 0.6 -> 0.5"]),
+        (OrderRateLimit(5, 10), OrderRateLimit(5, 10, 3), []),
+        (OrderRateLimit(5, 10, 3), OrderRateLimit(5, 10), ["order_rate: max_orders_per_strategy 3 -> none"]),
+        (OrderRateLimit(5, 10), OrderRateLimit(6, 9), ["order_rate: max_orders 5 -> 6, per_ns 10 -> 9"]),
+        (SymbolAllowList(("A", "B")), SymbolAllowList(("B",)), []),
         (
-            SymbolAllowListCheck(("A",)),
-            SymbolAllowListCheck(("A", "B")),
+            SymbolAllowList(("A",)),
+            SymbolAllowList(("A", "B")),
             ["symbol_allow_list: symbols ('A',) -> ('A', 'B')"],
         ),
         (
-            SymbolAllowListCheck(("A",), strategy="a"),
-            SymbolAllowListCheck(("A",), strategy="a"),
+            SymbolAllowList(("A",), strategy="a"),
+            SymbolAllowList(("A",), strategy="a"),
             [],
         ),
         (
-            TradingHoursCheck("08:00", "16:00"),
-            TradingHoursCheck("09:00", "16:00"),
+            TradingHours("08:00", "16:00"),
+            TradingHours("09:00", "16:00"),
             ["trading_hours: open 08:00 -> 09:00"],
         ),
     ],
 )
-def test_a_looser_limit_is_found_and_told(before: AnyCheck, after: AnyCheck, said: list[str]) -> None:
+def test_a_looser_limit_is_found_and_told(before: AnyLimit, after: AnyLimit, said: list[str]) -> None:
     assert RiskPipeline([before]).loosened_by([after], []) == said
     assert RiskPipeline([before], [before.name]).loosened_by([after], [before.name]) == []
 
 
 def test_a_bypass_is_looser_and_another_check_of_the_kind_that_is_as_strict_will_do() -> None:
-    pipeline = RiskPipeline([PositionLimitCheck(10.0)])
-    assert pipeline.loosened_by([PositionLimitCheck(10.0)], ["position_limit"]) == ["position_limit is bypassed"]
-    assert pipeline.loosened_by([PositionLimitCheck(50.0), PositionLimitCheck(10.0)], []) == []
+    pipeline = RiskPipeline([PositionLimit(10.0)])
+    assert pipeline.loosened_by([PositionLimit(10.0)], ["position_limit"]) == ["position_limit is bypassed"]
+    assert pipeline.loosened_by([PositionLimit(50.0), PositionLimit(10.0)], []) == []
 
 
 def test_checks_can_be_changed_and_who_is_asked_is_worked_out_anew() -> None:
-    pipeline = RiskPipeline([PositionLimitCheck(1.0)])
+    pipeline = RiskPipeline([PositionLimit(1.0)])
     assert asked_of(pipeline, "a", "BTC") == ["position_limit"]
-    pipeline.change([PositionLimitCheck(100.0, symbol="ETH")], [])
+    pipeline.change([PositionLimit(100.0, symbol="ETH")], [])
     assert asked_of(pipeline, "a", "BTC") == []

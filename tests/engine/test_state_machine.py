@@ -31,8 +31,8 @@ from sengine.domain.events import (
 )
 from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate, Side
 from sengine.engine.outcome import Outcome
-from sengine.engine.risk import checks as checks
-from sengine.engine.risk.pipeline import ChangeLimits
+from sengine.engine.risk import limits
+from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.errors import LifecycleError, LimitError
 from tests.engine.conftest import Actor, S, close, engine_with, ladder, long, ns, short
 
@@ -41,7 +41,7 @@ NAMES = ("one", "two", "maker")
 sizes = st.sampled_from([0.5, 1.0, 2.0, 3.0])
 symbols = st.sampled_from(SYMBOLS)
 names = st.sampled_from(NAMES)
-limits = st.builds(
+some_limits = st.builds(
     lambda quantity, position, rate, most_open, gross: {
         "quantity": quantity,
         "position": position,
@@ -71,19 +71,19 @@ quotes = st.one_of(
 
 def as_checks(limit: dict) -> tuple:
     return (
-        checks.PositionLimitCheck(limit["position"]),
-        checks.BookCheck(),
-        checks.MaxOrderQuantityCheck(limit["quantity"]),
-        checks.OrderRateCheck(limit["rate"], S),
-        checks.MaxOpenOrdersCheck(limit["open"]),
-        checks.SelfCrossCheck(),
-        checks.GrossExposureCheck(limit["gross"]),
-        checks.RepeatedExecutionCheck(12, 3600 * S),
+        limits.PositionLimit(limit["position"]),
+        limits.SoundBook(),
+        limits.OrderQuantityLimit(limit["quantity"]),
+        limits.OrderRateLimit(limit["rate"], S),
+        limits.OpenOrdersLimit(limit["open"]),
+        limits.SelfCrossLimit(),
+        limits.GrossExposureLimit(limit["gross"]),
+        limits.RepeatedExecutionLimit(12, 3600 * S),
     )
 
 
 class EngineMachine(RuleBasedStateMachine):
-    @initialize(limit=limits)
+    @initialize(limit=some_limits)
     def start(self, limit: dict) -> None:
         self.limit = limit
         self.actors = [
@@ -193,7 +193,7 @@ class EngineMachine(RuleBasedStateMachine):
         except LifecycleError:
             assert self.engine.roster.get(name).is_active
 
-    @rule(limit=limits, on_purpose=st.booleans())
+    @rule(limit=some_limits, on_purpose=st.booleans())
     def change_limits(self, limit: dict, on_purpose: bool) -> None:
         is_looser = any(limit[key] > self.limit[key] for key in limit)
         try:

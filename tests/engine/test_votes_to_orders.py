@@ -6,7 +6,7 @@ import pytest
 
 from sengine.domain.order import Contribution, OrderType
 from sengine.domain.signal import Disposition
-from sengine.engine.risk.checks import ConfidenceCheck, DrawdownCheck, PositionLimitCheck, Refusal
+from sengine.engine.risk.limits import ConfidenceLimit, DrawdownLimit, OrderQuantityLimit, PositionLimit
 from sengine.engine.signals.aggregation import VoteBook
 from tests.engine.conftest import (
     Actor,
@@ -28,21 +28,6 @@ PASSED, OVERRULED, FILTERED, NO_CHANGE = (
     Disposition.FILTERED,
     Disposition.NO_CHANGE,
 )
-
-
-class RefuseOrders:
-    """An order-scope check that lets nothing pass above a size."""
-
-    name = title = "order_size"
-    strategy = symbol = ""
-
-    def __init__(self, largest: float = 0.0) -> None:
-        self.largest = largest
-        self.seen: list[float] = []
-
-    def review_order(self, order, view) -> Refusal | None:
-        self.seen.append(order.quantity)
-        return None if order.quantity <= self.largest else Refusal(self.name, "too_large", "too large")
 
 
 def test_the_signals_of_one_event_are_aggregated_once_after_all_strategies_ran() -> None:
@@ -103,14 +88,14 @@ def test_the_configured_method_decides(method: str, expected: str) -> None:
 
 
 def test_the_confidence_check_looks_at_the_confidence_of_the_decision() -> None:
-    engine = engine_with(Actor("sure", long(1.0)), Actor("unsure", long(0.4)), checks=[ConfidenceCheck(0.65)])
+    engine = engine_with(Actor("sure", long(1.0)), Actor("unsure", long(0.4)), checks=[ConfidenceLimit(0.65)])
     assert endings(engine.process(quote(1))) == [("sure", PASSED), ("unsure", PASSED)]
-    engine = engine_with(Actor("sure", long(1.0)), Actor("unsure", long(0.2)), checks=[ConfidenceCheck(0.65)])
+    engine = engine_with(Actor("sure", long(1.0)), Actor("unsure", long(0.2)), checks=[ConfidenceLimit(0.65)])
     assert endings(engine.process(quote(1))) == [("sure", FILTERED), ("unsure", FILTERED)]
 
 
 def test_a_filtered_signal_says_which_check_refused_it_and_why() -> None:
-    engine = engine_with(Actor("a", long(0.3)), checks=[ConfidenceCheck(0.6)])
+    engine = engine_with(Actor("a", long(0.3)), checks=[ConfidenceLimit(0.6)])
     (result,) = engine.process(quote(1)).signals
     assert (result.disposition, result.check, result.code) == (FILTERED, "confidence", "below_min_confidence")
     assert "0.3" in result.reason
@@ -119,7 +104,7 @@ def test_a_filtered_signal_says_which_check_refused_it_and_why() -> None:
 
 def test_a_refused_contribution_leaves_the_sum_and_the_rest_goes_on() -> None:
     large, small = Actor("large", long(0.9, 11.0)), Actor("small", long(0.9, 2.0))
-    engine = engine_with(large, small, checks=[PositionLimitCheck(10.0)])
+    engine = engine_with(large, small, checks=[PositionLimit(10.0)])
     outcome = engine.process(quote(1))
     assert endings(outcome) == [("large", FILTERED), ("small", PASSED)]
     assert sent(outcome) == [("buy", 2.0)]
@@ -127,30 +112,28 @@ def test_a_refused_contribution_leaves_the_sum_and_the_rest_goes_on() -> None:
 
 def test_the_position_limit_counts_what_is_in_flight() -> None:
     actor = Actor("a", long(size=6.0), long(size=6.0))
-    engine = engine_with(actor, checks=[PositionLimitCheck(10.0)])
+    engine = engine_with(actor, checks=[PositionLimit(10.0)])
     assert endings(engine.process(quote(1))) == [("a", PASSED)]
     assert engine.positions.quantity("a", "BTC") == 0.0
     assert endings(engine.process(quote(2))) == [("a", FILTERED)]
 
 
 def test_the_position_limit_is_for_each_strategy_and_symbol() -> None:
-    engine = engine_with(
-        Actor("a", *[long(size=6.0)] * 2), Actor("b", long(size=6.0)), checks=[PositionLimitCheck(10.0)]
-    )
+    engine = engine_with(Actor("a", *[long(size=6.0)] * 2), Actor("b", long(size=6.0)), checks=[PositionLimit(10.0)])
     assert endings(engine.process(quote(1, symbol="BTC"))) == [("a", PASSED), ("b", PASSED)]
     assert endings(engine.process(quote(1, symbol="ETH"))) == [("a", PASSED)]
 
 
 def test_the_drawdown_of_one_strategy_does_not_stop_another() -> None:
     loser, other = Actor("loser", long(size=10.0), long()), Actor("other", None, long())
-    engine = simulated_engine(loser, other, checks=[DrawdownCheck(0.2)], capital=1_000.0)
+    engine = simulated_engine(loser, other, checks=[DrawdownLimit(0.2)], capital=1_000.0)
     engine.process(quote(1, 99.0, 101.0))
     assert endings(engine.process(quote(2, 74.0, 76.0))) == [("loser", FILTERED), ("other", PASSED)]
 
 
 def test_the_drawdown_check_stops_a_strategy_that_lost_too_much_and_lets_it_reduce() -> None:
     actor = Actor("a", long(size=10.0), None, long(), close())
-    engine = simulated_engine(actor, checks=[DrawdownCheck(0.2)], capital=1_000.0)
+    engine = simulated_engine(actor, checks=[DrawdownLimit(0.2)], capital=1_000.0)
     engine.process(quote(1, 99.0, 101.0))
     engine.process(quote(2, 79.0, 81.0))
     assert engine.positions.equity_of("a").equity == -210.0
@@ -160,13 +143,13 @@ def test_the_drawdown_check_stops_a_strategy_that_lost_too_much_and_lets_it_redu
 
 
 def test_a_refused_order_filters_every_contribution_in_it() -> None:
-    check = RefuseOrders(largest=4.0)
-    engine = engine_with(Actor("a", long(0.9, 3.0)), Actor("b", long(0.9, 2.0)), checks=[check])
+    engine = engine_with(Actor("a", long(0.9, 3.0)), Actor("b", long(0.9, 2.0)), checks=[OrderQuantityLimit(4.0)])
     outcome = engine.process(quote(1))
     assert endings(outcome) == [("a", FILTERED), ("b", FILTERED)]
-    assert {result.check for result in outcome.signals} == {"order_size"}
-    assert (outcome.orders, check.seen, engine.orders_sent) == ([], [5.0], 0)
-    assert engine.filtered_by == {"order_size": 2}
+    assert {result.check for result in outcome.signals} == {"max_order_quantity"}
+    assert "5 BTC" in outcome.signals[0].reason
+    assert (outcome.orders, engine.orders_sent) == ([], 0)
+    assert engine.filtered_by == {"max_order_quantity": 2}
 
 
 @pytest.mark.parametrize(("direction", "side"), [(long, "buy"), (short, "sell")])
@@ -221,7 +204,7 @@ def test_close_counts_what_is_in_flight() -> None:
 
 
 def test_close_when_flat_is_no_change() -> None:
-    engine = engine_with(Actor("a", close()), checks=[ConfidenceCheck(1.0)])
+    engine = engine_with(Actor("a", close()), checks=[ConfidenceLimit(1.0)])
     outcome = engine.process(quote(1))
     assert endings(outcome) == [("a", NO_CHANGE)]
     assert outcome.orders == []
@@ -229,7 +212,7 @@ def test_close_when_flat_is_no_change() -> None:
 
 def test_two_signals_of_one_strategy_in_one_event_are_one_vote_and_both_contribute() -> None:
     votes = VoteBook("majority_vote", ns(5))
-    engine = engine_with(Actor("a", [long(0.9, 6.0), long(0.7, 6.0)]), checks=[PositionLimitCheck(10.0)], votes=votes)
+    engine = engine_with(Actor("a", [long(0.9, 6.0), long(0.7, 6.0)]), checks=[PositionLimit(10.0)], votes=votes)
     outcome = engine.process(quote(1))
     # The second one is reviewed with the first one counted in.
     assert endings(outcome) == [("a", PASSED), ("a", FILTERED)]
@@ -270,5 +253,5 @@ def test_a_sent_order_is_in_flight_until_it_fills() -> None:
 
 
 def test_a_bypassed_check_is_left_out() -> None:
-    engine = engine_with(Actor("a", long(0.1)), checks=[ConfidenceCheck(0.6)], bypass=["confidence"])
+    engine = engine_with(Actor("a", long(0.1)), checks=[ConfidenceLimit(0.6)], bypass=["confidence"])
     assert endings(engine.process(quote(1))) == [("a", PASSED)]

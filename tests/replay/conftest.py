@@ -14,7 +14,7 @@ from sengine.domain.market import MarketData, OrderBook, PriceLevel
 from sengine.domain.signal import Signal
 from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
-from sengine.engine.risk.checks import ConfidenceCheck
+from sengine.engine.risk.limits import ConfidenceLimit
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.positions import PositionTracker
@@ -67,7 +67,7 @@ class Lab:
     def engine(self, scripts: Mapping[str, Script], *, commission_bps: float = 0.0, max_errors: int = 10) -> Engine:
         engine = Engine(
             VoteBook("weighted_average", 5 * S),
-            RiskPipeline([ConfidenceCheck(0.6)]),
+            RiskPipeline([ConfidenceLimit(0.6)]),
             PositionTracker(CAPITAL),
             SimulatedVenue(commission_bps=commission_bps),
             max_errors=max_errors,

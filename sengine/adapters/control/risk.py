@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sengine.domain.position import Position
-from sengine.engine.risk.checks import PositionLimitCheck, Usage
+from sengine.engine.risk.checks.signal import PositionLimitCheck
+from sengine.engine.risk.limit import Usage
 from sengine.proto import engine_pb2 as pb
 from sengine.runtime.live_engine import LiveEngine
 

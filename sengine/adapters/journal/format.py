@@ -33,7 +33,7 @@ from sengine.domain.events import (
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.checkpoint.checkpoint import Checkpoint
 from sengine.engine.checkpoint.follower import Happened
-from sengine.engine.risk.pipeline import ChangeLimits
+from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.engine.state.positions import AccountState
 from sengine.engine.strategies.swap import Warmed
 from sengine.errors import JournalError

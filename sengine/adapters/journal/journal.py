@@ -40,7 +40,7 @@ from sengine.engine.checkpoint.checkpoint import checkpoint
 from sengine.engine.checkpoint.follower import Happened
 from sengine.engine.core import Engine
 from sengine.engine.outcome import Outcome
-from sengine.engine.risk.pipeline import ChangeLimits
+from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.engine.strategies.faults import StrategyFault
 from sengine.engine.strategies.registry import LoadStrategy
 from sengine.engine.strategies.swap import SwapStrategy

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 
@@ -31,8 +31,8 @@ from sengine.engine.checkpoint.checkpoint import Checkpoint, restore
 from sengine.engine.checkpoint.follower import Follower, Happened
 from sengine.engine.checkpoint.in_force import InForce, Running
 from sengine.engine.core import Engine
-from sengine.engine.risk.checks import AnyCheck
-from sengine.engine.risk.pipeline import ChangeLimits, RiskPipeline
+from sengine.engine.risk.change_limits import ChangeLimits
+from sengine.engine.risk.pipeline import RiskPipeline
 
 _AT_ONCE: Final = 4096
 _NOT_FOLLOWED: Final = (Header, Checkpoint, Gap, Closed, Sample, StrategyLoaded, StrategySwapped)
@@ -127,10 +127,10 @@ def decide(in_force: InForce, command: Any) -> None:
     """Bring what is in force up to date with a recorded command."""
     strategies = in_force.strategies
     if isinstance(command, ChangeLimits):
-        before = RiskPipeline(in_force.checks, in_force.bypass)
-        if command.allow_loosening or not before.loosened_by(command.checks, command.bypass):
-            after = RiskPipeline(command.checks, command.bypass)
-            in_force.checks = cast(list[AnyCheck], after.checks)
+        before = RiskPipeline(in_force.limits, in_force.bypass)
+        if command.allow_loosening or not before.loosened_by(command.limits, command.bypass):
+            after = RiskPipeline(command.limits, command.bypass)
+            in_force.limits = after.limits
             in_force.bypass = sorted(after.bypass)
     elif isinstance(command, ChangeAggregation):
         in_force.method, in_force.window_ns = command.method, command.window_ns

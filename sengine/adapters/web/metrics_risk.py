@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sengine.adapters.web.metric_family import Family, Sample
-from sengine.engine.risk.checks import Usage
+from sengine.engine.risk.limit import Usage
 from sengine.runtime.live_engine import LiveEngine
 
 

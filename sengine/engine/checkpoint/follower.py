@@ -26,7 +26,7 @@ from sengine.domain.order import Fill, Order, OrderUpdate
 from sengine.domain.signal import Disposition, SignalResult
 from sengine.engine.core import Engine
 from sengine.engine.outcome import Outcome
-from sengine.engine.risk.pipeline import ChangeLimits
+from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.engine.strategies.faults import StrategyFault
 from sengine.engine.strategies.trial import RolledBack
 from sengine.errors import SengineError

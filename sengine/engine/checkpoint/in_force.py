@@ -6,12 +6,12 @@ A start decides all of that anew, from its configuration. Where that is other th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from sengine.config.redact import plain
-from sengine.engine.risk.checks import AnyCheck
+from sengine.engine.risk.limits import AnyLimit
 from sengine.engine.risk.pipeline import RiskPipeline
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ class Running(msgspec.Struct):
 class InForce(msgspec.Struct):
     """At one moment of an engine; ``strategies`` by id."""
 
-    checks: Sequence[AnyCheck]
+    # Journals have had them under this name since before a limit and its check were two things.
+    limits: Sequence[AnyLimit] = msgspec.field(name="checks")
     bypass: Sequence[str]
     method: str
     window_ns: int
@@ -38,7 +39,7 @@ class InForce(msgspec.Struct):
     @classmethod
     def of(cls, engine: Engine) -> InForce:
         return cls(
-            cast(list[AnyCheck], list(engine.risk.checks)),
+            list(engine.risk.limits),
             sorted(engine.risk.bypass),
             engine.votes.method,
             engine.votes.window_ns,
@@ -52,9 +53,9 @@ class InForce(msgspec.Struct):
 
     def instead(self, now: InForce) -> Iterator[str]:
         """A sentence for each thing that ``now`` decides otherwise."""
-        if (list(self.checks), list(self.bypass)) != (list(now.checks), list(now.bypass)):
-            pipeline = RiskPipeline(self.checks, self.bypass)
-            looser = "; ".join(pipeline.loosened_by(now.checks, now.bypass)) or "nothing"
+        if (list(self.limits), list(self.bypass)) != (list(now.limits), list(now.bypass)):
+            pipeline = RiskPipeline(self.limits, self.bypass)
+            looser = "; ".join(pipeline.loosened_by(now.limits, now.bypass)) or "nothing"
             yield f"the limits are the configuration's, not those last in force; looser than those: {looser}"
         if (self.method, self.window_ns) != (now.method, now.window_ns):
             yield (

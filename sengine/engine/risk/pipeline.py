@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from math import inf
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final
 
 import msgspec
 
 from sengine.domain.order import Order, ProposedOrder
-from sengine.engine.risk.checks import AnyCheck, Check, PositionLimitCheck, ProposedContribution, Refusal, RiskView
+from sengine.engine.risk.checks import check_of
+from sengine.engine.risk.checks.basis import Check, ContributionCheck, OrderCheck
+from sengine.engine.risk.checks.signal import PositionLimitCheck
+from sengine.engine.risk.limit import Refusal
+from sengine.engine.risk.limits import AnyLimit
+from sengine.engine.risk.view import ProposedContribution, RiskView
 from sengine.engine.strategies.faults import describe_error
 
-_Subject = TypeVar("_Subject", ProposedContribution, ProposedOrder)
-_Review: TypeAlias = tuple[str, Callable[[_Subject, RiskView], Refusal | None]]
 _CHAINS_KEPT: Final = 1_000
-
-
-class ChangeLimits(msgspec.Struct, frozen=True):
-    """Command: these checks instead of those in force.
-
-    What would let more pass is refused unless ``allow_loosening``.
-    """
-
-    checks: Sequence[AnyCheck]
-    bypass: Sequence[str] = ()
-    allow_loosening: bool = False
 
 
 class RiskPipeline:
@@ -36,23 +28,24 @@ class RiskPipeline:
     shown wherever limits are shown.
     """
 
-    def __init__(self, checks: Sequence[Check], bypass: Collection[str] = ()) -> None:
+    def __init__(self, limits: Sequence[AnyLimit], bypass: Collection[str] = ()) -> None:
         self.loosened: list[str] = []
         """What operators loosened since the start, a sentence each."""
         self.max_positions: dict[tuple[str, str], float] = {}
         """The answers of ``max_position`` so far."""
-        self.change(checks, bypass)
+        self.change(limits, bypass)
 
-    def change(self, checks: Sequence[Check], bypass: Collection[str]) -> None:
-        """These checks from now on."""
-        self.checks = _labelled(checks)
+    def change(self, limits: Sequence[AnyLimit], bypass: Collection[str]) -> None:
+        """These limits from now on."""
+        self.limits: Sequence[AnyLimit] = _labelled(limits)
+        self.checks = [check_of(limit) for limit in self.limits]
         self.bypass = frozenset(bypass)
-        self._of_contributions: dict[tuple[str, str], list[_Review[ProposedContribution]]] = {}
-        self._of_orders: dict[tuple[str, ...], list[_Review[ProposedOrder]]] = {}
+        self._of_contributions: dict[tuple[str, str], list[ContributionCheck]] = {}
+        self._of_orders: dict[tuple[str, ...], list[OrderCheck]] = {}
         # Where no check is for some strategies or symbols only, the same ones apply to all.
         is_same_for_all = not any(check.strategy or check.symbol for check in self.checks)
-        self._of_any_contribution = _reviews(self._for(("",))) if is_same_for_all else None
-        self._of_any_order = _order_reviews(self._for(("",))) if is_same_for_all else None
+        self._of_any_contribution = _of_contributions(self._for(("",))) if is_same_for_all else None
+        self._of_any_order = _of_orders(self._for(("",))) if is_same_for_all else None
         self.max_positions.clear()
 
     def review(self, proposal: ProposedContribution, view: RiskView) -> Refusal | None:
@@ -62,9 +55,9 @@ class RiskPipeline:
             key = (proposal.signal.symbol, proposal.signal.strategy_id)
             reviews = self._of_contributions.get(key)
             if reviews is None:
-                reviews = _reviews(self._for(key))
+                reviews = _of_contributions(self._for(key))
                 _keep(self._of_contributions, key, reviews)
-        return _first_refusal(reviews, proposal, view)
+        return _refusal_of_contribution(reviews, proposal, view)
 
     def approve(self, order: ProposedOrder, view: RiskView, order_id: str) -> Order | Refusal:
         """The order as the type that gateways take, under ``order_id``, or the first refusal."""
@@ -73,10 +66,10 @@ class RiskPipeline:
             key = (order.symbol, *[part.strategy_id for part in order.contributions])
             reviews = self._of_orders.get(key)
             if reviews is None:
-                reviews = _order_reviews(self._for(key))
+                reviews = _of_orders(self._for(key))
                 _keep(self._of_orders, key, reviews)
         if reviews:
-            refusal = _first_refusal(reviews, order, view)
+            refusal = _refusal_of_order(reviews, order, view)
             if refusal is not None:
                 return refusal
         return Order.approved(order, order_id)
@@ -84,28 +77,28 @@ class RiskPipeline:
     def max_position(self, strategy_id: str, symbol: str) -> float:
         """The tightest ``position_limit`` of a strategy on a symbol; infinite without one."""
         checks = self._for((symbol, strategy_id))
-        limit = min([check.max_position for check in checks if isinstance(check, PositionLimitCheck)], default=inf)
-        _keep(self.max_positions, (strategy_id, symbol), limit)
-        return limit
+        tightest = min([check.max_position for check in checks if isinstance(check, PositionLimitCheck)], default=inf)
+        _keep(self.max_positions, (strategy_id, symbol), tightest)
+        return tightest
 
-    def loosened_by(self, checks: Sequence[Check], bypass: Collection[str]) -> list[str]:
-        """What ``checks`` would let pass that those in force do not, in words; empty where they are as strict.
+    def loosened_by(self, limits: Sequence[AnyLimit], bypass: Collection[str]) -> list[str]:
+        """What ``limits`` would let pass that those in force do not, in words; empty where they are as strict.
 
-        Every check in force needs one of its name, strategy and symbol that is as strict.
+        Every limit in force needs one of its kind, strategy and symbol that is as strict.
         """
         looser = [f"{name} is bypassed" for name in sorted(set(bypass) - self.bypass)]
-        for check in self.checks:
-            if check.name in self.bypass:
+        for limit in self.limits:
+            if limit.name in self.bypass:
                 continue
             successors = [
-                check.loosened_in(each)
-                for each in checks
-                if type(each) is type(check) and (each.strategy, each.symbol) == (check.strategy, check.symbol)
+                limit.loosened_in(each)
+                for each in limits
+                if type(each) is type(limit) and (each.strategy, each.symbol) == (limit.strategy, limit.symbol)
             ]
             if not successors:
-                looser.append(f"{check.title} is gone")
+                looser.append(f"{limit.title} is gone")
             elif all(successors):
-                looser.append(f"{check.title}: {', '.join(sorted(successors, key=len)[0])}")
+                looser.append(f"{limit.title}: {', '.join(sorted(successors, key=len)[0])}")
         return looser
 
     def _for(self, key: tuple[str, ...]) -> list[Check]:
@@ -132,28 +125,28 @@ def approve_reducing(order: ProposedOrder, held: Callable[[str, str], float], or
     return Order.approved(order, order_id)
 
 
-def _labelled(checks: Sequence[Check]) -> list[Check]:
-    """Each check with a label of its own: the name, what it is for, and a number where that is not enough."""
-    labelled: list[Check] = []
+def _labelled(limits: Sequence[AnyLimit]) -> list[AnyLimit]:
+    """Each limit with a label of its own: the name, what it is for, and a number where that is not enough."""
+    labelled: list[AnyLimit] = []
     seen: set[str] = set()
-    for check in checks:
-        scope = ",".join([each for each in (check.strategy, check.symbol) if each])
-        label = base = f"{check.name}[{scope}]" if scope else check.name
+    for limit in limits:
+        scope = ",".join([each for each in (limit.strategy, limit.symbol) if each])
+        label = base = f"{limit.name}[{scope}]" if scope else limit.name
         number = 1
         while label in seen:
             number += 1
             label = f"{base}#{number}"
         seen.add(label)
-        labelled.append(check if label == check.title else msgspec.structs.replace(check, label=label))
+        labelled.append(limit if label == limit.title else msgspec.structs.replace(limit, label=label))
     return labelled
 
 
-def _reviews(checks: Sequence[Check]) -> list[_Review[ProposedContribution]]:
-    return [(check.title, check.review) for check in checks if hasattr(check, "review")]
+def _of_contributions(checks: Sequence[Check]) -> list[ContributionCheck]:
+    return [check for check in checks if isinstance(check, ContributionCheck)]
 
 
-def _order_reviews(checks: Sequence[Check]) -> list[_Review[ProposedOrder]]:
-    return [(check.title, check.review_order) for check in checks if hasattr(check, "review_order")]
+def _of_orders(checks: Sequence[Check]) -> list[OrderCheck]:
+    return [check for check in checks if isinstance(check, OrderCheck)]
 
 
 def _keep(chains: dict, key: tuple[str, ...], reviews: Any) -> None:  # type: ignore[type-arg]
@@ -163,14 +156,35 @@ def _keep(chains: dict, key: tuple[str, ...], reviews: Any) -> None:  # type: ig
     chains[key] = reviews
 
 
-def _first_refusal(reviews: Sequence[_Review[_Subject]], subject: _Subject, view: RiskView) -> Refusal | None:
-    asked = ""
+def _refusal_of_contribution(
+    checks: Sequence[ContributionCheck], proposal: ProposedContribution, view: RiskView
+) -> Refusal | None:
+    """The first refusal. A check that cannot answer has not said yes."""
+    title = ""
     try:
-        for asked, review in reviews:  # noqa: B007 - the one that raised is named below
-            refusal = review(subject, view)
+        for check in checks:
+            title = check.title
+            refusal = check.review(proposal, view)
             if refusal is not None:
                 return refusal
-    # A check that cannot answer has not said yes.
     except Exception as error:
-        return Refusal(asked, "check_failed", f"the check itself failed: {describe_error(error)}")
+        return _failed(title, error)
     return None
+
+
+def _refusal_of_order(checks: Sequence[OrderCheck], order: ProposedOrder, view: RiskView) -> Refusal | None:
+    """The same of an order."""
+    title = ""
+    try:
+        for check in checks:
+            title = check.title
+            refusal = check.review(order, view)
+            if refusal is not None:
+                return refusal
+    except Exception as error:
+        return _failed(title, error)
+    return None
+
+
+def _failed(title: str, error: Exception) -> Refusal:
+    return Refusal(title, "check_failed", f"the check itself failed: {describe_error(error)}")

@@ -8,8 +8,9 @@ from typing import Final, TypeAlias
 
 from sengine.domain.order import Contribution, Order, ProposedOrder, Side
 from sengine.domain.signal import Direction, Disposition, SignalResult, StampedSignal
-from sengine.engine.risk.checks import ProposedContribution, Refusal, RiskView
+from sengine.engine.risk.limit import Refusal
 from sengine.engine.risk.pipeline import RiskPipeline, approve_reducing
+from sengine.engine.risk.view import ProposedContribution, RiskView
 from sengine.engine.signals.aggregation import VoteBook
 from sengine.errors import EngineError
 

@@ -5,9 +5,10 @@ Comparisons are written so that a NaN refuses: what is not known to be within it
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias, get_args
+from typing import Any, Final
 
-from sengine.engine.risk.checks.basis import Check, ProposedContribution, Reducing, Refusal, RiskView, Usage
+from sengine.engine.risk import limits
+from sengine.engine.risk.checks.basis import Check
 from sengine.engine.risk.checks.exposure import GrossExposureCheck, MaxOpenOrdersCheck, NetExposureCheck, SelfCrossCheck
 from sengine.engine.risk.checks.loss import DailyLossCheck, DrawdownCheck
 from sengine.engine.risk.checks.market import BookCheck, PriceCollarCheck, StaleMarketDataCheck
@@ -15,56 +16,32 @@ from sengine.engine.risk.checks.rate import DuplicateOrderCheck, OrderRateCheck,
 from sengine.engine.risk.checks.schedule import SymbolAllowListCheck, TradingHoursCheck
 from sengine.engine.risk.checks.signal import ConfidenceCheck, PositionLimitCheck
 from sengine.engine.risk.checks.size import MaxOrderNotionalCheck, MaxOrderQuantityCheck
+from sengine.engine.risk.limits import AnyLimit
 
-AnyCheck: TypeAlias = (
-    ConfidenceCheck
-    | PositionLimitCheck
-    | DrawdownCheck
-    | SymbolAllowListCheck
-    | TradingHoursCheck
-    | StaleMarketDataCheck
-    | BookCheck
-    | PriceCollarCheck
-    | MaxOrderQuantityCheck
-    | MaxOrderNotionalCheck
-    | OrderRateCheck
-    | RepeatedExecutionCheck
-    | DuplicateOrderCheck
-    | MaxOpenOrdersCheck
-    | SelfCrossCheck
-    | GrossExposureCheck
-    | NetExposureCheck
-    | DailyLossCheck
-)
+CHECKS: Final[dict[type[AnyLimit], Any]] = {
+    limits.ConfidenceLimit: ConfidenceCheck,
+    limits.PositionLimit: PositionLimitCheck,
+    limits.DrawdownLimit: DrawdownCheck,
+    limits.SymbolAllowList: SymbolAllowListCheck,
+    limits.TradingHours: TradingHoursCheck,
+    limits.PriceAgeLimit: StaleMarketDataCheck,
+    limits.SoundBook: BookCheck,
+    limits.PriceCollar: PriceCollarCheck,
+    limits.OrderQuantityLimit: MaxOrderQuantityCheck,
+    limits.OrderNotionalLimit: MaxOrderNotionalCheck,
+    limits.OrderRateLimit: OrderRateCheck,
+    limits.RepeatedExecutionLimit: RepeatedExecutionCheck,
+    limits.DuplicateOrderLimit: DuplicateOrderCheck,
+    limits.OpenOrdersLimit: MaxOpenOrdersCheck,
+    limits.SelfCrossLimit: SelfCrossCheck,
+    limits.GrossExposureLimit: GrossExposureCheck,
+    limits.NetExposureLimit: NetExposureCheck,
+    limits.DailyLossLimit: DailyLossCheck,
+}
+"""The class of the check that holds each kind of limit."""
 
-CHECKS: Final[dict[str, type[AnyCheck]]] = {check.name: check for check in get_args(AnyCheck)}
-"""Every check by its name, which is its ``type`` in the configuration."""
 
-__all__ = [
-    "CHECKS",
-    "AnyCheck",
-    "BookCheck",
-    "Check",
-    "ConfidenceCheck",
-    "DailyLossCheck",
-    "DrawdownCheck",
-    "DuplicateOrderCheck",
-    "GrossExposureCheck",
-    "MaxOpenOrdersCheck",
-    "MaxOrderNotionalCheck",
-    "MaxOrderQuantityCheck",
-    "NetExposureCheck",
-    "OrderRateCheck",
-    "PositionLimitCheck",
-    "PriceCollarCheck",
-    "ProposedContribution",
-    "Reducing",
-    "Refusal",
-    "RepeatedExecutionCheck",
-    "RiskView",
-    "SelfCrossCheck",
-    "StaleMarketDataCheck",
-    "SymbolAllowListCheck",
-    "TradingHoursCheck",
-    "Usage",
-]
+def check_of(limit: AnyLimit) -> Check:
+    """The check that holds ``limit``."""
+    check: Check = CHECKS[type(limit)](limit)
+    return check

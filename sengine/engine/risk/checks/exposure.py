@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from sengine.domain.order import ProposedOrder, Side
-from sengine.engine.risk.checks.basis import (
-    Check,
-    Reducing,
-    Refusal,
-    RiskView,
-    Usage,
-    scope_of,
-    share_of,
-)
+from sengine.engine.risk import limits
+from sengine.engine.risk.checks.basis import OrderCheck, scope_of
+from sengine.engine.risk.limit import Refusal, Usage
+from sengine.engine.risk.view import RiskView, share_of
 
 
-class GrossExposureCheck(Check, frozen=True, tag="gross_exposure"):
-    """Longs plus shorts plus all that may still fill, at the mid, must stay within ``max_notional``."""
+class GrossExposureCheck(OrderCheck):
+    """Refuses what would make longs plus shorts too large."""
 
-    max_notional: float
+    def __init__(self, limit: limits.GrossExposureLimit) -> None:
+        super().__init__(limit)
+        self.max_notional = limit.max_notional
 
-    name: ClassVar[str] = "gross_exposure"
-    codes: ClassVar = {
-        "above_max_notional": "gross exposure with this order would be above `max_notional`",
-        "no_price": "a symbol that counts has no price",
-    }
-    reducing = Reducing.PASSES
-    source = "SEC rule 15c3-5 (c)(1)(i); RTS 6 article 15 (2): orders sent count at once"
-    looser_above = ("max_notional",)
-
-    def review_order(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
+    def review(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
         after = view.exposure(self.strategy, self.symbol).gross + _worth(self.strategy, order, view)
         if after <= self.max_notional or view.reduces(order):
             return None
@@ -40,21 +26,14 @@ class GrossExposureCheck(Check, frozen=True, tag="gross_exposure"):
         return Usage("max_notional", self.max_notional, view.exposure(self.strategy, self.symbol).gross, self.strategy)
 
 
-class NetExposureCheck(Check, frozen=True, tag="net_exposure"):
-    """|longs - shorts|, at the mid, must stay within ``max_notional`` wherever the orders in flight take it."""
+class NetExposureCheck(OrderCheck):
+    """Refuses what would make longs minus shorts too large."""
 
-    max_notional: float
+    def __init__(self, limit: limits.NetExposureLimit) -> None:
+        super().__init__(limit)
+        self.max_notional = limit.max_notional
 
-    name: ClassVar[str] = "net_exposure"
-    codes: ClassVar = {
-        "above_max_notional": "net exposure with this order could be above `max_notional`",
-        "no_price": "a symbol that counts has no price",
-    }
-    reducing = Reducing.PASSES
-    source = "SEC rule 15c3-5 (c)(1)(i)"
-    looser_above = ("max_notional",)
-
-    def review_order(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
+    def review(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
         exposure, worth = view.exposure(self.strategy, self.symbol), _worth(self.strategy, order, view)
         if order.side is Side.BUY:
             after = abs(exposure.held_net + exposure.buying + worth)
@@ -68,18 +47,14 @@ class NetExposureCheck(Check, frozen=True, tag="net_exposure"):
         return Usage("max_notional", self.max_notional, view.exposure(self.strategy, self.symbol).net, self.strategy)
 
 
-class MaxOpenOrdersCheck(Check, frozen=True, tag="max_open_orders"):
-    """At most ``max_orders`` open at a time; one that is being cancelled is open until that is confirmed."""
+class MaxOpenOrdersCheck(OrderCheck):
+    """Refuses more open orders."""
 
-    max_orders: int
+    def __init__(self, limit: limits.OpenOrdersLimit) -> None:
+        super().__init__(limit)
+        self.max_orders = limit.max_orders
 
-    name: ClassVar[str] = "max_open_orders"
-    codes: ClassVar = {"above_max_open_orders": "`max_orders` are open already"}
-    reducing = Reducing.IS_CHECKED
-    source = "FIA best practices: maximum open orders"
-    looser_above = ("max_orders",)
-
-    def review_order(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
+    def review(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
         if self._open(view) < self.max_orders:
             return None
         return self.refuse(
@@ -101,16 +76,10 @@ class MaxOpenOrdersCheck(Check, frozen=True, tag="max_open_orders"):
         )
 
 
-class SelfCrossCheck(Check, frozen=True, tag="self_cross"):
-    """No order that could meet an own limit order on the other side, whichever strategy's; one that is being cancelled
-    still counts."""
+class SelfCrossCheck(OrderCheck):
+    """Refuses what would trade with an own order."""
 
-    name: ClassVar[str] = "self_cross"
-    codes: ClassVar = {"would_cross_own_order": "an own order rests on the other side at a price that this one reaches"}
-    reducing = Reducing.IS_CHECKED
-    source = "FIA best practices: self-match prevention"
-
-    def review_order(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
+    def review(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
         buying = order.side is Side.BUY
         reach = view.price_of(order)
         for working in view.orders.open_orders():

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from sengine.domain.order import ProposedOrder
-from sengine.engine.risk.checks.basis import (
-    Check,
-    ProposedContribution,
-    Reducing,
-    Refusal,
-    RiskView,
-    Usage,
-    scope_of,
-)
+from sengine.engine.risk import limits
+from sengine.engine.risk.checks.basis import ContributionCheck, OrderCheck, scope_of
+from sengine.engine.risk.limit import Refusal, Usage
+from sengine.engine.risk.view import ProposedContribution, RiskView
 
 
-class DrawdownCheck(Check, frozen=True, tag="drawdown"):
-    """(peak - equity) / (initial capital + peak) of the strategy must stay within ``max_drawdown``."""
+class DrawdownCheck(ContributionCheck):
+    """Refuses a strategy that lost too much from its peak."""
 
-    max_drawdown: float
-
-    name: ClassVar[str] = "drawdown"
-    codes: ClassVar = {"above_max_drawdown": "the strategy's drawdown is beyond `max_drawdown`"}
-    reducing = Reducing.PASSES
-    source = "the plan"
-    looser_above = ("max_drawdown",)
+    def __init__(self, limit: limits.DrawdownLimit) -> None:
+        super().__init__(limit)
+        self.max_drawdown = limit.max_drawdown
 
     def review(self, proposal: ProposedContribution, view: RiskView) -> Refusal | None:
         account = view.equity_of(proposal.signal.strategy_id)
@@ -49,19 +38,14 @@ class DrawdownCheck(Check, frozen=True, tag="drawdown"):
         return Usage("max_drawdown", self.max_drawdown, worst, worst_of)
 
 
-class DailyLossCheck(Check, frozen=True, tag="daily_loss"):
-    """The P&L since 00:00 UTC, unrealized included, of all strategies or of ``strategy``, must not be below
-    -``max_loss``."""
+class DailyLossCheck(OrderCheck):
+    """Refuses when too much was lost since 00:00 UTC."""
 
-    max_loss: float
+    def __init__(self, limit: limits.DailyLossLimit) -> None:
+        super().__init__(limit)
+        self.max_loss = limit.max_loss
 
-    name: ClassVar[str] = "daily_loss"
-    codes: ClassVar = {"above_max_loss": "the day's loss is beyond `max_loss`"}
-    reducing = Reducing.PASSES
-    source = "SEC rule 15c3-5 (c)(1)(i); FIA best practices: risk limits"
-    looser_above = ("max_loss",)
-
-    def review_order(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
+    def review(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
         loss = view.day_loss(self.strategy)
         if loss <= self.max_loss or view.reduces(order):
             return None

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Final
 
 from sengine.clock import NS_PER_MS
 from sengine.domain.order import ProposedOrder
-from sengine.engine.risk.checks.basis import Check, Reducing, Refusal, RiskView, Usage
+from sengine.engine.risk import limits
+from sengine.engine.risk.checks.basis import OrderCheck
+from sengine.engine.risk.limit import Refusal, Usage
+from sengine.engine.risk.view import RiskView
 
 _BPS: Final = 10_000.0
 
 
-class StaleMarketDataCheck(Check, frozen=True, tag="stale_market_data"):
-    """The symbol's last sound price must be younger than ``max_age``, in event time."""
+class StaleMarketDataCheck(OrderCheck):
+    """Refuses orders on old prices."""
 
-    max_age_ns: int
+    def __init__(self, limit: limits.PriceAgeLimit) -> None:
+        super().__init__(limit)
+        self.max_age_ns = limit.max_age_ns
 
-    name: ClassVar[str] = "stale_market_data"
-    codes: ClassVar = {
-        "stale_price": "the symbol's last sound book, or bar where there are no books, is older than `max_age`",
-        "no_price": "the symbol has no price",
-    }
-    reducing = Reducing.IS_CHECKED
-    source = "FIA best practices: market data reasonability"
-    looser_above = ("max_age_ns",)
-
-    def review_order(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
+    def review(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
         market = view.markets.get(order.symbol)
         if market is None or market.touch is None:
             return self.refuse("no_price", f"there is no price of {order.symbol}")
@@ -42,18 +38,10 @@ class StaleMarketDataCheck(Check, frozen=True, tag="stale_market_data"):
         return Usage("max_age_ms", self.max_age_ns / NS_PER_MS)
 
 
-class BookCheck(Check, frozen=True, tag="crossed_or_empty_book"):
-    """There must be a book with both sides, and the last one that came must have been sound."""
+class BookCheck(OrderCheck):
+    """Refuses where there is no sound book."""
 
-    name: ClassVar[str] = "crossed_or_empty_book"
-    codes: ClassVar = {
-        "empty_book": "the symbol has no book with both sides, nor bars",
-        "unsound_book": "the last book that came was crossed or otherwise unsound",
-    }
-    reducing = Reducing.IS_CHECKED
-    source = "FIA best practices: market data reasonability"
-
-    def review_order(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
+    def review(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
         market = view.markets.get(order.symbol)
         touch = market.touch if market is not None else None
         if market is None or touch is None or not touch.bids or not touch.asks:
@@ -65,24 +53,15 @@ class BookCheck(Check, frozen=True, tag="crossed_or_empty_book"):
         return None
 
 
-class PriceCollarCheck(Check, frozen=True, tag="price_collar"):
-    """A limit price must be within ``max_bps`` of the mid, and the mid within ``max_jump_bps`` of where it was up to a
-    second before."""
+class PriceCollarCheck(OrderCheck):
+    """Refuses prices far from the market, and a market that jumps."""
 
-    max_bps: float
-    max_jump_bps: float
+    def __init__(self, limit: limits.PriceCollar) -> None:
+        super().__init__(limit)
+        self.max_bps = limit.max_bps
+        self.max_jump_bps = limit.max_jump_bps
 
-    name: ClassVar[str] = "price_collar"
-    codes: ClassVar = {
-        "outside_collar": "the limit price is more than `max_bps` from the mid",
-        "price_jumped": "the mid moved by more than `max_jump_bps` within a second",
-        "no_price": "the symbol has no price",
-    }
-    reducing = Reducing.IS_CHECKED
-    source = "RTS 6 article 15 (1)(a); SEC rule 15c3-5 (c)(1)(ii); FIA best practices: price tolerance"
-    looser_above = ("max_bps", "max_jump_bps")
-
-    def review_order(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
+    def review(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
         market = view.markets.get(order.symbol)
         if market is None or not market.mid > 0.0:
             return self.refuse("no_price", f"there is no price of {order.symbol} to compare with")

@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from sengine.clock import NS_PER_MS, NS_PER_S
 from sengine.domain.order import ProposedOrder, Side
-from sengine.engine.risk.checks.basis import (
-    Check,
-    ProposedContribution,
-    Reducing,
-    Refusal,
-    RiskView,
-    Usage,
-    scope_of,
-)
+from sengine.engine.risk import limits
+from sengine.engine.risk.checks.basis import ContributionCheck, OrderCheck, scope_of
+from sengine.engine.risk.limit import Refusal, Usage
+from sengine.engine.risk.view import ProposedContribution, RiskView
 from sengine.engine.state.trading_record import twin_of
 
 
-class OrderRateCheck(Check, frozen=True, tag="order_rate"):
-    """At most ``max_orders`` sent within ``per``, and at most ``max_orders_per_strategy`` of each contributor."""
+class OrderRateCheck(OrderCheck):
+    """Refuses orders that come too fast."""
 
-    max_orders: int
-    per_ns: int
-    max_orders_per_strategy: int | None = None
+    def __init__(self, limit: limits.OrderRateLimit) -> None:
+        super().__init__(limit)
+        self.max_orders = limit.max_orders
+        self.per_ns = limit.per_ns
+        self.max_orders_per_strategy = limit.max_orders_per_strategy
 
-    name: ClassVar[str] = "order_rate"
-    codes: ClassVar = {
-        "above_max_orders": "`max_orders` were sent within `per` already",
-        "above_max_orders_per_strategy": "`max_orders_per_strategy` of one strategy were sent within `per` already",
-    }
-    reducing = Reducing.IS_CHECKED
-    source = "RTS 6 article 15 (1)(d); FIA best practices: message throttles"
-    looser_above = ("max_orders", "max_orders_per_strategy")
-    looser_below = ("per_ns",)
-
-    def review_order(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
+    def review(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
         sent_ns, now_ns = view.record.sent_ns, order.timestamp_ns
         if is_full(sent_ns.get((self.strategy, self.symbol)), self.max_orders, now_ns - self.per_ns):
             return self.refuse(
@@ -63,22 +49,13 @@ class OrderRateCheck(Check, frozen=True, tag="order_rate"):
         return Usage("max_orders", self.max_orders, used, self.strategy)
 
 
-class RepeatedExecutionCheck(Check, frozen=True, tag="repeated_execution"):
-    """A strategy that executed ``max_executions`` times on one side of a symbol within ``within``, without one on the
-    other side, may not go on, and is paused until a person resumes it.
+class RepeatedExecutionCheck(ContributionCheck):
+    """Disables a strategy that executes again and again on one side."""
 
-    A market order counts when it is sent, a limit order when it first fills.
-    """
-
-    max_executions: int
-    within_ns: int
-
-    name: ClassVar[str] = "repeated_execution"
-    codes: ClassVar = {"repeated_execution": "`max_executions` on one side within `within`; the strategy is paused"}
-    reducing = Reducing.IS_CHECKED
-    source = "RTS 6 article 15 (3); FIA best practices: repeated automated execution limit"
-    looser_above = ("max_executions",)
-    looser_below = ("within_ns",)
+    def __init__(self, limit: limits.RepeatedExecutionLimit) -> None:
+        super().__init__(limit)
+        self.max_executions = limit.max_executions
+        self.within_ns = limit.within_ns
 
     def review(self, proposal: ProposedContribution, view: RiskView) -> Refusal | None:
         signal = proposal.signal
@@ -107,18 +84,14 @@ class RepeatedExecutionCheck(Check, frozen=True, tag="repeated_execution"):
         return Usage("max_executions", self.max_executions, worst, worst_of)
 
 
-class DuplicateOrderCheck(Check, frozen=True, tag="duplicate_order"):
-    """No order like one sent within ``within``: same strategies, symbol, side, quantity and limit price."""
+class DuplicateOrderCheck(OrderCheck):
+    """Refuses the same order again."""
 
-    within_ns: int
+    def __init__(self, limit: limits.DuplicateOrderLimit) -> None:
+        super().__init__(limit)
+        self.within_ns = limit.within_ns
 
-    name: ClassVar[str] = "duplicate_order"
-    codes: ClassVar = {"duplicate_order": "the same order was sent within `within`"}
-    reducing = Reducing.IS_CHECKED
-    source = "SEC rule 15c3-5 (c)(1)(ii)"
-    looser_below = ("within_ns",)
-
-    def review_order(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
+    def review(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
         sent_ns = view.record.twins.get(twin_of(order))
         if sent_ns is None or order.timestamp_ns - sent_ns >= self.within_ns:
             return None

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from sengine.engine.risk import limits
+from sengine.engine.risk.checks.basis import ContributionCheck
+from sengine.engine.risk.limit import Refusal, Usage
+from sengine.engine.risk.view import ProposedContribution, RiskView
 
-from sengine.engine.risk.checks.basis import Check, ProposedContribution, Reducing, Refusal, RiskView, Usage
 
+class ConfidenceCheck(ContributionCheck):
+    """Refuses what the vote is not sure enough of."""
 
-class ConfidenceCheck(Check, frozen=True, tag="confidence"):
-    """The decision's confidence must reach ``min_confidence``."""
-
-    min_confidence: float
-
-    name: ClassVar[str] = "confidence"
-    codes: ClassVar = {"below_min_confidence": "the confidence is below `min_confidence`"}
-    reducing = Reducing.IS_CHECKED
-    source = "the plan"
-    looser_below = ("min_confidence",)
+    def __init__(self, limit: limits.ConfidenceLimit) -> None:
+        super().__init__(limit)
+        self.min_confidence = limit.min_confidence
 
     def review(self, proposal: ProposedContribution, view: RiskView) -> Refusal | None:
         if proposal.confidence >= self.min_confidence:
@@ -30,16 +27,12 @@ class ConfidenceCheck(Check, frozen=True, tag="confidence"):
         return Usage("min_confidence", self.min_confidence)
 
 
-class PositionLimitCheck(Check, frozen=True, tag="position_limit"):
-    """|position + contribution| must stay within ``max_position`` per strategy and symbol."""
+class PositionLimitCheck(ContributionCheck):
+    """Refuses what would take a strategy's position too far."""
 
-    max_position: float
-
-    name: ClassVar[str] = "position_limit"
-    codes: ClassVar = {"above_max_position": "position + in flight + this would go beyond `max_position`"}
-    reducing = Reducing.PASSES
-    source = "the plan; FIA best practices: maximum intraday position"
-    looser_above = ("max_position",)
+    def __init__(self, limit: limits.PositionLimit) -> None:
+        super().__init__(limit)
+        self.max_position = limit.max_position
 
     def review(self, proposal: ProposedContribution, view: RiskView) -> Refusal | None:
         after = proposal.position + proposal.quantity

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from sengine.domain.order import ProposedOrder
-from sengine.engine.risk.checks.basis import Check, Reducing, Refusal, RiskView, Usage
+from sengine.engine.risk import limits
+from sengine.engine.risk.checks.basis import OrderCheck
+from sengine.engine.risk.limit import Refusal, Usage
+from sengine.engine.risk.view import RiskView
 
 
-class MaxOrderQuantityCheck(Check, frozen=True, tag="max_order_quantity"):
-    """An order's quantity must be within ``max_quantity``."""
+class MaxOrderQuantityCheck(OrderCheck):
+    """Refuses orders of too large a quantity."""
 
-    max_quantity: float
+    def __init__(self, limit: limits.OrderQuantityLimit) -> None:
+        super().__init__(limit)
+        self.max_quantity = limit.max_quantity
 
-    name: ClassVar[str] = "max_order_quantity"
-    codes: ClassVar = {"above_max_quantity": "the order's quantity is above `max_quantity`"}
-    reducing = Reducing.CLOSING_PASSES
-    source = "RTS 6 article 15 (1)(c); SEC rule 15c3-5 (c)(1)(ii); FIA best practices: maximum order size"
-    looser_above = ("max_quantity",)
-
-    def review_order(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
+    def review(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
         if order.quantity <= self.max_quantity or view.closes(order):
             return None
         return self.refuse(
@@ -31,21 +28,14 @@ class MaxOrderQuantityCheck(Check, frozen=True, tag="max_order_quantity"):
         return Usage("max_quantity", self.max_quantity)
 
 
-class MaxOrderNotionalCheck(Check, frozen=True, tag="max_order_notional"):
-    """Quantity times price, the limit or else the touch, must be within ``max_notional``."""
+class MaxOrderNotionalCheck(OrderCheck):
+    """Refuses orders that are worth too much."""
 
-    max_notional: float
+    def __init__(self, limit: limits.OrderNotionalLimit) -> None:
+        super().__init__(limit)
+        self.max_notional = limit.max_notional
 
-    name: ClassVar[str] = "max_order_notional"
-    codes: ClassVar = {
-        "above_max_notional": "quantity times price is above `max_notional`",
-        "no_price": "a market order in a symbol without a price",
-    }
-    reducing = Reducing.CLOSING_PASSES
-    source = "RTS 6 article 15 (1)(b); SEC rule 15c3-5 (c)(1)(ii)"
-    looser_above = ("max_notional",)
-
-    def review_order(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
+    def review(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
         notional = order.quantity * view.price_of(order)
         if notional <= self.max_notional or view.closes(order):
             return None
