@@ -214,7 +214,7 @@ def test_a_rate_can_be_that_of_each_strategy_or_of_one_or_of_a_symbol() -> None:
     assert each.review(buys(at_s=1.3, who="b"), world.view) is None
     assert each.review(buys(at_s=1.3, who="c"), world.view) is None
     assert check_of(limits.OrderRateLimit(2, S, strategy="b")).review(buys(at_s=1.3, who="b"), world.view) is None
-    of_symbol = limits.OrderRateLimit(3, S, symbol=SYMBOL)
+    of_symbol = check_of(limits.OrderRateLimit(3, S, symbol=SYMBOL))
     assert code(of_symbol.review(buys(at_s=1.3, who="b"), world.view)) == "above_max_orders"
     assert check_of(limits.OrderRateLimit(3, S, symbol="ETH")).review(buys(at_s=1.3, symbol="ETH"), world.view) is None
 
