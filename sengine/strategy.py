@@ -19,14 +19,14 @@ is the time.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
 from sengine.domain.market import OHLCV, DataKind, MarketData, OrderBook, PriceLevel, Trade
 from sengine.domain.order import Fill
-from sengine.domain.position import FLAT_BELOW
+from sengine.domain.position import Position, held_after, net
 from sengine.domain.signal import Direction, Signal
 
 __all__ = [
@@ -86,6 +86,9 @@ class BaseStrategy(ABC):
         self.strategy_id = strategy_id
         self.position = 0.0
         """Signed quantity held, from this strategy's own fills."""
+        # The largest |position| since it was flat; for an instance of several symbols, both by symbol.
+        self._largest_held = 0.0
+        self._own_books: dict[str, tuple[float, float]] = {}
 
     def initialize(self, config: dict[str, Any]) -> None:  # noqa: B027 - optional on purpose
         """Called once after construction with the ``config:`` of the configuration (defaults filled in where
@@ -97,13 +100,16 @@ class BaseStrategy(ABC):
 
     def on_fill(self, fill: Fill) -> None:
         """Called after each execution with this strategy's own share. Overriding it, call ``super().on_fill(fill)``."""
-        if fill.side == "buy":
-            self.position += fill.quantity
-        else:
-            self.position -= fill.quantity
-        # What closing leaves of 0.1 + 0.2 - 0.3 is rounding, here as in the engine's books.
-        if abs(self.position) <= FLAT_BELOW * fill.quantity:
-            self.position = 0.0
+        change = fill.signed_quantity
+        if self.one_instance_per_symbol:
+            self.position, self._largest_held = held_after(self.position, change, self._largest_held)
+            return
+        books = self._own_books
+        held, largest = books.pop(fill.symbol, (0.0, 0.0))
+        held, largest = held_after(held, change, largest)
+        if held:
+            books[fill.symbol] = held, largest
+        self.position = net([each for each, _ in books.values()])
 
     def get_state(self) -> dict[str, Any]:
         """What an operator should see of this strategy; JSON types only."""
@@ -124,3 +130,10 @@ class BaseStrategy(ABC):
 
     def shutdown(self) -> None:  # noqa: B027 - optional on purpose
         """Called before the strategy is unloaded."""
+
+
+def tell_books(strategy: BaseStrategy, held: Iterable[Position]) -> None:
+    """Have an instance know what it holds by the engine's books, as it would from the fills that led there."""
+    books = strategy._own_books = {each.symbol: (each.quantity, each.largest) for each in held if each.quantity}
+    strategy.position = net([quantity for quantity, _ in books.values()])
+    strategy._largest_held = max([largest for _, largest in books.values()], default=0.0)

@@ -178,6 +178,18 @@ def test_the_position_is_kept_from_the_fills_of_either_side() -> None:
     assert strategy.position == -2.0
 
 
+def test_what_is_rounding_beside_the_largest_position_is_flat() -> None:
+    class Silent(BaseStrategy):
+        def on_tick(self, data: MarketData) -> None:
+            return None
+
+    strategy = Silent("a")
+    strategy.on_fill(Fill("1", "a", "BTC", "buy", 100.0, 26.0, 0.0, 0))
+    for _ in range(260):
+        strategy.on_fill(Fill("2", "a", "BTC", "sell", 100.0, 0.1, 0.0, 0))
+    assert strategy.position == 0.0
+
+
 def test_hot_reload_is_initialize_unless_written() -> None:
     class Counting(BaseStrategy):
         seen: tuple[dict[str, Any], ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sengine.adapters.control.views import FlattenView, OpenOrderView, SnapshotView
+from sengine.domain.position import net
 from tui import figures
 
 
@@ -77,9 +78,10 @@ def _of_cancelling(snapshot: SnapshotView | None, and_then: str) -> str:
         return "The engine has not answered yet: what it has open is not known."
     orders = [f"{each.side} {each.quantity:g} {each.symbol}" for each in snapshot.orders]
     listed = f" ({', '.join(orders[:4])}{', …' if len(orders) > 4 else ''})" if orders else ""
-    held: dict[str, float] = {}
+    held: dict[str, list[float]] = {}
     for view in snapshot.positions:
-        held[view.symbol] = held.get(view.symbol, 0.0) + view.quantity
-    names = [f"{figures.quantity(amount)} {symbol}" for symbol, amount in sorted(held.items()) if amount]
+        held.setdefault(view.symbol, []).append(view.quantity)
+    sums = {symbol: net(quantities) for symbol, quantities in sorted(held.items())}
+    names = [f"{figures.quantity(amount)} {symbol}" for symbol, amount in sums.items() if amount]
     stays = f"\nPositions stay: {', '.join(names)}." if names else "\nNo positions are open."
     return f"Cancels {counted(len(orders), 'open order')}{listed}.{and_then}{stays}"

@@ -211,13 +211,14 @@ class _Market:
 
 def _totals(service: EngineService) -> str:
     """What has happened so far."""
-    from collections import Counter
+    from sengine.domain.position import net
 
     engine, total = service.live.engine, service.live.engine.positions.total
-    held: Counter[str] = Counter()
+    held: dict[str, list[float]] = {}
     for position in engine.positions.positions():
-        held[position.symbol] += position.quantity  # type: ignore[assignment]  # counters add up floats as well
-    holdings = "  ".join(f"{symbol} {quantity:+.6g}" for symbol, quantity in sorted(held.items()) if quantity)
+        held.setdefault(position.symbol, []).append(position.quantity)
+    sums = {symbol: net(quantities) for symbol, quantities in sorted(held.items())}
+    holdings = "  ".join(f"{symbol} {quantity:+.6g}" for symbol, quantity in sums.items() if quantity)
     return (
         f"signals {engine.signals_generated:>6,}  orders {engine.orders_sent:>5,}  "
         f"P&L {total.realized + total.unrealized:>+10,.2f}  {holdings}"

@@ -6,15 +6,44 @@ Source of the rules: average cost accounting. A fill that adds moves the average
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from math import fsum
+from typing import Final
+
 import msgspec
 
-# Quantities are decimal in the market and binary here: 0.1 + 0.2 - 0.3 leaves 5.6e-17. What is left over
-# after closing and is this much smaller than what was traded is that rounding, not a position.
-FLAT_BELOW = 1e-12
+# Quantities are decimal in the market and binary here: 26 sold in 260 parts of 0.1 leaves 1e-13. What is left over and
+# is this much smaller than the largest quantity since it was last flat is that rounding, not a position.
+FLAT_BELOW: Final = 1e-9
+
+
+def held_after(held: float, change: float, largest: float) -> tuple[float, float]:
+    """What is held after ``change``, and the largest quantity, unsigned, since it was last flat; both were ``held`` and
+    ``largest`` before."""
+    after = held + change
+    size = abs(after)
+    if held == 0.0:
+        return after, size
+    if (held > 0.0) == (change > 0.0):
+        return after, size if size > largest else largest
+    before = abs(held)
+    if before > largest:
+        largest = before
+    if size <= FLAT_BELOW * largest:
+        return 0.0, 0.0
+    return after, largest if (after > 0.0) == (held > 0.0) else size
+
+
+def net(quantities: Iterable[float]) -> float:
+    """The sum of signed quantities; exactly 0.0 where it is rounding beside the largest of them."""
+    quantities = list(quantities)
+    total = fsum(quantities)
+    return 0.0 if abs(total) <= FLAT_BELOW * max(map(abs, quantities), default=0.0) else total
 
 
 class Position(msgspec.Struct):
-    """One strategy's holding of one symbol. ``realized_pnl`` is net of ``commission``."""
+    """One strategy's holding of one symbol. ``realized_pnl`` is net of ``commission``; ``largest`` is the largest
+    |quantity| since it was last flat."""
 
     strategy_id: str
     symbol: str
@@ -23,6 +52,7 @@ class Position(msgspec.Struct):
     realized_pnl: float = 0.0
     commission: float = 0.0
     mark_price: float = 0.0
+    largest: float = 0.0
 
     @property
     def unrealized_pnl(self) -> float:
@@ -34,22 +64,19 @@ class Position(msgspec.Struct):
         Returns the gross P&L that it realized, before commission; ``None`` when it only added to the position.
         """
         held = self.quantity
-        after = held + signed_quantity
+        after, self.largest = held_after(held, signed_quantity, self.largest)
+        self.quantity = after
         self.commission += commission
         self.realized_pnl -= commission
         if held == 0.0 or (held > 0.0) == (signed_quantity > 0.0):
             total = abs(held) + abs(signed_quantity)
             if total > 0.0:
                 self.average_price = (self.average_price * abs(held) + price * abs(signed_quantity)) / total
-            self.quantity = after
             return None
-        before, traded = abs(held), abs(signed_quantity)
-        closed, larger = (traded, before) if traded < before else (before, traded)
-        if abs(after) <= FLAT_BELOW * larger:
-            after = 0.0
-        gross = (price - self.average_price) * (closed if held > 0.0 else -closed)
+        # What is closed of a position that is flat now is all of it, and its rounding with it.
+        closed = held if after == 0.0 or abs(signed_quantity) > abs(held) else -signed_quantity
+        gross = (price - self.average_price) * closed
         self.realized_pnl += gross
-        self.quantity = after
         if after == 0.0:
             self.average_price = 0.0
         elif (after > 0.0) != (held > 0.0):

@@ -37,12 +37,14 @@ class InitializeRequest(_message.Message):
     def __init__(self, strategy_id: _Optional[str] = ..., config_json: _Optional[str] = ..., symbols: _Optional[_Iterable[str]] = ..., positions: _Optional[_Mapping[str, Position]] = ..., saved_json: _Optional[_Mapping[str, str]] = ..., saved_version: _Optional[int] = ...) -> None: ...
 
 class Position(_message.Message):
-    __slots__ = ("quantity", "average_price")
+    __slots__ = ("quantity", "average_price", "largest")
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
     AVERAGE_PRICE_FIELD_NUMBER: _ClassVar[int]
+    LARGEST_FIELD_NUMBER: _ClassVar[int]
     quantity: float
     average_price: float
-    def __init__(self, quantity: _Optional[float] = ..., average_price: _Optional[float] = ...) -> None: ...
+    largest: float
+    def __init__(self, quantity: _Optional[float] = ..., average_price: _Optional[float] = ..., largest: _Optional[float] = ...) -> None: ...
 
 class InitializeResponse(_message.Message):
     __slots__ = ("success", "error", "version", "route", "market_data", "config_json")

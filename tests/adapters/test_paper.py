@@ -98,8 +98,20 @@ def test_symbol_with_only_bars_fills_at_their_close() -> None:
     assert fill.price == 2.0
 
 
+def test_a_bar_without_volume_fills_at_its_close_and_a_book_without_quantity_does_not() -> None:
+    venue = EventTimeVenue(ExecutionConfig())
+    (fill,) = [*venue.submit(make_order()), *venue.on_bar(BarEvent("BTCUSDT", T0, OHLCV(1.0, 3.0, 1.0, 2.0, 0.0)))]
+    assert isinstance(fill, Fill)
+    assert fill.price == 2.0
+    empty = OrderBook((PriceLevel(1.0, 0.0),), (PriceLevel(3.0, 0.0),))
+    venue.on_book(BookEvent("BTCUSDT", T0 + MS, empty))
+    assert venue.submit(make_order(at_ns=T0 + MS, order_id="second")) == []
+    assert venue.open_orders == 1
+
+
 PRICES = st.integers(1, 30)
 LEVELS = st.integers(1, 4)
+QUANTITIES = st.integers(0, 4)
 
 
 @st.composite
@@ -109,8 +121,8 @@ def market(draw: st.DrawFn) -> list[BookEvent]:
     for _ in range(draw(st.integers(1, 25))):
         now_ns += draw(st.integers(1, 4)) * MS
         bid = draw(PRICES) + 100.0
-        bids = tuple(PriceLevel(bid - n, float(draw(LEVELS))) for n in range(draw(LEVELS)))
-        asks = tuple(PriceLevel(bid + 1 + n, float(draw(LEVELS))) for n in range(draw(LEVELS)))
+        bids = tuple(PriceLevel(bid - n, float(draw(QUANTITIES))) for n in range(draw(LEVELS)))
+        asks = tuple(PriceLevel(bid + 1 + n, float(draw(QUANTITIES))) for n in range(draw(LEVELS)))
         events.append(BookEvent("BTCUSDT", now_ns, OrderBook(bids, asks)))
     return events
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sengine.domain.position import Position
+from sengine.domain.position import Position, net
 
 # (signed thousandths, price in cents, commission in cents): decimals, as in the market.
 Trade = tuple[int, int, int]
@@ -140,8 +140,44 @@ def test_decimal_quantities_that_sum_to_nothing_leave_a_flat_position() -> None:
 def test_a_small_rest_is_a_position_and_not_rounding() -> None:
     position = Position("a", "BTC")
     position.apply(1.0, 100.0, 0.0)
-    position.apply(-(1.0 - 1e-9), 100.0, 0.0)
-    assert position.quantity == pytest.approx(1e-9, rel=1e-6)
+    position.apply(-(1.0 - 1e-8), 100.0, 0.0)
+    assert position.quantity == pytest.approx(1e-8, rel=1e-6)
+
+
+def test_many_small_sells_of_a_large_position_leave_it_flat() -> None:
+    position = Position("a", "BTC")
+    position.apply(26.0, 100.0, 0.0)
+    for _ in range(260):
+        position.apply(-0.1, 101.0, 0.0)
+    assert (position.quantity, position.average_price, position.largest) == (0.0, 0.0, 0.0)
+    assert position.realized_pnl == pytest.approx(26.0, rel=1e-12)
+
+
+def test_the_largest_quantity_counts_from_when_it_was_last_flat() -> None:
+    position = Position("a", "BTC")
+    for quantity in (1e9, -1e9, 2.0, -1.5):
+        position.apply(quantity, 100.0, 0.0)
+    assert (position.quantity, position.largest) == (0.5, 2.0)
+    position.apply(-3.5, 100.0, 0.0)
+    assert (position.quantity, position.largest) == (-3.0, 3.0), "crossing zero begins anew"
+
+
+@given(st.integers(1, 400), st.integers(1, 10**9), st.booleans())
+def test_a_position_closed_in_any_number_of_equal_parts_is_flat(parts: int, hundredths: int, is_long: bool) -> None:
+    position, sign = Position("a", "BTC"), 1.0 if is_long else -1.0
+    part = hundredths / 100
+    position.apply(sign * part * parts, 100.0, 0.0)
+    for _ in range(parts):
+        position.apply(-sign * part, 100.0, 0.0)
+    assert position.quantity == 0.0
+
+
+@given(st.lists(st.integers(-(10**6), 10**6), max_size=30))
+def test_quantities_that_cancel_out_have_no_net(thousandths: list[int]) -> None:
+    quantities = [each / 1000 for each in thousandths]
+    assert net([*quantities, *(-each for each in quantities)]) == 0.0
+    assert net(quantities) == pytest.approx(sum(thousandths) / 1000, abs=1e-6)
+    assert net([0.1, 0.2, -0.3]) == 0.0
 
 
 def test_a_fill_of_nothing_on_a_flat_position_changes_nothing() -> None:

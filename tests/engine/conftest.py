@@ -151,6 +151,7 @@ class _Acting(BaseStrategy):
     def __init__(self, actor: Actor) -> None:
         super().__init__(actor.strategy_id)
         self.actor = actor
+        self.one_instance_per_symbol = actor.spec.one_instance_per_symbol
 
     def on_tick(self, data: MarketData) -> Any:
         actor = self.actor

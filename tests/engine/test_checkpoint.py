@@ -18,7 +18,7 @@ from sengine.engine.risk.limits import RepeatedExecutionLimit
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.errors import EngineError
 from sengine.strategy import BaseStrategy
-from tests.engine.conftest import Actor, engine_with, fill, ladder
+from tests.engine.conftest import Actor, engine_with, fill, ladder, long, short
 from tests.engine.test_random_events import Setting, events_of, happenings, settings_of_an_engine
 
 COUNTERS = ("rejected", "gaps", "anomalies", "dispositions", "filtered_by")
@@ -162,6 +162,23 @@ def test_declared_state_and_position_are_carried_over() -> None:
     assert [second.process(BookEvent("BTC", step, BOOK)).orders != [] for step in range(5, 8)] == [False, True, False]
     assert not second.roster.get("silent").is_active
     assert second.roster.get("silent").pause_reason == "a person"
+
+
+def test_after_a_restart_rounding_is_still_measured_by_the_largest_quantity_before() -> None:
+    actor = Actor("a", long(size=26.0))
+    first = engine_with(actor)
+    first.process(BookEvent("BTC", 1, BOOK))
+    first.process(fill("1", 26.0))
+    sells = [fill("2", 0.1, side="sell", fill_id=f"s{number}") for number in range(260)]
+    actor.says(short(size=26.0))
+    first.process(BookEvent("BTC", 10**10, BOOK))
+    for each in sells[:259]:
+        first.process(each)
+    again = Actor("a")
+    second = engine_with(again)
+    assert restore(second, through_bytes(checkpoint(first))) == []
+    second.process(sells[259])
+    assert second.positions.quantity("a", "BTC") == again.instances[0].position == 0.0
 
 
 def test_strategy_that_refuses_its_old_state_is_paused_and_told() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from sengine.domain.events import PauseStrategy, UnloadStrategy
 from sengine.domain.order import OrderStatus, OrderUpdate
-from tests.engine.conftest import Actor, close, engine_with, fill, long, ns, quote, short, simulated_engine
+from sengine.domain.signal import Disposition
+from tests.engine.conftest import Actor, close, endings, engine_with, fill, long, ns, quote, short, simulated_engine
 
 
 def in_flight_engine(*actors: Actor):
@@ -59,6 +60,36 @@ def test_a_strategy_is_flat_when_its_books_are() -> None:
         engine.process(quote(at_s))
     assert engine.positions.quantity("a", "BTC") == 0.0
     assert actor.instances[0].position == 0.0
+
+
+def test_what_many_small_sells_leave_of_a_large_buy_is_flat_and_a_close_then_changes_nothing() -> None:
+    actor = Actor("a", long(size=26.0), *[short(size=0.1)] * 260, close())
+    engine = simulated_engine(actor)
+    for at_s in range(1, 262):
+        engine.process(quote(at_s * 10))
+    assert engine.positions.quantity("a", "BTC") == actor.instances[0].position == 0.0
+    assert endings(engine.process(quote(2620))) == [("a", Disposition.NO_CHANGE)]
+
+
+def test_a_rest_in_flight_that_is_rounding_is_nothing_to_close() -> None:
+    actor = Actor("a", long(size=2.6), short(size=2.6), close(), route="direct")
+    engine = in_flight_engine(actor)
+    engine.process(quote(2))
+    for number in range(13):
+        engine.process(fill("1", 0.1, fill_id=f"b{number}"))
+        engine.process(fill("2", 0.1, side="sell", fill_id=f"s{number}"))
+    assert endings(engine.process(quote(3))) == [("a", Disposition.NO_CHANGE)]
+
+
+def test_one_instance_for_all_symbols_measures_each_by_itself() -> None:
+    actor = Actor("a", long(size=1e9), one_instance_per_symbol=False, symbols=("BTC", "ETH"))
+    engine = simulated_engine(actor)
+    engine.process(quote(1))
+    actor.says(long(size=0.5))
+    engine.process(quote(2, symbol="ETH"))
+    actor.says(close())
+    engine.process(quote(10))
+    assert engine.positions.quantity("a", "ETH") == actor.instances[0].position == 0.5
 
 
 def test_a_fill_tells_what_it_realized_before_commission() -> None:

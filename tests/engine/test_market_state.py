@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sengine.domain.events import MarketEvent
 from sengine.domain.market import EMPTY_BOOK, OHLCV, DataKind
+from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.state.markets import RECENT_TRADES, Market
-from tests.engine.conftest import Actor, bar, book, engine_with, quote, trade
+from tests.engine.conftest import Actor, bar, book, engine_with, long, quote, trade
 
 
 def market_after(*events: MarketEvent) -> Market:
@@ -61,6 +62,12 @@ def test_a_market_without_a_book_is_priced_at_its_bars_close() -> None:
     assert market.touch is not None
     assert (market.touch.best_bid, market.touch.best_ask) == (100.0, 100.0)
     assert market.book == EMPTY_BOOK
+
+
+def test_bars_without_volume_are_traded_at_their_close_all_the_same() -> None:
+    engine = engine_with(Actor("a", long(size=3.0), kinds=("bar",)), venue=SimulatedVenue(depth="walk"))
+    (fill,) = engine.process(bar(60, 90.0, volume=0.0)).fills
+    assert (fill.price, fill.quantity) == (90.0, 3.0)
 
 
 def test_a_bar_does_not_price_a_market_that_has_a_book() -> None:

@@ -75,6 +75,14 @@ def test_a_limit_order_that_walks_stops_at_its_limit_and_rests_with_what_is_left
     assert list(venue.open_orders()) == []
 
 
+def test_a_limit_order_does_not_fill_at_a_level_without_quantity_nor_beyond_its_limit() -> None:
+    venue = SimulatedVenue()
+    asks = ladder([(99.0, 1.0)], [(100.0, 0.0), (102.0, 9.0)])
+    assert list(venue.submit(order("1", BUY, 5.0, limit=101.0), asks, 0)) == []
+    assert list(venue.on_book("BTC", asks, 1)) == []
+    assert fills_of(venue.on_book("BTC", ladder([(98.0, 1.0)], [(99.0, 0.0), (100.5, 1.0)]), 2)) == [(101.0, 5.0)]
+
+
 def test_without_latency_a_cancellation_is_immediate() -> None:
     venue = SimulatedVenue()
     venue.submit(order("1", BUY, limit=90.0), book(), 0)

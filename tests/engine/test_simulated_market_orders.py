@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import fsum
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -25,9 +26,20 @@ def test_without_latency_a_market_order_fills_at_once_in_full_at_the_touch(side:
     assert list(venue.open_orders()) == []
 
 
-def test_a_touch_without_quantity_still_fills_in_full() -> None:
+@pytest.mark.parametrize("depth", ["touch", "walk"])
+def test_a_touch_without_quantity_fills_nothing_and_the_order_waits(depth: Literal["touch", "walk"]) -> None:
+    venue = SimulatedVenue(depth=depth)
+    empty = ladder([(99.0, 0.0)], [(101.0, 0.0)])
+    assert list(venue.submit(order(quantity=5.0), empty, 0)) == []
+    assert list(venue.on_book("BTC", empty, 1)) == []
+    assert fills_of(venue.on_book("BTC", ladder([(99.0, 9.0)], [(103.0, 9.0)]), 2)) == [(103.0, 5.0)]
+
+
+def test_the_touch_is_the_first_level_with_a_quantity() -> None:
     venue = SimulatedVenue()
-    assert fills_of(venue.submit(order(quantity=5.0), ladder([(99.0, 0.0)], [(101.0, 0.0)]), 0)) == [(101.0, 5.0)]
+    thin = ladder([(99.0, 0.0), (98.0, 1.0)], [(101.0, 0.0), (102.0, 0.0), (103.0, 1.0), (104.0, 9.0)])
+    assert fills_of(venue.submit(order("1", quantity=5.0), thin, 0)) == [(103.0, 5.0)]
+    assert fills_of(venue.submit(order("2", SELL, 5.0), thin, 0)) == [(98.0, 5.0)]
 
 
 def test_a_symbol_without_a_book_fills_at_its_first_one() -> None:

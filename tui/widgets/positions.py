@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from sengine.adapters.control.views import PositionView
+from sengine.domain.position import net
 from tui import figures
 from tui.frame import Frame
 from tui.themes import Palette, signed
@@ -64,19 +65,19 @@ def _row(view: PositionView, frame: Frame, *, is_part: bool) -> Row:
 
 
 def _net(symbol: str, held: list[PositionView], palette: Palette) -> Row:
-    quantity = sum(view.quantity for view in held)
-    net = PositionView(
+    total = PositionView(
         strategy_id="",
         symbol=symbol,
-        quantity=round(quantity, 12),
-        in_flight=round(sum(view.in_flight for view in held), 12),
+        quantity=net([view.quantity for view in held]),
+        in_flight=net([view.in_flight for view in held]),
         average_price=0.0,
         mark_price=held[0].mark_price,
         realized_pnl=sum(view.realized_pnl for view in held),
         unrealized_pnl=sum(view.unrealized_pnl for view in held),
         commission=0.0,
     )
-    cells = (Cell(symbol, palette.bold), Cell("net", palette.label), *_numbers(net, palette), Cell("", palette.dim, -1))
+    named = Cell(symbol, palette.bold), Cell("net", palette.label)
+    cells = (*named, *_numbers(total, palette), Cell("", palette.dim, -1))
     return Row(f"net {symbol}", cells, "", symbol)
 
 

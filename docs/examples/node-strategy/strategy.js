@@ -27,9 +27,9 @@ function parse(json) {
   return given;
 }
 
-// Each symbol has its own window and position.
+// Each symbol has its own window and position; largest is the largest |position| since it was last flat.
 function stateOf(symbol) {
-  if (!symbols.has(symbol)) symbols.set(symbol, { mids: [], position: 0 });
+  if (!symbols.has(symbol)) symbols.set(symbol, { mids: [], position: 0, largest: 0 });
   return symbols.get(symbol);
 }
 
@@ -48,7 +48,13 @@ function onTick(tick) {
 }
 
 function onFill(fill) {
-  stateOf(fill.symbol).position += fill.side === "buy" ? fill.quantity : -fill.quantity;
+  const state = stateOf(fill.symbol);
+  const before = state.position;
+  const after = before + (fill.side === "buy" ? fill.quantity : -fill.quantity);
+  const largest = Math.max(state.largest, Math.abs(before));
+  // What rounding leaves is flat, by the engine's own measure: buy 26, sell 260 times 0.1, and 1e-13 is over.
+  state.position = Math.abs(after) <= 1e-9 * largest ? 0 : after;
+  state.largest = state.position * before > 0 ? Math.max(largest, Math.abs(after)) : Math.abs(state.position);
 }
 
 // An exception becomes an error of the strategy, which the engine counts.
@@ -69,7 +75,9 @@ const implementation = {
       return reply(null, { success: false, error: error.message });
     }
     symbols = new Map();
-    for (const [symbol, held] of Object.entries(request.positions)) stateOf(symbol).position = held.quantity;
+    for (const [symbol, held] of Object.entries(request.positions)) {
+      Object.assign(stateOf(symbol), { position: held.quantity, largest: held.largest });
+    }
     const config_json = JSON.stringify(parameters);
     reply(null, { success: true, version, route: "vote", market_data: ["book"], config_json });
   },

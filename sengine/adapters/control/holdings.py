@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sengine.domain.position import Position
+from sengine.domain.position import Position, net
 from sengine.engine.core import Engine
 from sengine.engine.orders.flatten import FlattenPlan
 from sengine.engine.state.orders import WorkingOrder
@@ -48,10 +48,10 @@ def _position(position: Position, in_flight: float) -> pb.Position:
 
 
 def quantities(engine: Engine) -> dict[str, float]:
-    held: dict[str, float] = {}
+    held: dict[str, list[float]] = {}
     for position in engine.positions.positions():
-        held[position.strategy_id] = held.get(position.strategy_id, 0.0) + position.quantity
-    return held
+        held.setdefault(position.strategy_id, []).append(position.quantity)
+    return {strategy_id: net(quantities) for strategy_id, quantities in held.items()}
 
 
 def order_message(working: WorkingOrder) -> pb.OpenOrder:

@@ -16,10 +16,10 @@ from sengine.adapters.execution.messages import book_crc
 from sengine.clock import NS_PER_MS
 from sengine.config.schema import ExecutionConfig
 from sengine.domain.events import BarEvent, BookEvent
-from sengine.domain.market import OrderBook, PriceLevel
+from sengine.domain.market import OrderBook
 from sengine.domain.order import Order
 from sengine.engine.orders.simulated_venue import SimulatedVenue, VenueReport
-from sengine.engine.state.markets import bar_fault, book_fault
+from sengine.engine.state.markets import bar_fault, book_fault, close_touch
 
 BOOKS_KEPT: Final = 4096
 SYMBOLS_KEPT: Final = 10_000
@@ -98,8 +98,7 @@ class EventTimeVenue:
             return ()
         if recent.has_book:
             return ()
-        close = PriceLevel(event.bar.close, event.bar.volume)
-        return self._on_touch(recent, OrderBook((close,), (close,)), event.timestamp_ns)
+        return self._on_touch(recent, close_touch(event.bar), event.timestamp_ns)
 
     def submit(self, order: Order, crc: int = 0, *, has_rested: bool = False) -> Sequence[VenueReport]:
         """Take an order and match it against the kept books from its due time on. ``has_rested``: after a restart.

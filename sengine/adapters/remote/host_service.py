@@ -47,7 +47,7 @@ class _Run:
         self.guest.load()
         self.ticks = TickDecoder()
         self._held = [
-            Position(spec.strategy_id, symbol, held.quantity, held.average_price)
+            Position(spec.strategy_id, symbol, held.quantity, held.average_price, largest=held.largest)
             for symbol, held in sorted(request.positions.items())
         ]
         self._saved: dict[str, str] = dict(request.saved_json)

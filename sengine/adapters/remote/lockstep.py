@@ -93,6 +93,8 @@ class LockstepHosts:
 class LockstepStrategy(BaseStrategy):
     """Stands for the strategy inside the engine, for all of its symbols. Each call is one to its process."""
 
+    one_instance_per_symbol = False
+
     def __init__(
         self,
         strategy: StrategyConfig,

@@ -20,6 +20,8 @@ class RemoteStrategy(BaseStrategy):
     ``on_config`` is told of new parameters, ``on_shutdown`` of the end, ``describe`` gives what operators see.
     """
 
+    one_instance_per_symbol = False
+
     def __init__(self, strategy_id: str, config: dict[str, Any], figures: RemoteCounts) -> None:
         super().__init__(strategy_id)
         self.config = config

@@ -112,7 +112,7 @@ class RemoteSession:
             config_json=json_of(start.config),
             symbols=start.symbols,
             positions={
-                each.symbol: pb.Position(quantity=each.quantity, average_price=each.average_price)
+                each.symbol: pb.Position(quantity=each.quantity, average_price=each.average_price, largest=each.largest)
                 for each in start.positions
                 if each.quantity
             },

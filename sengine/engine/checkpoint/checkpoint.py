@@ -111,7 +111,7 @@ def _restore_strategy(engine: Engine, state: GuestState) -> str:
         return ""
     trouble = ""
     try:
-        state.restore(guest)
+        state.restore(guest, [each for each in engine.positions.positions() if each.strategy_id == guest.strategy_id])
     except (Exception, SystemExit) as error:
         trouble = f"strategy {guest.strategy_id} could not take up its state: {describe_error(error)}; it is paused"
         engine.roster.pause(guest.strategy_id, trouble)

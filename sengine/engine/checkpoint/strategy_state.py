@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from sengine.domain.position import Position
 from sengine.engine.state.recent_ticks import ANY_SYMBOL
 from sengine.engine.strategies.faults import StrategyFault
 from sengine.engine.strategies.lifecycle import State
 from sengine.engine.strategies.runtime import Guest
-from sengine.strategy import BaseStrategy
+from sengine.strategy import BaseStrategy, tell_books
 
 
 class InstanceState(msgspec.Struct, frozen=True):
@@ -55,9 +57,9 @@ class GuestState(msgspec.Struct, frozen=True):
             guest.was_paused_for_errors,
         )
 
-    def restore(self, guest: Guest) -> None:
-        """Give a guest its counts and instances back; the lifecycle is the roster's business. Raises what
-        ``import_state`` raises."""
+    def restore(self, guest: Guest, held: Sequence[Position]) -> None:
+        """Give a guest its counts and instances back, by ``held`` of the books; the lifecycle is the roster's business.
+        Raises what ``import_state`` raises."""
         guest.pause_reason = self.pause_reason
         guest.ticks, guest.signals, guest.last_signal_ns = self.ticks, self.signals, self.last_signal_ns
         guest.errors = dict(self.errors)
@@ -67,6 +69,7 @@ class GuestState(msgspec.Struct, frozen=True):
             # One instance for all, or one for each symbol: the file says which, and it may have changed.
             if guest.spec.one_instance_per_symbol is (symbol != ANY_SYMBOL):
                 instance = guest.current.instance_for(symbol)
+                tell_books(instance, [each for each in held if symbol in (ANY_SYMBOL, each.symbol)])
                 instance.position = kept.position
                 if kept.state is not None:
                     instance.import_state(kept.state, kept.version)

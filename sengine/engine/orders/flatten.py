@@ -53,9 +53,8 @@ class FlattenPlan(msgspec.Struct, frozen=True):
 
 
 class Flattening(msgspec.Struct):
-    """A pair on its way to zero: the largest quantity held meanwhile, and the orders sent for it."""
+    """A pair on its way to zero: the orders sent for it."""
 
-    largest: float = 0.0
     order_ids: list[str] = []
 
 
@@ -142,8 +141,6 @@ class FlattenDesk:
         return given_up
 
     def _trade(self, now_ns: int) -> None:
-        for pair, flattening in self.pending.items():
-            flattening.largest = max(flattening.largest, abs(self._positions.quantity(*pair)))
         for trade in self._trades(sorted(self.pending)) if not self.is_following else ():
             contributions = tuple(Contribution(name, quantity, 0) for name, quantity in trade.parts)
             order_id = self._send(ProposedOrder(trade.symbol, trade.side, trade.quantity, now_ns, contributions))
@@ -152,12 +149,8 @@ class FlattenDesk:
         self._end_done()
 
     def _end_done(self) -> None:
-        for pair in [pair for pair, flattening in self.pending.items() if self._is_done(pair, flattening)]:
+        for pair in [pair for pair in self.pending if not (self._positions.quantity(*pair) or self._orders.of(*pair))]:
             del self.pending[pair]
-
-    def _is_done(self, pair: Pair, flattening: Flattening) -> bool:
-        is_flat = abs(self._positions.quantity(*pair)) <= FLAT_BELOW * flattening.largest
-        return is_flat and not self._orders.of(*pair)
 
     def _pairs(self, strategy_id: str, symbol: str) -> list[Pair]:
         """All that hold something or have something in flight, in an order that is theirs and not history's."""
@@ -193,9 +186,7 @@ class FlattenDesk:
         )
         wanted = -(held + market)
         reducing = min(max(wanted, -held), 0.0) if held > 0.0 else max(min(wanted, -held), 0.0)
-        flattening = self.pending.get((strategy_id, symbol))
-        largest = flattening.largest if flattening is not None else abs(held)
-        return reducing if abs(reducing) > FLAT_BELOW * largest else 0.0
+        return reducing if abs(reducing) > FLAT_BELOW * self._positions.largest(strategy_id, symbol) else 0.0
 
 
 def _rests(working: WorkingOrder) -> bool:

@@ -2,9 +2,10 @@
 
 Rules (semantics, section 5): a market order with no latency fills at once, in full, at the touch; with latency, at
 the touch of the first book that is at least that much later. A limit order rests until the opposite touch reaches
-its price and then fills at its limit; one that crosses on arrival fills at the touch. With ``depth="walk"`` an order
-takes the levels it is given, each at its price, and what is left over waits for the next book. The venue's own
-orders do not use up the liquidity that they take: each order sees the whole book.
+its price and then fills at its limit; one that crosses on arrival fills at the touch. A level with quantity 0 is no
+touch: the next one is, and where there is none the order waits. With ``depth="walk"`` an order takes the levels it is
+given, each at its price, and what is left over waits for the next book. The venue's own orders do not use up the
+liquidity that they take: each order sees the whole book.
 """
 
 from __future__ import annotations
@@ -114,7 +115,11 @@ class SimulatedVenue:
         levels = book.asks if buying else book.bids
         limit = order.limit_price
         fills: list[Fill] = []
-        for level in levels if self._walks else levels[:1]:
+        for level in levels:
+            offered = level.quantity
+            if not offered > 0.0:
+                # Nothing waits there: the next level is the touch, and without one the order waits.
+                continue
             price = level.price
             if limit is None:
                 price *= self._buy_factor if buying else self._sell_factor
@@ -123,19 +128,18 @@ class SimulatedVenue:
             elif not arriving:
                 price = limit
             wanted = resting.remaining
-            quantity = min(level.quantity, wanted) if self._walks else wanted
-            if quantity > 0.0:
-                left = wanted - quantity
-                # Exactly nothing, once what is left is rounding.
-                resting.remaining = left = left if left > FLAT_BELOW * order.quantity else 0.0
-                resting.fills += 1
-                commission = price * quantity * self._commission_rate
-                fill_id = f"{order.order_id}-{resting.fills}"
-                fills.append(
-                    Fill(order.order_id, "", order.symbol, order.side, price, quantity, commission, now_ns, fill_id)
-                )
-                if not left:
-                    break
+            quantity = min(offered, wanted) if self._walks else wanted
+            left = wanted - quantity
+            # Exactly nothing, once what is left is rounding.
+            resting.remaining = left = left if left > FLAT_BELOW * order.quantity else 0.0
+            resting.fills += 1
+            commission = price * quantity * self._commission_rate
+            fill_id = f"{order.order_id}-{resting.fills}"
+            fills.append(
+                Fill(order.order_id, "", order.symbol, order.side, price, quantity, commission, now_ns, fill_id)
+            )
+            if not left:
+                break
         return fills
 
     def _cancelled(self, resting: Resting, now_ns: int) -> OrderUpdate:

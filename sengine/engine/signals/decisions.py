@@ -7,6 +7,7 @@ from math import fsum
 from typing import Final, TypeAlias
 
 from sengine.domain.order import Contribution, Order, ProposedOrder, Side
+from sengine.domain.position import FLAT_BELOW
 from sengine.domain.signal import Direction, Disposition, SignalResult, StampedSignal
 from sengine.engine.risk.limit import Refusal
 from sengine.engine.risk.pipeline import RiskPipeline, approve_reducing
@@ -137,13 +138,17 @@ class DecisionDesk:
 
     def _contribution(self, signal: StampedSignal, confidence: float, pending: float) -> Contribution | SignalResult:
         """What a signal that agrees with the decision adds to an order, or how it ends instead."""
-        position = self._position(signal) + pending
+        held = self._positions.quantity(signal.strategy_id, signal.symbol)
+        in_flight = self._orders.in_flight(signal.strategy_id, signal.symbol) + pending
+        position = held + in_flight
         if signal.direction is _LONG:
             quantity = signal.size
         elif signal.direction is _SHORT:
             quantity = -signal.size
         else:
-            quantity = -position
+            # What rounding leaves of both together is nothing to trade.
+            largest = max(self._positions.largest(signal.strategy_id, signal.symbol), abs(in_flight))
+            quantity = -position if abs(position) > FLAT_BELOW * largest else 0.0
         if quantity == 0.0:
             return SignalResult(signal, Disposition.NO_CHANGE)
         if self.flattening and (signal.strategy_id, signal.symbol) in self.flattening:

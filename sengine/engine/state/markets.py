@@ -75,6 +75,13 @@ def bar_fault(event: BarEvent) -> str | None:
     return quantity_fault(bar.volume)
 
 
+def close_touch(bar: OHLCV) -> OrderBook:
+    """What simulated orders meet of a symbol that only has bars: the close, for the bar's volume. A bar tells of what
+    was traded and not of what waits: where it says 0, as much data without volume does, any size is taken."""
+    close = PriceLevel(bar.close, bar.volume or inf)
+    return OrderBook((close,), (close,))
+
+
 class MarketState(msgspec.Struct, frozen=True):
     """A market, for a checkpoint."""
 
@@ -196,8 +203,7 @@ class Market:
         self.bar = event.bar
         self._bar_start_ns = event.timestamp_ns // BAR_NS * BAR_NS
         if not self.has_book:
-            close = PriceLevel(event.bar.close, event.bar.volume)
-            self._bar_touch = OrderBook((close,), (close,))
+            self._bar_touch = close_touch(event.bar)
             self._followed, self._followed_ns = self.book, event.timestamp_ns
             self.mid = event.bar.close
 

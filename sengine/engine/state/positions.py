@@ -166,6 +166,11 @@ class PositionTracker:
         holding = self._holdings.get((strategy_id, symbol))
         return holding.position.quantity if holding is not None else 0.0
 
+    def largest(self, strategy_id: str, symbol: str) -> float:
+        """The largest quantity held, unsigned, since it was last flat."""
+        holding = self._holdings.get((strategy_id, symbol))
+        return holding.position.largest if holding is not None else 0.0
+
     def equity_of(self, strategy_id: str) -> Account:
         """P&L of a strategy, read only; all zeros before its first fill."""
         return self._accounts.get(strategy_id, self._no_fills)

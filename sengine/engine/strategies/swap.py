@@ -22,7 +22,7 @@ from sengine.engine.strategies.spec import StrategySpec
 from sengine.engine.strategies.trial import RolledBack
 from sengine.engine.strategies.version import RunningVersion
 from sengine.errors import EngineError
-from sengine.strategy import BaseStrategy
+from sengine.strategy import BaseStrategy, tell_books
 
 CARRIED: Final = "carried"
 """``fill_id`` of the fills that tell a new instance what its predecessor held."""
@@ -125,7 +125,7 @@ def take_over(
     It learns of its positions as it always does, by ``on_fill``, with one fill a symbol at the average price. Raises
     what the strategy raises.
     """
-    instance.position = 0.0
+    tell_books(instance, ())
     for position in held:
         side = "buy" if position.quantity > 0 else "sell"
         instance.on_fill(
@@ -141,8 +141,7 @@ def take_over(
                 CARRIED,
             )
         )
-    if key != ANY_SYMBOL:
-        instance.position = held[0].quantity if held else 0.0
+    tell_books(instance, held)
     if old is not None:
         hand_over_state(old, instance)
 
