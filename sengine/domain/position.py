@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from math import fsum
 from typing import Final
 
-import msgspec
-
 # Quantities are decimal in the market and binary here: 26 sold in 260 parts of 0.1 leaves 1e-13. What is left over and
 # is this much smaller than the largest quantity since it was last flat is that rounding, not a position.
 FLAT_BELOW: Final = 1e-9
@@ -41,18 +39,62 @@ def net(quantities: Iterable[float]) -> float:
     return 0.0 if abs(total) <= FLAT_BELOW * max(map(abs, quantities), default=0.0) else total
 
 
-class Position(msgspec.Struct):
+class Position:
     """One strategy's holding of one symbol. ``realized_pnl`` is net of ``commission``; ``largest`` is the largest
     |quantity| since it was last flat."""
 
-    strategy_id: str
-    symbol: str
-    quantity: float = 0.0
-    average_price: float = 0.0
-    realized_pnl: float = 0.0
-    commission: float = 0.0
-    mark_price: float = 0.0
-    largest: float = 0.0
+    __slots__ = (
+        "average_price",
+        "commission",
+        "largest",
+        "mark_price",
+        "quantity",
+        "realized_pnl",
+        "strategy_id",
+        "symbol",
+    )
+
+    def __init__(
+        self,
+        strategy_id: str,
+        symbol: str,
+        quantity: float = 0.0,
+        average_price: float = 0.0,
+        realized_pnl: float = 0.0,
+        commission: float = 0.0,
+        mark_price: float = 0.0,
+        largest: float = 0.0,
+    ) -> None:
+        self.strategy_id = strategy_id
+        self.symbol = symbol
+        self.quantity = quantity
+        self.average_price = average_price
+        self.realized_pnl = realized_pnl
+        self.commission = commission
+        self.mark_price = mark_price
+        self.largest = largest
+
+    @property
+    def values(self) -> tuple[str, str, float, float, float, float, float, float]:
+        """All that it is, in the order in which it is made."""
+        return (
+            self.strategy_id,
+            self.symbol,
+            self.quantity,
+            self.average_price,
+            self.realized_pnl,
+            self.commission,
+            self.mark_price,
+            self.largest,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Position) and self.values == other.values
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Position{self.values!r}"
 
     @property
     def unrealized_pnl(self) -> float:

@@ -30,7 +30,8 @@ from sengine.engine.state.orders import OrderTracker
 from sengine.engine.state.positions import PositionTracker
 from sengine.engine.state.trading_record import TradingRecord
 from sengine.engine.strategies.lifecycle import State
-from sengine.engine.strategies.registry import LoadStrategy, Roster
+from sengine.engine.strategies.registry import Roster
+from sengine.engine.strategies.spec import LoadStrategy
 from sengine.engine.strategies.swap import SwapStrategy
 from sengine.errors import EngineError, LimitError
 

@@ -45,7 +45,8 @@ from sengine.engine.state.positions import PositionTracker
 from sengine.engine.state.recent_ticks import new_ring
 from sengine.engine.state.trading_record import TradingRecord
 from sengine.engine.strategies.guard import Guard
-from sengine.engine.strategies.registry import LoadStrategy, Roster, Route
+from sengine.engine.strategies.registry import Roster, Route
+from sengine.engine.strategies.spec import LoadStrategy
 from sengine.engine.strategies.swap import SwapStrategy
 
 

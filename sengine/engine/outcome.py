@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from sengine.domain.events import Interrupted
 from sengine.domain.order import Fill, Order, OrderUpdate
 from sengine.domain.signal import SignalResult
@@ -14,7 +12,7 @@ from sengine.engine.strategies.guard import TIMEOUT
 from sengine.engine.strategies.trial import RolledBack
 
 
-class Outcome(msgspec.Struct):
+class Outcome:
     """Everything that an event caused, each list in the order in which it happened.
 
     ``orders`` passed every check and are to be sent, after ``cancels`` (order ids). ``fills`` are whole fills that
@@ -23,17 +21,36 @@ class Outcome(msgspec.Struct):
     ``warnings`` always. ``updates`` are the simulated venue's; those from outside are events.
     """
 
-    rejected: str = ""
-    signals: list[SignalResult] = []
-    orders: list[Order] = []
-    cancels: list[str] = []
-    fills: list[Fill] = []
-    shares: list[tuple[Fill, float | None]] = []
-    faults: list[StrategyFault] = []
-    notices: list[str] = []
-    rollbacks: list[RolledBack] = []
-    warnings: list[str] = []
-    updates: list[OrderUpdate] = []
+    __slots__ = (
+        "cancels",
+        "faults",
+        "fills",
+        "notices",
+        "orders",
+        "rejected",
+        "rollbacks",
+        "shares",
+        "signals",
+        "updates",
+        "warnings",
+    )
+
+    def __init__(self, rejected: str = "") -> None:
+        self.rejected = rejected
+        self.signals: list[SignalResult] = []
+        self.orders: list[Order] = []
+        self.cancels: list[str] = []
+        self.fills: list[Fill] = []
+        self.shares: list[tuple[Fill, float | None]] = []
+        self.faults: list[StrategyFault] = []
+        self.notices: list[str] = []
+        self.rollbacks: list[RolledBack] = []
+        self.warnings: list[str] = []
+        self.updates: list[OrderUpdate] = []
+
+    def __repr__(self) -> str:
+        happened = [f"{name}={value!r}" for name in self.__slots__ if (value := getattr(self, name))]
+        return f"Outcome({', '.join(happened)})"
 
     def interruptions(self) -> Sequence[Interrupted]:
         """The calls that a timer cut short. Processed before the same event, they make it end as it did."""

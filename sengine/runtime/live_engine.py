@@ -21,7 +21,7 @@ from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
 from sengine.engine.core import Engine
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.risk.change_limits import ChangeLimits
-from sengine.engine.strategies.registry import LoadStrategy
+from sengine.engine.strategies.spec import LoadStrategy
 from sengine.engine.strategies.swap import SwapStrategy
 from sengine.engine.strategies.trial import RolledBack
 from sengine.errors import LifecycleError

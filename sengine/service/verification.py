@@ -38,8 +38,7 @@ from sengine.engine.checkpoint.follower import Happened
 from sengine.engine.core import Engine
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.strategies.guard import TIMEOUT
-from sengine.engine.strategies.registry import LoadStrategy
-from sengine.engine.strategies.spec import StrategySpec
+from sengine.engine.strategies.spec import LoadStrategy, StrategySpec
 from sengine.engine.strategies.swap import SwapStrategy
 from sengine.errors import DamageError, JournalError, SengineError
 from sengine.plugins.loader import load_plugin

@@ -55,10 +55,11 @@ from sengine.engine.checkpoint.follower import Happened
 from sengine.engine.core import Engine
 from sengine.engine.outcome import Outcome
 from sengine.engine.strategies.faults import StrategyFault
-from sengine.engine.strategies.registry import LoadStrategy
+from sengine.engine.strategies.spec import LoadStrategy
 from sengine.errors import JournalError, SengineError
 from sengine.runtime.live_engine import LiveEngine
 from tests.engine.conftest import Actor, engine_with
+from tests.outcomes import outcome_of
 from tests.patience import PATIENCE_S
 
 BOOK = OrderBook([PriceLevel(100.0, 1.0)], [PriceLevel(101.0, 2.0)])
@@ -79,7 +80,7 @@ EVENTS: list[Any] = [
     Rearm(),
     Shutdown(cancel_orders=True),
 ]
-OUTCOME = Outcome(
+OUTCOME = outcome_of(
     signals=[SignalResult(SIGNAL, Disposition.PASSED)],
     orders=[ORDER],
     cancels=["s-0"],
@@ -172,7 +173,7 @@ def test_what_cannot_be_recorded_leaves_a_gap_and_stops_nothing(tmp_path: Path) 
     journal = new_journal(tmp_path)
     journal.event(BookEvent("BTC", 2**70, BOOK))
     bad = StampedSignal(1, "a", "BTC", Direction.LONG, 0.7, 1.0, 5, None, {"huge": 2**80})
-    assert journal.outcome(EVENTS[0], Outcome(signals=[SignalResult(bad, Disposition.OVERRULED)]))
+    assert journal.outcome(EVENTS[0], outcome_of(signals=[SignalResult(bad, Disposition.OVERRULED)]))
     journal.close()
     gap, happened = records(tmp_path)[2:-1]
     assert gap.records == journal.unrecorded == 1

@@ -26,6 +26,7 @@ from sengine.domain.order import Contribution, Fill, Order, Side
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.errors import ConfigError
 from sengine.proto import market_data_pb2 as pb
+from tests.outcomes import outcome_of
 from tests.patience import PATIENCE_S
 
 BOOK = "market_data.BTCUSDT.orderbook"
@@ -356,7 +357,7 @@ async def test_after_market_data_is_stopped_only_fills_come(broker, start_feed, 
 async def test_in_lockstep_the_next_tick_waits_for_the_fill(broker, start_feed, live, connection, until) -> None:
     feed = await start_feed(broker.url, lockstep=True)
     assert await feed.connected(PATIENCE_S)
-    live.outcome = Outcome(orders=[order()])
+    live.outcome = outcome_of(orders=[order()])
     publisher = Publisher(connection)
     for _ in range(3):
         await publisher.publish(book_of())
@@ -374,7 +375,7 @@ async def test_in_lockstep_the_next_tick_waits_for_the_fill(broker, start_feed, 
 async def test_lockstep_goes_on_when_a_fill_never_comes(broker, start_feed, live, connection, until) -> None:
     feed = await start_feed(broker.url, lockstep=True, lockstep_timeout_s=0.05)
     assert await feed.connected(PATIENCE_S)
-    live.outcome = Outcome(orders=[order()])
+    live.outcome = outcome_of(orders=[order()])
     publisher = Publisher(connection)
     for _ in range(2):
         await publisher.publish(book_of())

@@ -18,7 +18,7 @@ from sengine.adapters.web.metrics import families
 from sengine.config import load_config
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import ResumeStrategy, UnloadStrategy
-from sengine.engine.strategies.registry import LoadStrategy
+from sengine.engine.strategies.spec import LoadStrategy
 from sengine.errors import ConfigError
 from sengine.runtime.status import ServiceFacts
 from tests.adapters.remote_parts import ECHO, MS, T0, book, is_alive, rig, write_echo

@@ -21,7 +21,7 @@ from sengine.adapters.store.tail import JournalTail, TailEntry
 from sengine.domain.events import CancelOrder, ReloadParameters, UnloadStrategy
 from sengine.domain.order import Fill, OrderStatus, OrderUpdate
 from sengine.engine.checkpoint.checkpoint import Checkpoint
-from sengine.engine.strategies.registry import LoadStrategy
+from sengine.engine.strategies.spec import LoadStrategy
 from sengine.errors import EngineError, JournalError, LifecycleError
 from tests.adapters.store_sessions import (
     assert_same_figures,

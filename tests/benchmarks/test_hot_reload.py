@@ -16,7 +16,7 @@ from sengine.config import Config
 from sengine.config.schema import PluginsConfig, StrategyConfig
 from sengine.domain.events import SoundBookEvent, UnloadStrategy
 from sengine.domain.market import OrderBook, PriceLevel
-from sengine.engine.strategies.registry import LoadStrategy
+from sengine.engine.strategies.spec import LoadStrategy
 from sengine.plugins.loader import load_plugin
 from sengine.resources import resource_path
 from sengine.runtime.live_engine import LiveEngine

@@ -18,6 +18,7 @@ from sengine.domain.signal import Direction, Disposition, SignalResult, StampedS
 from sengine.engine.outcome import Outcome
 from sengine.runtime.live_engine import LiveEngine
 from tests.engine.conftest import Actor, engine_with
+from tests.outcomes import outcome_of
 
 TICKS = 100_000
 ORDERS = 5_000
@@ -64,7 +65,7 @@ def trade(folder: Path, orders: int = ORDERS, every_s: float = 0.0, *, with_stor
         proposal = ProposedOrder("BTCUSDT", Side.BUY, 1.0, moment_ns, (Contribution("a", 1.0, number),))
         order = Order.approved(proposal, f"s-{number}")
         event = SoundBookEvent("BTCUSDT", moment_ns, BOOK)
-        outcome = Outcome(signals=[SignalResult(signal, Disposition.PASSED)], orders=[order])
+        outcome = outcome_of(signals=[SignalResult(signal, Disposition.PASSED)], orders=[order])
         fill = Fill(order.order_id, "", "BTCUSDT", "buy", 61_659.8, 1.0, 0.1, moment_ns, f"f-{number}")
         began_ns = perf_counter_ns()
         journal.event(event)

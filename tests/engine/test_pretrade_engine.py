@@ -9,6 +9,7 @@ from sengine.domain.events import BookEvent, ResumeStrategy
 from sengine.engine.core import Engine
 from sengine.engine.risk import limits
 from sengine.engine.risk.change_limits import ChangeLimits
+from sengine.engine.state.saved import SavedTradingRecord
 from sengine.engine.state.trading_record import TradingRecord
 from sengine.errors import LimitError
 from tests.engine.conftest import (
@@ -134,7 +135,7 @@ def test_the_quiet_way_through_the_engine_sees_the_same_day_and_the_same_jumps()
             for each in quotes:
                 engine.process(each)
         market = engine.markets[SYMBOL]
-        return market.reference_mid, market.reference_until_ns, engine.record
+        return market.reference_mid, market.reference_until_ns, engine.record.saved()
 
     assert run(engine_with(Actor("a")), True) == run(engine_with(Actor("a")), False)
 
@@ -160,8 +161,10 @@ def test_the_state_of_the_checks_and_the_command_survive_msgpack() -> None:
     engine = simulated_engine(Actor("a", long(), short(), long(limit_price=99.0)), Actor("b", long()))
     for at_s in (1, 2, 3):
         engine.process(quote(at_s))
-    record = msgspec.msgpack.decode(msgspec.msgpack.encode(engine.record), type=TradingRecord)
-    assert record == engine.record
+    saved = engine.record.saved()
+    record = TradingRecord()
+    record.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(saved), type=SavedTradingRecord))
+    assert record.saved() == saved
     assert record.sent_ns
     command = ChangeLimits((limits.OrderRateLimit(3, S, 1, symbol="BTC"), limits.TradingHours("08:00", "16:00")))
     again = msgspec.msgpack.decode(msgspec.msgpack.encode(command), type=ChangeLimits)

@@ -9,7 +9,7 @@ from sengine.domain.signal import Disposition
 from sengine.engine.outcome import NOTHING
 from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.strategies.lifecycle import State
-from sengine.engine.strategies.registry import LoadStrategy
+from sengine.engine.strategies.spec import LoadStrategy
 from sengine.errors import EngineError, LifecycleError, PluginError
 from tests.engine.conftest import Actor, endings, engine_with, long, ns, quote, short, simulated_engine
 

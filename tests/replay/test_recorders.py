@@ -19,8 +19,8 @@ from replay.recorders import (
 )
 from sengine.domain.order import Fill
 from sengine.domain.signal import Direction, Disposition, SignalResult, StampedSignal
-from sengine.engine.outcome import Outcome
 from sengine.errors import DataError, SengineError
+from tests.outcomes import outcome_of
 
 S = 1_000_000_000
 
@@ -49,7 +49,7 @@ def test_a_signal_is_written_with_how_it_ended(tmp_path: Path) -> None:
     reason = 'confidence 0.3 is below 0.6, "too unsure"'
     filtered = SignalResult(signal(), Disposition.FILTERED, "confidence", "too_low", reason)
     with OutputFile(path) as file:
-        write_signals(CsvWriter(file, SIGNAL_COLUMNS), Outcome(signals=[passed, filtered]))
+        write_signals(CsvWriter(file, SIGNAL_COLUMNS), outcome_of(signals=[passed, filtered]))
     first, second = rows(path)
     assert first == {
         "timestamp": "1970-01-01T00:00:03.000000007Z",
@@ -76,7 +76,7 @@ def test_each_strategys_share_of_a_fill_is_a_row(tmp_path: Path) -> None:
         (Fill("7", "b", "BTC", "sell", 100.5, 2.0, 0.5, S, "7-1"), None),
     ]
     with OutputFile(path) as file:
-        write_fills(CsvWriter(file, FILL_COLUMNS), Outcome(shares=shares))
+        write_fills(CsvWriter(file, FILL_COLUMNS), outcome_of(shares=shares))
     written = rows(path)
     assert [(row["strategy_id"], row["quantity"], row["commission"]) for row in written] == [
         ("a", "1.0", "0.25"),

@@ -66,7 +66,7 @@ def snapshot(engine: Engine) -> EngineSnapshot:
         ticks=engine.ticks,
         kill_reason=engine.kill_reason,
         strategies=tuple(strategy_state(engine, guest) for guest in engine.roster),
-        positions=tuple(msgspec.structs.replace(position) for position in engine.positions.positions()),
+        positions=tuple(Position(*position.values) for position in engine.positions.positions()),
         orders=tuple(
             OpenOrder(
                 working.order.order_id,

@@ -34,7 +34,7 @@ from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.checkpoint.checkpoint import Checkpoint
 from sengine.engine.checkpoint.follower import Happened
 from sengine.engine.risk.change_limits import ChangeLimits
-from sengine.engine.state.positions import AccountState
+from sengine.engine.state.saved import SavedAccount
 from sengine.engine.strategies.swap import Warmed
 from sengine.errors import JournalError
 
@@ -110,8 +110,8 @@ class Sample(msgspec.Struct, frozen=True):
 
     time_ns: int
     now_ns: int
-    total: AccountState
-    strategies: dict[str, AccountState]
+    total: SavedAccount
+    strategies: dict[str, SavedAccount]
 
 
 TAGS: Final[dict[type, str]] = {

@@ -42,7 +42,7 @@ from sengine.engine.core import Engine
 from sengine.engine.outcome import Outcome
 from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.engine.strategies.faults import StrategyFault
-from sengine.engine.strategies.registry import LoadStrategy
+from sengine.engine.strategies.spec import LoadStrategy
 from sengine.engine.strategies.swap import SwapStrategy
 
 FOLDER: Final = "journal"

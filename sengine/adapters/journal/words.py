@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sengine.domain.events import TradeEvent
-from sengine.domain.position import Position
 from sengine.engine.checkpoint.follower import Happened
+from sengine.engine.state.saved import SavedPosition
 
 
-def position_line(position: Position) -> str:
+def position_line(position: SavedPosition) -> str:
     return (
         f"{position.strategy_id} {position.symbol} {position.quantity:.17g} at {position.average_price:.17g}, realized "
         f"{position.realized_pnl:.17g}"

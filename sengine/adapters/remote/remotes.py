@@ -16,8 +16,7 @@ from sengine.clock import NS_PER_MS
 from sengine.config.schema import StrategyConfig
 from sengine.domain.market import DataKind
 from sengine.domain.reload import ReloadReport
-from sengine.engine.strategies.registry import LoadStrategy
-from sengine.engine.strategies.spec import StrategySpec
+from sengine.engine.strategies.spec import LoadStrategy, StrategySpec
 from sengine.runtime.live_engine import LiveEngine
 
 _FIRST_TRY_S: Final = 20.0

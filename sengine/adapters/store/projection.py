@@ -138,7 +138,7 @@ class Projection:
         self._orders.restore(state.orders)
         self._books = {}
         for position in state.books.positions:
-            self._books[position.strategy_id, position.symbol] = msgspec.structs.replace(position)
+            self._books[position.strategy_id, position.symbol] = Position(*msgspec.structs.astuple(position))
             figures = (position.quantity, position.average_price, position.realized_pnl, position.commission)
             pair = (position.strategy_id, position.symbol)
             self._do(_KNOWN_POSITION, *self._place(), state.now_ns, *pair, *figures, *pair, *figures)

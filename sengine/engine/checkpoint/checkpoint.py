@@ -16,11 +16,7 @@ from sengine.engine.checkpoint.in_force import InForce
 from sengine.engine.checkpoint.strategy_state import GuestState
 from sengine.engine.core import Engine
 from sengine.engine.orders.flatten import Flattening
-from sengine.engine.orders.simulated_venue import Resting
-from sengine.engine.state.markets import MarketState
-from sengine.engine.state.orders import OrdersState
-from sengine.engine.state.positions import BooksState
-from sengine.engine.state.trading_record import TradingRecord
+from sengine.engine.state.saved import SavedBooks, SavedMarket, SavedOrders, SavedResting, SavedTradingRecord
 from sengine.engine.strategies.faults import describe_error
 from sengine.engine.strategies.lifecycle import State
 
@@ -38,13 +34,13 @@ class Checkpoint(msgspec.Struct, frozen=True):
     filtered_by: dict[str, int]
     orders_sent: int
     kill_reason: str
-    markets: list[MarketState]
-    books: BooksState
-    orders: OrdersState
-    resting: list[Resting]
+    markets: list[SavedMarket]
+    books: SavedBooks
+    orders: SavedOrders
+    resting: list[SavedResting]
     votes: Sequence[StampedSignal]
     strategies: list[GuestState]
-    record: TradingRecord
+    record: SavedTradingRecord
     flattening: dict[tuple[str, str], Flattening] = {}
     """By strategy and symbol."""
     in_force: InForce | None = None
@@ -70,7 +66,7 @@ def checkpoint(engine: Engine) -> Checkpoint:
         venue.state() if venue is not None else [],
         desk._votes.live(),
         [GuestState.of(guest) for guest in engine.roster],
-        deepcopy(engine.record),
+        engine.record.saved(),
         deepcopy(engine._flattens.pending),
         InForce.of(engine),
     )

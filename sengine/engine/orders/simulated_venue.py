@@ -13,26 +13,39 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
-import msgspec
-
 from sengine.domain.market import OrderBook
 from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate, Side
 from sengine.domain.position import FLAT_BELOW
+from sengine.engine.state.saved import SavedResting
 
 VenueReport: TypeAlias = Fill | OrderUpdate
 _BPS = 10_000.0
 _BUY = Side.BUY
 
 
-class Resting(msgspec.Struct):
+class Resting:
     """An order at the venue. ``due_ns`` is when it arrives, ``cancel_ns`` when its cancellation does."""
 
-    order: Order
-    due_ns: int
-    remaining: float
-    arrived: bool = False
-    cancel_ns: int | None = None
-    fills: int = 0
+    __slots__ = ("arrived", "cancel_ns", "due_ns", "fills", "order", "remaining")
+
+    def __init__(
+        self,
+        order: Order,
+        due_ns: int,
+        remaining: float,
+        arrived: bool = False,
+        cancel_ns: int | None = None,
+        fills: int = 0,
+    ) -> None:
+        self.order = order
+        self.due_ns = due_ns
+        self.remaining = remaining
+        self.arrived = arrived
+        self.cancel_ns = cancel_ns
+        self.fills = fills
+
+    def saved(self) -> SavedResting:
+        return SavedResting(self.order, self.due_ns, self.remaining, self.arrived, self.cancel_ns, self.fills)
 
 
 class SimulatedVenue:
@@ -91,14 +104,14 @@ class SimulatedVenue:
                     self._remove(resting)
         return reports
 
-    def state(self) -> list[Resting]:
+    def state(self) -> list[SavedResting]:
         """What rests or is on its way, for a checkpoint; it shares nothing mutable."""
-        return [msgspec.structs.replace(resting) for resting in self._by_id.values()]
+        return [resting.saved() for resting in self._by_id.values()]
 
-    def restore(self, state: Iterable[Resting]) -> None:
+    def restore(self, state: Iterable[SavedResting]) -> None:
         """Take up a checkpoint's orders; for a venue that has none yet."""
         for each in state:
-            resting = msgspec.structs.replace(each)
+            resting = Resting(each.order, each.due_ns, each.remaining, each.arrived, each.cancel_ns, each.fills)
             self.waiting.setdefault(resting.order.symbol, []).append(resting)
             self._by_id[resting.order.order_id] = resting
 

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from math import fsum
 from typing import Final
 
-import msgspec
-
 from sengine.domain.signal import Direction, StampedSignal
 
 LONG_ABOVE: Final = 0.3
@@ -19,11 +17,23 @@ _LONG: Final = Direction.LONG
 _SHORT: Final = Direction.SHORT
 
 
-class Decision(msgspec.Struct, frozen=True, gc=False):
+class Decision:
     """What the votes on a symbol add up to. Direction NONE trades nothing."""
 
-    direction: Direction
-    confidence: float
+    __slots__ = ("confidence", "direction")
+
+    def __init__(self, direction: Direction, confidence: float) -> None:
+        self.direction = direction
+        self.confidence = confidence
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Decision) and (self.direction, self.confidence) == (other.direction, other.confidence)
+
+    def __hash__(self) -> int:
+        return hash((self.direction, self.confidence))
+
+    def __repr__(self) -> str:
+        return f"Decision({self.direction}, {self.confidence!r})"
 
 
 Votes = Sequence[StampedSignal]

@@ -61,7 +61,7 @@ class RemoteDesk:
             )
         spec = msgspec.structs.replace(guest.spec, version=event.version, route=event.route, kinds=kinds)
         config = dict(event.config) if event.config else guest.current.config
-        guest.become(msgspec.structs.replace(guest.current, spec=spec, config=config))
+        guest.become(guest.current.described_as(spec, config))
         self._roster.forget_routes()
         return NOTHING
 
@@ -75,4 +75,7 @@ class RemoteDesk:
         rolled_back = RolledBack(
             guest.strategy_id, event.failed_version, back.version, event.ticks, fault.message, fault.where
         )
-        return Outcome(faults=[fault], rollbacks=[rolled_back])
+        outcome = Outcome()
+        outcome.faults.append(fault)
+        outcome.rollbacks.append(rolled_back)
+        return outcome

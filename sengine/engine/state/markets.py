@@ -8,11 +8,10 @@ from itertools import pairwise
 from math import inf, isfinite
 from typing import Final
 
-import msgspec
-
 from sengine.clock import NS_PER_S
 from sengine.domain.events import BarEvent, TradeEvent
 from sengine.domain.market import EMPTY_BOOK, OHLCV, DataKind, MarketData, OrderBook, PriceLevel, Trade
+from sengine.engine.state.saved import SavedMarket
 
 RECENT_TRADES: Final = 100
 BAR_NS: Final = 60 * NS_PER_S
@@ -80,27 +79,6 @@ def close_touch(bar: OHLCV) -> OrderBook:
     was traded and not of what waits: where it says 0, as much data without volume does, any size is taken."""
     close = PriceLevel(bar.close, bar.volume or inf)
     return OrderBook((close,), (close,))
-
-
-class MarketState(msgspec.Struct, frozen=True):
-    """A market, for a checkpoint."""
-
-    symbol: str
-    last_ns: int
-    book: OrderBook
-    has_book: bool
-    bar_touch: OrderBook | None
-    mid: float
-    bar: OHLCV | None
-    bar_start_ns: int
-    trades: list[Trade]
-    book_sequence: int
-    sequences: dict[DataKind, int]
-    reference_mid: float
-    reference_until_ns: int
-    is_followed: bool
-    followed_ns: int
-    is_doubted: bool
 
 
 class Market:
@@ -218,8 +196,8 @@ class Market:
             return -1
         return 0 if last == -1 else sequence - last - 1
 
-    def state(self) -> MarketState:
-        return MarketState(
+    def state(self) -> SavedMarket:
+        return SavedMarket(
             self.symbol,
             self.last_ns,
             self.book,
@@ -238,7 +216,7 @@ class Market:
             self.book is self._doubted,
         )
 
-    def restore(self, state: MarketState) -> None:
+    def restore(self, state: SavedMarket) -> None:
         """Take up a checkpoint's market; whether anybody wants the symbol is not of it."""
         self.last_ns, self.mid = state.last_ns, state.mid
         self.book, self.has_book, self._bar_touch = state.book, state.has_book, state.bar_touch

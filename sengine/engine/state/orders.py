@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from math import fsum, isfinite
 from typing import Final
 
-import msgspec
-
 from sengine.domain.order import Fill, Order, Side
 from sengine.domain.position import FLAT_BELOW
+from sengine.engine.state.saved import SavedOrder, SavedOrders
 
 # A cancellation can overtake the order's last fill, and a fill can come twice after a reconnect. Cancelled orders
 # and fill identities are remembered this long so that such fills are still attributed, and only once.
@@ -31,26 +30,24 @@ def fill_fault(fill: Fill) -> str | None:
     return None
 
 
-class WorkingOrder(msgspec.Struct):
+class WorkingOrder:
     """An order that was sent and may still fill."""
 
-    order: Order
-    filled: float = 0.0
-    fills: int = 0
-    is_cancelling: bool = False
-    """Its cancellation was asked for; it may still fill until that is confirmed."""
+    __slots__ = ("filled", "fills", "is_cancelling", "order")
+
+    def __init__(self, order: Order, filled: float = 0.0, fills: int = 0, is_cancelling: bool = False) -> None:
+        self.order = order
+        self.filled = filled
+        self.fills = fills
+        self.is_cancelling = is_cancelling
+        """Its cancellation was asked for; it may still fill until that is confirmed."""
 
     @property
     def remaining(self) -> float:
         return max(0.0, self.order.quantity - self.filled)
 
-
-class OrdersState(msgspec.Struct, frozen=True):
-    """Every order and fill that is remembered, oldest first, for a checkpoint."""
-
-    open: list[WorkingOrder]
-    closed: list[WorkingOrder]
-    seen: list[str]
+    def saved(self) -> SavedOrder:
+        return SavedOrder(self.order, self.filled, self.fills, self.is_cancelling)
 
 
 class OrderTracker:
@@ -69,20 +66,19 @@ class OrderTracker:
         for part in order.contributions:
             self._by_owner.setdefault((part.strategy_id, order.symbol), {})[order.order_id] = working
 
-    def state(self) -> OrdersState:
+    def state(self) -> SavedOrders:
         """Everything, for a checkpoint; it shares nothing mutable."""
-        copy = msgspec.structs.replace
-        return OrdersState(
-            [copy(each) for each in self._open.values()], [copy(each) for each in self._closed.values()], [*self._seen]
-        )
+        still_open, closed = self._open.values(), self._closed.values()
+        return SavedOrders([each.saved() for each in still_open], [each.saved() for each in closed], [*self._seen])
 
-    def restore(self, state: OrdersState) -> None:
+    def restore(self, state: SavedOrders) -> None:
         """Take up a checkpoint's orders; for a tracker that has seen none yet."""
         for working in state.open:
             self.sent(working.order)
             kept = self._open[working.order.order_id]
             kept.filled, kept.fills, kept.is_cancelling = working.filled, working.fills, working.is_cancelling
-        self._closed.update((each.order.order_id, msgspec.structs.replace(each)) for each in state.closed)
+        for each in state.closed:
+            self._closed[each.order.order_id] = WorkingOrder(each.order, each.filled, each.fills, each.is_cancelling)
         self._seen.update(dict.fromkeys(state.seen))
 
     def in_flight(self, strategy_id: str, symbol: str) -> float:

@@ -12,26 +12,7 @@ import msgspec
 
 from sengine.domain.order import Fill
 from sengine.domain.position import Position
-
-
-class AccountState(msgspec.Struct, frozen=True):
-    """What an account has earned so far, for a checkpoint."""
-
-    realized: float
-    unrealized: float
-    peak: float
-    max_drawdown: float
-
-
-class BooksState(msgspec.Struct, frozen=True):
-    """All books, for a checkpoint: ``counted`` is each position's unrealized P&L as its account has it, ``open`` the
-    strategies that hold a symbol, in the order in which they are marked."""
-
-    positions: list[Position]
-    counted: list[float]
-    open: dict[str, list[str]]
-    accounts: dict[str, AccountState]
-    total: AccountState
+from sengine.engine.state.saved import SavedAccount, SavedBooks, SavedPosition
 
 
 class Account:
@@ -48,10 +29,10 @@ class Account:
         self.max_drawdown = 0.0
         self.open_holdings = 0
 
-    def state(self) -> AccountState:
-        return AccountState(self.realized, self.unrealized, self.peak, self.max_drawdown)
+    def state(self) -> SavedAccount:
+        return SavedAccount(self.realized, self.unrealized, self.peak, self.max_drawdown)
 
-    def restore(self, state: AccountState) -> None:
+    def restore(self, state: SavedAccount) -> None:
         self.realized, self.unrealized = state.realized, state.unrealized
         self.peak, self.max_drawdown = state.peak, state.max_drawdown
 
@@ -187,24 +168,24 @@ class PositionTracker:
         """Every position ever held, flat ones included, in the order of their first fill. Read only."""
         return (holding.position for holding in self._holdings.values())
 
-    def state(self) -> BooksState:
+    def state(self) -> SavedBooks:
         """Everything, for a checkpoint; it shares nothing mutable."""
-        return BooksState(
-            [msgspec.structs.replace(holding.position) for holding in self._holdings.values()],
+        return SavedBooks(
+            [SavedPosition(*holding.position.values) for holding in self._holdings.values()],
             [holding.counted for holding in self._holdings.values()],
             {symbol: [each.position.strategy_id for each in holdings] for symbol, holdings in self.open.items()},
             {strategy_id: account.state() for strategy_id, account in self._accounts.items()},
             self.total.state(),
         )
 
-    def restore(self, state: BooksState) -> None:
+    def restore(self, state: SavedBooks) -> None:
         """Take up a checkpoint's books; for a tracker that has booked nothing yet."""
         for strategy_id, earned in state.accounts.items():
             self._accounts[strategy_id] = account = Account(self.initial_capital)
             account.restore(earned)
         self.total.restore(state.total)
         for position, counted in zip(state.positions, state.counted, strict=True):
-            holding = _Holding(msgspec.structs.replace(position), self._accounts[position.strategy_id])
+            holding = _Holding(Position(*msgspec.structs.astuple(position)), self._accounts[position.strategy_id])
             holding.counted = counted
             self._holdings[position.strategy_id, position.symbol] = holding
         for symbol, strategy_ids in state.open.items():

@@ -1,18 +1,13 @@
-"""What was sent and executed, as far as the checks on rates and on the day's loss need it. Plain values throughout.
-
-A checkpoint encodes the whole record as it is; ``TradingRecord`` is its own state.
-"""
+"""What was sent and executed, as far as the checks on rates and on the day's loss need it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from typing import Final, TypeAlias
-
-import msgspec
+from typing import Final
 
 from sengine.clock import NS_PER_S
 from sengine.domain.order import Order, ProposedOrder
+from sengine.engine.state.saved import SavedRun, SavedTradingRecord, Twin
 
 DAY_NS: Final = 86_400 * NS_PER_S
 TIMES_KEPT: Final = 1_000
@@ -21,31 +16,30 @@ _TIMES_HELD: Final = 2 * TIMES_KEPT
 """What is beyond ``TIMES_KEPT`` goes when there are so many: not one by one."""
 KEYS_KEPT: Final = 1_000
 
-Twin: TypeAlias = tuple[str, str, str, float, float]
-"""Strategies, symbol, side, quantity and limit price (0.0 for a market order) of an order."""
 
-
-class Run(msgspec.Struct):
+class Run:
     """Executions of a strategy in a symbol, one after the other on the same side; ``times_ns`` oldest first."""
 
-    side: str = ""
-    times_ns: list[int] = msgspec.field(default_factory=list)
+    __slots__ = ("side", "times_ns")
+
+    def __init__(self, side: str = "", times_ns: Sequence[int] = ()) -> None:
+        self.side = side
+        self.times_ns = list(times_ns)
 
 
-class TradingRecord(msgspec.Struct, dict=True):
+class TradingRecord:
     """``sent``, ``executed`` and ``begin_day`` write it; checks read it.
 
     ``sent_ns`` holds when orders were sent, by strategy and symbol, where "" is all of them. ``day_equity`` is P&L at
     the beginning of the day, by strategy, "" for all together; a strategy that is not in it began with nothing.
     """
 
-    sent_ns: dict[tuple[str, str], list[int]] = msgspec.field(default_factory=dict)
-    twins: dict[Twin, int] = msgspec.field(default_factory=dict)
-    runs: dict[tuple[str, str], Run] = msgspec.field(default_factory=dict)
-    day_equity: dict[str, float] = msgspec.field(default_factory=dict)
-    day_ends_ns: int = 0
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        self.sent_ns: dict[tuple[str, str], list[int]] = {}
+        self.twins: dict[Twin, int] = {}
+        self.runs: dict[tuple[str, str], Run] = {}
+        self.day_equity: dict[str, float] = {}
+        self.day_ends_ns = 0
         # No part of the record: which lists of it an order of these strategies on this symbol belongs to.
         self._lists_of: dict[tuple[str, ...], Sequence[list[int]]] = {}
 
@@ -88,10 +82,23 @@ class TradingRecord(msgspec.Struct, dict=True):
         self.day_equity = dict(equity)
         self.day_ends_ns = now_ns - now_ns % DAY_NS + DAY_NS
 
-    def restore(self, state: TradingRecord) -> None:
-        """Become a copy of a checkpoint's record."""
-        for field in self.__struct_fields__:
-            setattr(self, field, deepcopy(getattr(state, field)))
+    def saved(self) -> SavedTradingRecord:
+        """Everything, for a checkpoint; it shares nothing mutable."""
+        return SavedTradingRecord(
+            {key: list(times_ns) for key, times_ns in self.sent_ns.items()},
+            dict(self.twins),
+            {key: SavedRun(run.side, list(run.times_ns)) for key, run in self.runs.items()},
+            dict(self.day_equity),
+            self.day_ends_ns,
+        )
+
+    def restore(self, saved: SavedTradingRecord) -> None:
+        """Take up a checkpoint's record."""
+        self.sent_ns = {key: list(times_ns) for key, times_ns in saved.sent_ns.items()}
+        self.twins = dict(saved.twins)
+        self.runs = {key: Run(run.side, run.times_ns) for key, run in saved.runs.items()}
+        self.day_equity = dict(saved.day_equity)
+        self.day_ends_ns = saved.day_ends_ns
         self._lists_of.clear()
 
     def _forget(self) -> None:

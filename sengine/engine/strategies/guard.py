@@ -26,10 +26,10 @@ class Callee(Protocol):
 class Loading:
     """A strategy whose file is being run: it is called, but nobody yet."""
 
-    ticks = calls = 0
-
     def __init__(self, strategy_id: str) -> None:
         self.strategy_id = strategy_id
+        self.ticks = 0
+        self.calls = 0
 
 
 class Guard:

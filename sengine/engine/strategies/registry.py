@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-import msgspec
-
 from sengine.domain.market import DataKind, MarketData
 from sengine.engine.latency import FOLD_EVERY
 from sengine.engine.outcome import Outcome
@@ -22,13 +20,6 @@ from sengine.errors import EngineError, LifecycleError
 from sengine.strategy import BaseStrategy
 
 Route: TypeAlias = tuple[Guest, Callable[[MarketData], object]]
-
-
-class LoadStrategy(msgspec.Struct, frozen=True):
-    """Command: take a new strategy in and activate it. ``spare`` is a first instance that is made already."""
-
-    spec: StrategySpec
-    spare: BaseStrategy | None = None
 
 
 class Roster:

@@ -34,3 +34,10 @@ class StrategySpec(msgspec.Struct, frozen=True):
 
     def wants(self, symbol: str) -> bool:
         return symbol in self.symbols or ANY_SYMBOL in self.symbols
+
+
+class LoadStrategy(msgspec.Struct, frozen=True):
+    """Command: take a new strategy in and activate it. ``spare`` is a first instance that is made already."""
+
+    spec: StrategySpec
+    spare: BaseStrategy | None = None

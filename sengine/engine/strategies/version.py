@@ -5,26 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from sengine.engine.state.recent_ticks import ANY_SYMBOL
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.strategy import BaseStrategy
 
 
-class RunningVersion(msgspec.Struct):
+class RunningVersion:
     """``written`` are the parameters in force as they were given, ``config`` the same with defaults filled in.
 
     ``instances`` are by symbol, or by ``*`` where one trades all. ``spare`` was made to see whether it can be, and
     becomes the first of them. ``reloaded`` is what every further one is to be given: parameters that came later.
     """
 
-    spec: StrategySpec
-    config: dict[str, Any]
-    written: dict[str, Any]
-    instances: dict[str, BaseStrategy]
-    spare: BaseStrategy | None = None
-    reloaded: tuple[Any, dict[str, Any]] | None = None
+    __slots__ = ("config", "instances", "reloaded", "spare", "spec", "written")
+
+    def __init__(
+        self,
+        spec: StrategySpec,
+        config: dict[str, Any],
+        written: dict[str, Any],
+        instances: dict[str, BaseStrategy],
+        spare: BaseStrategy | None = None,
+        reloaded: tuple[Any, dict[str, Any]] | None = None,
+    ) -> None:
+        self.spec = spec
+        self.config = config
+        self.written = written
+        self.instances = instances
+        self.spare = spare
+        self.reloaded = reloaded
+
+    def described_as(self, spec: StrategySpec, config: dict[str, Any]) -> RunningVersion:
+        """The same instances under another description, as a strategy in its own process gives one."""
+        return RunningVersion(spec, config, self.written, self.instances, self.spare, self.reloaded)
 
     @property
     def all_instances(self) -> Sequence[BaseStrategy]:

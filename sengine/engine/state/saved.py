@@ -1,0 +1,115 @@
+"""What a checkpoint keeps of the engine's state: plain values, one for each thing that lives and changes.
+
+A live thing makes its saved value and takes it up again. The names of the fields are those of journals.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from sengine.domain.market import OHLCV, DataKind, OrderBook, Trade
+from sengine.domain.order import Order
+
+Twin: TypeAlias = tuple[str, str, str, float, float]
+"""Strategies, symbol, side, quantity and limit price (0.0 for a market order) of an order."""
+
+
+class SavedMarket(msgspec.Struct, frozen=True):
+    """A market."""
+
+    symbol: str
+    last_ns: int
+    book: OrderBook
+    has_book: bool
+    bar_touch: OrderBook | None
+    mid: float
+    bar: OHLCV | None
+    bar_start_ns: int
+    trades: list[Trade]
+    book_sequence: int
+    sequences: dict[DataKind, int]
+    reference_mid: float
+    reference_until_ns: int
+    is_followed: bool
+    followed_ns: int
+    is_doubted: bool
+
+
+class SavedPosition(msgspec.Struct, frozen=True):
+    """One strategy's holding of one symbol."""
+
+    strategy_id: str
+    symbol: str
+    quantity: float = 0.0
+    average_price: float = 0.0
+    realized_pnl: float = 0.0
+    commission: float = 0.0
+    mark_price: float = 0.0
+    largest: float = 0.0
+
+
+class SavedAccount(msgspec.Struct, frozen=True):
+    """What an account has earned so far."""
+
+    realized: float
+    unrealized: float
+    peak: float
+    max_drawdown: float
+
+
+class SavedBooks(msgspec.Struct, frozen=True):
+    """All books: ``counted`` is each position's unrealized P&L as its account has it, ``open`` the
+    strategies that hold a symbol, in the order in which they are marked."""
+
+    positions: list[SavedPosition]
+    counted: list[float]
+    open: dict[str, list[str]]
+    accounts: dict[str, SavedAccount]
+    total: SavedAccount
+
+
+class SavedOrder(msgspec.Struct, frozen=True):
+    """An order that was sent and may still fill, or was closed not long ago."""
+
+    order: Order
+    filled: float = 0.0
+    fills: int = 0
+    is_cancelling: bool = False
+
+
+class SavedOrders(msgspec.Struct, frozen=True):
+    """Every order and fill that is remembered, oldest first."""
+
+    open: list[SavedOrder]
+    closed: list[SavedOrder]
+    seen: list[str]
+
+
+class SavedResting(msgspec.Struct, frozen=True):
+    """An order at the simulated venue."""
+
+    order: Order
+    due_ns: int
+    remaining: float
+    arrived: bool = False
+    cancel_ns: int | None = None
+    fills: int = 0
+
+
+class SavedRun(msgspec.Struct, frozen=True):
+    """Executions of a strategy in a symbol, one after the other on the same side; ``times_ns`` oldest first."""
+
+    side: str = ""
+    times_ns: list[int] = msgspec.field(default_factory=list)
+
+
+class SavedTradingRecord(msgspec.Struct, frozen=True):
+    """What was sent and executed."""
+
+    sent_ns: dict[tuple[str, str], list[int]] = msgspec.field(default_factory=dict)
+    twins: dict[Twin, int] = msgspec.field(default_factory=dict)
+    runs: dict[tuple[str, str], SavedRun] = msgspec.field(default_factory=dict)
+    day_equity: dict[str, float] = msgspec.field(default_factory=dict)
+    day_ends_ns: int = 0
