@@ -140,19 +140,22 @@ class EngineService:
 
     async def _start(self, stack: AsyncExitStack) -> NatsFeed:
         config, live, facts = self.config, self.live, self.facts
-        # First of all: a second engine on the same socket must not touch anything.
         control = ControlServer(live, self, config.api, config.service.data_directory)
-        stack.push_async_callback(control.stop)
-        facts.listeners["control API"] = await control.start()
+        # First of all: a second engine on the same files must not touch anything.
         directory = stack.enter_context(DataDirectory(config.service.data_directory)).path
-        for sentence in exposed_secrets(config, self._config_file):
-            live.say("warning", sentence)
         facts.audit = audit = AuditTrail(directory, partial(live.say, "error"))
         stack.callback(audit.close)
+        # Before anybody can ask for it: a kill that is answered is on disk.
         switch = KillSwitchKeeper(live, facts, config.risk, directory, audit, asyncio.get_running_loop().time)
+        stack.callback(switch.close)
         switch.restore()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, switch.pull_by_signal)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+        stack.push_async_callback(control.stop)
+        facts.listeners["control API"] = await control.start()
         self._keep_doing(stack, "kill switch", switch.watch)
+        for sentence in exposed_secrets(config, self._config_file):
+            live.say("warning", sentence)
         http = HttpServer(live, facts, config.http.host, config.service.port, metrics=config.metrics.enabled)
         stack.push_async_callback(http.stop)
         facts.listeners["http"] = await http.start()

@@ -163,6 +163,8 @@ class ServiceFacts:
     """What trading waits for at the start; empty for nothing."""
     mismatches: Sequence[str] = ()
     """Where the execution service's record did not fit ours; they count until a person re-arms."""
+    kill_is_forgotten: str = ""
+    """Why the next start would not know of the pulled kill switch; empty where it would."""
     started_ns: int = field(default_factory=time_ns)
 
     def not_ready_because(self, live: LiveEngine) -> list[str]:
@@ -181,6 +183,8 @@ class ServiceFacts:
             reasons.append("the engine is still starting")
         if engine.kill_reason:
             reasons.extend(self.mismatches)
+        if self.kill_is_forgotten:
+            reasons.append(f"the pulled kill switch is not remembered: {self.kill_is_forgotten}")
         if self.feed is not None and self.feed.state != CONNECTED:
             reasons.append(f"the broker is not connected: {self.feed.state}")
         return reasons

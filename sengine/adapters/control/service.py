@@ -32,7 +32,6 @@ from sengine.domain.events import (
     Flatten,
     KillSwitch,
     PauseStrategy,
-    Rearm,
     ResumeStrategy,
     UnloadStrategy,
 )
@@ -196,18 +195,23 @@ class ControlService(EngineControlServicer):
         reason = request.reason or "operator"
         # The engine itself says so in the log, here and below.
         cancels = len(self._live.take(KillSwitch(reason)).cancels)
+        message = f"kill switch pulled: {reason}; no orders go out, {cancels} open orders are being cancelled"
+        if self._live.is_recovering:
+            message = f"kill switch pulled: {reason}; no orders go out, those of earlier are cancelled after the start"
+        if self._facts.kill_is_forgotten:
+            message += f"; do not restart the engine, it would not know: {self._facts.kill_is_forgotten}"
         if request.flatten:
-            self._live.take(Flatten(reason=f"kill switch: {reason}"))
-        return pb.CommandReply(
-            message=f"kill switch pulled: {reason}; no orders go out, {cancels} open orders are being cancelled",
-            orders_to_cancel=cancels,
-        )
+            try:
+                self._live.take(Flatten(reason=f"kill switch: {reason}"))
+            except LifecycleError as error:
+                message += f"; positions are not brought to zero: {error}"
+        return pb.CommandReply(message=message, orders_to_cancel=cancels)
 
     @answering
     async def Rearm(self, request: pb.RearmRequest, context: Call) -> pb.CommandReply:
         if not self._live.engine.kill_reason and not self._live.is_recovering:
             raise LifecycleError("the kill switch is not pulled; there is nothing to re-arm")
-        self._live.take(Rearm())
+        self._live.rearm()
         message = "re-armed; orders may go out again"
         if self._facts.mismatches:
             self._facts.mismatches = ()
