@@ -58,7 +58,7 @@ def _all_sound(numbers: list[pl.Series], layout: Layout) -> bool:
     if layout.kind is not Kind.QUOTES:
         return False
     bid, bid_quantity, ask, ask_quantity = numbers
-    sound = (bid > 0.0) & (bid < ask) & (ask < inf)
+    sound = (bid > 0.0) & (bid <= ask) & (ask < inf)
     for quantity in (bid_quantity, ask_quantity):
         sound &= (quantity >= 0.0) & (quantity < inf)
     return bool(sound.all())

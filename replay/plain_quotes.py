@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from itertools import repeat
-from operator import lt
+from operator import le
 from sys import intern
 from typing import Final
 
@@ -48,7 +48,7 @@ def plain_quotes(text: bytes, lines: int) -> Run | None:
         times = [each * unit_ns for each in times]
     # JSON has no NaN and no infinity, so this is all that the engine would ask of each book.
     is_sound = (
-        min(bids) > 0.0 and all(map(lt, bids, asks)) and min(bid_quantities) >= 0.0 and min(ask_quantities) >= 0.0
+        min(bids) > 0.0 and all(map(le, bids, asks)) and min(bid_quantities) >= 0.0 and min(ask_quantities) >= 0.0
     )
     rows_left = iter(times)
     books = map(OrderBook, zip(map(PriceLevel, bids, bid_quantities)), zip(map(PriceLevel, asks, ask_quantities)))

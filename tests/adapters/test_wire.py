@@ -84,6 +84,11 @@ def test_a_book_survives_the_wire_exactly(event: BookEvent) -> None:
     assert msgspec.structs.astuple(decoded) == msgspec.structs.astuple(event)
 
 
+def test_a_locked_book_is_a_sound_one() -> None:
+    locked = book_message(orderbook={"bids": [[101, 1]], "asks": [[101, 2.5]]})
+    assert isinstance(Decoder().decode_book(BOOK, locked), SoundBookEvent)
+
+
 @given(trades)
 def test_a_trade_survives_the_wire_exactly(event: TradeEvent) -> None:
     assert Decoder().decode_trade(TRADE, encode_trade(event)) == event

@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from rich.console import Console
 
@@ -102,6 +103,20 @@ def test_files_are_merged_by_time() -> None:
 def test_rows_that_the_feed_and_the_engine_drop_are_counted_together() -> None:
     path = quotes("1,A,99,1,101,1", "2,A,x,1,101,1", "3,A,102,1,101,1", "4,A,nan,1,101,1", "5,A,y,1,101,1")
     assert run(path).rejected == {"crossed_book": 1, "not_a_number": 2, "not_finite": 1}
+
+
+@pytest.mark.parametrize("columns", ["quotes", "depth", "several symbols", "parquet"])
+def test_locked_quotes_are_used_and_crossed_ones_are_dropped(columns: str) -> None:
+    rows = ["1,A,99,1,101,1", "2,A,100,1,100,1", "3,A,100.5,1,100,1", "4,A,100,1,100,2"]
+    path = quotes(*rows, *(["5,B,7,1,7,1"] if columns == "several symbols" else []))
+    if columns == "depth":
+        head = "timestamp,symbol,bid_price_1,bid_qty_1,ask_price_1,ask_qty_1"
+        path.write_text("\n".join([head, *rows]) + "\n")
+    if columns == "parquet":
+        pl.read_csv(path).write_parquet("quotes.parquet")
+        path = Path("quotes.parquet")
+    result = run(path)
+    assert (result.ticks, result.rejected) == (4 if columns == "several symbols" else 3, {"crossed_book": 1})
 
 
 def test_strict_names_the_line_of_a_row_that_cannot_be_read() -> None:
