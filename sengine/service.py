@@ -202,11 +202,13 @@ class EngineService:
         await self._reloading.start()
         if config.plugins.hot_reload:
             self._keep_doing(stack, "watcher of strategy files", watcher.run)
-        await self._start_gateway(stack, directory, recording)
-        feed = NatsFeed(config.nats, self.broker_url, live, lockstep=config.execution.lockstep)
-        facts.feed = feed.stats
-        stack.push_async_callback(feed.stop)
-        await feed.start()
+        simulated = config.execution.target == "simulated"
+        holds = recording.has_past and not simulated
+        feed = NatsFeed(config.nats, self.broker_url, live, lockstep=config.execution.lockstep, holds=holds)
+        if not simulated:
+            await self._start_gateway(stack, directory, recording, feed)
+        else:
+            await self._start_feed(stack, feed)
         facts.is_starting = False
         for name, address in facts.listeners.items():
             live.say("info", "listening", what=name, address=address)
@@ -226,10 +228,16 @@ class EngineService:
         watching = partial(keep_running, "the embedded broker", broker.wait, broker.start, self.live.say)
         self._keep_doing(stack, "watch over the embedded broker", watching)
 
-    async def _start_gateway(self, stack: AsyncExitStack, directory: Path, recording: Recording) -> None:
+    async def _start_feed(self, stack: AsyncExitStack, feed: NatsFeed) -> None:
+        self.facts.feed = feed.stats
+        stack.push_async_callback(feed.stop)
+        await feed.start()
+
+    async def _start_gateway(
+        self, stack: AsyncExitStack, directory: Path, recording: Recording, feed: NatsFeed
+    ) -> None:
+        """Orders out, and their fills in: ``feed`` begins before the execution service is asked for what was missed."""
         target = self.config.execution.target
-        if target == "simulated":
-            return
         if target == "paper":
             goes_on, say = recording.has_past, self.live.say
             paper = PaperChild(directory, self.broker_url, self._config_file, self._overrides, say, goes_on=goes_on)
@@ -239,12 +247,13 @@ class EngineService:
         self.facts.gateway = stats = GatewayStats()
         self.live.gateway = gateway = ExecutionGateway(target, self.config.execution, self.live, stats)
         stack.push_async_callback(gateway.stop, _STOP_GATEWAY_S)
-        reconciliation = Reconciliation(self.live, self.facts, self.config, gateway)
+        reconciliation = Reconciliation(self.live, self.facts, self.config, gateway, feed)
         await gateway.start()
         # What an earlier session asked for, or the kill switch before there was anybody to ask. Twice does no harm.
         for working in self.live.engine.orders.open_orders():
             if working.is_cancelling:
                 gateway.cancel(working.order.order_id)
+        await self._start_feed(stack, feed)
         if recording.has_past:
             if await reconciliation.at_start():
                 recording.resume_flattens()
