@@ -51,6 +51,7 @@ def build_engine(
         max_errors=config.plugins.max_errors,
         reset_after_ns=config.plugins.reset_after_ns,
         order_prefix=order_prefix,
+        reject_pause=config.execution.reject_pause,
         # New ticks come while a new version is shown the old ones.
         recent_ticks=2 * plugins.warmup_ticks + plugins.rollback_ticks if reloads else 0,
     )

@@ -50,6 +50,14 @@ class ExecutionConfig(Section, frozen=True):
     queue_limit: Annotated[
         int, Meta(ge=1, description="Orders that may wait to be sent; beyond it they are rejected.")
     ] = 1000
+    reject_pause: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="After so many rejections in a row a strategy's orders on that symbol pause, for 1 s at first, "
+            "60 s at most; 0: never.",
+        ),
+    ] = 5
     lockstep: Annotated[
         bool,
         Meta(

@@ -25,6 +25,16 @@ class RunningVersion(msgspec.Struct):
     instances: dict[str, BaseStrategy]
     spare: BaseStrategy | None = None
     reloaded: tuple[Any, dict[str, Any]] | None = None
+    is_told: bool | None = None
+    """The answer of ``hears_of_orders``, once it is known."""
+
+    @property
+    def hears_of_orders(self) -> bool:
+        """Whether its class overrides ``on_order``. Looks at strategy code."""
+        instances = self.all_instances
+        if self.is_told is None and instances:
+            self.is_told = any(type(each).on_order is not BaseStrategy.on_order for each in instances)
+        return bool(self.is_told)
 
     @property
     def all_instances(self) -> Sequence[BaseStrategy]:

@@ -32,6 +32,16 @@ class Run(msgspec.Struct):
     times_ns: list[int] = msgspec.field(default_factory=list)
 
 
+class Rejections(msgspec.Struct):
+    """Rejections in a row of a strategy's orders on a symbol, and the last pause that they led to: when it began and
+    ends, and how long it is, 0 before the first."""
+
+    in_a_row: int = 0
+    since_ns: int = 0
+    until_ns: int = 0
+    pause_ns: int = 0
+
+
 class TradingRecord(msgspec.Struct, dict=True):
     """``sent``, ``executed`` and ``begin_day`` write it; checks read it.
 
@@ -44,6 +54,8 @@ class TradingRecord(msgspec.Struct, dict=True):
     runs: dict[tuple[str, str], Run] = msgspec.field(default_factory=dict)
     day_equity: dict[str, float] = msgspec.field(default_factory=dict)
     day_ends_ns: int = 0
+    rejections: dict[tuple[str, str], Rejections] = msgspec.field(default_factory=dict)
+    """By strategy and symbol, while there is a row of them; ``sengine.engine.reject_pause`` keeps it."""
 
     def __post_init__(self) -> None:
         # No part of the record: which lists of it an order of these strategies on this symbol belongs to.
@@ -79,9 +91,10 @@ class TradingRecord(msgspec.Struct, dict=True):
                 del times_ns[:-TIMES_KEPT]
 
     def forgive(self, strategy_id: str) -> None:
-        """A person has looked at the strategy's repeated executions: they count no longer."""
-        for key in [key for key in self.runs if key[0] == strategy_id]:
-            del self.runs[key]
+        """A person has looked at the strategy's repeated executions and rejections: they count no longer."""
+        for counted in (self.runs, self.rejections):
+            for key in [key for key in counted if key[0] == strategy_id]:
+                del counted[key]
 
     def begin_day(self, now_ns: int, equity: Mapping[str, float]) -> None:
         """The first moment of a UTC day, with the P&L that it begins with."""

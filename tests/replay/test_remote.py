@@ -10,6 +10,7 @@ from replay.run import ReplayOptions, run_replay
 from replay.sample import write_sample
 from replay.summary import summary_lines
 from sengine.config import Config
+from sengine.config.risk_schema import ConfidenceFilter
 from sengine.config.schema import PluginsConfig, RiskConfig, StrategyConfig
 from sengine.errors import SengineError
 
@@ -33,6 +34,36 @@ class Trader(BaseStrategy):
 
 def create_strategy():
     return Trader("trader")
+"""
+
+
+# Trades on what it is told: after a signal that did not pass, and after the answer to one that did.
+TOLD = """
+from sengine.strategy import BaseStrategy, Signal
+
+class Told(BaseStrategy):
+    route = "direct"
+
+    def __init__(self, strategy_id):
+        super().__init__(strategy_id)
+        self.size = 1.0
+
+    def on_tick(self, data):
+        confidence = 0.5 + 0.3 * (int(data.timestamp_ns / 1e6) % 2)
+        return Signal(direction="LONG", confidence=confidence, size=self.size, metadata={"size": self.size})
+
+    def on_order(self, update):
+        if update.metadata["size"] == 3.0:
+            raise ValueError(f"{update.status} at three")
+        self.size = 1.0 + self.size % 3 if update.code == "below_min_confidence" else update.quantity
+        return "nonsense" if self.size == 2.0 else None
+
+    def on_fill(self, fill):
+        super().on_fill(fill)
+        return "more" if fill.quantity == 2.0 else None
+
+def create_strategy():
+    return Told("told")
 """
 
 
@@ -90,6 +121,27 @@ def test_trades_bars_several_signals_and_errors_are_the_same(tmp_path: Path) -> 
     assert outside.fault_counts == inside.fault_counts
     assert [fault.message for fault in outside.faults] == [fault.message for fault in inside.faults]
     assert [fault.where for fault in outside.faults] == [fault.where for fault in inside.faults]
+
+
+def test_what_becomes_of_signals_is_told_in_its_own_process_as_inside(market: Path, tmp_path: Path) -> None:
+    (tmp_path / "told.py").write_text(TOLD)
+    risk = RiskConfig(filters=[ConfidenceFilter(min_confidence=0.6)])
+    plugins = PluginsConfig(directory=str(tmp_path), max_errors=100_000)
+    inside, outside = (
+        run_replay(
+            Config(strategies=[StrategyConfig(id="it", plugin="told", type=kind)], risk=risk, plugins=plugins),
+            ReplayOptions([market]),
+        )
+        for kind in ("python", "grpc")
+    )
+    assert inside.dispositions["filtered"] > 0
+    assert inside.fault_counts["it"] > 0
+    assert {fault.kind for fault in inside.faults} == {"bad_return", "on_order"}
+    assert (outside.digest, outside.signals_total) == (inside.digest, inside.signals_total)
+    assert outside.fault_counts == inside.fault_counts
+    assert [(fault.kind, fault.message) for fault in outside.faults] == [
+        (fault.kind, fault.message) for fault in inside.faults
+    ]
 
 
 def test_a_process_that_ends_is_told_by_its_exit_code(market: Path, tmp_path: Path) -> None:

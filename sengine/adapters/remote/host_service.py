@@ -14,13 +14,14 @@ from sengine.adapters.remote.messages import (
     errors_message,
     fill_of,
     json_of,
+    news_of,
     object_of,
     signal_message,
 )
 from sengine.domain.events import ReportedError
 from sengine.domain.position import Position
 from sengine.domain.signal import Signal
-from sengine.engine.faults import StrategyFault, describe_error
+from sengine.engine.faults import StrategyFault, describe_error, kind_of
 from sengine.engine.guard import Guard
 from sengine.engine.guest import Guest
 from sengine.engine.recent import ANY_SYMBOL
@@ -102,6 +103,7 @@ class StrategyService(StrategyServiceServicer):
             route=spec.route,
             market_data=list(spec.kinds),
             config_json=json_of(run.guest.config),
+            wants_orders=run.guest.hears_of_orders,
         )
 
     async def OnTick(self, request: pb.Tick, context: Any) -> pb.Answer:  # noqa: N802
@@ -111,6 +113,10 @@ class StrategyService(StrategyServiceServicer):
     async def OnFill(self, request: pb.Fill, context: Any) -> pb.OnFillResponse:  # noqa: N802
         run = await self._initialized(context)
         return pb.OnFillResponse(errors=errors_message(_take_fill(run, request)))
+
+    async def OnOrder(self, request: pb.OrderNews, context: Any) -> pb.OnOrderResponse:  # noqa: N802
+        run = await self._initialized(context)
+        return pb.OnOrderResponse(errors=errors_message(_take_news(run, request)))
 
     async def GetState(self, request: pb.GetStateRequest, context: Any) -> pb.GetStateResponse:  # noqa: N802
         run = await self._initialized(context)
@@ -163,6 +169,9 @@ class StrategyService(StrategyServiceServicer):
             elif request.HasField("fill"):
                 for error in errors_message(_take_fill(run, request.fill)):
                     yield pb.HostMessage(error=error)
+            elif request.HasField("order"):
+                for error in errors_message(_take_news(run, request.order)):
+                    yield pb.HostMessage(error=error)
 
     async def _initialized(self, context: Any) -> _Run:
         if self._run is None:
@@ -196,7 +205,18 @@ def _answer(run: _Run, tick: pb.Tick) -> pb.Answer | None:
 def _take_fill(run: _Run, message: pb.Fill) -> list[ReportedError]:
     fill = fill_of(message, run.guest.strategy_id)
     try:
-        run.instance(fill.symbol, fill.timestamp_ns).on_fill(fill)
+        run.instance(fill.symbol, fill.timestamp_ns)
+        run.guest.fill(fill)
     except BaseException as error:
-        return [run.reported("exception", error, fill.timestamp_ns)]
+        return [run.reported(kind_of(error, "exception"), error, fill.timestamp_ns)]
+    return []
+
+
+def _take_news(run: _Run, message: pb.OrderNews) -> list[ReportedError]:
+    try:
+        news = news_of(message, run.guest.strategy_id)
+        run.instance(news.symbol, news.timestamp_ns)
+        run.guest.tell(news)
+    except BaseException as error:
+        return [run.reported(kind_of(error, "exception"), error, message.timestamp_ns)]
     return []

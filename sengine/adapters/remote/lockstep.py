@@ -21,12 +21,14 @@ from sengine.adapters.remote.messages import (
     error_of,
     fill_message,
     json_of,
+    news_message,
     object_of,
 )
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import ReportedError
 from sengine.domain.market import DataKind, MarketData
 from sengine.domain.order import Fill
+from sengine.domain.order_news import OrderNews
 from sengine.engine.faults import RemoteError
 from sengine.engine.spec import StrategySpec
 from sengine.errors import PluginError
@@ -112,6 +114,7 @@ class LockstepStrategy(BaseStrategy):
         self._address = target.address
         self._process = process
         self._answer_within_s = answer_within_s
+        self._wants_orders = False
 
     def start(self) -> pb.InitializeResponse:
         """Initialise the strategy in its process. Raises ``PluginError``."""
@@ -133,6 +136,7 @@ class LockstepStrategy(BaseStrategy):
             raise PluginError(f"strategies.{self.strategy_id}: {what}") from None
         if not response.success:
             raise PluginError(response.error or f"strategies.{self.strategy_id}: its process refused without a reason")
+        self._wants_orders = response.wants_orders
         return response
 
     def on_tick(self, data: MarketData) -> Any:
@@ -148,6 +152,10 @@ class LockstepStrategy(BaseStrategy):
     def on_fill(self, fill: Fill) -> None:
         super().on_fill(fill)
         _raise_first(self._call(self._stub.OnFill, fill_message(fill)).errors)
+
+    def on_order(self, update: OrderNews) -> None:
+        if self._wants_orders:
+            _raise_first(self._call(self._stub.OnOrder, news_message(update)).errors)
 
     def get_state(self) -> dict[str, Any]:
         return object_of(self._call(self._stub.GetState, pb.GetStateRequest()).state_json)
