@@ -124,7 +124,7 @@ def run_replay(
             stack.callback(feeds[-1].close)
         feed = merge_feeds(feeds)
         engine = build_engine(config, build_venue(config))
-        remote = _lockstep(stack, plugins) if any(strategy.type == "grpc" for strategy in strategies) else None
+        remote = _lockstep(stack, plugins) if any(strategy.is_apart for strategy in strategies) else None
         failed = load_strategies(engine, strategies, plugins, str(options.config_file or ""), remote)
         if not any(True for _ in engine.roster):
             raise SengineError("\n".join(f"strategy {one.strategy_id}: {one.reason}" for one in failed))

@@ -94,14 +94,14 @@ def load_strategies(
         if not strategy.enabled:
             continue
         try:
-            if strategy.type == "python":
+            if not strategy.is_apart:
                 path = plugins.find(strategy.plugin_name)
                 loaded = load_plugin(path, guard=engine.guard, strategy_id=strategy.id)
                 spec = strategy_spec(strategy, loaded)
             elif remote is not None:
                 spec = remote(strategy)
             else:
-                raise PluginError("type: grpc: strategies in their own process cannot run here")
+                raise PluginError("strategies in processes of their own cannot run here")
             engine.roster.load(spec)
         except ConfigError as error:
             mistakes.extend(error.mistakes)

@@ -307,9 +307,22 @@ class EngineService:
         """Read a strategy's configuration and file again and put them into force."""
         return await self._reloading.reload(strategy_id)
 
-    async def load(self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any]) -> str:
+    async def load(
+        self,
+        plugin: str,
+        strategy_id: str,
+        symbols: Sequence[str],
+        config: dict[str, Any],
+        isolation: str,
+    ) -> str:
         """Load a strategy file by name or path and activate it. Raises ``PluginError`` where it is no good."""
-        strategy = StrategyConfig(id=strategy_id, plugin=plugin, symbols=list(symbols) or ["*"], config=config)
+        strategy = StrategyConfig(
+            id=strategy_id,
+            plugin=plugin,
+            symbols=list(symbols) or ["*"],
+            config=config,
+            isolation="process" if isolation == "process" else "none",
+        )
         report = await self._reloading.load(strategy)
         if not report.is_done:
             raise PluginError(report.message)

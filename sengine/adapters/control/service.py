@@ -61,8 +61,16 @@ class EngineContext(Protocol):
     async def reload_risk(self, allow_loosening: bool) -> str:
         """Put the configuration's limits into force. Returns what was done, a sentence."""
 
-    async def load(self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any]) -> str:
-        """Load a strategy by name or path; empty ``symbols`` are all. Returns what was done, a sentence."""
+    async def load(
+        self,
+        plugin: str,
+        strategy_id: str,
+        symbols: Sequence[str],
+        config: dict[str, Any],
+        isolation: str,
+    ) -> str:
+        """Load a strategy by name or path; empty ``symbols`` are all; ``isolation`` is ``none`` or ``process``. Returns
+        what was done, a sentence."""
 
     def shutdown(self) -> None:
         """Begin to stop the whole service, as SIGTERM does; returns at once."""
@@ -182,7 +190,11 @@ class ControlService(EngineControlServicer):
         if not request.plugin or not request.strategy_id:
             raise ConfigError(["Load needs plugin (a strategy's name or path) and strategy_id"])
         config = json_object(request.config_json) if request.config_json else {}
-        return self._done(await self._context.load(request.plugin, request.strategy_id, tuple(request.symbols), config))
+        isolation = request.isolation or "none"
+        if isolation not in ("none", "process"):
+            raise ConfigError([f'Load: isolation: expected none or process, got "{isolation}"'])
+        symbols = tuple(request.symbols)
+        return self._done(await self._context.load(request.plugin, request.strategy_id, symbols, config, isolation))
 
     @answering
     async def Unload(self, request: pb.UnloadRequest, context: Call) -> pb.CommandReply:

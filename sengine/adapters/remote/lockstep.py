@@ -42,7 +42,8 @@ _CALL_S: Final = 30.0
 
 
 class LockstepHosts:
-    """Starts, or connects to, the processes of ``type: grpc`` strategies; leaving the ``with`` ends what it started.
+    """Starts, or connects to, the processes of strategies that have one of their own; leaving the ``with`` ends what it
+    started.
 
     ``find`` gives the file that a module names. Whoever owes an answer for ``answer_within_s`` is not waited for.
     """
@@ -67,7 +68,8 @@ class LockstepHosts:
         if strategy.address:
             target = configured_target(strategy)
         else:
-            process = self._stack.enter_context(LockstepProcess(self._find(strategy.plugin_name), strategy.port))
+            file = self._find(strategy.plugin_name)
+            process = self._stack.enter_context(LockstepProcess(file, strategy.port, strategy.memory_mb))
             target = Target(process.address)
         channel = target.blocking_channel()
         self._stack.callback(channel.close)
