@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from math import inf
-from typing import Final
 
 import polars as pl
 
 from replay.formats import Kind, Layout
 from replay.rows import BadRowError, clean_side, clean_symbol
 from replay.runs import Run
-from sengine.clock import epoch_to_ns, epoch_unit_ns, parse_timestamp_ns
+from sengine.clock import epoch_unit_ns
+from sengine.domain.epoch_numbers import are_all_taken, market_time_ns
 from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
-
-_MAX_NS: Final = 2**63 - 1
 
 
 def run_of(table: pl.DataFrame, layout: Layout, *, known_ns: bool = False) -> Run | None:
@@ -58,7 +56,7 @@ def _all_sound(numbers: list[pl.Series], layout: Layout) -> bool:
     if layout.kind is not Kind.QUOTES:
         return False
     bid, bid_quantity, ask, ask_quantity = numbers
-    sound = (bid > 0.0) & (bid < ask) & (ask < inf)
+    sound = (bid > 0.0) & (bid <= ask) & (ask < inf)
     for quantity in (bid_quantity, ask_quantity):
         sound &= (quantity >= 0.0) & (quantity < inf)
     return bool(sound.all())
@@ -69,14 +67,12 @@ def _times_ns(column: pl.Series, known_ns: bool) -> list[int]:
         raise ValueError("a timestamp is missing")
     if known_ns or column.is_empty():
         return column.to_list()
-    if column.dtype == pl.String:
-        return list(map(parse_timestamp_ns, column.to_list()))
     if column.dtype == pl.Int64:
         low, high = _bounds(column)
-        unit_ns = epoch_unit_ns(low)
-        if low >= 0 and unit_ns == epoch_unit_ns(high) and high * unit_ns <= _MAX_NS:
+        if are_all_taken(low, high):
+            unit_ns = epoch_unit_ns(low)
             return (column * unit_ns if unit_ns > 1 else column).to_list()
-    return list(map(epoch_to_ns, column.to_list()))
+    return list(map(market_time_ns, column.to_list()))
 
 
 def _bounds(column: pl.Series) -> tuple[int, int]:

@@ -177,7 +177,12 @@ def _trouble(report: dict[str, Any]) -> str:
     ]
     lines += [f"{one['strategy_id']} was not loaded: {one['reason']}" for one in report["failed_strategies"]]
     lines += [*report["pauses"], *report["hints"]]
-    lines += [f"{count:,} rows dropped: {reason}" for reason, count in report["rejected"].items()]
+    first = report["dropped"]
+    lines += [
+        f"{count:,} rows dropped: {reason.replace('_', ' ')}"
+        + (f", first {first[reason]['place']}: {first[reason]['detail']}" if reason in first else "")
+        for reason, count in report["rejected"].items()
+    ]
     if not lines:
         return ""
     return "<h2>What went wrong</h2><ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from itertools import repeat
-from operator import lt
+from operator import le
 from sys import intern
 from typing import Final
 
@@ -17,6 +17,7 @@ import msgspec
 
 from replay.runs import Run
 from sengine.clock import epoch_unit_ns
+from sengine.domain.epoch_numbers import are_all_taken
 from sengine.domain.events import BookEvent, SoundBookEvent
 from sengine.domain.market import OrderBook, PriceLevel
 
@@ -41,14 +42,14 @@ def plain_quotes(text: bytes, lines: int) -> Run | None:
         return None
     times, bids, bid_quantities, asks, ask_quantities = map(list, zip(*rows, strict=True))
     first_ns, last_ns = min(times), max(times)
-    unit_ns = epoch_unit_ns(first_ns)
-    if len(rows) != lines or first_ns < 0 or unit_ns != epoch_unit_ns(last_ns) or last_ns * unit_ns >= 2**63:
+    if len(rows) != lines or not are_all_taken(first_ns, last_ns):
         return None
+    unit_ns = epoch_unit_ns(first_ns)
     if unit_ns > 1:
         times = [each * unit_ns for each in times]
     # JSON has no NaN and no infinity, so this is all that the engine would ask of each book.
     is_sound = (
-        min(bids) > 0.0 and all(map(lt, bids, asks)) and min(bid_quantities) >= 0.0 and min(ask_quantities) >= 0.0
+        min(bids) > 0.0 and all(map(le, bids, asks)) and min(bid_quantities) >= 0.0 and min(ask_quantities) >= 0.0
     )
     rows_left = iter(times)
     books = map(OrderBook, zip(map(PriceLevel, bids, bid_quantities)), zip(map(PriceLevel, asks, ask_quantities)))

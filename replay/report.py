@@ -22,6 +22,7 @@ def report_of(result: RunResult, initial_capital: float) -> dict[str, Any]:
     return {
         "ticks": result.ticks,
         "rejected": result.rejected,
+        "dropped": {reason: msgspec.structs.asdict(row) for reason, row in result.dropped.items()},
         "gaps": result.gaps,
         "signals": signals,
         "orders": result.orders,

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from replay.formats import Kind, Layout
-from sengine.clock import epoch_to_ns, parse_timestamp_ns
+from sengine.domain.epoch_numbers import market_time_ns
 from sengine.domain.events import BarEvent, BookEvent, MarketEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
 
@@ -124,11 +124,9 @@ class RowParser:
         if cell is None or (isinstance(cell, str) and not cell.strip()):
             raise BadRowError(Reason.BAD_TIMESTAMP, "timestamp: expected a time from 1678 to 2262, got nothing")
         try:
-            if isinstance(cell, str):
-                return parse_timestamp_ns(cell)
             if self._known_ns and isinstance(cell, int):
                 return cell
-            return epoch_to_ns(cell)  # type: ignore[arg-type]
+            return market_time_ns(cell)  # type: ignore[arg-type]
         except (ValueError, ArithmeticError, TypeError) as error:
             raise BadRowError(Reason.BAD_TIMESTAMP, f"timestamp: {error}") from None
 

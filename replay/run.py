@@ -12,6 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from replay.dropped import NOT_A_FAULT, DropExamples, refusal_of
 from replay.feed import Feed, open_feed
 from replay.merge import merge_feeds
 from replay.price_trail import PriceTrail
@@ -33,15 +34,13 @@ from sengine.assembly import FailedStrategy, build_engine, build_venue, catalog,
 from sengine.config import Config
 from sengine.config.redact import redacted
 from sengine.config.schema import StrategyConfig
+from sengine.domain.events import MarketEvent
 from sengine.domain.market import DataKind
 from sengine.engine.core import Engine
 from sengine.engine.strategies.runtime import Guest
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.errors import ConfigError, DataError, SengineError
 from sengine.plugins.catalog import Catalog
-
-# Rows that nobody trades are no fault of the file, so --strict lets them be.
-_NOT_A_FAULT = "no_strategy_wants_symbol"
 
 
 class ReplayOptions(msgspec.Struct, frozen=True):
@@ -68,11 +67,13 @@ class OpenReplay:
         session: ReplaySession,
         failed: Sequence[FailedStrategy],
         rejected_rows: Counter[str],
+        examples: DropExamples,
     ) -> None:
         self.feed = feed
         self.session = session
         self.failed = tuple((one.strategy_id, one.reason) for one in failed)
         self._rejected_rows = rejected_rows
+        self._examples = examples
         self._guests = tuple(session.engine.roster)  # it is empty after the run
 
     def whole(self, result: RunResult) -> RunResult:
@@ -81,6 +82,7 @@ class OpenReplay:
         return msgspec.structs.replace(
             result,
             rejected=dict(sorted((Counter(result.rejected) + self._rejected_rows).items())),
+            dropped=dict(self._examples.first),
             failed_strategies=self.failed,
             hints=tuple(_never_called(guest, engine) for guest in self._guests if not guest.ticks)
             if result.ticks
@@ -107,11 +109,13 @@ def run_replay(
     _check_outputs(options)
     capital = config.account.initial_capital
     rejected_rows: Counter[str] = Counter()
+    examples = DropExamples()
 
     def on_bad_row(row: RejectedRow) -> None:
         if options.strict:
             raise DataError(str(row))
         rejected_rows[row.reason] += 1
+        examples.row(row)
 
     with ExitStack() as stack:
         feeds = []
@@ -120,7 +124,7 @@ def run_replay(
             stack.callback(feeds[-1].close)
         feed = merge_feeds(feeds)
         engine = build_engine(config, build_venue(config))
-        remote = _lockstep(stack, plugins) if any(strategy.type == "grpc" for strategy in strategies) else None
+        remote = _lockstep(stack, plugins) if any(strategy.is_apart for strategy in strategies) else None
         failed = load_strategies(engine, strategies, plugins, str(options.config_file or ""), remote)
         if not any(True for _ in engine.roster):
             raise SengineError("\n".join(f"strategy {one.strategy_id}: {one.reason}" for one in failed))
@@ -132,10 +136,10 @@ def run_replay(
         session = ReplaySession(
             engine,
             observers=observers if html_file is None else [*observers, marks.observe],
-            on_rejected=_strict_check(feed) if options.strict else None,
+            on_rejected=_on_rejected(feed, examples, options.strict),
             on_sample=prices.sample if html_file is not None else None,
         )
-        replay = OpenReplay(feed, session, failed, rejected_rows)
+        replay = OpenReplay(feed, session, failed, rejected_rows, examples)
         if run is not None:
             result = replay.whole(run(replay))
         else:
@@ -216,10 +220,14 @@ def _csv(stack: ExitStack, path: Path | None, columns: Sequence[str]) -> CsvWrit
     return CsvWriter(stack.enter_context(OutputFile(path)), columns) if path is not None else None
 
 
-def _strict_check(feed: Feed) -> Callable[[str], None]:
-    def refuse(reason: str) -> None:
-        if reason != _NOT_A_FAULT:
-            raise DataError(f"{feed.position()}: {reason.replace('_', ' ')}")
+def _on_rejected(feed: Feed, examples: DropExamples, is_strict: bool) -> Callable[[str, MarketEvent], None]:
+    """Notes what the engine refuses; with ``--strict`` the first fault ends the run."""
+
+    def refuse(reason: str, event: MarketEvent) -> None:
+        if is_strict and reason != NOT_A_FAULT:
+            raise DataError(f"{feed.position()}: {refusal_of(reason, event)}")
+        if reason not in examples.first:
+            examples.event(reason, event, feed.position())
 
     return refuse
 

@@ -48,7 +48,9 @@ class ReplayContext:
     async def reload(self, strategy_id: str) -> ReloadReport:
         raise LifecycleError(f"a replay runs {strategy_id} as it was read; its parameters can be edited")
 
-    async def load(self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any]) -> str:
+    async def load(
+        self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any], isolation: str
+    ) -> str:
         raise LifecycleError(f"a replay runs the strategies it began with; give {plugin} to the command instead")
 
     async def reload_risk(self, allow_loosening: bool) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from replay.digest import RunDigest
+from replay.dropped import DroppedRow
 from replay.equity import EquityCurve
 from replay.performance import Performance, TradeTally, measure
 from sengine.domain.events import MarketEvent, Shutdown
@@ -59,6 +60,8 @@ class RunResult(msgspec.Struct, frozen=True):
     """All keys as they were in force, without secrets."""
     versions: Mapping[str, str] = {}
     """Of each strategy's code."""
+    dropped: Mapping[str, DroppedRow] = {}
+    """The first dropped row of each reason in ``rejected``."""
 
     @property
     def ticks_per_second(self) -> float:
@@ -69,8 +72,8 @@ class ReplaySession:
     """Drives an engine over events and keeps the run's accounts.
 
     ``observers`` see each outcome in which something happened.
-    ``on_rejected`` gets the engine's reason for each event that it dropped; it may raise to stop the run. ``on_sample``
-    is called with event time and the markets whenever the equity curve was sampled.
+    ``on_rejected`` gets the engine's reason for each event that it dropped, and the event; it may raise to stop the
+    run. ``on_sample`` is called with event time and the markets whenever the equity curve was sampled.
     """
 
     def __init__(
@@ -78,7 +81,7 @@ class ReplaySession:
         engine: Engine,
         *,
         observers: Sequence[Observer] = (),
-        on_rejected: Callable[[str], None] | None = None,
+        on_rejected: Callable[[str, MarketEvent], None] | None = None,
         on_sample: Callable[[int, Mapping[str, Market]], None] | None = None,
     ) -> None:
         self.engine = engine
@@ -133,7 +136,7 @@ class ReplaySession:
             if outcome is None:
                 outcome = self._process_and_sample(event)
             if outcome is not NOTHING:
-                self._take(outcome)
+                self._take(event, outcome)
         return self._events_seen() > seen
 
     def _events_seen(self) -> int:
@@ -157,11 +160,11 @@ class ReplaySession:
         for observe in self.observers:
             observe(outcome)
 
-    def _take(self, outcome: Outcome) -> None:
+    def _take(self, event: MarketEvent, outcome: Outcome) -> None:
         if not outcome.rejected:
             self.account(outcome)
         elif self._on_rejected is not None:
-            self._on_rejected(outcome.rejected)
+            self._on_rejected(outcome.rejected, event)
 
     def _tally_fills(self, outcome: Outcome) -> None:
         self._fills += len(outcome.fills)

@@ -119,7 +119,9 @@ def _latency(result: RunResult) -> Iterable[Text]:
 def _troubles(result: RunResult) -> Sequence[str]:
     """What went wrong, one line each; empty after a clean run."""
     lines = [
-        f"dropped {_counted(count, 'row')}: {reason.replace('_', ' ')}" for reason, count in result.rejected.items()
+        f"dropped {_counted(count, 'row')}: {reason.replace('_', ' ')}"
+        + (f", first {result.dropped[reason]}" if reason in result.dropped else "")
+        for reason, count in result.rejected.items()
     ]
     lines += [f"sequence numbers {kind.replace('_', ' ')}: {count:,}" for kind, count in result.gaps.items()]
     lines += [f"strategy {name} did not run: {reason}" for name, reason in result.failed_strategies]

@@ -51,6 +51,7 @@ def build_engine(
         max_errors=config.plugins.max_errors,
         reset_after_ns=config.plugins.reset_after_ns,
         order_prefix=order_prefix,
+        reject_pause=config.execution.reject_pause,
         # New ticks come while a new version is shown the old ones.
         recent_ticks=2 * plugins.warmup_ticks + plugins.rollback_ticks if reloads else 0,
     )
@@ -93,14 +94,14 @@ def load_strategies(
         if not strategy.enabled:
             continue
         try:
-            if strategy.type == "python":
+            if not strategy.is_apart:
                 path = plugins.find(strategy.plugin_name)
                 loaded = load_plugin(path, guard=engine.guard, strategy_id=strategy.id)
                 spec = strategy_spec(strategy, loaded)
             elif remote is not None:
                 spec = remote(strategy)
             else:
-                raise PluginError("type: grpc: strategies in their own process cannot run here")
+                raise PluginError("strategies in processes of their own cannot run here")
             engine.roster.load(spec)
         except ConfigError as error:
             mistakes.extend(error.mistakes)

@@ -66,6 +66,11 @@ def epoch_to_ns(number: int | float | Decimal) -> int:
     return time_ns
 
 
+def is_epoch_text(text: str) -> bool:
+    """Whether a text is a number rather than a date."""
+    return _NUMBER.fullmatch(text.strip()) is not None
+
+
 def parse_timestamp_ns(text: str) -> int:
     """Nanoseconds of an RFC 3339 / ISO 8601 text (no offset means UTC) or of an epoch number as text.
 

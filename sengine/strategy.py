@@ -26,6 +26,7 @@ import msgspec
 
 from sengine.domain.market import OHLCV, DataKind, MarketData, OrderBook, PriceLevel, Trade
 from sengine.domain.order import Fill
+from sengine.domain.order_news import OrderNews
 from sengine.domain.position import Position, held_after, net
 from sengine.domain.signal import Direction, Signal
 
@@ -37,6 +38,7 @@ __all__ = [
     "Fill",
     "MarketData",
     "OrderBook",
+    "OrderNews",
     "Plugin",
     "PriceLevel",
     "Signal",
@@ -110,6 +112,12 @@ class BaseStrategy(ABC):
         if held:
             books[fill.symbol] = held, largest
         self.position = net([each for each, _ in books.values()])
+
+    def on_order(self, update: OrderNews) -> None:  # noqa: B027 - optional on purpose
+        """Called with what became of each signal of this strategy (``update.status``: ``passed``, ``overruled``,
+        ``filtered``, ``no_change``) and of the orders that they led to (``rejected``, ``cancelled``, ``unknown``), with
+        the reason. Only a class that overrides it is called. Returns nothing: signals come from ``on_tick``. More
+        statuses may follow; do nothing for one that you do not know."""
 
     def get_state(self) -> dict[str, Any]:
         """What an operator should see of this strategy; JSON types only."""

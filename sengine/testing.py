@@ -9,6 +9,7 @@ from typing import Any
 from sengine.clock import NS_PER_S
 from sengine.domain.market import MarketData, OrderBook, PriceLevel
 from sengine.domain.order import Fill
+from sengine.domain.order_news import OrderNews
 from sengine.domain.signal import Signal
 from sengine.plugins.loader import load_plugin
 
@@ -37,6 +38,24 @@ class StrategyBench:
     def fill(self, side: str, price: float, quantity: float, commission: float = 0.0) -> None:
         """Tell the strategy that an order of its own was executed."""
         strategy_id = self.strategy.strategy_id
-        self.strategy.on_fill(
-            Fill("order", strategy_id, self.symbol, side, price, quantity, commission, self.now_ns, "fill")
+        fill = Fill("order", strategy_id, self.symbol, side, price, quantity, commission, self.now_ns, "fill")
+        self._hand_over("on_fill", fill)
+
+    def order(self, status: str, quantity: float = 1.0, **news: Any) -> None:
+        """Tell the strategy what became of a signal or an order of its own; ``news`` are fields of ``OrderNews``, as
+        ``direction="LONG"`` and ``reason="..."``."""
+        told = OrderNews(
+            status=status,
+            strategy_id=self.strategy.strategy_id,
+            symbol=self.symbol,
+            quantity=quantity,
+            timestamp_ns=self.now_ns,
+            **news,
         )
+        self._hand_over("on_order", told)
+
+    def _hand_over(self, call: str, what: Fill | OrderNews) -> None:
+        said = getattr(self.strategy, call)(what)
+        if said is not None:
+            # What the engine counts as an error is one here.
+            raise TypeError(f"{call} must return nothing, got {type(said).__name__}; signals are returned from on_tick")

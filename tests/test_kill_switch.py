@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import resource
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from sengine.config.risk_schema import KillOnConfig, RiskConfig
 from sengine.domain.events import KillSwitch, Rearm
-from sengine.errors import DataError
+from sengine.errors import DataError, LifecycleError
 from sengine.runtime.audit import AuditTrail, read_audit
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.status import ServiceFacts
+from sengine.service.kill_file import KillFile
 from sengine.service.kill_switch import KillSwitchKeeper
 from tests.adapters.served_engine import Stats
 from tests.engine.conftest import Actor, S, engine_with, long, quote, simulated_engine
@@ -57,6 +61,7 @@ def desks(tmp_path: Path) -> Iterator:
 
     yield make
     for desk in made:
+        desk.keeper.close()
         desk.audit.close()
 
 
@@ -91,17 +96,162 @@ def test_removing_the_file_does_not_rearm(desks, tmp_path: Path) -> None:
     assert (tmp_path / "KILL").exists()
 
 
-def test_a_file_that_cannot_be_read_kills(desks, tmp_path: Path) -> None:
-    (tmp_path / "KILL").mkdir()
-    assert "cannot be read" in desks().killed_by
+def test_whatever_stands_under_the_name_kills_and_nothing_hangs(desks, tmp_path: Path) -> None:
+    kill = tmp_path / "KILL"
+    makers: dict[str, Callable[[], object]] = {
+        "is a directory, and counts": kill.mkdir,
+        "is a fifo, and counts": lambda: os.mkfifo(kill),
+        "is a symbolic link to nowhere, and counts": lambda: kill.symlink_to(tmp_path / "absent"),
+        "is a device, and counts": lambda: kill.symlink_to("/dev/tty"),
+        "is there and cannot be read: Too many levels": lambda: kill.symlink_to(kill),
+        "caf\ufffd": lambda: kill.write_bytes(b"caf\xe9\n"),
+        "x" * 500: lambda: kill.write_bytes(b"x" * (8 << 20)),
+        "two lines": lambda: kill.write_text("two\n\tlines\n"),
+    }
+    for said, make in makers.items():
+        desk = desks()
+        make()
+        assert said in desk.after(1), said
+        assert len(desk.killed_by) <= 500
+        assert said in desks().killed_by, "the next start"
+        assert desk.facts.kill_is_forgotten == "", "it is there, whatever it is"
+        desk.live.rearm()
+        assert desk.after(1) == ""
+        assert not os.path.lexists(kill)
 
 
-def test_a_switch_that_cannot_be_remembered_says_so_and_stays_pulled(desks, tmp_path: Path) -> None:
+def test_what_cannot_be_taken_away_is_not_rearmed(desks, tmp_path: Path) -> None:
+    (tmp_path / "KILL" / "more").mkdir(parents=True)
+    desk = desks()
+    with pytest.raises(LifecycleError, match="KILL cannot be removed: Directory not empty"):
+        desk.live.rearm()
+    assert desk.after(1) == "KILL in the data directory is a directory, and counts"
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.EACCES, errno.EIO])
+def test_a_look_that_fails_is_told_once_and_is_no_kill(desks, monkeypatch, code: int) -> None:
+    desk = desks()
+
+    def fail(path: Path) -> None:
+        raise OSError(code, os.strerror(code), str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "lstat", fail)
+        assert desk.after(1) == desk.after(1) == ""
+        told = [line.event for line in desk.live.logs.history]
+        assert len(told) == 1
+        assert f"cannot be known: {os.strerror(code)}" in told[0]
+        assert "cannot be known" in desks().killed_by, "what an earlier session left is not known at the start"
+
+
+def _take_all(taken: list[int]) -> None:
+    with suppress(OSError):
+        while True:
+            taken.append(os.dup(0))
+
+
+def test_a_process_without_descriptors_is_killed_by_the_file_and_remembers_a_kill(desks, tmp_path: Path) -> None:
+    desk, other = desks(), desks()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 4, hard))
+    taken: list[int] = []
+    try:
+        _take_all(taken)
+        assert desk.after(1) == "", "no descriptor left is no kill"
+        desk.live.take(KillSwitch("operator"))
+        assert (tmp_path / "KILL").lstat().st_size == len("operator\n")
+        _take_all(taken)
+        assert "cannot be read: Too many open files" in other.after(1), "it is there"
+    finally:
+        for file in taken:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (tmp_path / "KILL").read_text().strip()
+
+
+def test_a_kill_is_remembered_where_the_room_for_it_is_gone(desks, tmp_path: Path) -> None:
     (tmp_path / ".KILL.new").mkdir()
     desk = desks()
     desk.live.take(KillSwitch("operator"))
-    assert desk.killed_by == "operator"
-    assert "not remembered" in desk.live.logs.history[0].event
+    assert (tmp_path / "KILL").read_text() == "operator\n"
+    desk.live.rearm()
+    (tmp_path / ".KILL.new").rmdir()
+    desk.live.take(KillSwitch("again"))
+    desk.live.rearm()
+    (tmp_path / ".KILL.new").unlink()
+    desk.live.take(KillSwitch("and again"))
+    assert (tmp_path / "KILL").read_text() == "and again\n"
+
+
+def test_a_switch_that_cannot_be_remembered_says_so_and_stays_pulled(desks, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    live = LiveEngine(simulated_engine(Actor("a")))
+    desk = desks(live)
+    desk.keeper._file.close()
+    desk.keeper._file = KillFile(data)
+    data.rmdir()
+    desk.live.take(KillSwitch("operator"))
+    assert desk.after(1) == "operator"
+    told = [line.event for line in desk.live.logs.history if line.level == "error"]
+    assert len(told) == 1
+    assert "not remembered" in told[0]
+    assert f"{data}/KILL cannot be written" in desk.facts.kill_is_forgotten
+    assert any("is not remembered" in reason for reason in desk.facts.not_ready_because(live))
+    data.mkdir()
+    assert desk.after(1) == "operator"
+    assert (data / "KILL").read_text() == "operator\n"
+    assert desk.facts.kill_is_forgotten == ""
+
+
+def test_a_kill_while_an_earlier_session_is_taken_up_is_on_disk_at_once(desks, tmp_path: Path) -> None:
+    file = tmp_path / "KILL"
+    for pull in (
+        lambda desk: desk.live.take(KillSwitch("by a person")),
+        lambda desk: desk.keeper.pull_by_signal(),
+        lambda desk: desk.keeper.pull("today's loss", "the engine", "risk.kill_on.daily_loss"),
+    ):
+        desk = desks(kill_flattens=True)
+        desk.live.is_recovering = True
+        # What the switch was at this moment of the past is no reason to do nothing.
+        desk.live.engine.process(KillSwitch("of the past"))
+        pull(desk)
+        reason = file.read_text().strip()
+        assert reason not in ("", "of the past")
+        file.unlink()
+        desk.keeper.look()
+        assert file.read_text().strip() == reason, "removing it re-arms nothing now either"
+        with pytest.raises(LifecycleError, match="taking up its journal"):
+            desk.live.rearm()
+        assert file.exists()
+        assert desks().killed_by == reason, "also where the engine was killed there and then"
+        desk.live.recovered()
+        assert desk.killed_by == reason
+        desk.live.rearm()
+        assert not file.exists()
+
+
+def test_the_last_of_two_kills_while_an_earlier_session_is_taken_up_is_the_reason(desks, tmp_path: Path) -> None:
+    desk = desks()
+    desk.live.is_recovering = True
+    desk.live.take(KillSwitch("first"))
+    desk.live.take(KillSwitch("second"))
+    desk.keeper.pull_by_signal()
+    assert (tmp_path / "KILL").read_text() == "second\n"
+    desk.live.recovered()
+    assert desk.killed_by == "second"
+    assert (tmp_path / "KILL").read_text() == "second\n"
+
+
+def test_a_file_made_while_an_earlier_session_is_taken_up_pulls(desks, tmp_path: Path) -> None:
+    desk = desks()
+    desk.live.is_recovering = True
+    (tmp_path / "KILL").write_text("by file")
+    assert desk.after(1) == ""
+    (tmp_path / "KILL").unlink()
+    desk.keeper.look()
+    desk.live.recovered()
+    assert desk.killed_by == "by file"
 
 
 def test_the_signal_pulls_it_once(desks) -> None:

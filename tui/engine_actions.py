@@ -71,8 +71,9 @@ class EngineActions(CommandingApp):
             return
         wanted = await self._ask(LoadStrategy())
         if wanted is not None:
-            plugin, strategy_id, symbols = wanted
-            self._do(f"load {strategy_id}", self.link.commands.load(plugin, strategy_id, symbols))
+            plugin, strategy_id, symbols, isolation = wanted
+            doing = self.link.commands.load(plugin, strategy_id, symbols, isolation=isolation)
+            self._do(f"load {strategy_id}", doing)
 
     # Engine commands.
 

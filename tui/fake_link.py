@@ -81,9 +81,15 @@ class FakeLink:
         return ReloadView(message="these parameters are valid", config=config)
 
     async def load(
-        self, plugin: str, strategy_id: str, symbols: Sequence[str] = (), config: dict[str, Any] | None = None
+        self,
+        plugin: str,
+        strategy_id: str,
+        symbols: Sequence[str] = (),
+        config: dict[str, Any] | None = None,
+        *,
+        isolation: str = "none",
     ) -> ReplyView:
-        self._ask("load", plugin, strategy_id, tuple(symbols))
+        self._ask("load", plugin, strategy_id, tuple(symbols), *([isolation] if isolation != "none" else []))
         return ReplyView(message=f"strategy {strategy_id} is loaded", orders_to_cancel=0)
 
     async def unload(self, strategy_id: str) -> ReplyView:

@@ -83,7 +83,8 @@ def _format_of(output: Path | None) -> Format:
 
 def _moment(text: str, option: str, now_ns: int) -> int | None:
     """A time, or how long ago; ``None`` for an empty text."""
-    from sengine.clock import parse_duration_ns, parse_timestamp_ns
+    from sengine.clock import is_epoch_text, parse_duration_ns
+    from sengine.domain.epoch_numbers import market_time_ns
     from sengine.errors import ConfigError
 
     if not text:
@@ -93,8 +94,10 @@ def _moment(text: str, option: str, now_ns: int) -> int | None:
     except ValueError:
         pass
     try:
-        return parse_timestamp_ns(text)
-    except ValueError:
+        return market_time_ns(text)
+    except ValueError as error:
+        if is_epoch_text(text):
+            raise ConfigError([f"{option}: {error}"]) from None
         raise ConfigError(
             [f'{option}: expected a time like 2024-08-08T14:00 or how long ago, like 1h, got "{text[:60]}"']
         ) from None

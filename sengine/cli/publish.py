@@ -44,20 +44,25 @@ def publish(
         sengine publish quotes.csv trades.csv --speed 10x --url nats://127.0.0.1:4222
     """
     import sys
+    from collections import Counter
 
     import uvloop
 
+    from replay.dropped import DropExamples, much_dropped, nothing_left
     from replay.feed import open_feed
     from replay.merge import merge_feeds
     from sengine.adapters.nats.options import without_login
     from sengine.adapters.transport.processes import watch_parent
+    from sengine.errors import DataError
 
     pace = pace_of(speed)
-    rejected = [0]
+    rejected: Counter[str] = Counter()
+    examples = DropExamples()
 
     def on_reject(row: RejectedRow) -> None:
-        rejected[0] += 1
-        if rejected[0] <= 5:
+        rejected[row.reason] += 1
+        examples.row(row)
+        if rejected.total() <= 5:
             typer.echo(f"sengine: {row}", err=True)
 
     broker = _broker(url, config)
@@ -71,8 +76,12 @@ def publish(
     finally:
         for feed in feeds:
             feed.close()
-    bad = f"; {rejected[0]} bad rows left out" if rejected[0] else ""
+    if not published:
+        raise DataError(nothing_left(rejected, examples.first))
+    bad = f"; {rejected.total()} bad rows left out" if rejected else ""
     typer.echo(f"published {published} events to {without_login(broker.url)}{bad}")
+    for line in much_dropped(published, rejected, examples.first).splitlines():
+        typer.echo(f"sengine: {line}", err=True)
 
 
 def simulate(

@@ -61,12 +61,13 @@ def replay(
     import sys
     from contextlib import nullcontext, redirect_stdout
 
-    from sengine.errors import ConfigError
+    from sengine.errors import ConfigError, DataError
 
     files = [*(files or ()), *([journal] if journal is not None else ())]
     if not files:
         raise ConfigError(["replay needs market data: name FILEs, or a journal with --journal DIR"])
 
+    from replay.dropped import much_dropped, nothing_left
     from replay.report import report_json
     from replay.run import ReplayOptions, run_replay
     from replay.summary import print_summary
@@ -105,13 +106,20 @@ def replay(
             settings, options, open_console(stderr=True), _served(settings, serve, pace) if serve else None
         )
     capital = settings.account.initial_capital
+    # Screens may be left before the first event, which is no fault of the files.
+    is_empty = not result.ticks and (bool(result.rejected) or not serve)
     if only_json:
         typer.echo(report_json(result, capital), nl=False)
-    else:
+    elif not is_empty:
         print_summary(open_console(), result, capital)
         for written in (options.json_file, signals, fills, equity, report):
             if written is not None:
                 typer.echo(f"wrote {written}")
+    if is_empty:
+        raise DataError(nothing_left(result.rejected, result.dropped))
+    if warning := much_dropped(result.ticks, result.rejected, result.dropped):
+        for line in warning.splitlines():
+            typer.echo(f"sengine: {line}", err=True)
     # Whoever only looks at the exit code must not take this for the backtest that was asked for.
     if result.failed_strategies or result.pauses:
         typer.echo("sengine: not every strategy ran to the end; the result says which, and why", err=True)

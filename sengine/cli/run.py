@@ -30,6 +30,10 @@ def run(
 
     Example: `sengine run -c configs/sengine.yaml --no-tui`
     """
+    import signal
+
+    # Before all that takes time: a kill that comes while this process starts waits for whoever can carry it out.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     import uvloop
 
     from sengine.adapters.containment.watchdog import FILE as HELD_UP

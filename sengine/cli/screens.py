@@ -160,6 +160,9 @@ def run_with_engine(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        # A kill is the engine's to carry out, whichever of the two processes is named.
+        signal.signal(signal.SIGUSR1, lambda number, frame: child.send_signal(number))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
         try:
             with Terminal() as terminal:
                 answer = screens_of(child, address, connect, terminal)

@@ -107,6 +107,8 @@ def new(
     known_as = name if directory == DEFAULT_DIRECTORY else strategy.resolve()
     typer.echo(f"wrote {strategy} and {test}")
     typer.echo(f"try it:  sengine replay FILE.csv --strategy {known_as}")
+    entry = f"{{id: {name}, plugin: {known_as}, isolation: process}}"
+    typer.echo(f"run it:  under strategies: in your configuration, {entry} has it in a process of its own")
     # What runs sengine does not bring it.
     has_pytest = importlib.util.find_spec("pytest") is not None
     typer.echo(f"test it: {'' if has_pytest else 'python -m pip install pytest; '}python -m pytest {test}")

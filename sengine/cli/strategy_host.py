@@ -24,13 +24,16 @@ def strategy_host(
     tls_ca: Annotated[
         str, typer.Option(metavar="FILE", help="CA; engines must then present a certificate it signed.")
     ] = "",
+    memory_mb: Annotated[
+        int, typer.Option(metavar="MB", min=0, help="Megabytes that the strategy may take; 0: no limit (Linux).")
+    ] = 0,
     address_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the address there.")] = None,
     sources_file: Annotated[Path | None, typer.Option("--sources-file", hidden=True)] = None,
     die_with_parent: Annotated[bool, typer.Option("--die-with-parent", hidden=True)] = False,
 ) -> None:
     """Host a Python strategy for engines that reach it with `type: grpc` and `address:`.
 
-    With `module:` the engine starts this by itself. STRATEGY_HOST_TOKEN, when set, is asked of every caller.
+    With `isolation: process` the engine starts this by itself. STRATEGY_HOST_TOKEN, when set, is asked of every caller.
 
     Example: `sengine strategy-host momentum --listen 127.0.0.1:50051`
     """
@@ -43,8 +46,10 @@ def strategy_host(
 
     from sengine.adapters.remote.host_server import TOKEN_VARIABLE, HostSecurity, StrategyServer
     from sengine.adapters.remote.process import write_sources
+    from sengine.adapters.transport.memory_limit import MemoryLimit
     from sengine.adapters.transport.processes import watch_parent
     from sengine.assembly import host_spec
+    from sengine.errors import PluginError
     from sengine.plugins.loader import load_plugin
 
     if die_with_parent:
@@ -52,11 +57,19 @@ def strategy_host(
     if sys.__stderr__ is not None:
         # Tells there where a strategy is that does not answer.
         faulthandler.register(signal.SIGUSR2, file=sys.__stderr__)
-    loaded = load_plugin(known_strategies(directory).find(strategy))
+    file = known_strategies(directory).find(strategy)
+    memory = MemoryLimit(memory_mb)
+    memory.begin()
+    try:
+        with memory:
+            loaded = load_plugin(file)
+        memory.is_loaded()
+    except PluginError as error:
+        raise memory.explained(error) from error
     if sources_file is not None:
         write_sources(sources_file, loaded.sources)
     security = HostSecurity(os.environ.get(TOKEN_VARIABLE, ""), tls_cert, tls_key, tls_ca)
-    server = StrategyServer(lambda *request: host_spec(loaded, *request), listen, security)
+    server = StrategyServer(lambda *request: host_spec(loaded, *request), listen, security, memory)
     uvloop.run(_serve(server, f"{loaded.plugin.name} {loaded.version}", address_file))
 
 

@@ -26,16 +26,25 @@ def supervise(arguments: Sequence[str], held_up: Path) -> int:
 
     starts: list[float] = []
     child: subprocess.Popen[bytes] | None = None
+    missed: set[int] = set()
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         if child is not None and child.poll() is None:
             child.send_signal(number)
+        elif number == signal.SIGUSR1:
+            missed.add(number)  # a kill between two engines is the next one's
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, pass_on)
     while True:
         starts = [at_s for at_s in starts if monotonic() - at_s < _WITHIN_S] + [monotonic()]
+        # The engine inherits that SIGUSR1 waits until it can carry out a kill; for us it waits no longer than that.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
         child = subprocess.Popen(own_command(*arguments, SUPERVISED, DIE_WITH_PARENT), stdin=subprocess.PIPE)
+        for each in missed:
+            child.send_signal(each)
+        missed.clear()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
         code = child.wait()
         stack = main_stack(held_up.read_text("utf-8")) if code == 1 and held_up.is_file() else []
         if not stack:

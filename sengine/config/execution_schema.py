@@ -43,9 +43,21 @@ class ExecutionConfig(Section, frozen=True):
     retry_for_ms: Annotated[
         NotNegative, Meta(description="After a broken connection, an order is sent again only while younger than this.")
     ] = 2000.0
+    fill_grace_ms: Annotated[
+        Positive,
+        Meta(description="Fills that the service speaks of and that have not come after this long are asked for."),
+    ] = 2000.0
     queue_limit: Annotated[
         int, Meta(ge=1, description="Orders that may wait to be sent; beyond it they are rejected.")
     ] = 1000
+    reject_pause: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="After so many rejections in a row a strategy's orders on that symbol pause, for 1 s at first, "
+            "60 s at most; 0: never.",
+        ),
+    ] = 5
     lockstep: Annotated[
         bool,
         Meta(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, field
 
 from sengine.config.section import Name, Section
+
+AUTO: Final = "auto"
+EMBEDDED: Final = "embedded"
+OWN_DURABLE: Final = "sengine"
+"""The durable consumer of fills at the embedded broker."""
 
 
 class TopicsConfig(Section, frozen=True):
@@ -22,8 +27,12 @@ class NatsFillsConfig(Section, frozen=True):
     """``nats.fills``: how the engine's own fills are delivered."""
 
     durable: Annotated[
-        str, Meta(description="Name of a JetStream durable consumer for fills; empty uses a plain subscription.")
-    ] = ""
+        str,
+        Meta(
+            description="Name of a JetStream durable consumer for fills; empty uses a plain subscription. "
+            "auto: durable with the embedded broker, plain with your own."
+        ),
+    ] = AUTO
 
 
 class NatsConfig(Section, frozen=True):
@@ -52,3 +61,10 @@ class NatsConfig(Section, frozen=True):
     max_message_bytes: Annotated[
         int, Meta(ge=256, description="Larger market data messages are refused undecoded and counted.")
     ] = 262_144
+
+    @property
+    def durable(self) -> str:
+        """The durable consumer that fills come through; empty where they are a plain subscription."""
+        if self.fills.durable != AUTO:
+            return self.fills.durable
+        return OWN_DURABLE if self.url == EMBEDDED else ""

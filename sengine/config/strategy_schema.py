@@ -88,7 +88,7 @@ class StrategyConfig(Section, frozen=True):
     """One item of ``strategies``: a strategy file, the symbols it gets and its parameters.
 
     Raises ``ValueError`` where neither ``plugin`` nor ``module`` is given, or both and they differ, and where an
-    ``address`` is given that does not go with the rest.
+    ``address`` or an ``isolation`` is given that does not go with the rest.
     """
 
     id: Annotated[StrategyId, Meta(description="Name of this running strategy, unique in the engine.")]
@@ -99,6 +99,18 @@ class StrategyConfig(Section, frozen=True):
         Literal["python", "grpc"],
         Meta(description="python: inside the engine; grpc: in its own process, in any language."),
     ] = "python"
+    isolation: Annotated[
+        Literal["none", "process"],
+        Meta(description="process: the file runs in a process of its own, which may crash, hang or eat memory."),
+    ] = "none"
+    memory_mb: Annotated[
+        int,
+        Meta(
+            ge=16,
+            le=1_048_576,
+            description="Megabytes that it may take in a process of its own, and that new code may take in its proof.",
+        ),
+    ] = 1024
     module: Annotated[
         str, Meta(description="Synonym of plugin. With type: grpc the engine starts and restarts its process.")
     ] = ""
@@ -107,10 +119,11 @@ class StrategyConfig(Section, frozen=True):
     ] = ""
     port: Annotated[
         Port | None,
-        Meta(description="With type: grpc and a file: TCP port of its process on loopback; null is a Unix socket."),
+        Meta(description="With a process of its own: its TCP port on loopback; null is a Unix socket."),
     ] = None
     max_signal_age_ms: Annotated[
-        Positive, Meta(description="With type: grpc: signals that answer an older tick than this are refused.")
+        Positive,
+        Meta(description="With a process of its own: a signal that answers an older tick than this is refused."),
     ] = 500.0
     token: Annotated[
         str, Meta(description="Sent to address as `authorization: Bearer TOKEN`; better given as ${VAR}.")
@@ -139,6 +152,8 @@ class StrategyConfig(Section, frozen=True):
         if self.type == "grpc" and self.address:
             if self.plugin or self.module:
                 raise ValueError('expected "address" or "module", found both; a strategy has one process')
+            if self.isolation == "process":
+                raise ValueError('"isolation: process" starts a process for a file; remove it, or "address"')
             return
         if self.address:
             raise ValueError('"address" is for a strategy in its own process; add "type: grpc"')
@@ -148,6 +163,12 @@ class StrategyConfig(Section, frozen=True):
             raise ValueError(
                 f'"plugin" and "module" are synonyms, but "{self.plugin}" and "{self.module}" differ; give one of them'
             )
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether it runs in a process of its own: ``isolation: process``, or ``type: grpc``, which is the same with a
+        file and the only way with an address."""
+        return self.isolation == "process" or self.type == "grpc"
 
     @property
     def plugin_name(self) -> str:

@@ -139,6 +139,7 @@ class CommandDesk:
         given_up = self._flattens.give_up()
         if given_up:
             outcome.notices.append(f"the kill switch ends the flatten of {given_up} positions; flatten again")
+        self._flow.news.tell(outcome, self._now_ns)
         return outcome
 
     def _rearm(self, command: Rearm) -> Outcome:
@@ -177,6 +178,7 @@ class CommandDesk:
             # An execution service has not had time to answer; the simulated venue has answered.
             said = "; ".join(filter(None, (said, self._flattens.waits_for(command.strategy_id, command.symbol))))
         outcome.notices.append(f"flatten of {scope} ({command.reason}): {said or 'nothing to do'}")
+        self._flow.news.tell(outcome, self._now_ns)
         return outcome
 
     def _cancel_order(self, command: CancelOrder) -> Outcome:
@@ -185,6 +187,7 @@ class CommandDesk:
         outcome = Outcome()
         self._flow.begin(outcome, self._now_ns)
         self._flow.cancel(command.order_id)
+        self._flow.news.tell(outcome, self._now_ns)
         return outcome
 
     def _change_limits(self, command: ChangeLimits) -> Outcome:
@@ -205,6 +208,7 @@ class CommandDesk:
         if command.cancel_orders:
             self._flow.begin(outcome, self._now_ns)
             self._flow.cancel_all()
+            self._flow.news.tell(outcome, self._now_ns)
         for guest in list(self._roster):
             if guest.lifecycle.state is not State.SHUTTING_DOWN:
                 outcome.faults.extend(self._roster.unload(guest.strategy_id, self._now_ns))

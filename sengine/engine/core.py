@@ -55,7 +55,8 @@ class Engine:
 
     ``venue`` is the simulated venue of replay; without one, orders only leave in the outcome and their fills come
     back as events. ``order_prefix`` makes order ids unique across sessions. The last ``recent_ticks`` ticks of each
-    symbol are kept, for new versions of strategies to warm up on.
+    symbol are kept, for new versions of strategies to warm up on. After ``reject_pause`` rejections in a row, 0 for
+    never, a strategy's orders on a symbol pause.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Engine:
         max_errors: int = 10,
         reset_after_ns: int = 60_000_000_000,
         order_prefix: str = "",
+        reject_pause: int = 0,
         recent_ticks: int = 0,
         stopwatch_ns: Callable[[], int] = perf_counter_ns,
     ) -> None:
@@ -86,12 +88,14 @@ class Engine:
         self._admission = Admission(self.markets, self.roster)
         self.rejected, self.gaps = self._admission.rejected, self._admission.gaps
         self._venue = venue
-        self._flow = flow = OrderFlow(self.orders, positions, self.roster, self.markets, venue, self.record, risk)
+        self._flow = flow = OrderFlow(
+            self.orders, positions, self.roster, self.markets, venue, self.record, risk, reject_pause
+        )
         self.anomalies = flow.anomalies
         self.votes = votes
         self.risk = risk
         self.risk_view = RiskView(positions, self.orders, self.markets, self.record)
-        self._desk = DecisionDesk(votes, risk, self.risk_view, flow.send, flow.cancel, order_prefix)
+        self._desk = DecisionDesk(votes, risk, self.risk_view, flow.send, flow.cancel, flow.reject_pause, order_prefix)
         self._flattens = FlattenDesk(positions, self.orders, flow, self._desk.send_reducing, votes.withdraw_on)
         self._desk.flattening = self._flattens.pending
         self._answers = AnswerDesk(self.roster, votes, self._desk, flow)
@@ -274,6 +278,7 @@ class Engine:
             outcome = self._flow.match(market.symbol, new_touch, now_ns)
             if self._flattens.pending:
                 self._flattens.follow_up(outcome, now_ns)
+            self._flow.news.tell(outcome, now_ns)
         if self.roster.unstarted:
             if outcome is NOTHING:
                 outcome = Outcome()
@@ -332,10 +337,12 @@ class Engine:
         outcome = self._flow.on_fill(fill)
         if self._flattens.pending:
             self._flattens.follow_up(outcome, self.now_ns)
+        self._flow.news.tell(outcome, self.now_ns)
         return outcome
 
     def _on_update(self, update: OrderUpdate) -> Outcome:
-        outcome = self._flow.on_update(update)
+        outcome = self._flow.on_update(update, self.now_ns)
         if self._flattens.pending:
             self._flattens.follow_up(outcome, self.now_ns)
+        self._flow.news.tell(outcome, self.now_ns)
         return outcome

@@ -145,16 +145,18 @@ class SignalComparison(_message.Message):
     def __init__(self, ticks: _Optional[int] = ..., same: _Optional[int] = ..., differ: _Optional[int] = ..., first_difference: _Optional[str] = ...) -> None: ...
 
 class LoadRequest(_message.Message):
-    __slots__ = ("plugin", "strategy_id", "symbols", "config_json")
+    __slots__ = ("plugin", "strategy_id", "symbols", "config_json", "isolation")
     PLUGIN_FIELD_NUMBER: _ClassVar[int]
     STRATEGY_ID_FIELD_NUMBER: _ClassVar[int]
     SYMBOLS_FIELD_NUMBER: _ClassVar[int]
     CONFIG_JSON_FIELD_NUMBER: _ClassVar[int]
+    ISOLATION_FIELD_NUMBER: _ClassVar[int]
     plugin: str
     strategy_id: str
     symbols: _containers.RepeatedScalarFieldContainer[str]
     config_json: str
-    def __init__(self, plugin: _Optional[str] = ..., strategy_id: _Optional[str] = ..., symbols: _Optional[_Iterable[str]] = ..., config_json: _Optional[str] = ...) -> None: ...
+    isolation: str
+    def __init__(self, plugin: _Optional[str] = ..., strategy_id: _Optional[str] = ..., symbols: _Optional[_Iterable[str]] = ..., config_json: _Optional[str] = ..., isolation: _Optional[str] = ...) -> None: ...
 
 class UnloadRequest(_message.Message):
     __slots__ = ("strategy_id",)

@@ -47,20 +47,22 @@ class Position(_message.Message):
     def __init__(self, quantity: _Optional[float] = ..., average_price: _Optional[float] = ..., largest: _Optional[float] = ...) -> None: ...
 
 class InitializeResponse(_message.Message):
-    __slots__ = ("success", "error", "version", "route", "market_data", "config_json")
+    __slots__ = ("success", "error", "version", "route", "market_data", "config_json", "wants_orders")
     SUCCESS_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     MARKET_DATA_FIELD_NUMBER: _ClassVar[int]
     CONFIG_JSON_FIELD_NUMBER: _ClassVar[int]
+    WANTS_ORDERS_FIELD_NUMBER: _ClassVar[int]
     success: bool
     error: str
     version: str
     route: str
     market_data: _containers.RepeatedScalarFieldContainer[str]
     config_json: str
-    def __init__(self, success: _Optional[bool] = ..., error: _Optional[str] = ..., version: _Optional[str] = ..., route: _Optional[str] = ..., market_data: _Optional[_Iterable[str]] = ..., config_json: _Optional[str] = ...) -> None: ...
+    wants_orders: bool
+    def __init__(self, success: _Optional[bool] = ..., error: _Optional[str] = ..., version: _Optional[str] = ..., route: _Optional[str] = ..., market_data: _Optional[_Iterable[str]] = ..., config_json: _Optional[str] = ..., wants_orders: _Optional[bool] = ...) -> None: ...
 
 class Level(_message.Message):
     __slots__ = ("price", "quantity")
@@ -182,6 +184,44 @@ class OnFillResponse(_message.Message):
     errors: _containers.RepeatedCompositeFieldContainer[Error]
     def __init__(self, errors: _Optional[_Iterable[_Union[Error, _Mapping]]] = ...) -> None: ...
 
+class OrderNews(_message.Message):
+    __slots__ = ("status", "symbol", "quantity", "timestamp_ns", "direction", "side", "filled", "limit_price", "order_id", "check", "code", "reason", "signal_sequence", "metadata_json")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMP_NS_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    FILLED_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_PRICE_FIELD_NUMBER: _ClassVar[int]
+    ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    CHECK_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    METADATA_JSON_FIELD_NUMBER: _ClassVar[int]
+    status: str
+    symbol: str
+    quantity: float
+    timestamp_ns: int
+    direction: str
+    side: str
+    filled: float
+    limit_price: float
+    order_id: str
+    check: str
+    code: str
+    reason: str
+    signal_sequence: int
+    metadata_json: str
+    def __init__(self, status: _Optional[str] = ..., symbol: _Optional[str] = ..., quantity: _Optional[float] = ..., timestamp_ns: _Optional[int] = ..., direction: _Optional[str] = ..., side: _Optional[str] = ..., filled: _Optional[float] = ..., limit_price: _Optional[float] = ..., order_id: _Optional[str] = ..., check: _Optional[str] = ..., code: _Optional[str] = ..., reason: _Optional[str] = ..., signal_sequence: _Optional[int] = ..., metadata_json: _Optional[str] = ...) -> None: ...
+
+class OnOrderResponse(_message.Message):
+    __slots__ = ("errors",)
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    errors: _containers.RepeatedCompositeFieldContainer[Error]
+    def __init__(self, errors: _Optional[_Iterable[_Union[Error, _Mapping]]] = ...) -> None: ...
+
 class GetStateRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
@@ -236,12 +276,14 @@ class TickBatch(_message.Message):
     def __init__(self, ticks: _Optional[_Iterable[_Union[Tick, _Mapping]]] = ...) -> None: ...
 
 class EngineMessage(_message.Message):
-    __slots__ = ("ticks", "fill")
+    __slots__ = ("ticks", "fill", "order")
     TICKS_FIELD_NUMBER: _ClassVar[int]
     FILL_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
     ticks: TickBatch
     fill: Fill
-    def __init__(self, ticks: _Optional[_Union[TickBatch, _Mapping]] = ..., fill: _Optional[_Union[Fill, _Mapping]] = ...) -> None: ...
+    order: OrderNews
+    def __init__(self, ticks: _Optional[_Union[TickBatch, _Mapping]] = ..., fill: _Optional[_Union[Fill, _Mapping]] = ..., order: _Optional[_Union[OrderNews, _Mapping]] = ...) -> None: ...
 
 class AnswerBatch(_message.Message):
     __slots__ = ("through", "answers")

@@ -49,6 +49,11 @@ class StrategyServiceStub:
                 request_serializer=sengine_dot_proto_dot_strategy__pb2.Fill.SerializeToString,
                 response_deserializer=sengine_dot_proto_dot_strategy__pb2.OnFillResponse.FromString,
                 _registered_method=True)
+        self.OnOrder = channel.unary_unary(
+                '/sengine.strategy.v1.StrategyService/OnOrder',
+                request_serializer=sengine_dot_proto_dot_strategy__pb2.OrderNews.SerializeToString,
+                response_deserializer=sengine_dot_proto_dot_strategy__pb2.OnOrderResponse.FromString,
+                _registered_method=True)
         self.GetState = channel.unary_unary(
                 '/sengine.strategy.v1.StrategyService/GetState',
                 request_serializer=sengine_dot_proto_dot_strategy__pb2.GetStateRequest.SerializeToString,
@@ -89,6 +94,13 @@ class StrategyServiceServicer:
 
     def OnFill(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OnOrder(self, request, context):
+        """Only for a host that wants_orders.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -137,6 +149,11 @@ def add_StrategyServiceServicer_to_server(servicer, server):
                     servicer.OnFill,
                     request_deserializer=sengine_dot_proto_dot_strategy__pb2.Fill.FromString,
                     response_serializer=sengine_dot_proto_dot_strategy__pb2.OnFillResponse.SerializeToString,
+            ),
+            'OnOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.OnOrder,
+                    request_deserializer=sengine_dot_proto_dot_strategy__pb2.OrderNews.FromString,
+                    response_serializer=sengine_dot_proto_dot_strategy__pb2.OnOrderResponse.SerializeToString,
             ),
             'GetState': grpc.unary_unary_rpc_method_handler(
                     servicer.GetState,
@@ -240,6 +257,33 @@ class StrategyService:
             '/sengine.strategy.v1.StrategyService/OnFill',
             sengine_dot_proto_dot_strategy__pb2.Fill.SerializeToString,
             sengine_dot_proto_dot_strategy__pb2.OnFillResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OnOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sengine.strategy.v1.StrategyService/OnOrder',
+            sengine_dot_proto_dot_strategy__pb2.OrderNews.SerializeToString,
+            sengine_dot_proto_dot_strategy__pb2.OnOrderResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -173,7 +173,10 @@ class LiveEngine:
         self.faults = 0
         """Errors of strategies so far."""
         self.on_kill_switch: Callable[[str], None] = lambda reason: None
-        """Told when the kill switch is pulled, with the reason, or re-armed, with none."""
+        """Told when the kill switch is pulled, with the reason, or re-armed, with none. A kill that waits until an
+        earlier session is taken up is told at once, and again when it is carried out."""
+        self.before_rearm: Callable[[], None] = lambda: None
+        """Takes away what remembers the switch. Raises ``LifecycleError`` where it stays."""
         self.is_recovering = False
         """While an earlier session is taken up, nothing may come between its events."""
         self._after_recovery: list[KillSwitch | RemoteReady | RemoteRolledBack] = []
@@ -204,11 +207,19 @@ class LiveEngine:
         if isinstance(event, KillSwitch | RemoteReady | RemoteRolledBack):
             if event not in self._after_recovery:
                 self._after_recovery.append(event)
+            if isinstance(event, KillSwitch):
+                self.on_kill_switch(event.reason or "no reason given")
         elif not isinstance(event, RemoteSignals):
             raise LifecycleError(
                 "the engine is taking up its journal and takes no commands yet, but for kill; try again in a moment"
             )
         return NOTHING
+
+    def rearm(self) -> None:
+        """Let orders out again. Raises ``LifecycleError`` where the next start would find the switch pulled."""
+        if not self.is_recovering:
+            self.before_rearm()
+        self.take(Rearm())
 
     def recovered(self) -> None:
         """The earlier session is taken up: what waited for that is processed."""

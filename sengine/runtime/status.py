@@ -161,8 +161,14 @@ class ServiceFacts:
     strategies_are_loaded: bool = False
     waits_for: str = ""
     """What trading waits for at the start; empty for nothing."""
+    unreconciled: str = ""
+    """Why fills may be missing from the books until the execution service has been asked; empty when none can be."""
+    missing_fills: Callable[[], Sequence[str]] = lambda: ()
+    """Orders of which fills are missing, though it was asked for them, one sentence each."""
     mismatches: Sequence[str] = ()
     """Where the execution service's record did not fit ours; they count until a person re-arms."""
+    kill_is_forgotten: str = ""
+    """Why the next start would not know of the pulled kill switch; empty where it would."""
     started_ns: int = field(default_factory=time_ns)
 
     def not_ready_because(self, live: LiveEngine) -> list[str]:
@@ -181,6 +187,11 @@ class ServiceFacts:
             reasons.append("the engine is still starting")
         if engine.kill_reason:
             reasons.extend(self.mismatches)
+        if self.kill_is_forgotten:
+            reasons.append(f"the pulled kill switch is not remembered: {self.kill_is_forgotten}")
         if self.feed is not None and self.feed.state != CONNECTED:
             reasons.append(f"the broker is not connected: {self.feed.state}")
+        if self.unreconciled and not self.waits_for:
+            reasons.append(self.unreconciled)
+        reasons.extend(self.missing_fills())
         return reasons

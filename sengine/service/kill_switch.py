@@ -1,15 +1,13 @@
 """The kill switch of a running engine: the file that remembers it, the signal, and what pulls it without a person.
 
 ``KILL`` in the data directory is the switch. Whoever makes that file pulls it; however it is pulled, the file is there
-afterwards and holds the reason; an engine that finds it starts killed. Only re-arming takes it away.
+before anybody is told so, and holds the reason; an engine that finds it starts killed. Only re-arming takes it away.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from math import inf
 from pathlib import Path
 from typing import Final
@@ -17,14 +15,13 @@ from typing import Final
 from sengine.clock import NS_PER_S
 from sengine.config.risk_schema import RiskConfig
 from sengine.domain.events import Flatten, KillSwitch
+from sengine.errors import LifecycleError
 from sengine.runtime.audit import AuditTrail
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.status import CONNECTED, ServiceFacts
+from sengine.service.kill_file import FILE_NAME, KillFile
 
-FILE_NAME: Final = "KILL"
 _LOOK_EVERY_S: Final = 0.1
-_LONGEST_REASON: Final = 500
-_RESERVED: Final = b" " * 2048
 
 
 class KillSwitchKeeper:
@@ -42,14 +39,16 @@ class KillSwitchKeeper:
         audit: AuditTrail,
         clock_s: Callable[[], float],
     ) -> None:
-        self.path = directory / FILE_NAME
+        self._file = KillFile(directory)
         self._live = live
         self._facts = facts
         self._risk = risk
         self._audit = audit
         self._clock_s = clock_s
+        self._pulled = ""
+        """Why, from the moment that somebody pulls it: while a journal is taken up the engine's own is of the past."""
         self._is_killed = False
-        self._is_forgetful = False
+        self._unknown = ""
         self._has_been_connected = False
         self._connected_s = inf
         self._faults: list[tuple[float, int]] = []
@@ -58,12 +57,19 @@ class KillSwitchKeeper:
     def restore(self) -> None:
         """Pull the switch again where it was pulled when the last engine ended, and follow it from now on."""
         self._live.on_kill_switch = self._changed
-        self._reserve()
+        self._live.before_rearm = self._release
+        self._file.reserve()
         self._follow_file("an earlier session, or whoever may write to the data directory")
+        if self._unknown:
+            # Before the first order only the file knows what an earlier session left; later a look that fails is told.
+            self.pull(self._unknown, "the engine", FILE_NAME)
+
+    def close(self) -> None:
+        self._file.close()
 
     def pull(self, reason: str, who: str, how: str) -> None:
         """Pull it, unless it is pulled."""
-        if self._live.engine.kill_reason:
+        if self._pulled:
             return
         self._live.take(KillSwitch(reason))
         self._audit.record(who, how, "KillSwitch", f"kill switch pulled: {reason}")
@@ -74,14 +80,14 @@ class KillSwitchKeeper:
     async def watch(self) -> None:
         """Look at the file and the triggers, ten times a second, for as long as the engine runs."""
         while True:
-            # What the switch was at some moment of an earlier session is not what it is.
-            if not self._live.is_recovering:
-                self.look()
+            self.look()
             await asyncio.sleep(_LOOK_EVERY_S)
 
     def look(self) -> None:
         """Pull the switch where the file or a trigger asks for it."""
         self._follow_file()
+        if self._live.is_recovering:
+            return  # what the figures were at some moment of an earlier session is not what they are
         now_s = self._clock_s()
         for name, reason in (
             ("execution_lost_for", self._execution_is_lost(now_s)),
@@ -97,75 +103,67 @@ class KillSwitchKeeper:
     # The file.
 
     def _follow_file(self, who: str = "whoever may write to the data directory") -> None:
-        if self._live.engine.kill_reason:
-            # A person who removes the file has not re-armed: the next engine must still find it.
-            if not self.path.exists():
-                self._write(self._live.engine.kill_reason)
-            return
         try:
-            text = self.path.read_text("utf-8", "replace")[:_LONGEST_REASON].strip()
-        except FileNotFoundError:
-            return
+            if self._pulled:
+                # A person who removes the file has not re-armed: the next engine must still find it.
+                if not self._file.is_there():
+                    self._remember(self._pulled)
+                return
+            text = self._file.read()
         except OSError as error:
-            text = f"it is there and cannot be read: {error.strerror}"
-        self.pull(text or "the file KILL in the data directory", who, FILE_NAME)
+            self._tell_unknown(f"whether {self._file.path} is there cannot be known: {error.strerror}")
+            return
+        self._unknown = ""
+        if text is not None:
+            self.pull(text or f"the file {FILE_NAME} in the data directory", who, FILE_NAME)
+
+    def _tell_unknown(self, why: str) -> None:
+        """Told with each other reason, not ten times a second; no order to stop was given, so none is made up."""
+        if why != self._unknown:
+            self._live.say("error", f"the kill switch's file is not followed: {why}; `sengine kill` still works")
+        self._unknown = why
 
     def _changed(self, reason: str) -> None:
-        """The engine's switch was pulled or re-armed."""
+        """The engine's switch was pulled, or is to be once its journal is taken up, or it was re-armed."""
         if reason:
-            self._write(reason)
+            self._pulled = reason
+            self._remember(reason)
+            if self._live.is_recovering:
+                return
             if self._risk.kill_flattens and not self._is_killed:
                 self._live.take(Flatten(reason=f"kill switch: {reason}"))
         else:
-            with suppress(FileNotFoundError):
-                self.path.unlink()
-            self._sync_directory()
-            self._reserve()
+            self._pulled = self._facts.kill_is_forgotten = ""
+            try:
+                self._release()
+            except LifecycleError as error:
+                self._live.say("error", str(error))  # the next look pulls again
+            self._file.reserve()
         self._is_killed = bool(reason)
 
-    @property
-    def _new(self) -> Path:
-        return self.path.with_name(f".{FILE_NAME}.new")
-
-    def _reserve(self) -> None:
-        """Keep the room that the file will take: a full disk is one of the reasons to pull the switch."""
-        with suppress(OSError):
-            self._put(_RESERVED)
-
-    def _put(self, content: bytes) -> None:
-        # Not truncated first: that would give the room away.
-        file = os.open(self._new, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    def _release(self) -> None:
+        """Take the file away, so that the engine can be re-armed. Raises ``LifecycleError`` where it stays."""
         try:
-            os.write(file, content)
-            os.ftruncate(file, len(content))
-            os.fsync(file)
-        finally:
-            os.close(file)
-
-    def _write(self, reason: str) -> None:
-        """In place for good before it counts, so that the end of the machine does not re-arm."""
-        try:
-            self._put(f"{reason}\n".encode()[: len(_RESERVED)])
-            self._new.replace(self.path)
-            self._sync_directory()
-            self._is_forgetful = False
+            self._file.remove()
         except OSError as error:
-            # Tried again with each look; a full disk is told of once.
-            if not self._is_forgetful:
+            raise LifecycleError(
+                f"not re-armed: {self._file.path} cannot be removed: {error.strerror}; remove it, then `sengine rearm`"
+            ) from None
+
+    def _remember(self, reason: str) -> None:
+        """Tried again with each look; a full disk is told of once."""
+        try:
+            self._file.write(reason)
+            self._facts.kill_is_forgotten = ""
+        except OSError as error:
+            if not self._facts.kill_is_forgotten:
                 self._live.say(
                     "error",
                     "the kill switch is pulled, but not remembered: do not restart before you have looked",
-                    file=str(self.path),
+                    file=str(self._file.path),
                     reason=error.strerror,
                 )
-            self._is_forgetful = True
-
-    def _sync_directory(self) -> None:
-        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+            self._facts.kill_is_forgotten = f"{self._file.path} cannot be written: {error.strerror}"
 
     # The triggers: why to pull, empty for no reason.
 

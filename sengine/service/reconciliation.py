@@ -1,4 +1,5 @@
-"""Orders whose fate is not known are asked about: at a start, and each time the execution service is back.
+"""The execution service is asked whenever fills may have been missed and of orders whose fate is not known: at a start,
+each time the broker or the service is back, and when the service speaks of fills that have not come.
 
 What it leads to is events like any other, so a recorded session runs again the same.
 """
@@ -6,55 +7,130 @@ What it leads to is events like any other, so a recorded session runs again the 
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from sengine.adapters.execution.gateway import ExecutionGateway
+from sengine.adapters.execution.missing_fills import MissingFills
 from sengine.adapters.execution.peer import execution_peer
 from sengine.adapters.execution.reconcile import reconcile
+from sengine.adapters.nats.feed import NatsFeed
 from sengine.config import Config
 from sengine.domain.events import KillSwitch
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.status import ServiceFacts
 
+_BETWEEN_S: Final = 0.25
+"""What asks again and again is answered no more often than this."""
+
 
 class Reconciliation:
-    """Holds orders in flight against the record of the execution service that ``gateway`` sends to."""
+    """Holds orders against the record of the execution service that ``gateway`` sends to, and whose fills ``feed``
+    brings."""
 
-    def __init__(self, live: LiveEngine, facts: ServiceFacts, config: Config, gateway: ExecutionGateway) -> None:
+    def __init__(
+        self, live: LiveEngine, facts: ServiceFacts, config: Config, gateway: ExecutionGateway, feed: NatsFeed
+    ) -> None:
         self._live = live
         self._orders = live.engine.orders
         self._facts = facts
         self._on_mismatch = config.recovery.on_mismatch
         self._peer = execution_peer(gateway.target, config.execution)
         self._gateway = gateway
-        self._reconnected = asyncio.Event()
-        gateway.on_reconnected = self._reconnected.set
+        self._feed = feed
+        self._wanted = asyncio.Event()
+        self._missed_since_ns: int | None = None
+        """Event time since when fills may have been missed; ``None`` where none can have been."""
+        self._losses = 0
+        self._missing = MissingFills(live.engine, config.execution.fill_grace_ms, self._wanted.set, live.say)
+        facts.missing_fills = self._missing.sentences
+        gateway.on_reconnected = self._service_is_back
+        gateway.on_filled = self._missing.announced
+        feed.tell(self._broker_is_back, self._broker_is_lost)
+        feed.on_unread_fill = self._fill_was_not_taken
 
     async def at_start(self) -> bool:
         """Ask before anything is traded; whether trading may go on as it was. Where a person must look first, the kill
-        switch is pulled."""
+        switch is pulled.
+
+        The broker comes first: a fill that is published from then on comes to the feed, one from before is in the
+        service's record, and one that is in both counts once.
+        """
+        if self._missed_since_ns is None:
+            self._missed_since_ns = self._live.engine.now_ns
+        self._facts.waits_for = "the broker, so that no fill is missed while the execution service is asked"
+        await self._feed.connected()
         self._facts.waits_for = "the execution service's record of orders in flight"
         try:
-            return await self._reconcile()
+            may_go_on = await self._ask()
         finally:
             self._facts.waits_for = ""
+        if self._missed_since_ns is None:
+            self._wanted.clear()  # what it was wanted for is done
+        self._feed.release()
+        return may_go_on
 
     async def watch(self) -> None:
-        """After each broken connection ask about the orders that were left without an answer, and about those that
-        rest, for as long as the engine runs. Trading goes on meanwhile: they count as in flight."""
-        while True:
-            await self._reconnected.wait()
-            self._reconnected.clear()
-            if any(not self._gateway.is_under_way(each.order.order_id) for each in self._orders.open_orders()):
-                await self._reconcile()
+        """Ask again whenever there is a reason to, for as long as the engine runs. Trading goes on meanwhile: orders
+        without an answer count as in flight."""
+        try:
+            while True:
+                await self._wanted.wait()
+                self._wanted.clear()
+                try:
+                    await self._ask()
+                except BaseException:
+                    self._wanted.set()
+                    raise
+                await asyncio.sleep(_BETWEEN_S)
+        finally:
+            self._missing.close()
+
+    # Reasons to ask.
+
+    def _service_is_back(self) -> None:
+        if any(not self._gateway.is_under_way(each.order.order_id) for each in self._orders.open_orders()):
+            self._wanted.set()
+
+    def _broker_is_lost(self) -> None:
+        self._losses += 1
+        if self._missed_since_ns is None:
+            self._missed_since_ns = self._live.engine.now_ns
+        self._facts.unreconciled = (
+            "positions may miss fills: the execution service has not been asked yet since the broker was away"
+        )
+
+    def _broker_is_back(self) -> None:
+        if self._missed_since_ns is not None:
+            self._wanted.set()
+
+    def _fill_was_not_taken(self) -> None:
+        self._losses += 1
+        if self._missed_since_ns is None:
+            self._missed_since_ns = self._live.engine.now_ns
+        self._wanted.set()
+
+    async def _ask(self) -> bool:
+        losses = self._losses
+        may_go_on = True
+        if self._live.engine.orders_sent:
+            may_go_on = await self._reconcile()
+        if losses == self._losses:
+            # Also where it cannot be asked: that was said, and will not change.
+            self._missed_since_ns = None
+            self._facts.unreconciled = ""
+        return may_go_on
 
     async def _reconcile(self) -> bool:
         live = self._live
-        mismatches = await reconcile(self._peer, live, self._gateway.is_under_way)
+        mismatches = await reconcile(
+            self._peer, live, self._gateway.is_under_way, self._missed_since_ns, self._missing.late
+        )
         if mismatches is None:
+            missed = "" if self._missed_since_ns is None else "; fills may be missing, compare positions with the venue"
             live.say(
                 "warning",
                 "the execution service cannot be asked what became of orders (it has no Reconcile); those in flight "
-                "stay in flight until it reports on them",
+                f"stay in flight until it reports on them{missed}",
                 in_flight=self._orders.count,
             )
             return True

@@ -140,19 +140,22 @@ class EngineService:
 
     async def _start(self, stack: AsyncExitStack) -> NatsFeed:
         config, live, facts = self.config, self.live, self.facts
-        # First of all: a second engine on the same socket must not touch anything.
         control = ControlServer(live, self, config.api, config.service.data_directory)
-        stack.push_async_callback(control.stop)
-        facts.listeners["control API"] = await control.start()
+        # First of all: a second engine on the same files must not touch anything.
         directory = stack.enter_context(DataDirectory(config.service.data_directory)).path
-        for sentence in exposed_secrets(config, self._config_file):
-            live.say("warning", sentence)
         facts.audit = audit = AuditTrail(directory, partial(live.say, "error"))
         stack.callback(audit.close)
+        # Before anybody can ask for it: a kill that is answered is on disk.
         switch = KillSwitchKeeper(live, facts, config.risk, directory, audit, asyncio.get_running_loop().time)
+        stack.callback(switch.close)
         switch.restore()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, switch.pull_by_signal)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+        stack.push_async_callback(control.stop)
+        facts.listeners["control API"] = await control.start()
         self._keep_doing(stack, "kill switch", switch.watch)
+        for sentence in exposed_secrets(config, self._config_file):
+            live.say("warning", sentence)
         http = HttpServer(live, facts, config.http.host, config.service.port, metrics=config.metrics.enabled)
         stack.push_async_callback(http.stop)
         facts.listeners["http"] = await http.start()
@@ -199,11 +202,13 @@ class EngineService:
         await self._reloading.start()
         if config.plugins.hot_reload:
             self._keep_doing(stack, "watcher of strategy files", watcher.run)
-        await self._start_gateway(stack, directory, recording)
-        feed = NatsFeed(config.nats, self.broker_url, live, lockstep=config.execution.lockstep)
-        facts.feed = feed.stats
-        stack.push_async_callback(feed.stop)
-        await feed.start()
+        simulated = config.execution.target == "simulated"
+        holds = recording.has_past and not simulated
+        feed = NatsFeed(config.nats, self.broker_url, live, lockstep=config.execution.lockstep, holds=holds)
+        if not simulated:
+            await self._start_gateway(stack, directory, recording, feed)
+        else:
+            await self._start_feed(stack, feed)
         facts.is_starting = False
         for name, address in facts.listeners.items():
             live.say("info", "listening", what=name, address=address)
@@ -223,10 +228,16 @@ class EngineService:
         watching = partial(keep_running, "the embedded broker", broker.wait, broker.start, self.live.say)
         self._keep_doing(stack, "watch over the embedded broker", watching)
 
-    async def _start_gateway(self, stack: AsyncExitStack, directory: Path, recording: Recording) -> None:
+    async def _start_feed(self, stack: AsyncExitStack, feed: NatsFeed) -> None:
+        self.facts.feed = feed.stats
+        stack.push_async_callback(feed.stop)
+        await feed.start()
+
+    async def _start_gateway(
+        self, stack: AsyncExitStack, directory: Path, recording: Recording, feed: NatsFeed
+    ) -> None:
+        """Orders out, and their fills in: ``feed`` begins before the execution service is asked for what was missed."""
         target = self.config.execution.target
-        if target == "simulated":
-            return
         if target == "paper":
             goes_on, say = recording.has_past, self.live.say
             paper = PaperChild(directory, self.broker_url, self._config_file, self._overrides, say, goes_on=goes_on)
@@ -236,12 +247,13 @@ class EngineService:
         self.facts.gateway = stats = GatewayStats()
         self.live.gateway = gateway = ExecutionGateway(target, self.config.execution, self.live, stats)
         stack.push_async_callback(gateway.stop, _STOP_GATEWAY_S)
-        reconciliation = Reconciliation(self.live, self.facts, self.config, gateway)
+        reconciliation = Reconciliation(self.live, self.facts, self.config, gateway, feed)
         await gateway.start()
         # What an earlier session asked for, or the kill switch before there was anybody to ask. Twice does no harm.
         for working in self.live.engine.orders.open_orders():
             if working.is_cancelling:
                 gateway.cancel(working.order.order_id)
+        await self._start_feed(stack, feed)
         if recording.has_past:
             if await reconciliation.at_start():
                 recording.resume_flattens()
@@ -295,9 +307,22 @@ class EngineService:
         """Read a strategy's configuration and file again and put them into force."""
         return await self._reloading.reload(strategy_id)
 
-    async def load(self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any]) -> str:
+    async def load(
+        self,
+        plugin: str,
+        strategy_id: str,
+        symbols: Sequence[str],
+        config: dict[str, Any],
+        isolation: str,
+    ) -> str:
         """Load a strategy file by name or path and activate it. Raises ``PluginError`` where it is no good."""
-        strategy = StrategyConfig(id=strategy_id, plugin=plugin, symbols=list(symbols) or ["*"], config=config)
+        strategy = StrategyConfig(
+            id=strategy_id,
+            plugin=plugin,
+            symbols=list(symbols) or ["*"],
+            config=config,
+            isolation="process" if isolation == "process" else "none",
+        )
         report = await self._reloading.load(strategy)
         if not report.is_done:
             raise PluginError(report.message)

@@ -232,7 +232,7 @@ class _Rerun:
         return f"the strategies said the same and the engine decided differently ({other})"
 
     def _new_engine(self, header: Header) -> Engine:
-        config, wrong = convert(header.config | {"strategies": []}, Config)
+        config, wrong = convert(_with_rules_of_then(header.config) | {"strategies": []}, Config)
         if wrong:
             raise JournalError(f"the session's configuration cannot be read by this version: {wrong[0]}")
         if not config.journal.market_data:
@@ -252,6 +252,11 @@ class _Rerun:
         return strategy_spec(strategy, load_plugin(self._sources.path(record)))
 
 
+def _with_rules_of_then(config: dict[str, Any]) -> dict[str, Any]:
+    """What a session without a key did not know of did not happen in it, whatever the key's default is now."""
+    return config | {"execution": {"reject_pause": 0} | config.get("execution", {})}
+
+
 def _with_next(entries: Iterator[Entry]) -> Iterator[tuple[Entry, Any]]:
     """Each entry with the record after it."""
     last: Entry | None = None
@@ -268,6 +273,9 @@ class _Elsewhere(BaseStrategy):
 
     def on_tick(self, data: Any) -> None:
         return None
+
+    def on_order(self, update: Any) -> None:
+        """Its process may have been told, and a call is a call."""
 
 
 def _remote_spec(strategy: StrategyConfig, record: StrategyRecord) -> StrategySpec:

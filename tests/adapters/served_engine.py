@@ -45,7 +45,9 @@ class Service:
     async def reload_risk(self, allow_loosening: bool) -> str:
         return f"limits reloaded{' and loosened' if allow_loosening else ''}"
 
-    async def load(self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any]) -> str:
+    async def load(
+        self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any], isolation: str
+    ) -> str:
         if plugin == "absent":
             raise PluginError('no strategy "absent" in strategies')
         self.loaded.append((plugin, strategy_id, tuple(symbols), config))

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import nats
 import pytest
+from msgspec.structs import replace
 
 from sengine.adapters.nats.broker import EmbeddedBroker
 from sengine.adapters.nats.feed import NatsFeed
@@ -90,7 +91,7 @@ async def start_feed(live: RecordingEngine) -> AsyncIterator[Any]:
     feeds: list[NatsFeed] = []
 
     async def start(url: str, config: NatsConfig | None = None, **options: Any) -> NatsFeed:
-        feed = NatsFeed(config or NatsConfig(), url, live, **options)  # type: ignore[arg-type]
+        feed = NatsFeed(replace(config or NatsConfig(), url=url), url, live, **options)  # type: ignore[arg-type]
         feeds.append(feed)
         await feed.start()
         return feed

@@ -10,6 +10,7 @@ from typing import Any
 
 import nats
 import pytest
+from msgspec.structs import replace
 
 from sengine.adapters.nats.broker import server_binary
 from sengine.adapters.nats.feed import NatsFeed
@@ -63,7 +64,7 @@ class Hub(RecordingHub):
 async def trades(config: NatsConfig, url: str) -> Hub:
     """Let a feed log in, and a book come through it; what was said meanwhile."""
     hub = Hub()
-    feed = NatsFeed(config, url, hub)  # type: ignore[arg-type]
+    feed = NatsFeed(replace(config, url=url), url, hub)  # type: ignore[arg-type]
     await feed.start()
     try:
         assert await feed.connected(10), hub.said()
@@ -79,7 +80,7 @@ async def trades(config: NatsConfig, url: str) -> Hub:
 async def fails(config: NatsConfig, url: str, words: str) -> Hub:
     """Let a feed try to log in, until it has said what is wrong."""
     hub = Hub()
-    feed = NatsFeed(config, url, hub)  # type: ignore[arg-type]
+    feed = NatsFeed(replace(config, url=url), url, hub)  # type: ignore[arg-type]
     await feed.start()
     try:
         await hub.until(lambda: any(words in event for _, event, _ in hub.lines))

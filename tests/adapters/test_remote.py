@@ -17,7 +17,7 @@ from sengine.adapters.control.strategy_state import strategy_state
 from sengine.adapters.web.metrics import families
 from sengine.config import load_config
 from sengine.config.schema import StrategyConfig
-from sengine.domain.events import ResumeStrategy, UnloadStrategy
+from sengine.domain.events import KillSwitch, ResumeStrategy, UnloadStrategy
 from sengine.engine.strategies.spec import LoadStrategy
 from sengine.errors import ConfigError
 from sengine.runtime.status import ServiceFacts
@@ -45,6 +45,52 @@ async def test_a_strategy_trades_from_its_own_process(tmp_path: Path) -> None:
         assert r.guest().config == {"size": 2.0, "every": 1}
         record = r.live.signals.history[-1]
         assert (record.timestamp_ns, record.version) == (T0 + 2 * MS, state.version)
+
+
+LISTENING = ECHO.replace(
+    "        def get_state(self):",
+    """        def on_order(self, update):
+            self.told = [*getattr(self, "told", ()), (update.status, update.symbol, update.code, update.metadata)]
+            if update.code:
+                return "an answer"
+
+        def get_state(self):""",
+).replace('"size": self.params.size}}', '"size": self.params.size, "told": getattr(self, "told", [])}}')
+
+
+async def test_a_strategy_in_its_own_process_is_told_what_became_of_its_signals(tmp_path: Path) -> None:
+    write_echo(tmp_path, code=LISTENING)
+    async with rig(tmp_path) as r:
+        link = r.load(module="echo")
+        await r.remotes.tried()
+        r.live.take(book(1))
+        await r.signals(1)
+        r.live.take(KillSwitch("enough"))
+        r.live.take(book(2))
+        await r.signals(2)
+        await r.until(lambda: len(link.describe()["strategy"].get("BTC", {}).get("told", ())) == 2)
+        assert link.describe()["strategy"]["BTC"]["told"] == [
+            ["passed", "BTC", "", {"calls": 1}],
+            ["filtered", "BTC", "kill_switch_pulled", {"calls": 2}],
+        ]
+        await r.until(lambda: r.guest().errors)
+        assert r.guest().errors == {"bad_return": 1}
+        assert r.guest().last_fault.message == (  # type: ignore[union-attr]
+            "on_order must return nothing, got str; signals are returned from on_tick"
+        )
+
+
+async def test_a_host_that_does_not_ask_for_news_of_orders_gets_none(tmp_path: Path) -> None:
+    write_echo(tmp_path)
+    async with rig(tmp_path) as r:
+        link = r.load(module="echo")
+        await r.remotes.tried()
+        (outbox,) = link.proxy.outboxes
+        assert not outbox.takes_orders
+        r.live.take(book(1))
+        await r.signals(1)
+        await r.until(lambda: link.describe()["strategy"].get("BTC", {}).get("position") == 1.0)
+        assert r.guest().errors == {}
 
 
 async def test_a_killed_process_is_started_again_and_neighbours_notice_nothing(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sengine.adapters.nats.wire import MAX_LEVELS, BadMessageError, Decoder
 from sengine.adapters.nats.wire_encoding import encode_bar, encode_book, encode_fill, encode_trade
 from sengine.config.schema import TopicsConfig
+from sengine.domain.epoch_numbers import FROM_NS, PLAIN_FROM_NS, TICKS_FROM_NS
 from sengine.domain.events import BarEvent, BookEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
 from sengine.domain.order import Fill
@@ -40,7 +41,7 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
 symbols = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=64).filter(
     str.isprintable
 )
-times_ns = st.integers(10**17, 2**63 - 1)
+times_ns = st.integers(FROM_NS, TICKS_FROM_NS - 1) | st.integers(PLAIN_FROM_NS, 2**63 - 1)
 sequences = st.integers(-1, 2**63 - 1)
 levels = st.lists(st.builds(PriceLevel, numbers, numbers), max_size=8).map(tuple)
 books = st.builds(BookEvent, symbols, times_ns, st.builds(OrderBook, levels, levels), sequences)
@@ -82,6 +83,11 @@ def test_a_book_survives_the_wire_exactly(event: BookEvent) -> None:
     decoded = Decoder().decode_book(BOOK, encode_book(event))
     assert isinstance(decoded, SoundBookEvent) == (book_fault(event.book) is None)
     assert msgspec.structs.astuple(decoded) == msgspec.structs.astuple(event)
+
+
+def test_a_locked_book_is_a_sound_one() -> None:
+    locked = book_message(orderbook={"bids": [[101, 1]], "asks": [[101, 2.5]]})
+    assert isinstance(Decoder().decode_book(BOOK, locked), SoundBookEvent)
 
 
 @given(trades)
@@ -190,6 +196,27 @@ def test_the_unit_of_an_epoch_number_is_told_from_its_size() -> None:
     assert (
         Decoder().decode_book(BOOK, book_message(timestamp=1_704_153_600.5)).timestamp_ns == 1_704_153_600_500_000_000
     )
+
+
+@pytest.mark.parametrize(
+    "timestamp", [20240102, "20240102", 202401020930, 20240102093000, 45293.4, 34_200_000, 638_397_846_000_000_000]
+)
+def test_a_date_as_a_number_is_refused_with_what_it_would_have_become(timestamp: float) -> None:
+    with pytest.raises(BadMessageError, match=r"expected a timestamp, got .*(it would be 19|it is no epoch number)"):
+        Decoder().decode_book(BOOK, book_message(timestamp=timestamp))
+
+
+@pytest.mark.parametrize("timestamp_ns", [20240102, 20240102093000, 638_397_846_000_000_000])
+def test_nanoseconds_of_protobuf_that_are_none_are_refused(timestamp_ns: int) -> None:
+    message = pb.OrderBook(symbol="BTC", timestamp_ns=timestamp_ns).SerializeToString()
+    with pytest.raises(BadMessageError, match=r"expected nanoseconds since 1970, got .* which would be 19"):
+        Decoder().decode_book(BOOK, message, PROTOBUF)
+
+
+@pytest.mark.parametrize("time_ns", [10 * 10**9, 5_000 * 10**9, 20_240_102 * 10**9, 638_397_846_000_000_000])
+def test_an_early_time_is_published_so_that_it_is_read_as_what_it_was(time_ns: int) -> None:
+    event = TradeEvent("A", time_ns, 1.0, 1.0, "buy")
+    assert Decoder().decode_trade(TRADE, encode_trade(event)).timestamp_ns == time_ns
 
 
 def test_a_missing_symbol_is_taken_from_the_subject() -> None:

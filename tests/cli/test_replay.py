@@ -135,8 +135,15 @@ def test_the_digest_is_the_same_in_processes_with_different_hash_seeds(start: St
 )
 def test_a_bad_row_is_counted_and_skipped(run: Run, quotes: Run, row: str, reason: str, sentence: str) -> None:
     path = quotes(*GOOD[:5], row, *GOOD[5:])
-    result = report(run, path)
+    ran = run("replay", path, "--json", "-")
+    result = json.loads(ran.out)
     assert (result["ticks"], result["rejected"]) == (len(GOOD), {reason: 1})
+    assert ran.code == 0
+    warning, example = ran.err.splitlines()
+    assert warning.startswith("sengine: warning: 1 of 11 rows (9.1%) were dropped")
+    assert example.startswith(f"sengine: 1 {reason.replace('_', ' ')}, first quotes.csv:7: {sentence}")
+    assert result["dropped"][reason]["place"] == "quotes.csv:7"
+    assert result["dropped"][reason]["detail"].startswith(sentence)
     strict = run("replay", path, "--strict")
     assert (strict.code, strict.out) == (2, "")
     assert strict.err.startswith(f"sengine: quotes.csv:7: {sentence}")
@@ -149,10 +156,54 @@ def test_a_symbol_that_no_strategy_wants_is_counted_and_no_fault(run: Run, quote
     assert report(run, path, *wanted, "--strict")["rejected"] == {"no_strategy_wants_symbol": 1}
 
 
-def test_a_file_of_bad_rows_alone_is_a_run_without_ticks(run: Run, quotes: Run) -> None:
-    result = report(run, quotes("x", "y,z", ",,,,,"))
-    assert result["ticks"] == 0
-    assert sum(result["rejected"].values()) == 3
+def test_few_bad_rows_are_told_with_an_example_and_no_warning(run: Run, quotes: Run) -> None:
+    path = quotes("10,A,x,1,101,1", *(f"{at},A,99,1,101,1" for at in range(10, 200)))
+    ran = run("replay", path)
+    assert (ran.code, ran.err) == (0, "")
+    assert "dropped 1 row: not a number, first quotes.csv:2: bid_price: expected a number, got 'x'\n" in ran.out
+
+
+def test_a_run_that_dropped_every_row_is_bad_input_that_names_the_first_bad_cell(run: Run, quotes: Run) -> None:
+    path = quotes("15,A,many,1,101,1", "y,z", ",,,,,", "16,A,few,1,101,1")
+    ran = run("replay", path)
+    assert_bad_input(ran, "all 4 rows were dropped, so there was nothing to run on")
+    assert ran.err.splitlines()[1] == (
+        "sengine: 2 not a number, first quotes.csv:2: bid_price: expected a number, got 'many'"
+    )
+    ran = run("replay", path, "--json", "-")
+    assert ran.code == 2
+    result = json.loads(ran.out)
+    assert (result["ticks"], sum(result["rejected"].values())) == (0, 4)
+    assert result["dropped"]["not_a_number"] == {
+        "place": "quotes.csv:2",
+        "detail": "bid_price: expected a number, got 'many'",
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        (("15,A,102,1,101,1",), "1 crossed book, first quotes.csv:2: crossed book: bid 102 x 1, ask 101 x 1"),
+        (
+            ("20240102,A,99,1,101,1",) * 3,
+            "3 bad timestamp, first quotes.csv:2: timestamp: expected a timestamp, got 20",
+        ),
+        (("-5,A,99,1,101,1",) * 3, "3 bad timestamp, first quotes.csv:2: timestamp: expected a timestamp, got -5"),
+        ((), "the market data holds no rows, so there was nothing to run on"),
+    ],
+)
+def test_no_way_of_having_no_market_data_ends_with_0(
+    run: Run, quotes: Run, rows: tuple[str, ...], sentence: str
+) -> None:
+    ran = run("replay", quotes(*rows))
+    assert (ran.code, ran.out) == (2, "")
+    assert f"sengine: {sentence}" in ran.err
+
+
+def test_symbols_that_no_strategy_wants_alone_are_no_run_either(run: Run, quotes: Run) -> None:
+    ran = run("replay", quotes(*GOOD), "--set", "strategies.momentum.symbols=[B]")
+    assert_bad_input(ran, "all 10 rows were dropped")
+    assert "10 no strategy wants symbol, first quotes.csv:2: no strategy wants A\n" in ran.err
 
 
 @pytest.mark.parametrize("largest", [1e306, 1.7e308])

@@ -110,6 +110,8 @@ def test_a_new_strategy_is_found_by_replay_and_runs(run: Run, market: Path) -> N
     assert ran.out.splitlines() == [
         "wrote strategies/dip_buyer.py and strategies/test_dip_buyer.py",
         "try it:  sengine replay FILE.csv --strategy dip_buyer",
+        "run it:  under strategies: in your configuration, {id: dip_buyer, plugin: dip_buyer, isolation: process} has "
+        "it in a process of its own",
         "test it: python -m pytest strategies/test_dip_buyer.py",
     ]
     assert run("strategies", "show", "dip_buyer").code == 0

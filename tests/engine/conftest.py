@@ -182,6 +182,7 @@ def engine_with(
     max_errors: int = 10,
     reset_after_s: float = 60.0,
     order_prefix: str = "",
+    reject_pause: int = 0,
 ) -> Engine:
     """An engine with these strategies. Without a venue, orders stay in flight until the test fills them."""
     engine = Engine(
@@ -192,6 +193,7 @@ def engine_with(
         max_errors=max_errors,
         reset_after_ns=ns(reset_after_s),
         order_prefix=order_prefix,
+        reject_pause=reject_pause,
     )
     for actor in actors:
         engine.roster.load(actor.spec)

@@ -10,6 +10,7 @@ from sengine.domain.events import BarEvent, BookEvent, SoundBookEvent
 from sengine.domain.market import EMPTY_BOOK, OHLCV, DataKind
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.outcome import NOTHING
+from sengine.engine.risk.checks.market import BookCheck, PriceCollarCheck
 from tests.engine.conftest import (
     SYMBOL,
     Actor,
@@ -36,7 +37,6 @@ EVERYTHING = (DataKind.BOOK, DataKind.TRADE, DataKind.BAR)
         (BookEvent("BTC", ns(2), ladder([(98.0, 1.0), (99.0, 1.0)], [(101.0, 1.0)])), "bids_not_descending"),
         (BookEvent("BTC", ns(2), ladder([(99.0, 1.0)], [(102.0, 1.0), (101.0, 1.0)])), "asks_not_ascending"),
         (quote(2, 101.0, 99.0), "crossed_book"),
-        (quote(2, 100.0, 100.0), "crossed_book"),
         (BookEvent("BTC", ns(2), EMPTY_BOOK), "one_sided_book"),
         (quote(0.5), "time_backwards"),
         (quote(2, symbol="ETH"), "no_strategy_wants_symbol"),
@@ -64,6 +64,12 @@ def test_what_fails_validation_is_dropped_before_any_strategy_sees_it_and_counte
     assert engine.rejected == {reason: 1}
     assert len(actor.seen) == 1
     assert (engine.ticks, engine.markets["BTC"].mid, engine.now_ns) == (1, mid, now_ns)
+
+
+def test_a_locked_quote_is_sound_and_no_check_of_the_market_refuses_to_trade_on_it() -> None:
+    engine = simulated_engine(Actor("a", long()), checks=[BookCheck(), PriceCollarCheck(100.0, 100.0)])
+    outcome = engine.process(quote(1, 100.0, 100.0))
+    assert (outcome.rejected, [fill.price for fill in outcome.fills]) == ("", [100.0])
 
 
 def test_a_book_that_its_feed_found_sound_goes_through_all_but_the_check_of_its_levels() -> None:

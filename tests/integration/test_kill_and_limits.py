@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from tests.integration.engine_process import ENVIRONMENT, EngineProcess, book, flipper, publisher, until
 from tests.integration.service_record import Record
@@ -118,3 +119,32 @@ async def test_limits_are_tightened_by_a_reload_and_loosened_on_purpose_only(run
     assert "limit loosened since the start: position_limit: max_position 2 -> 3" in sengine(engine, "status")[1]
     assert sengine(engine, "reload")[0] == 2
     assert "refused: the limits stay as they are" in sengine(engine, "audit")[1]
+
+
+async def test_a_signal_to_an_engine_that_starts_kills_it_and_does_not_end_it(new_engine: Callable) -> None:
+    engine = new_engine({"strategies": [flipper()], "execution": {"target": "simulated"}})
+    process = engine.start()
+
+    def waits() -> bool:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        blocked = next(line for line in status.splitlines() if line.startswith("SigBlk:"))
+        return bool(int(blocked.split()[1], 16) >> (signal.SIGUSR1 - 1) & 1)
+
+    await until(waits, what="a process that has begun to start")
+    process.send_signal(signal.SIGUSR1)
+    await engine.ready()
+    assert engine.metric("sengine_kill_switch") == 1.0
+    assert (engine.folder / "data" / "KILL").read_text() == "SIGUSR1\n"
+    process.send_signal(signal.SIGUSR1)
+    assert await engine.terminate() == 0
+
+
+async def test_a_signal_to_the_one_that_watches_over_the_engine_is_the_engines(running: Running) -> None:
+    engine = await running(
+        strategies=[flipper()], execution={"target": "simulated"}, plugins={"watchdog_restart": True}
+    )
+    assert engine.child("--supervised")
+    assert engine.process is not None
+    engine.process.send_signal(signal.SIGUSR1)
+    await until(lambda: engine.metric("sengine_kill_switch") == 1.0)
+    assert await engine.terminate() == 0

@@ -18,11 +18,11 @@ from tests.adapters.remote_parts import ECHO, Rig, book, rig, write_echo
 class Desk:
     """A remote strategy "echo", and what reloads it."""
 
-    def __init__(self, r: Rig, folder: Path, **config: Any) -> None:
+    def __init__(self, r: Rig, folder: Path, memory_mb: int, **config: Any) -> None:
         self.r = r
         self.file = folder / "echo.py"
-        self.wanted = [StrategyConfig(id="echo", type="grpc", module="echo", config=config)]
-        self.link = r.load(module="echo", config=config)
+        self.wanted = [StrategyConfig(id="echo", type="grpc", module="echo", config=config, memory_mb=memory_mb)]
+        self.link = r.load(module="echo", config=config, memory_mb=memory_mb)
         self.facts = ServiceFacts("test")
         self.reloading = Reloading(r.live, self.facts, r.catalog, self.config(), self.config, r.remotes)
         self.step = 0
@@ -61,11 +61,11 @@ class Desk:
 
 @asynccontextmanager
 async def desk(
-    folder: Path, recent_ticks: int = 0, code: str = ECHO, rollback_ticks: int = 0, **config: Any
+    folder: Path, recent_ticks: int = 0, code: str = ECHO, rollback_ticks: int = 0, memory_mb: int = 1024, **config: Any
 ) -> AsyncIterator[Desk]:
     write_echo(folder, code=code)
     async with rig(folder, recent_ticks, rollback_ticks=rollback_ticks) as r:
-        made = Desk(r, folder, **config)
+        made = Desk(r, folder, memory_mb, **config)
         await r.remotes.tried()
         try:
             yield made

@@ -9,8 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from sengine.adapters.transport.memory_limit import IS_ENFORCED
+from sengine.config.schema import StrategyConfig
 from sengine.domain.events import ReloadParameters
-from sengine.errors import ConfigError
+from sengine.errors import ConfigError, EngineError
 from tests.adapters.remote_parts import ECHO, write_echo
 from tests.reloading.remote_desk import desk
 
@@ -223,3 +225,43 @@ async def test_parameters_are_taken_or_refused_with_the_reason(tmp_path: Path) -
         await d.tick()
         await d.r.signals(2)
         assert d.r.live.signals.history[-1].size == 5.0
+
+
+async def test_a_strategy_is_proved_before_it_is_loaded_into_a_process_of_its_own(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        other = StrategyConfig(id="other", plugin="other", isolation="process")
+        (tmp_path / "other.py").write_text("raise RuntimeError('broken on purpose')\n")
+        report = await d.reloading.load(other)
+        assert not report.is_done
+        assert report.message == "strategy other not loaded: other.py:1: import failed: RuntimeError: broken on purpose"
+        assert d.r.live.engine.roster.find("other") is None
+        (tmp_path / "other.py").write_text(d.file.read_text())
+        report = await d.reloading.load(other)
+        assert report.is_done, report.message
+        await d.r.until(lambda: d.r.remotes.links["other"].is_connected)
+        assert d.r.remotes.links["other"].describe()["pid"] != d.pid
+
+
+async def test_a_running_strategy_is_not_moved_into_another_process_without_a_word(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        first = d.pid
+        d.wanted[0] = StrategyConfig(id="echo", plugin="echo")
+        with pytest.raises(EngineError, match='"echo" runs in a process of its own, and goes on there: isolation is'):
+            await d.reloading.reload("echo")
+        assert d.pid == first
+        # As written by hand, `type: grpc` and `isolation: process` are the same.
+        d.wanted[0] = StrategyConfig(id="echo", plugin="echo", isolation="process")
+        assert (await d.reloading.reload("echo")).is_done
+
+
+@pytest.mark.skipif(not IS_ENFORCED, reason="the kernel of this system limits no data of a process")
+async def test_new_code_that_takes_too_much_memory_is_refused_by_its_proof(tmp_path: Path) -> None:
+    async with desk(tmp_path, memory_mb=64) as d:
+        first = d.pid
+        d.file.write_text("kept = bytearray(100 << 20)\n" + d.file.read_text())
+        report = await d.changed()
+        assert not report.is_done
+        assert report.reason == (
+            "import failed: MemoryError: it needs more than the 64 MB that its process may take (memory_mb)"
+        )
+        assert d.pid == first

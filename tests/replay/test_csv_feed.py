@@ -129,7 +129,14 @@ def test_unit_of_epoch_timestamps_is_told_from_their_size(tmp_path: Path, time: 
 
 
 def test_units_may_differ_within_a_file(tmp_path: Path) -> None:
-    times = ["1723161255", "1723161256000", "1723161257.5", "2024-08-08T23:54:18Z", "-1", "1723161259000000000"]
+    times = [
+        "1723161255",
+        "1723161256000",
+        "1723161257.5",
+        "2024-08-08T23:54:18Z",
+        "1969-12-31T23:59:59Z",
+        "1723161259000000000",
+    ]
     got = read(tmp_path, QUOTES, *map(row, times))
     assert [event.timestamp_ns // 10**8 for event in got.events] == [
         17231612550,

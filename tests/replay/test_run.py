@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from rich.console import Console
 
@@ -104,6 +105,20 @@ def test_rows_that_the_feed_and_the_engine_drop_are_counted_together() -> None:
     assert run(path).rejected == {"crossed_book": 1, "not_a_number": 2, "not_finite": 1}
 
 
+@pytest.mark.parametrize("columns", ["quotes", "depth", "several symbols", "parquet"])
+def test_locked_quotes_are_used_and_crossed_ones_are_dropped(columns: str) -> None:
+    rows = ["1,A,99,1,101,1", "2,A,100,1,100,1", "3,A,100.5,1,100,1", "4,A,100,1,100,2"]
+    path = quotes(*rows, *(["5,B,7,1,7,1"] if columns == "several symbols" else []))
+    if columns == "depth":
+        head = "timestamp,symbol,bid_price_1,bid_qty_1,ask_price_1,ask_qty_1"
+        path.write_text("\n".join([head, *rows]) + "\n")
+    if columns == "parquet":
+        pl.read_csv(path).write_parquet("quotes.parquet")
+        path = Path("quotes.parquet")
+    result = run(path)
+    assert (result.ticks, result.rejected) == (4 if columns == "several symbols" else 3, {"crossed_book": 1})
+
+
 def test_strict_names_the_line_of_a_row_that_cannot_be_read() -> None:
     path = quotes("1,A,99,1,101,1", "2,A,x,1,101,1")
     with pytest.raises(DataError, match=r"^quotes\.csv:3: bid_price: expected a number, got 'x'$"):
@@ -112,14 +127,14 @@ def test_strict_names_the_line_of_a_row_that_cannot_be_read() -> None:
 
 def test_strict_names_the_line_of_a_row_that_makes_no_sense() -> None:
     path = quotes("1,A,99,1,101,1", "2,A,99,1,101,1", "3,A,102,1,101,1", "4,A,99,1,101,1")
-    with pytest.raises(DataError, match=r"^quotes\.csv:4: crossed book$"):
+    with pytest.raises(DataError, match=r"^quotes\.csv:4: crossed book: bid 102 x 1, ask 101 x 1$"):
         run(path, strict=True)
 
 
 def test_strict_names_the_file_of_the_row_among_several() -> None:
     good = quotes(*(f"{at},A,99,1,101,1" for at in range(1, 9)), name="good.csv")
     bad = quotes("2,B,99,1,101,1", "5,B,-99,1,101,1", name="bad.csv")
-    with pytest.raises(DataError, match=r"^bad\.csv:3: price not positive$"):
+    with pytest.raises(DataError, match=r"^bad\.csv:3: price not positive: bid -99 x 1, ask 101 x 1$"):
         run(good, bad, strict=True)
 
 
@@ -127,6 +142,19 @@ def test_strict_lets_symbols_be_that_nobody_trades() -> None:
     path = quotes("1,A,99,1,101,1", "2,B,99,1,101,1")
     result = run(path, strict=True, overrides=["strategies.momentum.symbols=[A]"])
     assert (result.ticks, result.rejected) == (1, {"no_strategy_wants_symbol": 1})
+
+
+def test_the_first_row_dropped_for_each_reason_is_an_example() -> None:
+    path = quotes(
+        "5,A,99,1,101,1", "6,A,x,1,101,1", "7,A,y,1,101,1", "8,A,102,1,101,1", "3,A,99,1,101,1", "2,A,9,1,11,1"
+    )
+    result = run(path)
+    assert result.rejected == {"crossed_book": 1, "not_a_number": 2, "time_backwards": 2}
+    assert {reason: str(row) for reason, row in result.dropped.items()} == {
+        "not_a_number": "quotes.csv:3: bid_price: expected a number, got 'x'",
+        "crossed_book": "quotes.csv:5: crossed book: bid 102 x 1, ask 101 x 1",
+        "time_backwards": "quotes.csv:6: time backwards: timestamp 1970-01-01T00:00:03.000000000Z",
+    }
 
 
 def test_a_broken_strategy_file_leaves_the_others_running(market: Path) -> None:

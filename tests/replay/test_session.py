@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from replay.session import ReplaySession
-from sengine.domain.events import BookEvent
+from sengine.domain.events import BookEvent, MarketEvent
 from sengine.domain.signal import Signal
 from sengine.engine.outcome import Outcome
 from sengine.errors import DataError
@@ -40,13 +40,13 @@ def test_an_open_position_is_marked_at_the_last_mid(lab: Any) -> None:
 
 
 def test_a_dropped_event_is_no_tick_and_moves_neither_the_curve_nor_the_end_of_the_run(lab: Any) -> None:
-    reasons: list[str] = []
+    reasons: list[tuple[str, MarketEvent]] = []
     crossed_and_far_ahead = lab.quote(10_000, bid=102.0, ask=101.0)
     events = [*lab.quotes(100, 101), crossed_and_far_ahead, lab.quote(2)]
-    result = lab.run({"a": []}, events, on_rejected=reasons.append)
+    result = lab.run({"a": []}, events, on_rejected=lambda *why: reasons.append(why))
     assert result.ticks == 3
     assert result.rejected == {"crossed_book": 1}
-    assert reasons == ["crossed_book"]
+    assert reasons == [("crossed_book", crossed_and_far_ahead)]
     assert len(result.curve.pnl) < 10
     assert (result.first_ns, result.last_ns) == (0, 2_000_000_000)
 

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 from textual.pilot import Pilot
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Checkbox, Input, Static
 
 from sengine.adapters.control.views import PnlHistoryView
 from sengine.cli.status import print_status
@@ -552,6 +552,17 @@ async def test_loading_asks_for_plugin_id_and_symbols() -> None:
         app.screen.query_one("#symbols", Input).value = "SOLUSDT, BTCUSDT"
         app.screen.query_one("#load", Button).press()
         await settled(app, pilot, lambda: link.asked == [("load", "strategies/rsi.py", "rsi", ("SOLUSDT", "BTCUSDT"))])
+
+
+async def test_a_strategy_can_be_loaded_into_a_process_of_its_own() -> None:
+    link = scenes.busy()
+    async with opened(link) as (app, pilot):
+        await pilot.press("L")
+        await settled(app, pilot, lambda: isinstance(app.screen, LoadStrategy))
+        app.screen.query_one("#plugin", Input).value = "rsi"
+        app.screen.query_one("#apart", Checkbox).value = True
+        app.screen.query_one("#load", Button).press()
+        await settled(app, pilot, lambda: link.asked == [("load", "rsi", "rsi", (), "process")])
 
 
 # Leaving.

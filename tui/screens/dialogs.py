@@ -10,7 +10,7 @@ from textual.await_complete import AwaitComplete
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Checkbox, Input, Static
 
 from tui.bindings import COMMANDS, GROUPS
 from tui.themes import Palette
@@ -111,8 +111,8 @@ class Help(Dialog[None]):
             yield Static(self.text)
 
 
-class LoadStrategy(Dialog[tuple[str, str, tuple[str, ...]]]):
-    """Asks for plugin, id and symbols."""
+class LoadStrategy(Dialog[tuple[str, str, tuple[str, ...], str]]):
+    """Asks for plugin, id, symbols and isolation."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
@@ -124,6 +124,7 @@ class LoadStrategy(Dialog[tuple[str, str, tuple[str, ...]]]):
             yield Input(id="strategy-id", placeholder="momentum")
             yield Static("Symbols with commas between; empty: every symbol:")
             yield Input(id="symbols", placeholder="BTCUSDT, ETHUSDT")
+            yield Checkbox("in a process of its own (isolation: process)", id="apart", compact=True)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel")
                 yield Button("Load", id="load")
@@ -147,4 +148,5 @@ class LoadStrategy(Dialog[tuple[str, str, tuple[str, ...]]]):
         else:
             name = self.query_one("#strategy-id", Input).value.strip() or plugin.rsplit("/")[-1].removesuffix(".py")
             symbols = self.query_one("#symbols", Input).value.split(",")
-            self.dismiss((plugin, name, tuple(symbol.strip() for symbol in symbols if symbol.strip())))
+            isolation = "process" if self.query_one("#apart", Checkbox).value else "none"
+            self.dismiss((plugin, name, tuple(symbol.strip() for symbol in symbols if symbol.strip()), isolation))

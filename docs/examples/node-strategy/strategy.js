@@ -57,6 +57,11 @@ function onFill(fill) {
   state.largest = state.position * before > 0 ? Math.max(largest, Math.abs(after)) : Math.abs(state.position);
 }
 
+// What became of a signal or an order: the last refusal of a symbol is part of its state, for operators to see.
+function onOrder({ status, symbol, reason }) {
+  if (["overruled", "filtered", "rejected"].includes(status)) stateOf(symbol).refused = reason;
+}
+
 // An exception becomes an error of the strategy, which the engine counts.
 function answer(tick) {
   try {
@@ -79,7 +84,7 @@ const implementation = {
       Object.assign(stateOf(symbol), { position: held.quantity, largest: held.largest });
     }
     const config_json = JSON.stringify(parameters);
-    reply(null, { success: true, version, route: "vote", market_data: ["book"], config_json });
+    reply(null, { success: true, version, route: "vote", market_data: ["book"], config_json, wants_orders: true });
   },
   OnTick({ request }, reply) {
     reply(null, answer(request) ?? { tick: request.number });
@@ -88,8 +93,12 @@ const implementation = {
     onFill(request);
     reply(null, {});
   },
+  OnOrder({ request }, reply) {
+    onOrder(request);
+    reply(null, {});
+  },
   GetState(_, reply) {
-    const shown = Object.fromEntries([...symbols].map(([symbol, { position }]) => [symbol, { position }]));
+    const shown = Object.fromEntries([...symbols].map(([symbol, { position, refused }]) => [symbol, { position, refused }]));
     reply(null, { state_json: JSON.stringify(shown) });
   },
   HotReload({ request }, reply) {
@@ -104,8 +113,9 @@ const implementation = {
     reply(null, {});
   },
   Run(stream) {
-    stream.on("data", ({ ticks: batch, fill }) => {
+    stream.on("data", ({ ticks: batch, fill, order }) => {
       if (fill) return onFill(fill);
+      if (order) return onOrder(order);
       if (!batch?.ticks.length) return undefined;
       const answers = batch.ticks.map(answer).filter(Boolean);
       return stream.write({ answers: { through: batch.ticks.at(-1).number, answers } });

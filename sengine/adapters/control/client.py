@@ -132,13 +132,21 @@ class ControlClient:
         return await self._call(views.ReloadView, self._stub.Reload, request)
 
     async def load(
-        self, plugin: str, strategy_id: str, symbols: Sequence[str] = (), config: dict[str, Any] | None = None
+        self,
+        plugin: str,
+        strategy_id: str,
+        symbols: Sequence[str] = (),
+        config: dict[str, Any] | None = None,
+        *,
+        isolation: str = "none",
     ) -> views.ReplyView:
+        """``isolation``: ``process`` for a process of its own."""
         request = pb.LoadRequest(
             plugin=plugin,
             strategy_id=strategy_id,
             symbols=symbols,
             config_json=_parameters_json(config or {}),
+            isolation=isolation,
         )
         return await self._call(views.ReplyView, self._stub.Load, request)
 

@@ -29,7 +29,6 @@ from sengine.domain.events import (
     Flatten,
     KillSwitch,
     PauseStrategy,
-    Rearm,
     ResumeStrategy,
     UnloadStrategy,
 )
@@ -62,8 +61,16 @@ class EngineContext(Protocol):
     async def reload_risk(self, allow_loosening: bool) -> str:
         """Put the configuration's limits into force. Returns what was done, a sentence."""
 
-    async def load(self, plugin: str, strategy_id: str, symbols: Sequence[str], config: dict[str, Any]) -> str:
-        """Load a strategy by name or path; empty ``symbols`` are all. Returns what was done, a sentence."""
+    async def load(
+        self,
+        plugin: str,
+        strategy_id: str,
+        symbols: Sequence[str],
+        config: dict[str, Any],
+        isolation: str,
+    ) -> str:
+        """Load a strategy by name or path; empty ``symbols`` are all; ``isolation`` is ``none`` or ``process``. Returns
+        what was done, a sentence."""
 
     def shutdown(self) -> None:
         """Begin to stop the whole service, as SIGTERM does; returns at once."""
@@ -183,7 +190,11 @@ class ControlService(EngineControlServicer):
         if not request.plugin or not request.strategy_id:
             raise ConfigError(["Load needs plugin (a strategy's name or path) and strategy_id"])
         config = json_object(request.config_json) if request.config_json else {}
-        return self._done(await self._context.load(request.plugin, request.strategy_id, tuple(request.symbols), config))
+        isolation = request.isolation or "none"
+        if isolation not in ("none", "process"):
+            raise ConfigError([f'Load: isolation: expected none or process, got "{isolation}"'])
+        symbols = tuple(request.symbols)
+        return self._done(await self._context.load(request.plugin, request.strategy_id, symbols, config, isolation))
 
     @answering
     async def Unload(self, request: pb.UnloadRequest, context: Call) -> pb.CommandReply:
@@ -196,18 +207,23 @@ class ControlService(EngineControlServicer):
         reason = request.reason or "operator"
         # The engine itself says so in the log, here and below.
         cancels = len(self._live.take(KillSwitch(reason)).cancels)
+        message = f"kill switch pulled: {reason}; no orders go out, {cancels} open orders are being cancelled"
+        if self._live.is_recovering:
+            message = f"kill switch pulled: {reason}; no orders go out, those of earlier are cancelled after the start"
+        if self._facts.kill_is_forgotten:
+            message += f"; do not restart the engine, it would not know: {self._facts.kill_is_forgotten}"
         if request.flatten:
-            self._live.take(Flatten(reason=f"kill switch: {reason}"))
-        return pb.CommandReply(
-            message=f"kill switch pulled: {reason}; no orders go out, {cancels} open orders are being cancelled",
-            orders_to_cancel=cancels,
-        )
+            try:
+                self._live.take(Flatten(reason=f"kill switch: {reason}"))
+            except LifecycleError as error:
+                message += f"; positions are not brought to zero: {error}"
+        return pb.CommandReply(message=message, orders_to_cancel=cancels)
 
     @answering
     async def Rearm(self, request: pb.RearmRequest, context: Call) -> pb.CommandReply:
         if not self._live.engine.kill_reason and not self._live.is_recovering:
             raise LifecycleError("the kill switch is not pulled; there is nothing to re-arm")
-        self._live.take(Rearm())
+        self._live.rearm()
         message = "re-armed; orders may go out again"
         if self._facts.mismatches:
             self._facts.mismatches = ()

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from math import inf
 from time import perf_counter_ns, time_ns
 from typing import Final
 
@@ -72,6 +73,8 @@ class ExecutionGateway:
         self._cancels = Cancellations()
         self.on_reconnected: Callable[[], None] = lambda: None
         """Told of each connection after the first."""
+        self.on_filled: Callable[[str, float], None] = lambda order_id, quantity: None
+        """Told how much of an order the service says is filled, infinity for all of it."""
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()
         self._is_stopping = False
@@ -274,6 +277,9 @@ class ExecutionGateway:
             self._cancels.ended(order_id)
         if status is not None:
             self._live.take(OrderUpdate(order_id, status, timestamp_ns, reason))
+        filled = inf if report.status == pb.ORDER_STATUS_FILLED else report.filled_quantity
+        if filled > 0.0:
+            self.on_filled(order_id, filled)
         self._changed.set()
 
     def _answered(self, outgoing: _Outgoing, status: OrderStatus) -> None:

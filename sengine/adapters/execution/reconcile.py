@@ -52,20 +52,25 @@ class Settled(msgspec.Struct):
 
 
 async def reconcile(
-    peer: ExecutionPeer, live: Hub, is_under_way: Callable[[str], bool] = lambda order_id: False
+    peer: ExecutionPeer,
+    live: Hub,
+    is_under_way: Callable[[str], bool] = lambda order_id: False,
+    since_ns: int | None = None,
+    ended_ids: Callable[[], Sequence[str]] = lambda: (),
 ) -> Sequence[str] | None:
     """Settle the orders in flight, but for those that are still under way to the service: the mismatches that are left,
-    ``None`` where the service cannot be asked.
+    ``None`` where the service cannot be asked. Fills may be missing from event time ``since_ns`` on, ``None`` where
+    only those of open orders can be, and of the orders ``ended_ids``.
 
     The market goes on while it answers, so what does not fit and what it does not know is asked about twice.
     """
-    answer = await ask(peer, live.engine, live.say, is_under_way)
+    answer = await ask(peer, live.engine, live.say, is_under_way, since_ns, ended_ids)
     if answer is None:
         return None
     total = settle(live, answer)
     if total.absent or total.mismatches:
         await asyncio.sleep(_AGAIN_S)
-        answer = await ask(peer, live.engine, live.say, is_under_way)
+        answer = await ask(peer, live.engine, live.say, is_under_way, since_ns, ended_ids)
         again = settle(live, answer) if answer is not None else Settled()
         absent = [order_id for order_id in again.absent if order_id in total.absent]
         ended = total.ended + again.ended + close_absent(live, absent)
@@ -80,7 +85,12 @@ async def reconcile(
 
 
 async def ask(
-    peer: ExecutionPeer, engine: Engine, say: Say, is_under_way: Callable[[str], bool] = lambda order_id: False
+    peer: ExecutionPeer,
+    engine: Engine,
+    say: Say,
+    is_under_way: Callable[[str], bool] = lambda order_id: False,
+    since_ns: int | None = None,
+    ended_ids: Callable[[], Sequence[str]] = lambda: (),
 ) -> Answer | None:
     """What the service knows; it is asked until it answers. ``None`` where it cannot be asked that."""
     is_told = False
@@ -88,8 +98,10 @@ async def ask(
         stub = OrderExecutionStub(channel)
         while True:
             orders = [each.order for each in engine.orders.open_orders() if not is_under_way(each.order.order_id)]
-            oldest_ns = min((order.timestamp_ns for order in orders), default=engine.now_ns)
-            ids = [order.order_id for order in orders]
+            ended = [working.order for each in ended_ids() if (working := engine.orders.find(each)) is not None]
+            moments = [order.timestamp_ns for order in (*orders, *ended)]
+            oldest_ns = min(moments + ([] if since_ns is None else [since_ns]), default=engine.now_ns)
+            ids = list(dict.fromkeys(order.order_id for order in (*orders, *ended)))
             try:
                 return await _ask_once(stub, peer, max(1, oldest_ns - _MARGIN_NS), ids)
             except grpc.aio.AioRpcError as error:
@@ -136,17 +148,19 @@ def settle(live: Hub, answer: Answer) -> Settled:
             )
     for order_id in answer.asked:
         working = orders.find(order_id)
-        if working is None or not orders.is_open(order_id):
+        if working is None:
             continue
+        is_open = orders.is_open(order_id)
         state = answer.orders.get(order_id)
         if state is None or state.status == pb.ORDER_STATUS_UNSPECIFIED:
-            absent.append(order_id)
+            if is_open:
+                absent.append(order_id)
         elif abs(state.filled_quantity - working.filled) > FLAT_BELOW * working.order.quantity:
             mismatches.append(
                 f"order {order_id}: the execution service says that {state.filled_quantity:g} of "
                 f"{working.order.quantity:g} are filled, and its fills make {working.filled:g}"
             )
-        elif state.status in _ENDED:
+        elif is_open and state.status in _ENDED:
             live.take(OrderUpdate(order_id, _ENDED[state.status], state.timestamp_ns or engine.now_ns, state.reason))
             ended += 1
     for order_id, state in answer.orders.items():

@@ -17,6 +17,8 @@ from sengine.runtime.log_throttle import Complaints
 STREAM: Final = "SENGINE_FILLS"
 _DEDUPLICATE_S: Final = 120.0
 _MAX_MESSAGES: Final = 1_000_000
+_MAX_BYTES: Final = 128 << 20
+"""On disk; the oldest fills go. An engine that was away for longer is told what they were by ``Reconcile``."""
 _PULL_S: Final = 5.0
 _AGAIN_S: Final = 0.25
 # What a killed engine had been given and not acknowledged comes again this much later. Applying one takes microseconds.
@@ -29,17 +31,20 @@ async def pull_fills(
     durable: str,
     apply: Callable[[bytes, bytes], bool],
     on_ready: Callable[[], None],
+    on_lost: Callable[[], None],
     complain: Complaints,
+    released: asyncio.Event,
 ) -> None:
     """Pull fills one by one until cancelled; ``apply`` gets subject and payload and says whether it was a fill.
 
     The stream and the consumer are made where they are missing; from ``on_ready`` on, no fill that is published gets
-    lost. What was not a fill is not delivered again.
+    lost, until ``on_lost``. They stay in the stream until ``released``. What was not a fill is not delivered again.
     """
     while True:
         try:
             subscription = await _subscribe(connection.jetstream(), subject, durable)
             on_ready()
+            await released.wait()
             while True:
                 try:
                     (message,) = await subscription.fetch(1, timeout=_PULL_S)
@@ -50,6 +55,7 @@ async def pull_fills(
                 else:
                     await message.term()
         except (nats.errors.Error, OSError, TimeoutError) as error:
+            on_lost()
             complain("durable_fills", f"fills through JetStream: {error or type(error).__name__}; trying again")
             await asyncio.sleep(_AGAIN_S)
 
@@ -61,7 +67,12 @@ async def _subscribe(jetstream: JetStreamContext, subject: str, durable: str) ->
         stream = STREAM
         await jetstream.add_stream(
             StreamConfig(
-                name=stream, subjects=[subject], duplicate_window=_DEDUPLICATE_S, max_msgs=_MAX_MESSAGES, num_replicas=1
+                name=stream,
+                subjects=[subject],
+                duplicate_window=_DEDUPLICATE_S,
+                max_msgs=_MAX_MESSAGES,
+                max_bytes=_MAX_BYTES,
+                num_replicas=1,
             )
         )
     return await jetstream.pull_subscribe(

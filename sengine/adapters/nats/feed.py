@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from time import perf_counter_ns, time_ns
 from typing import Final
 
@@ -26,13 +26,16 @@ _FOLD_EVERY: Final = 4096
 _MAX_LAG_NS: Final = 3600 * NS_PER_S
 _MAX_SUBJECT_BYTES: Final = 256
 _MAX_HEADER_BYTES: Final = 4096
+FILLS_HELD: Final = 100_000
+"""Fills that may wait for ``release``."""
 
 
 class NatsFeed:
     """Subscribes to the topics of the configuration and calls ``live.take`` for what arrives.
 
     Market data is taken in the order of arrival across all subjects; fills are taken at once, before market data that
-    waits. With ``lockstep``, the next tick waits until the market orders of the last one are filled.
+    waits. With ``lockstep``, the next tick waits until the market orders of the last one are filled. One that ``holds``
+    is subscribed and takes nothing until ``release``: fills are kept, market data is passed over.
 
     ``url`` is one address or several with commas between them. Raises ``ConfigError`` when it cannot be one.
     """
@@ -46,6 +49,7 @@ class NatsFeed:
         *,
         lockstep: bool = False,
         lockstep_timeout_s: float = 5.0,
+        holds: bool = False,
     ) -> None:
         self._config = config
         self._live = live
@@ -68,14 +72,33 @@ class NatsFeed:
             (topics.trades, self._trade_arrived),
             (topics.bars, self._bar_arrived),
         ]
-        if not config.fills.durable:
+        if not config.durable:
             subjects.append((topics.fills, self._fill_arrived))
         self._link = NatsLink(config, url, self.stats, subjects, self.take_fill, live.say, self._complain)
+        self._held: list[tuple[bytes, bytes]] = []
+        """Fills that wait for ``release``, with their subjects."""
+        self._is_holding = holds
+        self.on_unread_fill: Callable[[], None] = lambda: None
+        """Told of a message on the subject of fills that was not taken: it may have been one."""
+        if not holds:
+            self._link.release()
 
     @property
     def connection(self) -> OrderedConnection | None:
         """The connection, for those who publish too; ``None`` before there is one. It is replaced if it ever closes."""
         return self._link.connection
+
+    def tell(self, on_subscribed: Callable[[], None], on_lost: Callable[[], None]) -> None:
+        """Call these each time that all is subscribed, and when it is so no longer."""
+        self._link.on_subscribed, self._link.on_lost = on_subscribed, on_lost
+
+    def release(self) -> None:
+        """Take what comes from now on, and first the fills that waited for that."""
+        self._is_holding = False
+        held, self._held = self._held, []
+        for subject, payload in held:
+            self.take_fill(subject, payload)
+        self._link.release()
 
     async def start(self) -> None:
         """Begin to connect, and keep connected, in the background; an absent broker is waited for.
@@ -120,6 +143,8 @@ class NatsFeed:
         self._arrive(Kind.BAR, subject, payload, headers)
 
     def _arrive(self, kind: Kind, subject: bytes, payload: bytes, headers: bytes | None) -> None:
+        if self._is_holding:
+            return
         self.stats.messages += 1
         if len(payload) > self._max_bytes or len(subject) > _MAX_SUBJECT_BYTES or headers is not None:
             headers = self._bounded(subject, payload, headers)
@@ -153,7 +178,14 @@ class NatsFeed:
         return b""
 
     def _fill_arrived(self, subject: bytes, payload: bytes, _headers: bytes | None) -> None:
-        self.take_fill(subject, payload)
+        if not self._is_holding:
+            self.take_fill(subject, payload)
+        elif len(self._held) < FILLS_HELD:
+            self._held.append((subject, payload))
+        else:
+            self.stats.dropped += 1
+            self._complain("dropped_fills", "fills are dropped: too many wait; the execution service is asked for them")
+            self.on_unread_fill()
 
     def take_fill(self, subject: bytes, payload: bytes) -> bool:
         """Apply a fill now; whether it was one."""
@@ -162,6 +194,7 @@ class NatsFeed:
             fill = self._decoder.decode_fill(payload)
         except BadMessageError as error:
             self._refuse(error.reason, error.detail, subject)
+            self.on_unread_fill()
             return False
         self.stats.decoded += 1
         self.stats.fills += 1

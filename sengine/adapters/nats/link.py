@@ -24,7 +24,7 @@ _PING_S: Final = 10
 class NatsLink:
     """Stays connected and subscribed to ``subjects``, each with what is called for its messages.
 
-    Where ``nats.fills.durable`` is set, fills are pulled from the stream and go to ``take_fill``. ``url`` is one
+    Where fills are durable they are pulled from the stream and go to ``take_fill``, from ``release`` on. ``url`` is one
     address or several with commas between them. Raises ``ConfigError`` when it cannot be one.
     """
 
@@ -51,6 +51,11 @@ class NatsLink:
         self._task: asyncio.Task[None] | None = None
         self._fills_task: asyncio.Task[None] | None = None
         self._ever_connected = False
+        self._released = asyncio.Event()
+        self.on_subscribed: Callable[[], None] = lambda: None
+        """Told each time that all is subscribed, fills too."""
+        self.on_lost: Callable[[], None] = lambda: None
+        """Told when that is so no longer: what is published from then on may be missed."""
 
     @property
     def connection(self) -> OrderedConnection | None:
@@ -71,6 +76,10 @@ class NatsLink:
         except TimeoutError:
             return False
         return True
+
+    def release(self) -> None:
+        """Take durable fills from now on."""
+        self._released.set()
 
     def listen_no_more(self, *, but_to: OnMessage | None = None) -> None:
         """Call nothing for what still arrives, or ``but_to`` alone."""
@@ -149,7 +158,7 @@ class NatsLink:
         if self._ever_connected:
             self.stats.reconnects += 1
         self._ever_connected = True
-        durable = self._config.fills.durable
+        durable = self._config.durable
         if not durable:
             self._ready()
             return
@@ -157,21 +166,35 @@ class NatsLink:
         if self._fills_task is not None:
             self._fills_task.cancel()
         self._fills_task = asyncio.create_task(
-            pull_fills(connection, self._config.topics.fills, durable, self._take_fill, self._ready, self._complain),
+            pull_fills(
+                connection,
+                self._config.topics.fills,
+                durable,
+                self._take_fill,
+                self._ready,
+                lambda: self.on_lost(),
+                self._complain,
+                self._released,
+            ),
             name="nats-feed-fills",
         )
 
     def _ready(self) -> None:
-        if self._connection is None or self.stats.state == "connected":
+        if self._connection is None:
+            return
+        if self.stats.state == "connected":
+            self.on_subscribed()  # the consumer of fills is there again, and perhaps made anew
             return
         self.stats.state = "connected"
         self._subscribed.set()
+        self.on_subscribed()
         server = self._connection.connected_url
         self._say("info", "connected to NATS", server=without_login(server.netloc) if server is not None else "")
 
     def _lost(self) -> None:
         if self.stats.state == "connected":
             self._say("warning", "the connection to NATS is lost; reconnecting")
+            self.on_lost()
         self.stats.state = "reconnecting"
         self._subscribed.clear()
 

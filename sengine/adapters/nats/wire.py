@@ -15,8 +15,9 @@ import msgspec
 from google.protobuf.message import DecodeError as ProtobufError
 from msgspec import Meta
 
-from sengine.clock import epoch_to_ns, parse_timestamp_ns
+from sengine.clock import format_timestamp
 from sengine.config.schema import TopicsConfig
+from sengine.domain.epoch_numbers import PLAIN_FROM_NS, is_doubtful_ns, market_time_ns
 from sengine.domain.events import BarEvent, BookEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
 from sengine.domain.order import Fill
@@ -30,7 +31,6 @@ PROTOBUF: Final = "application/x-protobuf"
 
 _JSON: Final = ("", "application/json", "text/json")
 _PROTOBUF: Final = (PROTOBUF, "application/protobuf")
-_NANOSECONDS_FROM: Final = 10**17
 _MAX_INT64: Final = 2**63 - 1
 _JSON_FAULTS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
 _SIDES: Final = {"buy": "buy", "sell": "sell", "BUY": "buy", "SELL": "sell", "Buy": "buy", "Sell": "sell"}
@@ -131,7 +131,7 @@ class Decoder:
         kind = SoundBookEvent if book_fault(book) is None else BookEvent
         return kind(
             self._symbols.get(message.symbol) or self._new_symbol(message.symbol, subject, self._book_place),
-            time_ns if type(time_ns) is int and _NANOSECONDS_FROM <= time_ns <= _MAX_INT64 else _moment_ns(time_ns),
+            time_ns if type(time_ns) is int and PLAIN_FROM_NS <= time_ns <= _MAX_INT64 else _moment_ns(time_ns),
             book,
             message.seq,
             received_ns,
@@ -254,12 +254,12 @@ def _levels(levels: tuple[Level, ...]) -> tuple[PriceLevel, ...]:
 
 
 def _time_ns(timestamp: int | float | str) -> int:
-    if type(timestamp) is int and _NANOSECONDS_FROM <= timestamp <= _MAX_INT64:
+    if type(timestamp) is int and PLAIN_FROM_NS <= timestamp <= _MAX_INT64:
         return timestamp
     try:
-        return parse_timestamp_ns(timestamp) if isinstance(timestamp, str) else epoch_to_ns(timestamp)
+        return market_time_ns(timestamp)
     except (ValueError, ArithmeticError) as error:
-        raise BadMessageError("bad_timestamp", f"timestamp: {error}"[:200]) from None
+        raise BadMessageError("bad_timestamp", f"timestamp: {error}"[:300]) from None
 
 
 def _moment_ns(timestamp: int | float | str) -> int:
@@ -294,9 +294,15 @@ def _parsed(message: Any, payload: bytes) -> Any:
 def _protobuf_time_ns(message: Any) -> int:
     if not message.timestamp_ns:
         raise BadMessageError("missing_field", "timestamp_ns: expected nanoseconds since 1970, got nothing")
-    if message.timestamp_ns < 0:
-        _refuse_time(message.timestamp_ns)
-    return int(message.timestamp_ns)
+    time_ns = int(message.timestamp_ns)
+    if time_ns < 0:
+        _refuse_time(time_ns)
+    if is_doubtful_ns(time_ns):
+        raise BadMessageError(
+            "bad_timestamp",
+            f"timestamp_ns: expected nanoseconds since 1970, got {time_ns}, which would be {format_timestamp(time_ns)}",
+        )
+    return time_ns
 
 
 def _protobuf_sequence(message: Any) -> int:

@@ -14,6 +14,7 @@ from sengine.adapters.control.address import Address, parse_address
 from sengine.adapters.remote.host_service import SpecOf, StrategyService
 from sengine.adapters.remote.messages import LARGEST_MESSAGE
 from sengine.adapters.transport.credentials import TlsFiles, TokenGuard
+from sengine.adapters.transport.memory_limit import MemoryLimit
 from sengine.adapters.transport.private_socket import LISTEN_OPTION, PrivateSocket
 from sengine.errors import ConfigError, SengineError
 from sengine.proto import strategy_pb2, strategy_pb2_grpc
@@ -45,7 +46,13 @@ class StrategyServer:
     Raises ``ConfigError`` where listening would not be safe, ``SengineError`` when the address is taken.
     """
 
-    def __init__(self, spec_of: SpecOf, listen: str, security: HostSecurity = HostSecurity()) -> None:  # noqa: B008
+    def __init__(
+        self,
+        spec_of: SpecOf,
+        listen: str,
+        security: HostSecurity = HostSecurity(),  # noqa: B008
+        memory: MemoryLimit | None = None,
+    ) -> None:
         self._address = parse_address(listen, "--listen")
         self._token = security.token
         self._credentials = TlsFiles("--tls-{}", security.tls_cert, security.tls_key, security.tls_ca).for_server()
@@ -56,7 +63,7 @@ class StrategyServer:
                     "--tls-cert and --tls-key, or listen on 127.0.0.1 or a unix:/path"
                 ]
             )
-        self._service = StrategyService(spec_of)
+        self._service = StrategyService(spec_of, memory or MemoryLimit())
         self._socket: PrivateSocket | None = None
         self._server: grpc.aio.Server | None = None
         self._health = health.aio.HealthServicer()

@@ -14,14 +14,16 @@ from sengine.adapters.remote.messages import (
     errors_message,
     fill_of,
     json_of,
+    news_of,
     object_of,
     signal_message,
 )
+from sengine.adapters.transport.memory_limit import MemoryLimit
 from sengine.domain.events import ReportedError
 from sengine.domain.position import Position
 from sengine.domain.signal import Signal
 from sengine.engine.state.recent_ticks import ANY_SYMBOL
-from sengine.engine.strategies.faults import StrategyFault, describe_error
+from sengine.engine.strategies.faults import StrategyFault, describe_error, kind_of
 from sengine.engine.strategies.guard import Guard
 from sengine.engine.strategies.runtime import Guest
 from sengine.engine.strategies.spec import StrategySpec
@@ -37,14 +39,16 @@ _FAULTS_COUNTED: Final = 1
 
 
 class _Run:
-    """One initialised strategy: its instances, and what they start with."""
+    """One initialised strategy: its instances, and what they start with. Its code is called under ``memory``."""
 
-    def __init__(self, spec: StrategySpec, request: pb.InitializeRequest) -> None:
+    def __init__(self, spec: StrategySpec, request: pb.InitializeRequest, memory: MemoryLimit) -> None:
+        self.memory = memory
         guard = Guard()
         # Ctrl-C is the loop's to handle, so a KeyboardInterrupt is the strategy's own doing.
         guard.passes_on = ()
         self.guest = Guest(spec, _FAULTS_COUNTED, 1, guard)
-        self.guest.load()
+        with memory:
+            self.guest.load()
         self.ticks = TickDecoder()
         self._held = [
             Position(spec.strategy_id, symbol, held.quantity, held.average_price, largest=held.largest)
@@ -75,26 +79,29 @@ class _Run:
         return instance
 
     def reported(self, kind: str, error: BaseException, timestamp_ns: int) -> ReportedError:
-        fault: StrategyFault = self.guest.fault(kind, error, timestamp_ns)
+        fault: StrategyFault = self.guest.fault(kind, self.memory.explained(error), timestamp_ns)
         return ReportedError(fault.kind, fault.message, fault.where, fault.traceback)
 
 
 class StrategyService(StrategyServiceServicer):
-    """``spec_of(id, symbols, config)`` gives what makes the strategy's instances."""
+    """``spec_of(id, symbols, config)`` gives what makes the strategy's instances, whose calls may take no more than
+    ``memory``."""
 
-    def __init__(self, spec_of: SpecOf) -> None:
+    def __init__(self, spec_of: SpecOf, memory: MemoryLimit) -> None:
         self._spec_of = spec_of
+        self._memory = memory
         self._run: _Run | None = None
 
     # gRPC names its methods as the protocol does.
 
     async def Initialize(self, request: pb.InitializeRequest, context: Any) -> pb.InitializeResponse:  # noqa: N802
         try:
+            self._memory.host_is_up()
             config = object_of(request.config_json)
             spec = self._spec_of(request.strategy_id, list(request.symbols) or [ANY_SYMBOL], config)
-            run = _Run(spec, request)
+            run = _Run(spec, request, self._memory)
         except (SengineError, ValueError) as error:
-            return pb.InitializeResponse(success=False, error=str(error))
+            return pb.InitializeResponse(success=False, error=str(self._memory.explained(error)))
         self._run = run
         return pb.InitializeResponse(
             success=True,
@@ -102,6 +109,7 @@ class StrategyService(StrategyServiceServicer):
             route=spec.route,
             market_data=list(spec.kinds),
             config_json=json_of(run.guest.config),
+            wants_orders=run.guest.hears_of_orders,
         )
 
     async def OnTick(self, request: pb.Tick, context: Any) -> pb.Answer:  # noqa: N802
@@ -112,6 +120,10 @@ class StrategyService(StrategyServiceServicer):
         run = await self._initialized(context)
         return pb.OnFillResponse(errors=errors_message(_take_fill(run, request)))
 
+    async def OnOrder(self, request: pb.OrderNews, context: Any) -> pb.OnOrderResponse:  # noqa: N802
+        run = await self._initialized(context)
+        return pb.OnOrderResponse(errors=errors_message(_take_news(run, request)))
+
     async def GetState(self, request: pb.GetStateRequest, context: Any) -> pb.GetStateResponse:  # noqa: N802
         run = await self._initialized(context)
         described: dict[str, Any] = {}
@@ -119,8 +131,9 @@ class StrategyService(StrategyServiceServicer):
         version = 0
         for symbol, instance in run.guest.instances.items():
             try:
-                described[symbol] = dict(instance.get_state())
-                declared = instance.export_state()
+                with self._memory:
+                    described[symbol] = dict(instance.get_state())
+                    declared = instance.export_state()
                 if declared is not None:
                     saved[symbol] = msgspec.json.encode(declared).decode()
                     version = instance.state_version
@@ -131,7 +144,8 @@ class StrategyService(StrategyServiceServicer):
     async def HotReload(self, request: pb.HotReloadRequest, context: Any) -> pb.HotReloadResponse:  # noqa: N802
         run = await self._initialized(context)
         try:
-            run.guest.reload_parameters(object_of(request.config_json))
+            with self._memory:
+                run.guest.reload_parameters(object_of(request.config_json))
         except (Exception, SystemExit) as error:
             text = str(error) if isinstance(error, SengineError) else run.reported("reload", error, 0).message
             return pb.HotReloadResponse(success=False, error=text)
@@ -142,7 +156,8 @@ class StrategyService(StrategyServiceServicer):
         errors = []
         for instance in run.guest.current.all_instances if run is not None else ():
             try:
-                instance.shutdown()
+                with self._memory:
+                    instance.shutdown()
             except (Exception, SystemExit) as error:
                 assert run is not None
                 errors.append(run.reported("exception", error, 0))
@@ -163,6 +178,9 @@ class StrategyService(StrategyServiceServicer):
             elif request.HasField("fill"):
                 for error in errors_message(_take_fill(run, request.fill)):
                     yield pb.HostMessage(error=error)
+            elif request.HasField("order"):
+                for error in errors_message(_take_news(run, request.order)):
+                    yield pb.HostMessage(error=error)
 
     async def _initialized(self, context: Any) -> _Run:
         if self._run is None:
@@ -174,7 +192,9 @@ class StrategyService(StrategyServiceServicer):
 def _answer(run: _Run, tick: pb.Tick) -> pb.Answer | None:
     """Call ``on_tick``; ``None`` when it has nothing to say. The second and last place that runs strategy code."""
     try:
-        said = run.instance(tick.symbol, tick.timestamp_ns, is_warm_up=tick.is_warm_up).on_tick(run.ticks.decode(tick))
+        data = run.ticks.decode(tick)
+        with run.memory:
+            said = run.instance(tick.symbol, tick.timestamp_ns, is_warm_up=tick.is_warm_up).on_tick(data)
     except BaseException as error:
         return pb.Answer(tick=tick.number, errors=errors_message([run.reported("exception", error, tick.timestamp_ns)]))
     if said is None or tick.is_warm_up:
@@ -196,7 +216,20 @@ def _answer(run: _Run, tick: pb.Tick) -> pb.Answer | None:
 def _take_fill(run: _Run, message: pb.Fill) -> list[ReportedError]:
     fill = fill_of(message, run.guest.strategy_id)
     try:
-        run.instance(fill.symbol, fill.timestamp_ns).on_fill(fill)
+        with run.memory:
+            run.instance(fill.symbol, fill.timestamp_ns)
+            run.guest.fill(fill)
     except BaseException as error:
-        return [run.reported("exception", error, fill.timestamp_ns)]
+        return [run.reported(kind_of(error, "exception"), error, fill.timestamp_ns)]
+    return []
+
+
+def _take_news(run: _Run, message: pb.OrderNews) -> list[ReportedError]:
+    try:
+        news = news_of(message, run.guest.strategy_id)
+        with run.memory:
+            run.instance(news.symbol, news.timestamp_ns)
+            run.guest.tell(news)
+    except BaseException as error:
+        return [run.reported(kind_of(error, "exception"), error, message.timestamp_ns)]
     return []

@@ -21,12 +21,14 @@ from sengine.adapters.remote.messages import (
     error_of,
     fill_message,
     json_of,
+    news_message,
     object_of,
 )
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import ReportedError
 from sengine.domain.market import DataKind, MarketData
 from sengine.domain.order import Fill
+from sengine.domain.order_news import OrderNews
 from sengine.engine.strategies.faults import RemoteError
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.errors import PluginError
@@ -40,7 +42,8 @@ _CALL_S: Final = 30.0
 
 
 class LockstepHosts:
-    """Starts, or connects to, the processes of ``type: grpc`` strategies; leaving the ``with`` ends what it started.
+    """Starts, or connects to, the processes of strategies that have one of their own; leaving the ``with`` ends what it
+    started.
 
     ``find`` gives the file that a module names. Whoever owes an answer for ``answer_within_s`` is not waited for.
     """
@@ -65,7 +68,8 @@ class LockstepHosts:
         if strategy.address:
             target = configured_target(strategy)
         else:
-            process = self._stack.enter_context(LockstepProcess(self._find(strategy.plugin_name), strategy.port))
+            file = self._find(strategy.plugin_name)
+            process = self._stack.enter_context(LockstepProcess(file, strategy.port, strategy.memory_mb))
             target = Target(process.address)
         channel = target.blocking_channel()
         self._stack.callback(channel.close)
@@ -112,6 +116,7 @@ class LockstepStrategy(BaseStrategy):
         self._address = target.address
         self._process = process
         self._answer_within_s = answer_within_s
+        self._wants_orders = False
 
     def start(self) -> pb.InitializeResponse:
         """Initialise the strategy in its process. Raises ``PluginError``."""
@@ -133,6 +138,7 @@ class LockstepStrategy(BaseStrategy):
             raise PluginError(f"strategies.{self.strategy_id}: {what}") from None
         if not response.success:
             raise PluginError(response.error or f"strategies.{self.strategy_id}: its process refused without a reason")
+        self._wants_orders = response.wants_orders
         return response
 
     def on_tick(self, data: MarketData) -> Any:
@@ -148,6 +154,10 @@ class LockstepStrategy(BaseStrategy):
     def on_fill(self, fill: Fill) -> None:
         super().on_fill(fill)
         _raise_first(self._call(self._stub.OnFill, fill_message(fill)).errors)
+
+    def on_order(self, update: OrderNews) -> None:
+        if self._wants_orders:
+            _raise_first(self._call(self._stub.OnOrder, news_message(update)).errors)
 
     def get_state(self) -> dict[str, Any]:
         return object_of(self._call(self._stub.GetState, pb.GetStateRequest()).state_json)

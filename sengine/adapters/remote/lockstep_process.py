@@ -31,22 +31,24 @@ _ONE_POLLER: Final = "-event_engine_client,-event_engine_listener,-event_engine_
 
 
 class LockstepProcess:
-    """``with LockstepProcess(file, port) as process:`` runs ``sengine strategy-host FILE`` and waits until it listens,
-    at ``address``. Raises ``PluginError`` with the last thing that it said."""
+    """``with LockstepProcess(file, port, memory_mb) as process:`` runs ``sengine strategy-host FILE`` and waits until
+    it listens, at ``address``. Raises ``PluginError`` with the last thing that it said."""
 
-    def __init__(self, file: Path, port: int | None) -> None:
+    def __init__(self, file: Path, port: int | None, memory_mb: int) -> None:
         self.address = ""
         self._file = file
         self._port = port
+        self._memory_mb = memory_mb
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sengine-")))
             self._said = directory / "stderr"
+            command = host_command(self._file, self._port, self._memory_mb, directory)
             with self._said.open("wb") as stderr:
                 self._process = subprocess.Popen(
-                    own_command(*host_command(self._file, self._port, directory), DIE_WITH_PARENT),
+                    own_command(*command, DIE_WITH_PARENT),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=stderr,
@@ -109,10 +111,13 @@ class LockstepProcess:
         self._process.wait()
 
 
-def host_command(file: Path, port: int | None, directory: Path) -> Sequence[str]:
+def host_command(file: Path, port: int | None, memory_mb: int, directory: Path) -> Sequence[str]:
     """``sengine strategy-host`` with its socket and announcement in ``directory``, or on a loopback port."""
     listen = f"unix:{directory / 'host.sock'}" if port is None else f"127.0.0.1:{port}"
-    return ("strategy-host", str(file), "--listen", listen, "--address-file", str(directory / "address"))
+    announced = str(directory / "address")
+    return (
+        "strategy-host", str(file), "--listen", listen, "--address-file", announced, "--memory-mb", str(memory_mb)
+    )  # fmt: skip
 
 
 def host_environment() -> Mapping[str, str]:

@@ -12,6 +12,7 @@ import msgspec
 from sengine.domain.events import ReportedError
 from sengine.domain.market import OHLCV, DataKind, MarketData, OrderBook, PriceLevel, Trade
 from sengine.domain.order import Fill
+from sengine.domain.order_news import OrderNews
 from sengine.domain.signal import Signal
 from sengine.engine.state.markets import RECENT_TRADES
 from sengine.proto import strategy_pb2 as pb
@@ -116,6 +117,48 @@ def fill_of(message: pb.Fill, strategy_id: str) -> Fill:
         message.commission,
         message.timestamp_ns,
         message.fill_id,
+    )
+
+
+def news_message(news: OrderNews) -> pb.OrderNews:
+    message = pb.OrderNews(
+        status=news.status,
+        symbol=news.symbol,
+        quantity=news.quantity,
+        timestamp_ns=news.timestamp_ns,
+        direction=news.direction,
+        side=news.side,
+        filled=news.filled,
+        order_id=news.order_id,
+        check=news.check,
+        code=news.code,
+        reason=news.reason,
+        signal_sequence=news.signal_sequence,
+        metadata_json=json_of(news.metadata) if news.metadata is not None else "",
+    )
+    if news.limit_price is not None:
+        message.limit_price = news.limit_price
+    return message
+
+
+def news_of(message: pb.OrderNews, strategy_id: str) -> OrderNews:
+    """Raises ``ValueError`` for metadata that is no JSON object."""
+    return OrderNews(
+        status=message.status,
+        strategy_id=strategy_id,
+        symbol=message.symbol,
+        quantity=message.quantity,
+        timestamp_ns=message.timestamp_ns,
+        direction=message.direction,
+        side=message.side,
+        filled=message.filled,
+        limit_price=message.limit_price if message.HasField("limit_price") else None,
+        order_id=message.order_id,
+        check=message.check,
+        code=message.code,
+        reason=message.reason,
+        signal_sequence=message.signal_sequence,
+        metadata=object_of(message.metadata_json) if message.metadata_json else None,
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from sengine.domain.market import MarketData
 from sengine.domain.order import Fill
+from sengine.domain.order_news import OrderNews
 
 MOST_WAITING: Final = 4096
 
@@ -44,21 +45,25 @@ class RemoteCounts:
 
 
 class Outbox:
-    """Ticks and fills in their order. When ``MOST_WAITING`` wait, the oldest tick is dropped and counted; fills are
-    kept, since they are facts about the strategy's own position."""
+    """Ticks, fills and news of orders, in order. When ``MOST_WAITING`` wait, the oldest tick is dropped and counted;
+    the others are kept, since they are facts about the strategy's own position and signals."""
 
     def __init__(self, figures: RemoteCounts, limit: int = MOST_WAITING) -> None:
         self.arrived = asyncio.Event()
-        self._items: deque[Sent | Fill] = deque()
-        self._early: deque[Fill] = deque()
-        """Fills from before the oldest tick that is left."""
+        self.takes_orders = False
+        """Whether the strategy wants news of its orders; what comes before that is known is not kept."""
+        self._items: deque[Sent | Fill | OrderNews] = deque()
+        self._early: deque[Fill | OrderNews] = deque()
+        """What is from before the oldest tick that is left."""
         self._figures = figures
         self._limit = limit
 
     def __len__(self) -> int:
         return len(self._items) + len(self._early)
 
-    def put(self, item: Sent | Fill) -> None:
+    def put(self, item: Sent | Fill | OrderNews) -> None:
+        if type(item) is OrderNews and not self.takes_orders:
+            return
         items = self._items
         if len(items) >= self._limit:
             while items:
@@ -70,14 +75,14 @@ class Outbox:
         items.append(item)
         self.arrived.set()
 
-    def take(self, most_ticks: int) -> Fill | list[Sent]:
-        """The next fill, or the ticks up to it. Empty when nothing waits."""
+    def take(self, most_ticks: int) -> Fill | OrderNews | list[Sent]:
+        """The next fill or news, or the ticks up to it. Empty when nothing waits."""
         if self._early:
             return self._early.popleft()
         ticks: list[Sent] = []
         while self._items and len(ticks) < most_ticks:
             item = self._items[0]
-            if isinstance(item, Fill):
+            if isinstance(item, Fill | OrderNews):
                 if not ticks:
                     self._items.popleft()
                     return item

@@ -25,14 +25,17 @@ _LONGEST_LINE: Final = 500
 
 
 class HostProcess:
-    """``sengine strategy-host FILE`` as a child. What it prints is told as log lines, the first of them. ``sources``
-    are the contents that it has loaded, by file: the strategy and its helpers."""
+    """``sengine strategy-host FILE`` as a child, whose strategy may take ``memory_mb``. What it prints is told as log
+    lines, the first of them. ``sources`` are the contents that it has loaded, by file: the strategy and its helpers."""
 
-    def __init__(self, strategy_id: str, file: Path, port: int | None, say: Callable[..., None]) -> None:
+    def __init__(
+        self, strategy_id: str, file: Path, port: int | None, memory_mb: int, say: Callable[..., None]
+    ) -> None:
         self.sources: Mapping[Path, bytes] = {}
         self._strategy_id = strategy_id
         self._file = file
         self._port = port
+        self._memory_mb = memory_mb
         self._say = say
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self._child: Child | None = None
@@ -49,7 +52,7 @@ class HostProcess:
         directory = Path(self._directory.name)
         pipe = asyncio.subprocess.PIPE
         sources = directory / "sources"
-        command = host_command(self._file, self._port, directory)
+        command = host_command(self._file, self._port, self._memory_mb, directory)
         child = await spawn(*command, "--sources-file", str(sources), env=host_environment(), stdout=pipe, stderr=pipe)
         self._child = child
         for stream, is_error in ((child.stdout, False), (child.stderr, True)):

@@ -9,6 +9,7 @@ from typing import Any
 from sengine.adapters.remote.outbox import Outbox, RemoteCounts, Sent
 from sengine.domain.market import MarketData
 from sengine.domain.order import Fill
+from sengine.domain.order_news import OrderNews
 from sengine.strategy import BaseStrategy
 
 
@@ -47,6 +48,10 @@ class RemoteStrategy(BaseStrategy):
         super().on_fill(fill)
         for outbox in self.outboxes:
             outbox.put(fill)
+
+    def on_order(self, update: OrderNews) -> None:
+        for outbox in self.outboxes:
+            outbox.put(update)
 
     def get_state(self) -> dict[str, Any]:
         return {"position": self.position} | self.describe()

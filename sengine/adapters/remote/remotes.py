@@ -45,7 +45,7 @@ class Remotes:
         file = self._find(strategy.plugin_name) if target is None else Path()
 
         def make_process() -> HostProcess:
-            return HostProcess(strategy.id, file, strategy.port, self._live.say)
+            return HostProcess(strategy.id, file, strategy.port, strategy.memory_mb, self._live.say)
 
         def create() -> Any:
             link = RemoteLink(

@@ -14,10 +14,11 @@ import grpc.aio
 import msgspec
 
 from sengine.adapters.remote.channel import Target, refusal
-from sengine.adapters.remote.messages import TickEncoder, answer_of, error_of, fill_message, json_of
+from sengine.adapters.remote.messages import TickEncoder, answer_of, error_of, fill_message, json_of, news_message
 from sengine.adapters.remote.outbox import Outbox, RemoteCounts, Sent
 from sengine.domain.events import ReportedError
 from sengine.domain.order import Fill
+from sengine.domain.order_news import OrderNews
 from sengine.domain.position import Position
 from sengine.domain.signal import Signal
 from sengine.errors import SengineError
@@ -125,6 +126,7 @@ class RemoteSession:
         response: pb.InitializeResponse = await self._call(self._stub.Initialize, request, timeout_s)
         if not response.success:
             raise SessionError(response.error or "its process refused to start, without a reason")
+        self.outbox.takes_orders = response.wants_orders
         return response
 
     def after(self, ticks: int, then: Callable[[], None]) -> None:
@@ -194,6 +196,8 @@ class RemoteSession:
             taken = self.outbox.take(BATCH)
             if isinstance(taken, Fill):
                 return pb.EngineMessage(fill=fill_message(taken))
+            if isinstance(taken, OrderNews):
+                return pb.EngineMessage(order=news_message(taken))
             if not taken:
                 return None
             ticks = taken

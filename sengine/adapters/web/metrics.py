@@ -170,7 +170,8 @@ def _engine(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
     )
     yield counter(
         "sengine_anomalies_total",
-        "Fills and order updates that did not fit: duplicates, unknown orders, positions beyond their limit.",
+        "Fills and order updates that did not fit: duplicates, unknown orders, positions beyond their limit, pauses "
+        "after rejections.",
         {(kind,): count for kind, count in engine.anomalies.items()},
         ("kind",),
     )

@@ -83,7 +83,8 @@ class Follower:
         """What the event before led to."""
         now_ns, desk, flow = self._engine.now_ns, self._desk, self._flow
         flow.is_muted = False
-        flow.begin(Outcome(), now_ns)
+        again = Outcome()
+        flow.begin(again, now_ns)
         voted = {result.signal.symbol for result in what.signals if self._count(result)}
         for symbol in voted:
             desk._votes.decide(symbol, now_ns)  # which forgets stale votes, as it did then
@@ -94,7 +95,9 @@ class Follower:
             flow.send(order)
         flow.is_muted = True
         self._flattens.recall(what.orders)
-        self._blame(what)
+        flow.news.of_signals(what.signals, what.orders, now_ns)
+        flow.news.tell(again, now_ns)
+        self._blame(what, [*self._last.faults, *again.faults])
 
     def end(self) -> None:
         self._answers.is_deaf = self._flow.is_muted = self._flattens.is_following = False
@@ -115,10 +118,10 @@ class Follower:
             self._desk._votes.cast(signal)
         return not guest.is_direct
 
-    def _blame(self, what: Happened) -> None:
+    def _blame(self, what: Happened, came_again: Sequence[StrategyFault]) -> None:
         """Count the faults of then; those that came up again by themselves, as in ``on_fill``, are counted already."""
         roster = self._engine.roster
-        again = Counter((fault.strategy_id, fault.kind) for fault in self._last.faults)
+        again = Counter((fault.strategy_id, fault.kind) for fault in came_again)
         for fault in what.faults:
             guest = roster.find(fault.strategy_id)
             if again[fault.strategy_id, fault.kind] > 0:

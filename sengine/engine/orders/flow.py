@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from sengine.domain.market import OrderBook
 from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
 from sengine.engine.orders.limit_breach import OverrunWatch
+from sengine.engine.orders.order_news import NewsDesk
+from sengine.engine.orders.reject_pause import RejectPause
 from sengine.engine.orders.simulated_venue import SimulatedVenue, VenueReport
 from sengine.engine.outcome import Outcome
 from sengine.engine.risk.pipeline import RiskPipeline
@@ -15,6 +17,7 @@ from sengine.engine.state.markets import Market
 from sengine.engine.state.orders import OrderTracker, fill_fault, split
 from sengine.engine.state.positions import PositionTracker
 from sengine.engine.state.trading_record import TradingRecord
+from sengine.engine.strategies.faults import kind_of
 from sengine.engine.strategies.registry import Roster
 
 
@@ -30,8 +33,11 @@ class OrderFlow:
         venue: SimulatedVenue | None,
         record: TradingRecord,
         risk: RiskPipeline,
+        most_rejections: int = 0,
     ) -> None:
         self.anomalies: Counter[str] = Counter()
+        self.news = NewsDesk(roster)
+        self.reject_pause = RejectPause(most_rejections, record, self.anomalies)
         self._hold_against_limit = OverrunWatch(risk, positions, self.anomalies).booked
         self._record = record
         self._orders = orders
@@ -108,13 +114,13 @@ class OrderFlow:
             self._apply_fill(fill, outcome)
         return outcome
 
-    def on_update(self, update: OrderUpdate) -> Outcome:
-        """News of an order from outside."""
+    def on_update(self, update: OrderUpdate, now_ns: int) -> Outcome:
+        """News of an order from outside, at event time ``now_ns``."""
         outcome = Outcome()
         is_news = update.status is not OrderStatus.ACCEPTED
         if update.status is OrderStatus.CANCELLED and self._orders.is_cancelling(update.order_id):
             is_news = False
-        if not self._apply_update(update):
+        if not self._apply_update(update, now_ns, outcome):
             self.anomalies["unknown_order_update"] += 1
         elif is_news:
             outcome.notices.append(f"order {update.order_id} {update.status}: {update.reason or 'no reason given'}")
@@ -125,7 +131,7 @@ class OrderFlow:
             if isinstance(report, Fill):
                 self._apply_fill(report, outcome)
             else:
-                self._apply_update(report)
+                self._apply_update(report, report.timestamp_ns, outcome)
                 outcome.updates.append(report)
 
     def _apply_fill(self, fill: Fill, outcome: Outcome) -> None:
@@ -140,6 +146,8 @@ class OrderFlow:
                 f"fill {fill.fill_id} is for order {fill.order_id}, which this engine did not send; not applied"
             )
             return
+        if working is not None:
+            self.reject_pause.went_through(working.order)
         self._book(fill, shares, outcome)
 
     def _book(self, fill: Fill, shares: Sequence[Fill], outcome: Outcome) -> None:
@@ -157,10 +165,20 @@ class OrderFlow:
                     guest.fill(share)
                 except BaseException as error:
                     guest.guard.contain(error)
-                    self._roster.fault(guest, "on_fill", error, fill.timestamp_ns, outcome)
+                    self._roster.fault(guest, kind_of(error, "on_fill"), error, fill.timestamp_ns, outcome)
 
-    def _apply_update(self, update: OrderUpdate) -> bool:
+    def _apply_update(self, update: OrderUpdate, now_ns: int, outcome: Outcome) -> bool:
         """End an order that will not fill any more; any other news leaves it in flight."""
         if update.status in (OrderStatus.REJECTED, OrderStatus.CANCELLED):
-            return self._orders.close(update.order_id) is not None
+            working = self._orders.close(update.order_id)
+            if working is None:
+                return False
+        else:
+            working = self._orders.find(update.order_id)
+        if working is not None:
+            self.news.of_order(working, update)
+            if update.status is OrderStatus.REJECTED:
+                self.reject_pause.rejected(working.order, update.reason, now_ns, outcome)
+            elif update.status is OrderStatus.ACCEPTED:
+                self.reject_pause.went_through(working.order)
         return True

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 from sengine.domain.order import Contribution, Order, ProposedOrder, Side
 from sengine.domain.position import FLAT_BELOW
 from sengine.domain.signal import Direction, Disposition, SignalResult, StampedSignal
+from sengine.engine.orders.reject_pause import RejectPause
 from sengine.engine.risk.limit import Refusal
 from sengine.engine.risk.pipeline import RiskPipeline, approve_reducing
 from sengine.engine.risk.view import ProposedContribution, RiskView
@@ -41,6 +42,7 @@ class DecisionDesk:
         view: RiskView,
         send: Callable[[Order], None],
         cancel: Callable[[str], None],
+        reject_pause: RejectPause,
         order_prefix: str = "",
     ) -> None:
         self._votes = votes
@@ -50,7 +52,9 @@ class DecisionDesk:
         self._orders = view.orders
         self._send = send
         self._cancel = cancel
+        self._reject_pause = reject_pause
         self._order_prefix = order_prefix
+        self._now_ns = 0
         self.orders_sent = 0
         self.kill_reason = ""
         """Why the kill switch is pulled; nothing is sent while there is a reason."""
@@ -63,6 +67,7 @@ class DecisionDesk:
         self, direct: Sequence[StampedSignal], voting: Sequence[StampedSignal], now_ns: int
     ) -> list[SignalResult]:
         """Direct signals first, each its own order; then one decision for each symbol that got a new vote."""
+        self._now_ns = now_ns
         results: list[SignalResult] = []
         if direct:
             sent_now: set[str] = set()
@@ -153,6 +158,10 @@ class DecisionDesk:
             return SignalResult(signal, Disposition.NO_CHANGE)
         if self.flattening and (signal.strategy_id, signal.symbol) in self.flattening:
             return _result(signal, _FLATTENING)
+        if self._view.record.rejections:
+            pause = self._reject_pause.refusal(signal.strategy_id, signal.symbol, self._now_ns)
+            if pause is not None:
+                return _result(signal, pause)
         refusal = self._risk.review(ProposedContribution(signal, quantity, confidence, position), self._view)
         if refusal is not None:
             if refusal.disables:

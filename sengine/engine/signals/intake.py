@@ -59,6 +59,7 @@ class AnswerDesk:
                 self._stamp(guest, answer, data, direct if guest.is_direct else voting, outcome)
         if direct or voting:
             self._settle(direct, voting, data.timestamp_ns, outcome)
+            self._flow.news.tell(outcome, data.timestamp_ns)
 
     def take_late(self, guest: Guest, said: RemoteSignals, now_ns: int, outcome: Outcome) -> None:
         """What a strategy in another process answered to an earlier tick. Too late, its signals are ``filtered``."""
@@ -81,8 +82,10 @@ class AnswerDesk:
         else:
             direct, voting = (fresh, []) if guest.is_direct else ([], fresh)
             self._settle(direct, voting, now_ns, outcome)
+            self._flow.news.tell(outcome, now_ns)
             return
-        self._count(results, outcome)
+        self._count(results, now_ns, outcome)
+        self._flow.news.tell(outcome, now_ns)
 
     def _stamp(
         self, guest: Guest, answer: object, data: MarketData, fresh: list[StampedSignal], outcome: Outcome
@@ -123,7 +126,7 @@ class AnswerDesk:
         self, direct: Sequence[StampedSignal], voting: Sequence[StampedSignal], now_ns: int, outcome: Outcome
     ) -> None:
         self._flow.begin(outcome, now_ns)
-        self._count(self._desk.settle(direct, voting, now_ns), outcome)
+        self._count(self._desk.settle(direct, voting, now_ns), now_ns, outcome)
         if self._desk.disabled:
             for strategy_id, reason in self._desk.disabled.items():
                 self._roster.disable(strategy_id, reason, outcome)
@@ -134,12 +137,13 @@ class AnswerDesk:
             if guest is None or not guest.is_active:
                 self._votes.withdraw(fault.strategy_id)
 
-    def _count(self, results: Sequence[SignalResult], outcome: Outcome) -> None:
+    def _count(self, results: Sequence[SignalResult], now_ns: int, outcome: Outcome) -> None:
         for settled in results:
             self.dispositions[settled.disposition] += 1
             if settled.check:
                 self.filtered_by[settled.check] += 1
         outcome.signals.extend(results)
+        self._flow.news.of_signals(results, outcome.orders, now_ns)
 
 
 def _refused(signal: StampedSignal, code: str, reason: str) -> SignalResult:

@@ -22,10 +22,11 @@ REFERENCE_NS: Final = NS_PER_S
 def book_fault(book: OrderBook) -> str | None:
     """Why a book may not be used, as a stable reason code; ``None`` when it is sound."""
     bids, asks = book.bids, book.asks
-    # One level a side is the common case, and one chained comparison refuses NaN, infinity and crossing at once.
+    # One level a side is the common case, and one chained comparison refuses NaN, infinity and crossing at once. Equal
+    # prices are a locked market, which there is: both sides wait for the other to move.
     if len(bids) == 1 and len(asks) == 1:
         bid, ask = bids[0], asks[0]
-        if 0.0 < bid.price < ask.price < inf and 0.0 <= bid.quantity < inf and 0.0 <= ask.quantity < inf:
+        if 0.0 < bid.price <= ask.price < inf and 0.0 <= bid.quantity < inf and 0.0 <= ask.quantity < inf:
             return None
     if not bids or not asks:
         return "one_sided_book"
@@ -37,7 +38,7 @@ def book_fault(book: OrderBook) -> str | None:
         return "bids_not_descending"
     if any(lower.price >= upper.price for lower, upper in pairwise(asks)):
         return "asks_not_ascending"
-    return None if bids[0].price < asks[0].price else "crossed_book"
+    return None if bids[0].price <= asks[0].price else "crossed_book"
 
 
 def _level_fault(level: PriceLevel) -> str | None:

@@ -105,6 +105,15 @@ class SavedRun(msgspec.Struct, frozen=True):
     times_ns: list[int] = msgspec.field(default_factory=list)
 
 
+class SavedRejections(msgspec.Struct, frozen=True):
+    """Rejections in a row of a strategy's orders on a symbol, and the last pause that they led to."""
+
+    in_a_row: int = 0
+    since_ns: int = 0
+    until_ns: int = 0
+    pause_ns: int = 0
+
+
 class SavedTradingRecord(msgspec.Struct, frozen=True):
     """What was sent and executed."""
 
@@ -113,3 +122,4 @@ class SavedTradingRecord(msgspec.Struct, frozen=True):
     runs: dict[tuple[str, str], SavedRun] = msgspec.field(default_factory=dict)
     day_equity: dict[str, float] = msgspec.field(default_factory=dict)
     day_ends_ns: int = 0
+    rejections: dict[tuple[str, str], SavedRejections] = msgspec.field(default_factory=dict)

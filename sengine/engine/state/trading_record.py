@@ -7,7 +7,7 @@ from typing import Final
 
 from sengine.clock import NS_PER_S
 from sengine.domain.order import Order, ProposedOrder
-from sengine.engine.state.saved import SavedRun, SavedTradingRecord, Twin
+from sengine.engine.state.saved import SavedRejections, SavedRun, SavedTradingRecord, Twin
 
 DAY_NS: Final = 86_400 * NS_PER_S
 TIMES_KEPT: Final = 1_000
@@ -27,6 +27,19 @@ class Run:
         self.times_ns = list(times_ns)
 
 
+class Rejections:
+    """Rejections in a row of a strategy's orders on a symbol, and the last pause that they led to: when it began and
+    ends, and how long it is, 0 before the first."""
+
+    __slots__ = ("in_a_row", "pause_ns", "since_ns", "until_ns")
+
+    def __init__(self, in_a_row: int = 0, since_ns: int = 0, until_ns: int = 0, pause_ns: int = 0) -> None:
+        self.in_a_row = in_a_row
+        self.since_ns = since_ns
+        self.until_ns = until_ns
+        self.pause_ns = pause_ns
+
+
 class TradingRecord:
     """``sent``, ``executed`` and ``begin_day`` write it; checks read it.
 
@@ -40,6 +53,8 @@ class TradingRecord:
         self.runs: dict[tuple[str, str], Run] = {}
         self.day_equity: dict[str, float] = {}
         self.day_ends_ns = 0
+        self.rejections: dict[tuple[str, str], Rejections] = {}
+        """By strategy and symbol, while there is a row of them; ``sengine.engine.orders.reject_pause`` keeps it."""
         # No part of the record: which lists of it an order of these strategies on this symbol belongs to.
         self._lists_of: dict[tuple[str, ...], Sequence[list[int]]] = {}
 
@@ -73,9 +88,10 @@ class TradingRecord:
                 del times_ns[:-TIMES_KEPT]
 
     def forgive(self, strategy_id: str) -> None:
-        """A person has looked at the strategy's repeated executions: they count no longer."""
-        for key in [key for key in self.runs if key[0] == strategy_id]:
-            del self.runs[key]
+        """A person has looked at the strategy's repeated executions and rejections: they count no longer."""
+        for counted in (self.runs, self.rejections):
+            for key in [key for key in counted if key[0] == strategy_id]:
+                del counted[key]
 
     def begin_day(self, now_ns: int, equity: Mapping[str, float]) -> None:
         """The first moment of a UTC day, with the P&L that it begins with."""
@@ -90,6 +106,10 @@ class TradingRecord:
             {key: SavedRun(run.side, list(run.times_ns)) for key, run in self.runs.items()},
             dict(self.day_equity),
             self.day_ends_ns,
+            {
+                key: SavedRejections(each.in_a_row, each.since_ns, each.until_ns, each.pause_ns)
+                for key, each in self.rejections.items()
+            },
         )
 
     def restore(self, saved: SavedTradingRecord) -> None:
@@ -99,6 +119,10 @@ class TradingRecord:
         self.runs = {key: Run(run.side, run.times_ns) for key, run in saved.runs.items()}
         self.day_equity = dict(saved.day_equity)
         self.day_ends_ns = saved.day_ends_ns
+        self.rejections = {
+            key: Rejections(each.in_a_row, each.since_ns, each.until_ns, each.pause_ns)
+            for key, each in saved.rejections.items()
+        }
         self._lists_of.clear()
 
     def _forget(self) -> None:

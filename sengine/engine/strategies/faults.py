@@ -7,8 +7,8 @@ from traceback import extract_tb, format_exception
 import msgspec
 
 from sengine.domain.events import ReportedError
-from sengine.engine.strategies.guard import StrategyTimeout
-from sengine.engine.strategies.stamping import InvalidSignalError
+from sengine.engine.strategies.guard import BAD_RETURN, ON_TICK, StrategyTimeout
+from sengine.engine.strategies.stamping import InvalidSignalError, UnwantedAnswerError
 from sengine.engine.strategies.version import RunningVersion
 
 
@@ -31,6 +31,7 @@ class RemoteError(Exception):
 
     def __init__(self, error: ReportedError) -> None:
         super().__init__(error.message)
+        self.kind = error.kind
         self.where = error.where
         self.traceback = error.traceback
 
@@ -48,21 +49,28 @@ def describe_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def kind_of(error: BaseException, call: str) -> str:
+    """What an error in ``call`` counts as: an answer where none is wanted is a bad one, here and in another process."""
+    is_answer = isinstance(error, UnwantedAnswerError) or (isinstance(error, RemoteError) and error.kind == BAD_RETURN)
+    return BAD_RETURN if is_answer else call
+
+
 def traceback_of(error: BaseException) -> str:
     """The traceback as Python prints it, or as the strategy's host did. Runs the ``__str__`` of the error's author."""
     return error.traceback if isinstance(error, RemoteError) else "".join(format_exception(error))
 
 
 def place_of(error: BaseException, version: RunningVersion) -> str:
-    """The innermost line of the strategy's own file; for what never left the engine, where ``on_tick`` begins."""
+    """The innermost line of the strategy's own file; for what never left the engine, where the call begins."""
     if isinstance(error, RemoteError):
         return error.where
     source = version.spec.source
+    call = error.call if isinstance(error, UnwantedAnswerError) else ON_TICK
     for frame in reversed(extract_tb(error.__traceback__)):
         if frame.filename == source:
             return f"{frame.filename}:{frame.lineno}"
     for instance in version.all_instances:
-        code = getattr(type(instance).on_tick, "__code__", None)
+        code = getattr(getattr(type(instance), call), "__code__", None)
         if code is not None and code.co_filename == source:
             return f"{code.co_filename}:{code.co_firstlineno}"
     return source

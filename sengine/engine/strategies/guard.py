@@ -75,9 +75,10 @@ class Guard:
 # Kinds of fault, by the call in which they happen; every other kind is named as its call.
 ON_TICK: Final = "on_tick"
 TIMEOUT: Final = "timeout"
+BAD_RETURN: Final = "bad_return"
 CALL_OF_KIND: Final = {
     "exception": ON_TICK,
-    "bad_return": "reading its signal",
+    BAD_RETURN: "reading its signal",
     "invalid_signal": "reading its signal",
     "reload": "hot_reload",
 }

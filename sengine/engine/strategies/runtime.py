@@ -14,11 +14,13 @@ from typing import Any
 from sengine.domain.events import Interrupted
 from sengine.domain.market import MarketData
 from sengine.domain.order import Fill
+from sengine.domain.order_news import OrderNews
 from sengine.engine.latency import FOLD_EVERY, LatencyHistogram
 from sengine.engine.strategies.faults import StrategyFault, describe_error, place_of, traceback_of
 from sengine.engine.strategies.guard import CALL_OF_KIND, ON_TICK, TIMEOUT, Guard, StrategyTimeout
 from sengine.engine.strategies.lifecycle import Lifecycle, State
 from sengine.engine.strategies.spec import StrategySpec
+from sengine.engine.strategies.stamping import UnwantedAnswerError
 from sengine.engine.strategies.trial import Trial
 from sengine.engine.strategies.version import RunningVersion
 from sengine.errors import PluginError
@@ -150,14 +152,35 @@ class Guest:
     def fill(self, share: Fill) -> None:
         """Tell the instance that trades the fill's symbol about its share; and that of the version before, where that
         may still come back. What it raises is for ``guard.contain``."""
+        self._hand_over("on_fill", share)
+
+    @property
+    def hears_of_orders(self) -> bool:
+        """Whether there is anybody to ``tell``: a version that overrides ``on_order``."""
+        versions = (self.current,) if self.trial is None else (self.current, self.trial.before)
+        if any(version.is_told is None for version in versions):
+            try:
+                with self.guard.calling(self):
+                    return any(version.hears_of_orders for version in versions)
+            except BaseException as error:
+                self.guard.contain(error)
+        return any(version.is_told for version in versions)
+
+    def tell(self, news: OrderNews) -> None:
+        """Tell the instance that trades the symbol what became of a signal or an order, as ``fill`` does."""
+        self._hand_over("on_order", news)
+
+    def _hand_over(self, call: str, what: Fill | OrderNews) -> None:
         self.begin_call()
         if self.trial is not None:
             before = self.trial.before
-            old = before.instances.get(before.key_of(share.symbol))
+            old = before.instances.get(before.key_of(what.symbol))
             if old is not None:
                 with contextlib.suppress(Exception, SystemExit):
-                    old.on_fill(share)
-        self.current.instance_for(share.symbol).on_fill(share)
+                    getattr(old, call)(what)
+        said = getattr(self.current.instance_for(what.symbol), call)(what)
+        if said is not None:
+            raise UnwantedAnswerError(call, type(said).__name__)
         self.guard.running = None
 
     def reload_parameters(self, config: dict[str, Any]) -> None:
@@ -194,7 +217,7 @@ class Guest:
         except BaseException as worse:
             self.guard.contain(worse)
             message, trace = f"{type(error).__name__}: its message cannot be shown", ""
-        call = CALL_OF_KIND.get(kind, kind)
+        call = error.call if isinstance(error, UnwantedAnswerError) else CALL_OF_KIND.get(kind, kind)
         if isinstance(error, StrategyTimeout):
             kind = TIMEOUT
         number = self.ticks if call == ON_TICK else self.calls

@@ -19,6 +19,14 @@ class InvalidSignalError(Exception):
     """A strategy returned something that is not a valid signal; the message says what."""
 
 
+class UnwantedAnswerError(InvalidSignalError):
+    """A strategy returned something from ``call``, which returns nothing."""
+
+    def __init__(self, call: str, kind: str) -> None:
+        super().__init__(f"{call} must return nothing, got {kind}; signals are returned from on_tick")
+        self.call = call
+
+
 def stamp(spec: StrategySpec, signal: object, data: MarketData, sequence: int) -> StampedSignal:
     """The signal that the strategy returned for ``data``, the ``sequence``-th of the session.
 

@@ -17,7 +17,7 @@ class RunningVersion:
     becomes the first of them. ``reloaded`` is what every further one is to be given: parameters that came later.
     """
 
-    __slots__ = ("config", "instances", "reloaded", "spare", "spec", "written")
+    __slots__ = ("config", "instances", "is_told", "reloaded", "spare", "spec", "written")
 
     def __init__(
         self,
@@ -27,6 +27,7 @@ class RunningVersion:
         instances: dict[str, BaseStrategy],
         spare: BaseStrategy | None = None,
         reloaded: tuple[Any, dict[str, Any]] | None = None,
+        is_told: bool | None = None,
     ) -> None:
         self.spec = spec
         self.config = config
@@ -34,10 +35,20 @@ class RunningVersion:
         self.instances = instances
         self.spare = spare
         self.reloaded = reloaded
+        self.is_told = is_told
+        """The answer of ``hears_of_orders``, once it is known."""
 
     def described_as(self, spec: StrategySpec, config: dict[str, Any]) -> RunningVersion:
         """The same instances under another description, as a strategy in its own process gives one."""
-        return RunningVersion(spec, config, self.written, self.instances, self.spare, self.reloaded)
+        return RunningVersion(spec, config, self.written, self.instances, self.spare, self.reloaded, self.is_told)
+
+    @property
+    def hears_of_orders(self) -> bool:
+        """Whether its class overrides ``on_order``. Looks at strategy code."""
+        instances = self.all_instances
+        if self.is_told is None and instances:
+            self.is_told = any(type(each).on_order is not BaseStrategy.on_order for each in instances)
+        return bool(self.is_told)
 
     @property
     def all_instances(self) -> Sequence[BaseStrategy]:

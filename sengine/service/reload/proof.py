@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from sengine.adapters.transport.memory_limit import too_much
 from sengine.assembly import strategy_spec
 from sengine.domain.market import MarketData
 from sengine.domain.reload import ReloadStep, SignalComparison
@@ -52,6 +53,8 @@ def prove(request: ProofRequest, on_step: Callable[[str], None]) -> Proof:
                 threads.check()
         except BaseException as error:
             proof.reason, proof.where = explained(error, path, called)
+            if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
+                proof.reason += f": {too_much(request.strategy.memory_mb)}"
             proof.steps.append(ReloadStep(name, False, (perf_counter() - began_s) * 1000, proof.reason))
             raise _StepFailedError from error
         proof.steps.append(ReloadStep(name, True, (perf_counter() - began_s) * 1000))

@@ -20,6 +20,7 @@ from typing import IO, Final
 
 import msgspec
 
+from sengine.adapters.transport.memory_limit import MemoryLimit
 from sengine.domain.reload import ReloadStep
 from sengine.service.reload.proof import prove
 from sengine.service.reload.request import Proof, ProofRequest
@@ -83,7 +84,10 @@ def _prove_and_exit(request: ProofRequest, pipe: int, notes: IO[bytes]) -> None:
         def on_step(name: str) -> None:
             _send(pipe, _STEP, name.encode())
 
-        proof = prove(request, on_step)
+        memory = MemoryLimit(request.strategy.memory_mb)
+        memory.begin()
+        with memory:
+            proof = prove(request, on_step)
         faulthandler.cancel_dump_traceback_later()
         _send(pipe, _RESULT, msgspec.msgpack.encode(proof))
     finally:

@@ -7,10 +7,12 @@ in force once it is warm. The engine's loop has nothing to do meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 
@@ -19,10 +21,13 @@ from sengine.adapters.remote.remotes import Remotes
 from sengine.clock import NS_PER_MS
 from sengine.config.schema import PluginsConfig, StrategyConfig
 from sengine.domain.events import ReloadParameters
+from sengine.domain.market import DataKind, MarketData
 from sengine.domain.reload import ReloadReport
 from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.spec import LoadStrategy
 from sengine.runtime.live_engine import LiveEngine
 from sengine.service.reload.aside import run_aside
+from sengine.service.reload.candidates import keys_of
 from sengine.service.reload.draft import Draft, ReloadFailedError
 from sengine.service.reload.pipeline import MOST_PROOF_TICKS, position_of, proof_ticks
 from sengine.service.reload.prover_child import ProverChild
@@ -58,6 +63,17 @@ class RemotePipeline:
                 draft.note(new_version=guest.spec.version)
             return draft.finished(_said)
 
+    async def load(self, strategy: StrategyConfig, path: Path, trigger: str) -> ReloadReport:
+        """Take a new strategy in, once its file is proved; its process is connected in the background."""
+        async with self._turn:
+            draft = Draft(strategy.id, "load", trigger, "", path)
+            with suppress(ReloadFailedError), draft.step("prove"):
+                spec = self._remotes.spec(strategy)
+                ticks = await self._ticks(spec.symbols, spec.kinds, keys_of(spec, None, self._live.engine))
+                await self._prove(partial(_encoded, self._settings, strategy, path, ticks), path, draft)
+                self._live.take(LoadStrategy(spec))
+            return draft.finished(_said_of_load)
+
     async def new_code(self, strategy_id: str, trigger: str) -> ReloadReport:
         """Its file of now, with the parameters that it has."""
         link = self._remotes.links[strategy_id]
@@ -67,12 +83,13 @@ class RemotePipeline:
         if link.is_connected:
             with draft.step("prove"):
                 path = Path(guest.spec.source)
-                request = await self._request(link, guest, strategy, path)
-                timeout_s = self._settings.setup_timeout_ms / 1000
-                encoded = await run_aside(request, timeout_s, path)
-                draft.take_proof(await self._prover.prove(encoded, self._settings.proof_timeout_ms / 1000))
+                await self._prove(await self._request(link, guest, strategy, path), path, draft)
         with draft.step("warm up in a new process"):
             await link.replace(dict(strategy.config))
+
+    async def _prove(self, request: Callable[[], bytes], path: Path, draft: Draft) -> None:
+        encoded = await run_aside(request, self._settings.setup_timeout_ms / 1000, path)
+        draft.take_proof(await self._prover.prove(encoded, self._settings.proof_timeout_ms / 1000))
 
     async def _parameters(self, link: RemoteLink, strategy: StrategyConfig, draft: Draft) -> None:
         config = dict(strategy.config)
@@ -83,40 +100,54 @@ class RemotePipeline:
     async def _request(
         self, link: RemoteLink, guest: Guest, strategy: StrategyConfig, path: Path
     ) -> Callable[[], bytes]:
-        """What makes the proof's request. No budget holds a strategy in its own process, which keeps nobody waiting."""
+        """What makes the proof's request."""
         engine, settings = self._live.engine, self._settings
         instances = [
             Instance(key, position_of(engine, strategy.id, key), _packed(state), version)
             for key, (state, version) in (await link.instances()).items()
         ]
-        spec, keys = guest.spec, [each.key for each in instances]
-        ticks = await proof_ticks(engine, spec.symbols, spec.kinds, keys, settings.warmup_ticks)
+        spec = guest.spec
+        ticks = await self._ticks(spec.symbols, spec.kinds, [each.key for each in instances])
         slow_ns = guest.on_tick_latency.percentile_ns(0.5) or 1
         most = min(MOST_PROOF_TICKS, max(1, int(settings.proof_timeout_ms * NS_PER_MS * _SHARE / slow_ns)))
         # Where no instance has run yet, there is nothing to compare with.
         running = {str(file): content for file, content in link.sources.items()} if instances else {}
         config = dict(link.proxy.config)
-        alone = msgspec.structs.replace(strategy, type="python", plugin=str(path), module="")
+        return partial(_encoded, settings, strategy, path, ticks[-most:], running, config, instances)
 
-        def encoded() -> bytes:
-            in_order = [ticks[number] for number in sorted(ticks)[-most:]]
-            trades, rows = pack(data for _, data in in_order)
-            request = ProofRequest(
-                alone,
-                str(path),
-                running,
-                config,
-                instances,
-                trades,
-                rows,
-                tick_budget_us=float("inf"),
-                tick_timeout_ms=0.0,
-                timeout_s=settings.proof_timeout_ms / 1000,
-                is_apart=True,
-            )
-            return msgspec.msgpack.encode(request)
+    async def _ticks(
+        self, symbols: Sequence[str], kinds: Sequence[DataKind], keys: Sequence[str]
+    ) -> Sequence[MarketData]:
+        """Recent ones, in order."""
+        ticks = await proof_ticks(self._live.engine, symbols, kinds, keys, self._settings.warmup_ticks)
+        return [ticks[number][1] for number in sorted(ticks)][-MOST_PROOF_TICKS:]
 
-        return encoded
+
+def _encoded(
+    settings: PluginsConfig,
+    strategy: StrategyConfig,
+    path: Path,
+    ticks: Sequence[MarketData],
+    running: Mapping[str, bytes] = MappingProxyType({}),
+    running_config: Mapping[str, Any] = MappingProxyType({}),
+    instances: Sequence[Instance] = (),
+) -> bytes:
+    """The request of a proof. No budget holds a strategy in its own process, which keeps nobody waiting."""
+    trades, rows = pack(ticks)
+    request = ProofRequest(
+        msgspec.structs.replace(strategy, type="python", isolation="none", plugin=str(path), module=""),
+        str(path),
+        dict(running),
+        dict(running_config),
+        instances,
+        trades,
+        rows,
+        tick_budget_us=float("inf"),
+        tick_timeout_ms=0.0,
+        timeout_s=settings.proof_timeout_ms / 1000,
+        is_apart=True,
+    )
+    return msgspec.msgpack.encode(request)
 
 
 def has_new_code(link: RemoteLink) -> bool:
@@ -128,6 +159,12 @@ def has_new_code(link: RemoteLink) -> bool:
 
 def _packed(state_json: str) -> bytes | None:
     return msgspec.msgpack.encode(msgspec.json.decode(state_json)) if state_json else None
+
+
+def _said_of_load(report: ReloadReport) -> str:
+    if report.is_done:
+        return f"strategy {report.strategy_id} loaded: {report.new_version}; its process is being connected"
+    return f"strategy {report.strategy_id} not loaded: {report.place}: {report.reason}"
 
 
 def _said(report: ReloadReport) -> str:

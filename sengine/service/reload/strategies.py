@@ -100,10 +100,11 @@ class Reloading:
         """
         if self._live.engine.roster.find(strategy.id) is not None:
             raise EngineError(f'strategy "{strategy.id}" is already loaded; reload it, or unload it first')
-        if strategy.type == "grpc":
+        if strategy.address:
             return self._record(self._remotes.load(strategy, trigger))
         path = self._plugins.find(strategy.plugin_name)
-        report = await self._pipeline.load(strategy, path, trigger)
+        pipeline = self._remote_pipeline if strategy.is_apart else self._pipeline
+        report = await pipeline.load(strategy, path, trigger)
         if is_retry and self._is_told(report):
             return report
         self._record(report)
@@ -114,7 +115,14 @@ class Reloading:
     async def _bring_to(self, wanted: StrategyConfig, trigger: str) -> ReloadReport:
         """New parameters alone go to the instances that run; anything else that changed takes new ones, and so does an
         error that ended them half-way, as a call that was interrupted."""
-        if wanted.id in self._remotes.links:
+        is_apart = wanted.id in self._remotes.links
+        if is_apart != wanted.is_apart:
+            now, then = ("a process of its own", "the engine") if is_apart else ("the engine", "a process of its own")
+            raise EngineError(
+                f'strategy "{wanted.id}" runs in {now}, and goes on there: isolation is read when it is loaded; unload '
+                f"it and load it again, or start the engine again, for it to run in {then}"
+            )
+        if is_apart:
             return self._record(await self._remote_pipeline.bring_to(wanted, trigger))
         guest = self._live.engine.roster.get(wanted.id)
         path = self._plugins.find(wanted.plugin_name)
