@@ -25,7 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = "sengine.engine._compiled"
 COMPILED = (
     "sengine/engine/*.py",
+    "sengine/domain/position.py",
     "sengine/engine/orders/*.py",
+    "sengine/engine/risk/*.py",
+    "sengine/engine/risk/checks/*.py",
     "sengine/engine/signals/*.py",
     "sengine/engine/state/*.py",
     "sengine/engine/strategies/*.py",
@@ -41,7 +44,7 @@ def modules(root: Path = ROOT) -> list[str]:
 def holds_values(path: Path) -> bool:
     """Whether a module defines classes that mypyc cannot compile."""
     text = path.read_text("utf-8")
-    return any(base in text for base in ("msgspec.Struct", "(StrEnum)", "(Check,", "(OrderCheck,"))
+    return any(base in text for base in ("msgspec.Struct", "(StrEnum)", "(Limit,"))
 
 
 def extensions(root: Path = ROOT) -> list[Path]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from msgspec import inspect
 
+from sengine.build_form import PURE_VARIABLE
 from sengine.config.expected import bare, without_null
 from sengine.config.keys import UnknownItemError, UnknownKeyError, locate
 from sengine.config.raw import Mistake, Path, ScalarText, nearest, printable
@@ -33,7 +34,7 @@ class Layers:
         """Set the key of every ``SENGINE_`` variable; one that names no key is a mistake."""
         keys = environment_keys(self._info)
         for name in sorted(environment):
-            if not name.startswith(PREFIX):
+            if not name.startswith(PREFIX) or name == PURE_VARIABLE:
                 continue
             source = f"environment {_shown(name)}"
             if name in keys:

@@ -103,11 +103,13 @@ class RiskPipeline:
 
     def _for(self, key: tuple[str, ...]) -> list[Check]:
         """The checks that apply to a symbol, the first of ``key``, and to any of the strategies that follow it."""
-        symbol, *strategies = key
+        symbol, strategies = key[0], key[1:]
         return [
             check
             for check in self.checks
-            if check.name not in self.bypass and check.symbol in ("", symbol) and check.strategy in ("", *strategies)
+            if check.name not in self.bypass
+            and check.symbol in ("", symbol)
+            and (not check.strategy or check.strategy in strategies)
         ]
 
 
