@@ -23,7 +23,7 @@ from sengine.adapters.containment.watchdog import Watchdog
 from sengine.adapters.control.server import ControlServer
 from sengine.adapters.execution.gateway import ExecutionGateway
 from sengine.adapters.execution.stats import GatewayStats
-from sengine.adapters.facts import ServiceFacts
+from sengine.adapters.facts import CONNECTED, ServiceFacts
 from sengine.adapters.flatten_watch import FlattenWatch
 from sengine.adapters.nats.broker import EmbeddedBroker, Login
 from sengine.adapters.nats.feed import NatsFeed
@@ -37,6 +37,7 @@ from sengine.config.exposed import exposed_secrets
 from sengine.config.own_files import in_own_files
 from sengine.config.schema import StrategyConfig
 from sengine.data_directory import DataDirectory
+from sengine.descriptors import DescriptorWatch
 from sengine.domain.events import CancelOrder, Shutdown
 from sengine.domain.reload import ReloadReport
 from sengine.errors import ConfigError, PluginError
@@ -154,6 +155,7 @@ class EngineService:
         stack.push_async_callback(control.stop)
         facts.listeners["control API"] = await control.start()
         self._keep_doing(stack, "kill switch", switch.watch)
+        self._keep_doing(stack, "watch over file descriptors", DescriptorWatch(live.say, self._is_cut_off).run)
         for sentence in exposed_secrets(config, self._config_file):
             live.say("warning", sentence)
         http = HttpServer(live, facts, config.http.host, config.service.port, metrics=config.metrics.enabled)
@@ -260,6 +262,9 @@ class EngineService:
             else:
                 recording.give_up_flattens()
         self._keep_doing(stack, "reconciliation", reconciliation.watch)
+
+    def _is_cut_off(self) -> bool:
+        return any(each is not None and each.state != CONNECTED for each in (self.facts.feed, self.facts.gateway))
 
     def _keep_doing(self, stack: AsyncExitStack, what: str, do: Callable[[], Awaitable[None]]) -> None:
         """In the background, until ``stack`` ends."""

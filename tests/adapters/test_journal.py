@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -683,3 +684,18 @@ def test_with_fsync_an_order_is_on_the_disk_before_it_leaves(tmp_path: Path, mon
     journal.close()
     place = happened.index("order 1 leaves")
     assert happened[place - 1] == "order on disk"
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.EACCES, errno.EIO])
+def test_a_journal_that_cannot_be_listed_is_not_an_empty_one(tmp_path: Path, monkeypatch, code: int) -> None:
+    new_journal(tmp_path).close()
+
+    def fail(path: Path) -> list[str]:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "listdir", fail)
+        for read in (segments, JournalReader, new_session_after):
+            with pytest.raises(JournalError, match=f"the journal's folder cannot be listed: {os.strerror(code)}"):
+                read(tmp_path)
+    assert segments(tmp_path / "absent") == {}

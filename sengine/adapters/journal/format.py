@@ -8,6 +8,7 @@ a segment that is being written, or whose writer was killed, may be zeros: room 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from struct import Struct
@@ -242,10 +243,19 @@ def journal_folder(path: Path) -> Path:
 
 
 def segments(directory: Path) -> dict[int, Path]:
-    """The segment files by number, in order. A segment of which a compressed copy is finished counts once."""
+    """The segment files by number, in order. A segment of which a compressed copy is finished counts once.
+
+    Raises ``JournalError`` for a folder that is there and cannot be listed: that is not one without a journal.
+    """
+    try:
+        names = sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise JournalError(f"{directory}: the journal's folder cannot be listed: {error.strerror}") from None
     found: dict[int, Path] = {}
-    for path in sorted(directory.glob(f"*{SUFFIX}*")):
-        number, suffix = path.name.split(".", 1)
+    for name in names:
+        number, _, suffix = name.partition(".")
         if number.isascii() and number.isdigit() and f".{suffix}" in (SUFFIX, COMPRESSED):
-            found.setdefault(int(number), path)
+            found.setdefault(int(number), directory / name)
     return dict(sorted(found.items()))

@@ -21,6 +21,7 @@ from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 from nats.errors import Error as NatsError
 
+from sengine.adapters.grpc_connections import CONNECTION_BOUNDS
 from sengine.adapters.nats.connection import OrderedConnection, content_type, until_sent
 from sengine.adapters.nats.ending import end
 from sengine.adapters.nats.options import connect_options, server_urls, trouble_in_words
@@ -53,6 +54,7 @@ _SERVER_OPTIONS: Final = (
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    *CONNECTION_BOUNDS,
 )
 
 _log = structlog.get_logger("sengine.paper")

@@ -11,6 +11,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from sengine.adapters.control.address import Address, parse_address
+from sengine.adapters.grpc_connections import CONNECTION_BOUNDS
 from sengine.adapters.grpc_credentials import TlsFiles, TokenGuard
 from sengine.adapters.memory_limit import MemoryLimit
 from sengine.adapters.private_socket import LISTEN_OPTION, PrivateSocket
@@ -28,6 +29,7 @@ _BOUNDS: Final = (
     ("grpc.absolute_max_metadata_size", 8 * 1024),
     ("grpc.max_concurrent_streams", 16),
     ("grpc.so_reuseport", 0),
+    *CONNECTION_BOUNDS,
 )
 
 
