@@ -21,11 +21,12 @@ from sengine.domain.events import UnloadStrategy
 from sengine.domain.market import DataKind
 from sengine.domain.reload import ReloadReport
 from sengine.engine.core import Engine
+from sengine.engine.exported import exported_state
 from sengine.engine.guest import Guest
 from sengine.engine.recent import ANY_SYMBOL, Tick, recent_ticks
 from sengine.engine.roster import LoadStrategy
 from sengine.engine.spec import StrategySpec
-from sengine.engine.swap import SwapStrategy, exported_state
+from sengine.engine.swap import SwapStrategy
 from sengine.live import LiveEngine
 from sengine.plugins.loader import LoadedPlugin
 from sengine.reloading.aside import run_aside
