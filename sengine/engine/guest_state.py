@@ -12,6 +12,7 @@ from sengine.engine.exported import exported_state
 from sengine.engine.faults import StrategyFault, in_words
 from sengine.engine.guest import Guest
 from sengine.engine.lifecycle import State
+from sengine.engine.plain_values import METADATA, NotPlainError, plain_value, shown
 from sengine.engine.recent import ANY_SYMBOL
 from sengine.strategy import BaseStrategy, tell_books
 
@@ -104,10 +105,13 @@ def _exported(guest: Guest, instance: BaseStrategy) -> InstanceState:
     try:
         with guest.guard.calling(guest, has_patience=True):
             position = float.__float__(float(instance.position))
-            version = int.__index__(int(instance.state_version))
+            version = plain_value(instance.state_version, "state_version", METADATA)
+            if type(version) is not int:
+                raise NotPlainError(f"state_version must be a whole number, got {shown(version)}")
             encoded = exported_state(instance)
             state = None if encoded is None else msgspec.msgpack.decode(encoded)
     except BaseException as error:
         guest.guard.contain(error)
-        state, (trouble, _) = None, in_words(guest.guard, guest, error)
+        state, version = None, 1
+        trouble, _ = in_words(guest.guard, guest, error)
     return InstanceState(state, version, position, trouble)
