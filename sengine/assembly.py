@@ -13,10 +13,12 @@ from sengine.clock import NS_PER_MS
 from sengine.config import Config, load_config
 from sengine.config.risk_schema import RiskConfig
 from sengine.config.schema import StrategyConfig
+from sengine.domain.currencies import several_currencies
 from sengine.domain.market import DataKind
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
 from sengine.engine.positions import PositionTracker
+from sengine.engine.recent import ANY_SYMBOL
 from sengine.engine.risk import RiskPipeline
 from sengine.engine.risk_checks import CHECKS, AnyCheck
 from sengine.engine.simulated import SimulatedVenue
@@ -28,6 +30,8 @@ from sengine.resources import resource_path
 
 _ROUTES = ("vote", "direct")
 _KINDS = ", ".join(DataKind)
+# Checks whose figure is a sum over symbols.
+_SUMS = ("gross_exposure", "net_exposure", "daily_loss")
 
 
 class FailedStrategy(msgspec.Struct, frozen=True):
@@ -110,6 +114,33 @@ def load_strategies(
     if mistakes:
         raise ConfigError([f"{source}: {mistake}" if source else mistake for mistake in mistakes])
     return failed
+
+
+def mixed_limits(config: Config) -> Sequence[str]:
+    """One sentence for each limit that would add up amounts of different currencies, told from the names of the symbols
+    that the configuration lists; strategies that take every symbol are not known before they run."""
+    symbols = {
+        each.id: tuple(symbol for symbol in each.symbols if symbol != ANY_SYMBOL)
+        for each in config.strategies
+        if each.enabled
+    }
+    every = tuple(symbol for own in symbols.values() for symbol in own)
+    found: dict[str, str] = {}
+    for check in config.risk.filters:
+        name = str(check.__struct_config__.tag)
+        if name == "drawdown":
+            for strategy_id, own in symbols.items():
+                if check.strategy in ("", strategy_id) and (several := several_currencies(own)):
+                    found[f"drawdown of {strategy_id}"] = several
+        elif name in _SUMS and not check.symbol and (several := several_currencies(symbols.get(check.strategy, every))):
+            found[name] = several
+    if config.risk.kill_on.daily_loss is not None and (several := several_currencies(every)):
+        found["kill_on.daily_loss"] = several
+    return [
+        f"risk: {name} adds up amounts in {several} as if they were of one currency, so its limit says little; give "
+        "the symbols of each currency an engine of their own, or limits of one strategy or symbol each"
+        for name, several in found.items()
+    ]
 
 
 def check_strategies(config: Config, plugins: Catalog) -> Sequence[str]:

@@ -30,7 +30,7 @@ from sengine.adapters.nats.feed import NatsFeed
 from sengine.adapters.nats.options import LOGIN_KEYS
 from sengine.adapters.remote.remotes import Remotes
 from sengine.adapters.web.http import HttpServer
-from sengine.assembly import build_engine, build_venue, catalog, load_strategies
+from sengine.assembly import build_engine, build_venue, catalog, load_strategies, mixed_limits
 from sengine.clock import NS_PER_S
 from sengine.config import Config, load_config
 from sengine.config.exposed import exposed_secrets
@@ -156,7 +156,7 @@ class EngineService:
         facts.listeners["control API"] = await control.start()
         self._keep_doing(stack, "kill switch", switch.watch)
         self._keep_doing(stack, "watch over file descriptors", DescriptorWatch(live.say, self._is_cut_off).run)
-        for sentence in exposed_secrets(config, self._config_file):
+        for sentence in (*exposed_secrets(config, self._config_file), *mixed_limits(config)):
             live.say("warning", sentence)
         http = HttpServer(live, facts, config.http.host, config.service.port, metrics=config.metrics.enabled)
         stack.push_async_callback(http.stop)

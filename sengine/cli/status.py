@@ -35,11 +35,19 @@ def _print_head(console: Console, view: SnapshotView) -> None:
         console.print(
             f"[bold red]KILL SWITCH PULLED[/bold red]: {escape(view.kill_reason)}; `sengine rearm` lets orders out"
         )
-    console.print(
-        f"P&L [bold]{_money(view.realized_pnl + view.unrealized_pnl)}[/bold] "
-        f"(realized {_money(view.realized_pnl)}, unrealized {_money(view.unrealized_pnl)}); "
-        f"{view.ticks} ticks, {view.signals} signals, {view.orders_sent} orders"
-    )
+    did = f"{view.ticks} ticks, {view.signals} signals, {view.orders_sent} orders"
+    if view.pnl is None:
+        console.print(f"P&L [bold]n/a[/bold]: {escape(view.not_added_up)}; {did}", soft_wrap=True)
+        for total in view.totals:
+            console.print(
+                f"  {escape(total.name)} [bold]{_money(total.pnl)}[/bold] (realized {_money(total.realized_pnl)}, "
+                f"unrealized {_money(total.unrealized_pnl)})"
+            )
+    else:
+        console.print(
+            f"P&L [bold]{_money(view.pnl)}[/bold] "
+            f"(realized {_money(view.realized_pnl)}, unrealized {_money(view.unrealized_pnl)}); {did}"
+        )
     for each in view.loosened_limits:
         console.print(f"[yellow]limit loosened since the start[/yellow]: {escape(each)}")
     refused = {reason: count for reason, count in view.rejected.items() if count}
@@ -157,7 +165,9 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _money(amount: float) -> str:
+def _money(amount: float | None) -> str:
+    if amount is None:
+        return "n/a"
     return f"{amount:+,.2f}" if round(amount, 2) else "0.00"
 
 

@@ -27,6 +27,7 @@ from sengine.adapters.parameters import give_parameters
 from sengine.adapters.pnl_history import PnlHistory
 from sengine.adapters.price_history import PriceHistory
 from sengine.config.redact import with_secrets
+from sengine.domain.currencies import not_added_up
 from sengine.domain.events import (
     CancelOrder,
     Flatten,
@@ -310,8 +311,11 @@ class ControlService(EngineControlServicer):
                 self._last_snapshot = clock(), message
             return self._last_snapshot[1]
 
-    def _pnl_now(self) -> tuple[int, float]:
-        return shown_time_ns(self._live, self._facts), self._live.engine.positions.total.equity
+    def _pnl_now(self) -> tuple[int, float] | None:
+        positions = self._live.engine.positions
+        if not_added_up(each.symbol for each in positions.positions()):
+            return None
+        return shown_time_ns(self._live, self._facts), positions.total.equity
 
     def _done(self, message: str) -> pb.CommandReply:
         self._live.say("info", message, by="operator")
