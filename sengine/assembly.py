@@ -17,6 +17,7 @@ from sengine.domain.currencies import several_currencies
 from sengine.domain.market import DataKind
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
+from sengine.engine.fill_doubts import FillBounds
 from sengine.engine.positions import PositionTracker
 from sengine.engine.recent import ANY_SYMBOL
 from sengine.engine.risk import RiskPipeline
@@ -72,6 +73,11 @@ def build_venue(config: Config) -> SimulatedVenue:
     return SimulatedVenue(
         int(execution.latency_ms * NS_PER_MS), execution.commission_bps, execution.slippage_bps, execution.depth
     )
+
+
+def fill_bounds(config: Config) -> FillBounds:
+    """What a fill may be without a person looking at it first, as configured."""
+    return FillBounds(config.execution.max_fill_deviation, config.execution.max_overfill)
 
 
 def catalog(config: Config) -> Catalog:

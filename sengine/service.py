@@ -30,7 +30,7 @@ from sengine.adapters.nats.feed import NatsFeed
 from sengine.adapters.nats.options import LOGIN_KEYS
 from sengine.adapters.remote.remotes import Remotes
 from sengine.adapters.web.http import HttpServer
-from sengine.assembly import build_engine, build_venue, catalog, load_strategies, mixed_limits
+from sengine.assembly import build_engine, build_venue, catalog, fill_bounds, load_strategies, mixed_limits
 from sengine.clock import NS_PER_S
 from sengine.config import Config, load_config
 from sengine.config.exposed import exposed_secrets
@@ -89,6 +89,7 @@ class EngineService:
             engine.guard, plugins.tick_timeout_ms, plugins.setup_timeout_ms, plugins.watchdog_after_ns / NS_PER_S
         )
         self.live = LiveEngine(engine)
+        self.live.fill_bounds = fill_bounds(config)
         self.facts = ServiceFacts(config.service.name, is_starting=True)
         self.broker_url = config.nats.url
         self._plugins = catalog(config)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sengine.adapters.control.views import SnapshotView
+from sengine.adapters.control.views import HeldFillView, SnapshotView
 from sengine.clock import format_timestamp
 
 _STATE_COLOURS = {"ACTIVE": "green", "PAUSED": "yellow", "RELOAD_PENDING": "cyan"}
@@ -18,6 +20,9 @@ def print_status(console: Console, view: SnapshotView) -> None:
     _print_strategies(console, view)
     _print_positions(console, view)
     _print_orders(console, view)
+    if view.held_fills:
+        console.print()
+        print_held_fills(console, view.held_fills)
     _print_health(console, view)
 
 
@@ -129,6 +134,16 @@ def _print_orders(console: Console, view: SnapshotView) -> None:
         )
     console.print()
     console.print(table)
+
+
+def print_held_fills(console: Console, fills: Sequence[HeldFillView]) -> None:
+    """Fills that wait for a person, with why and what to do."""
+    table = _table("fill that waits", "order", "symbol", "side", "quantity", "price", "why")
+    for each in fills:
+        figures = f"{each.quantity:g}", f"{each.price:g}"
+        table.add_row(*map(escape, (each.fill_id, each.order_id, each.symbol, each.side, *figures, each.reason)))
+    console.print(table)
+    console.print("look at the venue, then `sengine fills accept ID` or `sengine fills refuse ID`")
 
 
 def _print_health(console: Console, view: SnapshotView) -> None:

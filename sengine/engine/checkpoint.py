@@ -11,6 +11,8 @@ from copy import deepcopy
 
 import msgspec
 
+from sengine.domain.events import HoldFill
+from sengine.domain.order import Fill
 from sengine.domain.signal import Disposition, StampedSignal
 from sengine.engine.core import Engine
 from sengine.engine.faults import in_words
@@ -48,6 +50,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     flattening: dict[tuple[str, str], Flattening] = {}
     """By strategy and symbol."""
     in_force: InForce | None = None
+    held_fills: list[HoldFill] = []
+    refused_fills: list[Fill] = []
 
 
 def checkpoint(engine: Engine) -> Checkpoint:
@@ -73,6 +77,8 @@ def checkpoint(engine: Engine) -> Checkpoint:
         deepcopy(engine.record),
         deepcopy(engine._flattens.pending),
         InForce.of(engine),
+        list(engine.held_fills.waiting),
+        list(engine.held_fills.refused),
     )
 
 
@@ -98,6 +104,7 @@ def restore(engine: Engine, state: Checkpoint) -> Sequence[str]:
     if engine._venue is not None:
         engine._venue.restore(state.resting)
     engine._flattens.pending.update(deepcopy(state.flattening))
+    engine.held_fills.restore(state.held_fills, state.refused_fills)
     troubles = [trouble for guest in state.strategies for trouble in _restore_strategy(engine, guest)]
     active = {guest.strategy_id for guest in engine.roster if guest.is_active}
     desk._votes.restore(vote for vote in state.votes if vote.strategy_id in active)

@@ -8,10 +8,11 @@ import msgspec
 
 from sengine.adapters.loop_share import LoopShare
 from sengine.domain.currencies import not_added_up, totals_by_currency
+from sengine.domain.events import HoldFill
 from sengine.domain.position import Position, net
 from sengine.engine.core import Engine
 from sengine.engine.flatten import FlattenPlan
-from sengine.engine.orders import WorkingOrder
+from sengine.engine.orders import WorkingOrder, identity_of
 from sengine.live import LiveEngine
 from sengine.proto import engine_pb2 as pb
 
@@ -88,6 +89,21 @@ def order_message(working: WorkingOrder) -> pb.OpenOrder:
         timestamp_ns=order.timestamp_ns,
         strategy_ids=[part.strategy_id for part in order.contributions],
         is_cancelling=working.is_cancelling,
+    )
+
+
+def held_fill_message(held: HoldFill) -> pb.HeldFill:
+    fill = held.fill
+    return pb.HeldFill(
+        fill_id=identity_of(fill),
+        order_id=fill.order_id,
+        symbol=fill.symbol,
+        side=fill.side,
+        price=fill.price,
+        quantity=fill.quantity,
+        commission=fill.commission,
+        timestamp_ns=fill.timestamp_ns,
+        reason=held.reason,
     )
 
 

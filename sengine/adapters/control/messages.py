@@ -15,6 +15,7 @@ from sengine import __version__
 from sengine.adapters.control.health import feed_message, gateway_message, latency_message, replay_message
 from sengine.adapters.control.holdings import (
     _position,
+    held_fill_message,
     order_message,
     position_message,
     quantities,
@@ -34,6 +35,7 @@ from sengine.live import LiveEngine
 from sengine.proto import engine_pb2 as pb
 
 _LOOSENED_SHOWN: Final = 10
+_HELD_SHOWN: Final = 50
 
 
 def shown_time_ns(live: LiveEngine, facts: ServiceFacts) -> int:
@@ -100,6 +102,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
         loosened_limits=[bounded_text(each) for each in engine.risk.loosened[-_LOOSENED_SHOWN:]],
         replay=replay_message(facts.replay),
         reloads=[reload_message(report, with_steps=False) for report in facts.reloads.recent],
+        held_fills=[held_fill_message(held) for held in engine.held_fills.waiting[:_HELD_SHOWN]],
     )
 
 

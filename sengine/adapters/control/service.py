@@ -29,10 +29,12 @@ from sengine.adapters.price_history import PriceHistory
 from sengine.config.redact import with_secrets
 from sengine.domain.currencies import not_added_up
 from sengine.domain.events import (
+    AcceptFill,
     CancelOrder,
     Flatten,
     KillSwitch,
     PauseStrategy,
+    RefuseFill,
     ResumeStrategy,
     UnloadStrategy,
 )
@@ -247,6 +249,12 @@ class ControlService(EngineControlServicer):
         reply = self._done(f"order {request.order_id} {said}")
         reply.orders_to_cancel = cancels
         return reply
+
+    @answering
+    async def SettleFill(self, request: pb.SettleFillRequest, context: Call) -> pb.CommandReply:
+        command = AcceptFill(request.fill_id) if request.accept else RefuseFill(request.fill_id)
+        self._live.take(command)
+        return self._done(f"fill {request.fill_id} is {'booked' if request.accept else 'refused; it is not booked'}")
 
     @answering
     async def Shutdown(self, request: pb.ShutdownRequest, context: Call) -> pb.CommandReply:

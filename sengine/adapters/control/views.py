@@ -313,6 +313,20 @@ class ReplayView(View, frozen=True):
     is_over: bool
 
 
+class HeldFillView(View, frozen=True):
+    """A fill that is not booked before a person has looked at it, and why."""
+
+    fill_id: str
+    order_id: str
+    symbol: str
+    side: str
+    price: float
+    quantity: float
+    commission: float
+    timestamp_ns: int
+    reason: str
+
+
 class SnapshotView(View, frozen=True):
     service: ServiceView
     time_ns: int
@@ -345,6 +359,7 @@ class SnapshotView(View, frozen=True):
     """``None`` on a live engine."""
     reloads: tuple[ReloadReportView, ...] = ()
     loosened_limits: tuple[str, ...] = ()
+    held_fills: tuple[HeldFillView, ...] = ()
     totals: tuple[CurrencyTotalView, ...] = ()
     not_added_up: str = ""
 
