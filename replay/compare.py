@@ -39,6 +39,10 @@ class Comparison(msgspec.Struct, frozen=True):
     """P&L of each strategy and symbol, of those that either run has."""
     settings: list[Setting] = []
     """What was set differently."""
+    totals: list[Difference] = []
+    """P&L of each currency, where either run has several."""
+    not_added_up: list[str] = []
+    """Why figures are n/a, of each run that has amounts of several currencies."""
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -66,6 +70,8 @@ def compare_reports(a: dict[str, Any], b: dict[str, Any]) -> Comparison:
             for name in sorted(profits_a | profits_b)
         ],
         [Setting(name, was, now) for name, was, now in _differing(_settings(a), _settings(b))],
+        _by_currency(a, b),
+        list(dict.fromkeys(reason for each in (a, b) if (reason := each.get("not_added_up")))),
     )
 
 
@@ -104,6 +110,16 @@ def _profits(report: dict[str, Any]) -> dict[str, float]:
         f"{position['strategy_id']} {position['symbol']}": position["realized_pnl"] + position["unrealized_pnl"]
         for position in report["positions"]
     }
+
+
+def _by_currency(a: dict[str, Any], b: dict[str, Any]) -> list[Difference]:
+    if not (a.get("not_added_up") or b.get("not_added_up")):
+        return []
+    was, now = (
+        {each["currency"]: each["realized_pnl"] + each["unrealized_pnl"] for each in report.get("totals", ())}
+        for report in (a, b)
+    )
+    return [_difference(name, was.get(name), now.get(name)) for name in sorted(was | now)]
 
 
 def _difference(name: str, a: Any, b: Any) -> Difference:

@@ -48,7 +48,7 @@ h1 { overflow-wrap: anywhere }
 </style><script>$plotly</script></head><body>
 <h1>$title</h1><p>$span</p>
 <div class="figures">$figures</div>
-<p class="muted">Sharpe and Sortino are of a year, from returns over $interval.</p>
+<p class="muted">Sharpe and Sortino are of a year, from returns over $interval.</p>$unsummed
 <h2>Equity and drawdown</h2>$equity
 <h2>Trades on price</h2>$prices
 <h2>Returns by month</h2>$monthly
@@ -85,9 +85,10 @@ def html_report(result: RunResult, capital: float, files: Sequence[str], prices:
             f"<div>{escape(name)}<b{_kind(text)}>{escape(text)}</b></div>" for name, text in _figures(result)
         ),
         interval=escape(f"{result.performance.return_interval_s:g} s"),
-        equity=_chart(equity_chart(result.curve, capital)),
+        unsummed=f"<p>n/a: {escape(result.not_added_up)}.</p>" if result.not_added_up else "",
+        equity="<p>n/a</p>" if result.not_added_up else _chart(equity_chart(result.curve, capital)),
         prices=charts,
-        monthly=_chart(monthly_chart(result.curve, capital)),
+        monthly="<p>n/a</p>" if result.not_added_up else _chart(monthly_chart(result.curve, capital)),
         strategies=_strategies(report),
         signals=_signals(result),
         latency=_chart(latency_chart(result.tick_us, result.on_tick_us)) + _latencies(result),
@@ -115,19 +116,26 @@ def _kind(text: str) -> str:
 def _figures(result: RunResult) -> list[tuple[str, str]]:
     figures = result.performance
     return [
-        ("P&L", f"{figures.total_pnl:+z,.2f}"),
-        ("return", f"{figures.total_return:+z.4%}"),
-        ("max drawdown", f"{figures.max_drawdown:z.4%}"),
+        *_earned(result),
+        ("return", _shown(figures.total_return, "+z.4%")),
+        ("max drawdown", _shown(figures.max_drawdown, "z.4%")),
         ("sharpe", _number(figures.sharpe)),
         ("sortino", _number(figures.sortino)),
         ("trades", f"{figures.trades:,}"),
-        ("win rate", "n/a" if figures.win_rate is None else f"{figures.win_rate:.2%}"),
+        ("win rate", _shown(figures.win_rate, ".2%")),
         ("profit factor", _number(figures.profit_factor)),
-        ("commission", f"{figures.commission:,.2f}"),
-        ("turnover", f"{figures.turnover:,.2f} x"),
-        ("exposure", f"{figures.exposure:.2%}"),
+        ("commission", _shown(figures.commission, ",.2f")),
+        ("turnover", "n/a" if figures.turnover is None else f"{figures.turnover:,.2f} x"),
+        ("exposure", _shown(figures.exposure, ".2%")),
         ("time in market", f"{figures.time_in_market:.2%}"),
     ]
+
+
+def _earned(result: RunResult) -> list[tuple[str, str]]:
+    """The P&L; of several currencies one figure each."""
+    if result.performance.total_pnl is not None:
+        return [("P&L", f"{result.performance.total_pnl:+z,.2f}")]
+    return [(f"P&L, {each.name}", f"{each.realized_pnl + each.unrealized_pnl:+z,.2f}") for each in result.totals]
 
 
 def _strategies(report: dict[str, Any]) -> str:
@@ -145,7 +153,13 @@ def _strategies(report: dict[str, Any]) -> str:
         )
         for position in report["positions"]
     ]
-    if len(rows) > 1:
+    if report["not_added_up"]:
+        for total in report["totals"]:
+            earned = total["realized_pnl"] + total["unrealized_pnl"]
+            realized, unrealized = f"{total['realized_pnl']:+z,.2f}", f"{total['unrealized_pnl']:+z,.2f}"
+            cells = (realized, unrealized, f"{earned:+z,.2f}", f"{total['commission']:,.2f}")
+            rows.append(("total", total["currency"], "", "", *cells, ""))
+    elif len(rows) > 1:
         positions = report["positions"]
         realized, unrealized = (sum(each[f"{name}_pnl"] for each in positions) for name in ("realized", "unrealized"))
         costs = sum(each["commission"] for each in positions)
@@ -205,4 +219,8 @@ def _chart(figure: go.Figure) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:z,.2f}"
+    return _shown(value, "z,.2f")
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "n/a" if value is None else format(value, form)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import fsum, isfinite, nan, sqrt
+from typing import Final
 
 import msgspec
 
@@ -18,26 +19,38 @@ from sengine.clock import NS_PER_S
 _YEAR_NS = 365 * 86400 * NS_PER_S
 
 
+_MADE_OF_SUMS: Final = (
+    "total_pnl", "total_return", "sharpe", "sortino", "max_drawdown", "profit_factor", "turnover", "commission",
+    "exposure",
+)  # fmt: skip
+
+
 class Performance(msgspec.Struct, frozen=True):
-    """Money is in quote currency, ratios are plain numbers, ``None`` is "not defined" (no trade, no variation).
+    """Money is in quote currency, ratios are plain numbers, ``None`` is "not defined" (no trade, no variation, or
+    amounts of different currencies, which have no sum).
 
     ``exposure`` and ``time_in_market`` are means over the samples of the equity curve; ``return_interval_s`` is
     the time between two of them, in seconds.
     """
 
-    total_pnl: float
-    total_return: float
+    total_pnl: float | None
+    total_return: float | None
     sharpe: float | None
     sortino: float | None
-    max_drawdown: float
+    max_drawdown: float | None
     win_rate: float | None
     profit_factor: float | None
     trades: int
-    turnover: float
-    commission: float
-    exposure: float
+    turnover: float | None
+    commission: float | None
+    exposure: float | None
     time_in_market: float
     return_interval_s: float
+
+
+def without_sums(performance: Performance) -> Performance:
+    """What is left of the figures where positions are in different currencies: counts and shares of time."""
+    return msgspec.structs.replace(performance, **dict.fromkeys(_MADE_OF_SUMS))
 
 
 def returns_of(equity: Sequence[float]) -> list[float]:

@@ -40,6 +40,8 @@ def report_of(result: RunResult, initial_capital: float) -> dict[str, Any]:
             for position in result.positions
         ],
         "metrics": metrics,
+        "totals": [{**msgspec.structs.asdict(each), "currency": each.name} for each in result.totals],
+        "not_added_up": result.not_added_up,
         "latency_us": {"on_tick": result.on_tick_us, "tick": result.tick_us},
         "ticks_per_second": result.ticks_per_second,
         "elapsed_s": result.elapsed_s,

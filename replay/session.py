@@ -14,7 +14,8 @@ import msgspec
 from replay.digest import RunDigest
 from replay.dropped import DroppedRow
 from replay.equity import EquityCurve
-from replay.performance import Performance, TradeTally, measure
+from replay.performance import Performance, TradeTally, measure, without_sums
+from sengine.domain.currencies import CurrencyTotal, not_added_up, totals_by_currency
 from sengine.domain.events import MarketEvent, Shutdown
 from sengine.domain.position import Position
 from sengine.engine.core import Engine
@@ -62,6 +63,10 @@ class RunResult(msgspec.Struct, frozen=True):
     """Of each strategy's code."""
     dropped: Mapping[str, DroppedRow] = {}
     """The first dropped row of each reason in ``rejected``."""
+    totals: Sequence[CurrencyTotal] = ()
+    """What was earned in each currency."""
+    not_added_up: str = ""
+    """Why those have no sum, and the curve no samples; empty where there is one currency."""
 
     @property
     def ticks_per_second(self) -> float:
@@ -189,6 +194,16 @@ class ReplaySession:
         self._keep_faults(engine.process(Shutdown()))
         positions, total = engine.positions, engine.positions.total
         self.curve.finish(total.equity, positions.gross_notional())
+        performance = measure(
+            positions.initial_capital,
+            total.equity,
+            total.max_drawdown,
+            self.curve.pnl,
+            self.curve.gross_notional,
+            self.curve.interval_ns,
+            self._tally,
+        )
+        reason = not_added_up(position.symbol for position in positions.positions())
         return RunResult(
             ticks=engine.ticks,
             rejected=dict(sorted(engine.rejected.items())),
@@ -199,16 +214,10 @@ class ReplaySession:
             orders=engine.orders_sent,
             fills=self._fills,
             positions=tuple(positions.positions()),
-            performance=measure(
-                positions.initial_capital,
-                total.equity,
-                total.max_drawdown,
-                self.curve.pnl,
-                self.curve.gross_notional,
-                self.curve.interval_ns,
-                self._tally,
-            ),
-            curve=self.curve,
+            performance=without_sums(performance) if reason else performance,
+            curve=EquityCurve() if reason else self.curve,
+            totals=totals_by_currency(positions.positions()),
+            not_added_up=reason,
             on_tick_us=on_tick_us,
             tick_us=engine.tick_latency.summary_us(),
             faults=tuple(self._faults),

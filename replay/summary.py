@@ -15,6 +15,7 @@ from rich.text import Text
 
 from replay.session import RunResult
 from sengine.clock import format_timestamp
+from sengine.domain.currencies import CurrencyTotal
 from sengine.domain.position import Position
 from sengine.domain.signal import Disposition
 
@@ -37,7 +38,10 @@ def summary_lines(result: RunResult, initial_capital: float, width: int, blocks:
     yield from _flow(result)
     yield Text()
     if result.positions:
-        yield from _positions(result.positions)
+        yield from _positions(result.positions, result.totals if result.not_added_up else ())
+        yield Text()
+    if result.not_added_up:
+        yield Text(f"n/a below: {result.not_added_up}", "yellow")
         yield Text()
     yield from _figures(result, initial_capital)
     yield Text()
@@ -73,7 +77,8 @@ def _flow(result: RunResult) -> Iterable[Text]:
     return _aligned(rows, "<><")
 
 
-def _positions(positions: Sequence[Position]) -> Iterable[Text]:
+def _positions(positions: Sequence[Position], totals: Sequence[CurrencyTotal]) -> Iterable[Text]:
+    """One row each, and their total, or one total for each of several currencies."""
     names = ("strategy", "symbol", "position", "average", "realized", "unrealized", "P&L")
     rows: list[Sequence[_Cell]] = [[_label(name) for name in names]]
     rows += [
@@ -88,7 +93,10 @@ def _positions(positions: Sequence[Position]) -> Iterable[Text]:
         )
         for position in positions
     ]
-    if len(positions) > 1:
+    for total in totals:
+        earned = (total.realized_pnl, total.unrealized_pnl, total.realized_pnl + total.unrealized_pnl)
+        rows.append((_label("total"), _label(total.name), "", "", *map(_money, earned)))
+    if len(positions) > 1 and not totals:
         realized = sum(position.realized_pnl for position in positions)
         unrealized = sum(position.unrealized_pnl for position in positions)
         rows.append((_label("total"), "", "", "", _money(realized), _money(unrealized), _money(realized + unrealized)))
@@ -102,7 +110,12 @@ def _figures(result: RunResult, initial_capital: float) -> Iterable[Text]:
         ("max drawdown", _percent(figures.max_drawdown, "z.4%"), "capital", _plain(initial_capital)),
         ("sharpe", _plain(figures.sharpe), "sortino", _plain(figures.sortino)),
         ("win rate", _percent(figures.win_rate), "profit factor", _plain(figures.profit_factor)),
-        ("trades", f"{figures.trades:,}", "turnover", f"{_plain(figures.turnover)} x capital"),
+        (
+            "trades",
+            f"{figures.trades:,}",
+            "turnover",
+            "n/a" if figures.turnover is None else f"{_plain(figures.turnover)} x capital",
+        ),
         ("exposure", _percent(figures.exposure), "time in market", _percent(figures.time_in_market)),
         ("commission", _plain(figures.commission), "returns over", f"{figures.return_interval_s:g} s"),
     )
@@ -177,7 +190,9 @@ def _bold(count: int) -> Text:
     return Text(f"{count:,}", "bold")
 
 
-def _money(value: float) -> Text:
+def _money(value: float | None) -> Text:
+    if value is None:
+        return Text("n/a")
     return Text(_number(value, "+"), "green" if value > 0 else "red" if value < 0 else "")
 
 
@@ -188,6 +203,10 @@ def _plain(value: float | None) -> str:
 def _number(value: float, sign: str) -> str:
     """Two decimals, as far as anybody reads them."""
     return format(value, f"{sign}z,.2f" if abs(value) < 1e15 else f"{sign}.4g")
+
+
+def _times_capital(value: float | None) -> str:
+    return "n/a" if value is None else f"{_plain(value)} x capital"
 
 
 def _percent(value: float | None, form: str = "z.2%") -> str:

@@ -13,13 +13,16 @@ from sengine.clock import NS_PER_MS
 from sengine.config import Config, load_config
 from sengine.config.risk_schema import RiskConfig
 from sengine.config.schema import StrategyConfig
+from sengine.domain.currencies import several_currencies
 from sengine.domain.market import DataKind
 from sengine.engine.core import Engine
+from sengine.engine.fill_doubts import FillBounds
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.limits import LIMITS, AnyLimit
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.recent_ticks import ANY_SYMBOL
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.errors import ConfigError, PluginError
 from sengine.plugins.catalog import Catalog
@@ -28,6 +31,8 @@ from sengine.resources import resource_path
 
 _ROUTES = ("vote", "direct")
 _KINDS = ", ".join(DataKind)
+# Checks whose figure is a sum over symbols.
+_SUMS = ("gross_exposure", "net_exposure", "daily_loss")
 
 
 class FailedStrategy(msgspec.Struct, frozen=True):
@@ -70,6 +75,11 @@ def build_venue(config: Config) -> SimulatedVenue:
     )
 
 
+def fill_bounds(config: Config) -> FillBounds:
+    """What a fill may be without a person looking at it first, as configured."""
+    return FillBounds(config.execution.max_fill_deviation, config.execution.max_overfill)
+
+
 def catalog(config: Config) -> Catalog:
     """The user's plugin folder, then the examples that ship with the program."""
     return Catalog([Path(config.plugins.directory).expanduser(), resource_path("strategies")])
@@ -110,6 +120,33 @@ def load_strategies(
     if mistakes:
         raise ConfigError([f"{source}: {mistake}" if source else mistake for mistake in mistakes])
     return failed
+
+
+def mixed_limits(config: Config) -> Sequence[str]:
+    """One sentence for each limit that would add up amounts of different currencies, told from the names of the symbols
+    that the configuration lists; strategies that take every symbol are not known before they run."""
+    symbols = {
+        each.id: tuple(symbol for symbol in each.symbols if symbol != ANY_SYMBOL)
+        for each in config.strategies
+        if each.enabled
+    }
+    every = tuple(symbol for own in symbols.values() for symbol in own)
+    found: dict[str, str] = {}
+    for check in config.risk.filters:
+        name = str(check.__struct_config__.tag)
+        if name == "drawdown":
+            for strategy_id, own in symbols.items():
+                if check.strategy in ("", strategy_id) and (several := several_currencies(own)):
+                    found[f"drawdown of {strategy_id}"] = several
+        elif name in _SUMS and not check.symbol and (several := several_currencies(symbols.get(check.strategy, every))):
+            found[name] = several
+    if config.risk.kill_on.daily_loss is not None and (several := several_currencies(every)):
+        found["kill_on.daily_loss"] = several
+    return [
+        f"risk: {name} adds up amounts in {several} as if they were of one currency, so its limit says little; give "
+        "the symbols of each currency an engine of their own, or limits of one strategy or symbol each"
+        for name, several in found.items()
+    ]
 
 
 def check_strategies(config: Config, plugins: Catalog) -> Sequence[str]:

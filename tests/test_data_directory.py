@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from sengine.adapters.transport.private_socket import PrivateSocket
 from sengine.errors import ConfigError, SengineError
-from sengine.service.data_directory import DataDirectory
+from sengine.service.data_directory import DataDirectory, is_in_use
 
 
 def test_it_is_made_for_its_owner_alone(tmp_path: Path) -> None:
@@ -43,3 +44,19 @@ def test_a_folder_of_another_account_is_refused(tmp_path: Path) -> None:
         DataDirectory(tmp_path).__enter__()
     with pytest.raises(ConfigError, match="belongs to user 65534"):
         PrivateSocket(tmp_path / "engine.sock", own_directory=True)
+
+
+def test_whether_an_engine_runs_there_is_not_guessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not is_in_use(tmp_path)
+    assert not is_in_use(tmp_path / "absent")
+    with DataDirectory(tmp_path):
+        assert is_in_use(tmp_path)
+
+        def fail(*_: object) -> int:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "open", fail)
+            with pytest.raises(SengineError, match="whether an engine runs here cannot be known: Too many open files"):
+                is_in_use(tmp_path)
+    assert not is_in_use(tmp_path)

@@ -22,7 +22,7 @@ from sengine.runtime.status import ServiceFacts
 from sengine.service.kill_file import KillFile
 from sengine.service.kill_switch import KillSwitchKeeper
 from tests.adapters.served_engine import Stats
-from tests.engine.conftest import Actor, S, engine_with, long, quote, simulated_engine
+from tests.engine.conftest import Actor, S, engine_with, fill, long, quote, simulated_engine
 
 
 class Desk:
@@ -387,3 +387,15 @@ def test_what_the_switch_was_in_the_past_is_not_followed_while_that_is_taken_up(
     live.recovered()
     assert desk.killed_by == "SIGUSR1"
     assert (tmp_path / "KILL").read_text() == "SIGUSR1\n"
+
+
+def test_a_fill_that_waits_for_a_person_pulls_it_where_that_is_configured(desks) -> None:
+    def waiting() -> LiveEngine:
+        live = LiveEngine(engine_with(Actor("a", long())))
+        live.take(quote(1))
+        live.take(fill("1", 1.0, 999.0, fill_id="f1"))
+        return live
+
+    assert desks(waiting()).after(1) == ""
+    desk = desks(waiting(), kill_on=KillOnConfig(held_fills=True))
+    assert desk.after(1).startswith("a fill waits for a person, see `sengine fills`: its price 999")

@@ -22,8 +22,10 @@ STATES = {
 }
 
 
-def money(amount: float) -> str:
-    """Signed, with two digits: ``+1,234.50``. What rounds to nothing has no sign."""
+def money(amount: float | None) -> str:
+    """Signed, with two digits: ``+1,234.50``. What rounds to nothing has no sign; what is no sum is ``n/a``."""
+    if amount is None:
+        return "n/a"
     return "0.00" if abs(amount) < 0.005 else f"{amount:+,.2f}"
 
 

@@ -45,8 +45,10 @@ class History:
         (first_s, first), (last_s, last) = self._seen[0], self._seen[-1]
         self.ticks_per_s = (last - first) / (last_s - first_s) if last_s > first_s else 0.0
         if not self.times_ns or snapshot.time_ns - self.times_ns[-1] >= self._step_ns:
+            if snapshot.pnl is None:
+                return
             self.times_ns.append(snapshot.time_ns)
-            self.pnl.append(snapshot.realized_pnl + snapshot.unrealized_pnl)
+            self.pnl.append(snapshot.pnl)
             if len(self.times_ns) > _POINTS:
                 del self.times_ns[::2], self.pnl[::2]
                 self._step_ns *= 2
@@ -63,8 +65,9 @@ class Frame(msgspec.Struct, frozen=True):
     """The kill switch's reason, or empty."""
 
     @property
-    def pnl(self) -> float:
-        return self.snapshot.realized_pnl + self.snapshot.unrealized_pnl
+    def pnl(self) -> float | None:
+        """``None`` where positions are in different currencies."""
+        return self.snapshot.pnl
 
     @property
     def max_position(self) -> float | None:

@@ -122,8 +122,8 @@ def palette_of(theme: str) -> Palette:
     return PALETTES.get(theme, PALETTES["sengine-dark"])
 
 
-def signed(palette: Palette, amount: float) -> str:
+def signed(palette: Palette, amount: float | None) -> str:
     """Green above nothing, red below."""
-    if abs(amount) < 0.005:
+    if amount is None or abs(amount) < 0.005:
         return palette.dim
     return palette.up if amount > 0 else palette.down

@@ -18,6 +18,7 @@ from sengine.cli.broker import broker
 from sengine.cli.config import config_app
 from sengine.cli.console import escape_unprintable, settle_output
 from sengine.cli.demo import demo
+from sengine.cli.fills import fills
 from sengine.cli.history import history_app
 from sengine.cli.init import init
 from sengine.cli.journal import journal_app
@@ -57,6 +58,7 @@ app.command(hidden=True)(simulate)
 app.command(hidden=True)(prover)
 control.register(app)
 app.command()(reconcile)
+app.command()(fills)
 app.add_typer(config_app, name="config")
 app.add_typer(report_app, name="report")
 app.add_typer(strategies_app, name="strategies")

@@ -27,7 +27,7 @@ def check(
 
     Example: sengine config check configs/sengine.yaml
     """
-    from sengine.assembly import catalog, check_strategies
+    from sengine.assembly import catalog, check_strategies, mixed_limits
     from sengine.config import load_config
     from sengine.config.exposed import exposed_secrets
     from sengine.config.own_files import in_own_files
@@ -40,7 +40,7 @@ def check(
     ]
     if mistakes:
         raise ConfigError(mistakes)
-    for sentence in exposed_secrets(config, file):
+    for sentence in (*exposed_secrets(config, file), *mixed_limits(config)):
         typer.echo(f"sengine: {sentence}", err=True)
     typer.echo(f"{file}: good; {_what_trades(config)}")
 

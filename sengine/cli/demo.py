@@ -211,6 +211,7 @@ class _Market:
 
 def _totals(service: EngineService) -> str:
     """What has happened so far."""
+    from sengine.domain.currencies import not_added_up, totals_by_currency
     from sengine.domain.position import net
 
     engine, total = service.live.engine, service.live.engine.positions.total
@@ -219,10 +220,11 @@ def _totals(service: EngineService) -> str:
         held.setdefault(position.symbol, []).append(position.quantity)
     sums = {symbol: net(quantities) for symbol, quantities in sorted(held.items())}
     holdings = "  ".join(f"{symbol} {quantity:+.6g}" for symbol, quantity in sums.items() if quantity)
-    return (
-        f"signals {engine.signals_generated:>6,}  orders {engine.orders_sent:>5,}  "
-        f"P&L {total.realized + total.unrealized:>+10,.2f}  {holdings}"
-    )
+    earned = f"{total.realized + total.unrealized:>+10,.2f}"
+    if not_added_up(held):
+        totals = totals_by_currency(engine.positions.positions())
+        earned = ", ".join(f"{each.realized_pnl + each.unrealized_pnl:+,.2f} {each.name}" for each in totals)
+    return f"signals {engine.signals_generated:>6,}  orders {engine.orders_sent:>5,}  P&L {earned}  {holdings}"
 
 
 def _time_of_day() -> str:

@@ -39,8 +39,7 @@ def stat(journal: _Folder) -> None:
     kinds: Counter[str] = Counter(type(entry.record).__name__ for entry in reader)
     for kind, count in kinds.most_common():
         typer.echo(f"{count:>12,}  {kind}")
-    if reader.torn is not None:
-        typer.echo(str(reader.torn))
+    _tell(reader)
 
 
 @journal_app.command()
@@ -68,8 +67,7 @@ def inspect(
         shown += 1
         if shown == limit:
             break
-    if reader.torn is not None:
-        typer.echo(str(reader.torn))
+    _tell(reader)
 
 
 @journal_app.command()
@@ -93,6 +91,8 @@ def export(journal: _Folder, start: _From = "", until: _Until = "") -> None:
             "record": entry.record,
         }
         typer.echo(encode(line))
+    for sentence in reader.left_out.told():
+        typer.echo(sentence, err=True)
 
 
 @journal_app.command()
@@ -123,6 +123,14 @@ def rebuild(
         typer.echo(f"{rebuilt.carried_over:,} of them from before the journal begins, out of the store that was there")
     if rebuilt.aside is not None:
         typer.echo(f"the store that was there is now {rebuilt.aside}")
+
+
+def _tell(reader: JournalReader) -> None:
+    """What could not be read."""
+    for sentence in reader.left_out.told():
+        typer.echo(sentence)
+    if reader.torn is not None:
+        typer.echo(str(reader.torn))
 
 
 def _store_beside(folder: Path, config: Path | None) -> Path:

@@ -71,7 +71,7 @@ def replay(
     from replay.report import report_json
     from replay.run import ReplayOptions, run_replay
     from replay.summary import print_summary
-    from sengine.assembly import load_run_config
+    from sengine.assembly import load_run_config, mixed_limits
     from sengine.cli.console import open_console
     from sengine.cli.finding import own_configuration
     from sengine.cli.publish import pace_of
@@ -88,6 +88,8 @@ def replay(
     if unused is not None and unused.parent == Path():
         typer.echo(f"sengine: {unused} is not used; `-c {unused}` replays with its strategies and limits", err=True)
     settings = load_run_config(config or resource_path("configs", "replay.yaml"), overrides or (), strategy or ())
+    for sentence in mixed_limits(settings):
+        typer.echo(f"sengine: {sentence}", err=True)
     only_json = json_file == "-"
     options = ReplayOptions(
         files=files,

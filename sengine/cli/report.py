@@ -48,7 +48,7 @@ def compare(
     table.add_column("")
     for title in (a.name, b.name, "change"):
         table.add_column(title, justify="right")
-    profits = [(f"P&L {row.name}", row) for row in comparison.positions]
+    profits = [(f"P&L {row.name}", row) for row in (*comparison.totals, *comparison.positions)]
     for name, row in [*((row.name, row) for row in comparison.figures), *profits]:
         if everything or row.a != row.b:
             unit = "%" if row.name in _SHARES else ""
@@ -59,6 +59,8 @@ def compare(
         console.print(f"{escape(setting.name)}: {escape(str(setting.a))} -> {escape(str(setting.b))}", soft_wrap=True)
     if table.row_count:
         console.print(table)
+    for reason in comparison.not_added_up:
+        console.print(f"n/a: {escape(reason)}", soft_wrap=True)
     same = "the same orders and fills" if comparison.same_digest else "different orders or fills"
     console.print(f"{same}, by their digests")
 

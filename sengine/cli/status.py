@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sengine.adapters.control.views import SnapshotView
+from sengine.adapters.control.views import HeldFillView, SnapshotView
 from sengine.clock import format_timestamp
 
 _STATE_COLOURS = {"ACTIVE": "green", "PAUSED": "yellow", "RELOAD_PENDING": "cyan"}
@@ -18,6 +20,9 @@ def print_status(console: Console, view: SnapshotView) -> None:
     _print_strategies(console, view)
     _print_positions(console, view)
     _print_orders(console, view)
+    if view.held_fills:
+        console.print()
+        print_held_fills(console, view.held_fills)
     _print_health(console, view)
 
 
@@ -35,11 +40,19 @@ def _print_head(console: Console, view: SnapshotView) -> None:
         console.print(
             f"[bold red]KILL SWITCH PULLED[/bold red]: {escape(view.kill_reason)}; `sengine rearm` lets orders out"
         )
-    console.print(
-        f"P&L [bold]{_money(view.realized_pnl + view.unrealized_pnl)}[/bold] "
-        f"(realized {_money(view.realized_pnl)}, unrealized {_money(view.unrealized_pnl)}); "
-        f"{view.ticks} ticks, {view.signals} signals, {view.orders_sent} orders"
-    )
+    did = f"{view.ticks} ticks, {view.signals} signals, {view.orders_sent} orders"
+    if view.pnl is None:
+        console.print(f"P&L [bold]n/a[/bold]: {escape(view.not_added_up)}; {did}", soft_wrap=True)
+        for total in view.totals:
+            console.print(
+                f"  {escape(total.name)} [bold]{_money(total.pnl)}[/bold] (realized {_money(total.realized_pnl)}, "
+                f"unrealized {_money(total.unrealized_pnl)})"
+            )
+    else:
+        console.print(
+            f"P&L [bold]{_money(view.pnl)}[/bold] "
+            f"(realized {_money(view.realized_pnl)}, unrealized {_money(view.unrealized_pnl)}); {did}"
+        )
     for each in view.loosened_limits:
         console.print(f"[yellow]limit loosened since the start[/yellow]: {escape(each)}")
     refused = {reason: count for reason, count in view.rejected.items() if count}
@@ -123,6 +136,16 @@ def _print_orders(console: Console, view: SnapshotView) -> None:
     console.print(table)
 
 
+def print_held_fills(console: Console, fills: Sequence[HeldFillView]) -> None:
+    """Fills that wait for a person, with why and what to do."""
+    table = _table("fill that waits", "order", "symbol", "side", "quantity", "price", "why")
+    for each in fills:
+        figures = f"{each.quantity:g}", f"{each.price:g}"
+        table.add_row(*map(escape, (each.fill_id, each.order_id, each.symbol, each.side, *figures, each.reason)))
+    console.print(table)
+    console.print("look at the venue, then `sengine fills accept ID` or `sengine fills refuse ID`")
+
+
 def _print_health(console: Console, view: SnapshotView) -> None:
     feed, gateway = view.feed, view.gateway
     console.print(
@@ -157,7 +180,9 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _money(amount: float) -> str:
+def _money(amount: float | None) -> str:
+    if amount is None:
+        return "n/a"
     return f"{amount:+,.2f}" if round(amount, 2) else "0.00"
 
 

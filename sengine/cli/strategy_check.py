@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -12,6 +11,8 @@ import typer
 from sengine.cli.strategy_folder import DEFAULT_DIRECTORY, DirectoryOption, known_strategies
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from sengine.config.schema import PluginsConfig, StrategyConfig
     from sengine.domain.events import MarketEvent
     from sengine.engine.strategies.guard import Guard
@@ -131,18 +132,12 @@ def _findings(
     strategy: StrategyConfig, events: Sequence[MarketEvent], warmup: int, limits: PluginsConfig
 ) -> Sequence[Finding]:
     """What the checks found of the strategy in the file ``module``, or at ``address``."""
-    from sengine.adapters.containment.call_timer import CallTimer
+    from sengine.adapters.containment.call_timer import time_limit
     from sengine.adapters.remote.lockstep import LockstepHosts
     from sengine.plugins import conformance
 
-    @contextmanager
-    def limit(guard: Guard) -> Iterator[None]:
-        timer = CallTimer(guard, limits.tick_timeout_ms, limits.setup_timeout_ms)
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.stop()
+    def limit(guard: Guard) -> AbstractContextManager[None]:
+        return time_limit(guard, limits.tick_timeout_ms, limits.setup_timeout_ms)
 
     with LockstepHosts(lambda module: Path(module), _ANSWER_WITHIN_S) as hosts:
         ways = {} if strategy.address else _ways(Path(strategy.module), strategy.config)

@@ -47,6 +47,20 @@ class ExecutionConfig(Section, frozen=True):
         Positive,
         Meta(description="Fills that the service speaks of and that have not come after this long are asked for."),
     ] = 2000.0
+    max_fill_deviation: Annotated[
+        Positive,
+        Meta(
+            description="A fill whose price is further from the last one, as a share of it, waits for a person; "
+            "0.5 is 50 %."
+        ),
+    ] = 0.5
+    max_overfill: Annotated[
+        float,
+        Meta(
+            ge=1,
+            description="How many times its quantity an order may be filled; a fill beyond that waits for a person.",
+        ),
+    ] = 5.0
     queue_limit: Annotated[
         int, Meta(ge=1, description="Orders that may wait to be sent; beyond it they are rejected.")
     ] = 1000

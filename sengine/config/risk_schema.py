@@ -241,6 +241,9 @@ class KillOnConfig(Section, frozen=True):
         bool,
         Meta(description="The journal cannot be written. When false, orders are only held back until it can again."),
     ] = True
+    held_fills: Annotated[
+        bool, Meta(description="A fill waits for a person, as execution.max_fill_deviation says.")
+    ] = False
     faults_within_ns: Annotated[Duration, Meta(gt=0, description="The time that faults are counted over.")] = field(
         default=60 * NS_PER_S, name="faults_within"
     )

@@ -135,6 +135,29 @@ class Interrupted(msgspec.Struct, frozen=True):
     message: str
 
 
+class HoldFill(msgspec.Struct, frozen=True):
+    """A fill that a person is to look at before it is booked, and why: the live engine's way in takes it for a mistake.
+
+    It is known by ``fill_id``, or by its order, moment, price and quantity where it has none.
+    """
+
+    fill: Fill
+    reason: str
+
+
+class AcceptFill(msgspec.Struct, frozen=True):
+    """Book a fill that waits for a person."""
+
+    fill_id: str
+
+
+class RefuseFill(msgspec.Struct, frozen=True):
+    """Do not book a fill that waits for a person, now or when the very same comes again; one that is corrected is
+    another."""
+
+    fill_id: str
+
+
 class KillSwitch(msgspec.Struct, frozen=True):
     """Send nothing more and cancel what is open, until a person re-arms. Strategies still see the market."""
 
@@ -185,8 +208,10 @@ Command: TypeAlias = (
     | ChangeAggregation
     | Flatten
     | CancelOrder
+    | AcceptFill
+    | RefuseFill
     | Shutdown
     | Interrupted
 )
 RemoteEvent: TypeAlias = RemoteSignals | RemoteReady | RemoteRolledBack
-Event: TypeAlias = MarketEvent | Fill | OrderUpdate | Command | RemoteEvent
+Event: TypeAlias = MarketEvent | Fill | HoldFill | OrderUpdate | Command | RemoteEvent

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, Final
 
+from sengine.clock import NS_PER_S
 from sengine.domain.events import (
+    AcceptFill,
     BarEvent,
     BookEvent,
     Event,
+    HoldFill,
     MarketEvent,
+    RefuseFill,
     RemoteReady,
     RemoteRolledBack,
     RemoteSignals,
@@ -27,6 +31,7 @@ from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.admission import Admission
 from sengine.engine.commands import CommandDesk
 from sengine.engine.fast_path import process_until
+from sengine.engine.fill_desk import FillDesk
 from sengine.engine.latency import FOLD_EVERY, FoldTurns, LatencyHistogram
 from sengine.engine.orders.flatten import FlattenDesk, FlattenPlan
 from sengine.engine.orders.flow import OrderFlow
@@ -48,6 +53,8 @@ from sengine.engine.strategies.guard import Guard
 from sengine.engine.strategies.registry import Roster, Route
 from sengine.engine.strategies.spec import LoadStrategy
 from sengine.engine.strategies.swap import SwapStrategy
+
+_FILL_AHEAD_NS: Final = 5 * NS_PER_S
 
 
 class Engine:
@@ -92,6 +99,8 @@ class Engine:
             self.orders, positions, self.roster, self.markets, venue, self.record, risk, reject_pause
         )
         self.anomalies = flow.anomalies
+        self._fills = FillDesk(self.orders, self.markets, flow.anomalies, self._book_fill)
+        self.held_fills, self.doubt = self._fills.held, self._fills.doubt
         self.votes = votes
         self.risk = risk
         self.risk_view = RiskView(positions, self.orders, self.markets, self.record)
@@ -129,6 +138,9 @@ class Engine:
             TradeEvent: self._on_trade,
             BarEvent: self._on_bar,
             Fill: self._on_fill,
+            HoldFill: self._fills.hold,
+            AcceptFill: self._on_accepted,
+            RefuseFill: self._fills.refuse,
             OrderUpdate: self._on_update,
             **self._commands.handlers,
             RemoteSignals: remote.on_signals,
@@ -334,15 +346,21 @@ class Engine:
     # News of orders.
 
     def _on_fill(self, fill: Fill) -> Outcome:
-        outcome = self._flow.on_fill(fill)
+        return self._followed_up(self._fills.on_fill(fill))
+
+    def _book_fill(self, fill: Fill, outcome: Outcome) -> None:
+        # A fill may overtake market data. What a venue dates tomorrow has been executed now.
+        is_ahead = fill.timestamp_ns > self.now_ns + _FILL_AHEAD_NS
+        self._flow.apply_fill(fill, outcome, self.now_ns if is_ahead else fill.timestamp_ns)
+
+    def _on_accepted(self, command: AcceptFill) -> Outcome:
+        return self._followed_up(self._fills.accept(command))
+
+    def _followed_up(self, outcome: Outcome) -> Outcome:
         if self._flattens.pending:
             self._flattens.follow_up(outcome, self.now_ns)
         self._flow.news.tell(outcome, self.now_ns)
         return outcome
 
     def _on_update(self, update: OrderUpdate) -> Outcome:
-        outcome = self._flow.on_update(update, self.now_ns)
-        if self._flattens.pending:
-            self._flattens.follow_up(outcome, self.now_ns)
-        self._flow.news.tell(outcome, self.now_ns)
-        return outcome
+        return self._followed_up(self._flow.on_update(update, self.now_ns))

@@ -33,14 +33,18 @@ class GetPositionsRequest(_message.Message):
     def __init__(self, strategy_id: _Optional[str] = ..., include_flat: _Optional[bool] = ...) -> None: ...
 
 class GetPositionsResponse(_message.Message):
-    __slots__ = ("positions", "realized_pnl", "unrealized_pnl")
+    __slots__ = ("positions", "realized_pnl", "unrealized_pnl", "totals", "not_added_up")
     POSITIONS_FIELD_NUMBER: _ClassVar[int]
     REALIZED_PNL_FIELD_NUMBER: _ClassVar[int]
     UNREALIZED_PNL_FIELD_NUMBER: _ClassVar[int]
+    TOTALS_FIELD_NUMBER: _ClassVar[int]
+    NOT_ADDED_UP_FIELD_NUMBER: _ClassVar[int]
     positions: _containers.RepeatedCompositeFieldContainer[Position]
     realized_pnl: float
     unrealized_pnl: float
-    def __init__(self, positions: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., realized_pnl: _Optional[float] = ..., unrealized_pnl: _Optional[float] = ...) -> None: ...
+    totals: _containers.RepeatedCompositeFieldContainer[CurrencyTotal]
+    not_added_up: str
+    def __init__(self, positions: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., realized_pnl: _Optional[float] = ..., unrealized_pnl: _Optional[float] = ..., totals: _Optional[_Iterable[_Union[CurrencyTotal, _Mapping]]] = ..., not_added_up: _Optional[str] = ...) -> None: ...
 
 class GetMarketRequest(_message.Message):
     __slots__ = ("symbol",)
@@ -222,6 +226,14 @@ class CancelOrderRequest(_message.Message):
     order_id: str
     def __init__(self, order_id: _Optional[str] = ...) -> None: ...
 
+class SettleFillRequest(_message.Message):
+    __slots__ = ("fill_id", "accept")
+    FILL_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_FIELD_NUMBER: _ClassVar[int]
+    fill_id: str
+    accept: bool
+    def __init__(self, fill_id: _Optional[str] = ..., accept: _Optional[bool] = ...) -> None: ...
+
 class ShutdownRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
@@ -257,6 +269,18 @@ class PnlHistory(_message.Message):
     times_ns: _containers.RepeatedScalarFieldContainer[int]
     pnl: _containers.RepeatedScalarFieldContainer[float]
     def __init__(self, times_ns: _Optional[_Iterable[int]] = ..., pnl: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class CurrencyTotal(_message.Message):
+    __slots__ = ("currency", "realized_pnl", "unrealized_pnl", "commission")
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    REALIZED_PNL_FIELD_NUMBER: _ClassVar[int]
+    UNREALIZED_PNL_FIELD_NUMBER: _ClassVar[int]
+    COMMISSION_FIELD_NUMBER: _ClassVar[int]
+    currency: str
+    realized_pnl: float
+    unrealized_pnl: float
+    commission: float
+    def __init__(self, currency: _Optional[str] = ..., realized_pnl: _Optional[float] = ..., unrealized_pnl: _Optional[float] = ..., commission: _Optional[float] = ...) -> None: ...
 
 class GetSnapshotRequest(_message.Message):
     __slots__ = ()
@@ -351,7 +375,7 @@ class Latency(_message.Message):
     def __init__(self, count: _Optional[int] = ..., p50_us: _Optional[float] = ..., p99_us: _Optional[float] = ..., max_us: _Optional[float] = ..., octave_counts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class StrategyState(_message.Message):
-    __slots__ = ("strategy_id", "state", "is_active", "pause_reason", "version", "source", "route", "symbols", "data", "ticks", "signals", "last_signal_ns", "errors", "errors_by_type", "last_error", "last_error_where", "last_error_ns", "last_reload_ns", "position", "realized_pnl", "unrealized_pnl", "peak_pnl", "on_tick", "over_budget", "stalled_s", "stalled_reason")
+    __slots__ = ("strategy_id", "state", "is_active", "pause_reason", "version", "source", "route", "symbols", "data", "ticks", "signals", "last_signal_ns", "errors", "errors_by_type", "last_error", "last_error_where", "last_error_ns", "last_reload_ns", "position", "realized_pnl", "unrealized_pnl", "peak_pnl", "on_tick", "over_budget", "stalled_s", "stalled_reason", "not_added_up")
     class ErrorsByTypeEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -385,6 +409,7 @@ class StrategyState(_message.Message):
     OVER_BUDGET_FIELD_NUMBER: _ClassVar[int]
     STALLED_S_FIELD_NUMBER: _ClassVar[int]
     STALLED_REASON_FIELD_NUMBER: _ClassVar[int]
+    NOT_ADDED_UP_FIELD_NUMBER: _ClassVar[int]
     strategy_id: str
     state: str
     is_active: bool
@@ -411,7 +436,8 @@ class StrategyState(_message.Message):
     over_budget: int
     stalled_s: float
     stalled_reason: str
-    def __init__(self, strategy_id: _Optional[str] = ..., state: _Optional[str] = ..., is_active: _Optional[bool] = ..., pause_reason: _Optional[str] = ..., version: _Optional[str] = ..., source: _Optional[str] = ..., route: _Optional[str] = ..., symbols: _Optional[_Iterable[str]] = ..., data: _Optional[_Iterable[str]] = ..., ticks: _Optional[int] = ..., signals: _Optional[int] = ..., last_signal_ns: _Optional[int] = ..., errors: _Optional[int] = ..., errors_by_type: _Optional[_Mapping[str, int]] = ..., last_error: _Optional[str] = ..., last_error_where: _Optional[str] = ..., last_error_ns: _Optional[int] = ..., last_reload_ns: _Optional[int] = ..., position: _Optional[float] = ..., realized_pnl: _Optional[float] = ..., unrealized_pnl: _Optional[float] = ..., peak_pnl: _Optional[float] = ..., on_tick: _Optional[_Union[Latency, _Mapping]] = ..., over_budget: _Optional[int] = ..., stalled_s: _Optional[float] = ..., stalled_reason: _Optional[str] = ...) -> None: ...
+    not_added_up: str
+    def __init__(self, strategy_id: _Optional[str] = ..., state: _Optional[str] = ..., is_active: _Optional[bool] = ..., pause_reason: _Optional[str] = ..., version: _Optional[str] = ..., source: _Optional[str] = ..., route: _Optional[str] = ..., symbols: _Optional[_Iterable[str]] = ..., data: _Optional[_Iterable[str]] = ..., ticks: _Optional[int] = ..., signals: _Optional[int] = ..., last_signal_ns: _Optional[int] = ..., errors: _Optional[int] = ..., errors_by_type: _Optional[_Mapping[str, int]] = ..., last_error: _Optional[str] = ..., last_error_where: _Optional[str] = ..., last_error_ns: _Optional[int] = ..., last_reload_ns: _Optional[int] = ..., position: _Optional[float] = ..., realized_pnl: _Optional[float] = ..., unrealized_pnl: _Optional[float] = ..., peak_pnl: _Optional[float] = ..., on_tick: _Optional[_Union[Latency, _Mapping]] = ..., over_budget: _Optional[int] = ..., stalled_s: _Optional[float] = ..., stalled_reason: _Optional[str] = ..., not_added_up: _Optional[str] = ...) -> None: ...
 
 class FailedStrategy(_message.Message):
     __slots__ = ("strategy_id", "reason")
@@ -696,8 +722,30 @@ class ReplayProgress(_message.Message):
     is_over: bool
     def __init__(self, source: _Optional[str] = ..., fraction_done: _Optional[float] = ..., speed: _Optional[float] = ..., is_paused: _Optional[bool] = ..., is_over: _Optional[bool] = ...) -> None: ...
 
+class HeldFill(_message.Message):
+    __slots__ = ("fill_id", "order_id", "symbol", "side", "price", "quantity", "commission", "timestamp_ns", "reason")
+    FILL_ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    COMMISSION_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMP_NS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    fill_id: str
+    order_id: str
+    symbol: str
+    side: str
+    price: float
+    quantity: float
+    commission: float
+    timestamp_ns: int
+    reason: str
+    def __init__(self, fill_id: _Optional[str] = ..., order_id: _Optional[str] = ..., symbol: _Optional[str] = ..., side: _Optional[str] = ..., price: _Optional[float] = ..., quantity: _Optional[float] = ..., commission: _Optional[float] = ..., timestamp_ns: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
 class Snapshot(_message.Message):
-    __slots__ = ("service", "time_ns", "now_ns", "is_ready", "not_ready_because", "kill_reason", "ticks", "strategies", "failed", "positions", "orders", "symbols", "risk", "initial_capital", "realized_pnl", "unrealized_pnl", "peak_pnl", "signals", "dispositions", "orders_sent", "order_updates", "rejected", "gaps", "anomalies", "tick", "feed", "gateway", "loosened_limits", "replay", "reloads")
+    __slots__ = ("service", "time_ns", "now_ns", "is_ready", "not_ready_because", "kill_reason", "ticks", "strategies", "failed", "positions", "orders", "symbols", "risk", "initial_capital", "realized_pnl", "unrealized_pnl", "peak_pnl", "signals", "dispositions", "orders_sent", "order_updates", "rejected", "gaps", "anomalies", "tick", "feed", "gateway", "loosened_limits", "held_fills", "replay", "reloads", "totals", "not_added_up")
     class DispositionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -761,8 +809,11 @@ class Snapshot(_message.Message):
     FEED_FIELD_NUMBER: _ClassVar[int]
     GATEWAY_FIELD_NUMBER: _ClassVar[int]
     LOOSENED_LIMITS_FIELD_NUMBER: _ClassVar[int]
+    HELD_FILLS_FIELD_NUMBER: _ClassVar[int]
     REPLAY_FIELD_NUMBER: _ClassVar[int]
     RELOADS_FIELD_NUMBER: _ClassVar[int]
+    TOTALS_FIELD_NUMBER: _ClassVar[int]
+    NOT_ADDED_UP_FIELD_NUMBER: _ClassVar[int]
     service: ServiceInfo
     time_ns: int
     now_ns: int
@@ -791,6 +842,9 @@ class Snapshot(_message.Message):
     feed: FeedHealth
     gateway: GatewayHealth
     loosened_limits: _containers.RepeatedScalarFieldContainer[str]
+    held_fills: _containers.RepeatedCompositeFieldContainer[HeldFill]
     replay: ReplayProgress
     reloads: _containers.RepeatedCompositeFieldContainer[ReloadReport]
-    def __init__(self, service: _Optional[_Union[ServiceInfo, _Mapping]] = ..., time_ns: _Optional[int] = ..., now_ns: _Optional[int] = ..., is_ready: _Optional[bool] = ..., not_ready_because: _Optional[_Iterable[str]] = ..., kill_reason: _Optional[str] = ..., ticks: _Optional[int] = ..., strategies: _Optional[_Iterable[_Union[StrategyState, _Mapping]]] = ..., failed: _Optional[_Iterable[_Union[FailedStrategy, _Mapping]]] = ..., positions: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., orders: _Optional[_Iterable[_Union[OpenOrder, _Mapping]]] = ..., symbols: _Optional[_Iterable[_Union[SymbolState, _Mapping]]] = ..., risk: _Optional[_Iterable[_Union[RiskCheck, _Mapping]]] = ..., initial_capital: _Optional[float] = ..., realized_pnl: _Optional[float] = ..., unrealized_pnl: _Optional[float] = ..., peak_pnl: _Optional[float] = ..., signals: _Optional[int] = ..., dispositions: _Optional[_Mapping[str, int]] = ..., orders_sent: _Optional[int] = ..., order_updates: _Optional[_Mapping[str, int]] = ..., rejected: _Optional[_Mapping[str, int]] = ..., gaps: _Optional[_Mapping[str, int]] = ..., anomalies: _Optional[_Mapping[str, int]] = ..., tick: _Optional[_Union[Latency, _Mapping]] = ..., feed: _Optional[_Union[FeedHealth, _Mapping]] = ..., gateway: _Optional[_Union[GatewayHealth, _Mapping]] = ..., loosened_limits: _Optional[_Iterable[str]] = ..., replay: _Optional[_Union[ReplayProgress, _Mapping]] = ..., reloads: _Optional[_Iterable[_Union[ReloadReport, _Mapping]]] = ...) -> None: ...
+    totals: _containers.RepeatedCompositeFieldContainer[CurrencyTotal]
+    not_added_up: str
+    def __init__(self, service: _Optional[_Union[ServiceInfo, _Mapping]] = ..., time_ns: _Optional[int] = ..., now_ns: _Optional[int] = ..., is_ready: _Optional[bool] = ..., not_ready_because: _Optional[_Iterable[str]] = ..., kill_reason: _Optional[str] = ..., ticks: _Optional[int] = ..., strategies: _Optional[_Iterable[_Union[StrategyState, _Mapping]]] = ..., failed: _Optional[_Iterable[_Union[FailedStrategy, _Mapping]]] = ..., positions: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., orders: _Optional[_Iterable[_Union[OpenOrder, _Mapping]]] = ..., symbols: _Optional[_Iterable[_Union[SymbolState, _Mapping]]] = ..., risk: _Optional[_Iterable[_Union[RiskCheck, _Mapping]]] = ..., initial_capital: _Optional[float] = ..., realized_pnl: _Optional[float] = ..., unrealized_pnl: _Optional[float] = ..., peak_pnl: _Optional[float] = ..., signals: _Optional[int] = ..., dispositions: _Optional[_Mapping[str, int]] = ..., orders_sent: _Optional[int] = ..., order_updates: _Optional[_Mapping[str, int]] = ..., rejected: _Optional[_Mapping[str, int]] = ..., gaps: _Optional[_Mapping[str, int]] = ..., anomalies: _Optional[_Mapping[str, int]] = ..., tick: _Optional[_Union[Latency, _Mapping]] = ..., feed: _Optional[_Union[FeedHealth, _Mapping]] = ..., gateway: _Optional[_Union[GatewayHealth, _Mapping]] = ..., loosened_limits: _Optional[_Iterable[str]] = ..., held_fills: _Optional[_Iterable[_Union[HeldFill, _Mapping]]] = ..., replay: _Optional[_Union[ReplayProgress, _Mapping]] = ..., reloads: _Optional[_Iterable[_Union[ReloadReport, _Mapping]]] = ..., totals: _Optional[_Iterable[_Union[CurrencyTotal, _Mapping]]] = ..., not_added_up: _Optional[str] = ...) -> None: ...

@@ -104,6 +104,11 @@ class EngineControlStub:
                 request_serializer=sengine_dot_proto_dot_engine__pb2.CancelOrderRequest.SerializeToString,
                 response_deserializer=sengine_dot_proto_dot_engine__pb2.CommandReply.FromString,
                 _registered_method=True)
+        self.SettleFill = channel.unary_unary(
+                '/sengine.engine.v1.EngineControl/SettleFill',
+                request_serializer=sengine_dot_proto_dot_engine__pb2.SettleFillRequest.SerializeToString,
+                response_deserializer=sengine_dot_proto_dot_engine__pb2.CommandReply.FromString,
+                _registered_method=True)
         self.Shutdown = channel.unary_unary(
                 '/sengine.engine.v1.EngineControl/Shutdown',
                 request_serializer=sengine_dot_proto_dot_engine__pb2.ShutdownRequest.SerializeToString,
@@ -235,6 +240,13 @@ class EngineControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SettleFill(self, request, context):
+        """Book a fill that waits for a person (Snapshot.held_fills), or do not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Shutdown(self, request, context):
         """Stop the engine as SIGTERM does; the reply comes before it has stopped.
         """
@@ -353,6 +365,11 @@ def add_EngineControlServicer_to_server(servicer, server):
             'CancelOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelOrder,
                     request_deserializer=sengine_dot_proto_dot_engine__pb2.CancelOrderRequest.FromString,
+                    response_serializer=sengine_dot_proto_dot_engine__pb2.CommandReply.SerializeToString,
+            ),
+            'SettleFill': grpc.unary_unary_rpc_method_handler(
+                    servicer.SettleFill,
+                    request_deserializer=sengine_dot_proto_dot_engine__pb2.SettleFillRequest.FromString,
                     response_serializer=sengine_dot_proto_dot_engine__pb2.CommandReply.SerializeToString,
             ),
             'Shutdown': grpc.unary_unary_rpc_method_handler(
@@ -768,6 +785,33 @@ class EngineControl:
             target,
             '/sengine.engine.v1.EngineControl/CancelOrder',
             sengine_dot_proto_dot_engine__pb2.CancelOrderRequest.SerializeToString,
+            sengine_dot_proto_dot_engine__pb2.CommandReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SettleFill(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sengine.engine.v1.EngineControl/SettleFill',
+            sengine_dot_proto_dot_engine__pb2.SettleFillRequest.SerializeToString,
             sengine_dot_proto_dot_engine__pb2.CommandReply.FromString,
             options,
             channel_credentials,

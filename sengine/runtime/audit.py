@@ -14,6 +14,7 @@ import msgspec
 from sengine.clock import format_timestamp
 from sengine.config.redact import plain
 from sengine.errors import DataError
+from sengine.runtime.descriptors import SET_ASIDE
 
 FILE_NAME: Final = "audit.log"
 LONGEST_BYTES: Final = 16 << 20
@@ -48,6 +49,7 @@ class AuditTrail:
         self._complain = complain
         self._wall_clock_ns = wall_clock_ns
         self._longest_bytes = longest_bytes
+        self._full = max(_full_files(self.path), default=0)
         self._file = self._open()
 
     def record(self, who: str, how: str, what: str, result: str, **details: Any) -> None:
@@ -65,20 +67,23 @@ class AuditTrail:
 
     def _open(self) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        file = os.open(self.path, flags, 0o600)
+        file = SET_ASIDE.open(self.path, flags)
         os.fchmod(file, 0o600)
         return file
 
     def _begin_another(self) -> None:
-        number = max(_full_files(self.path), default=0) + 1
-        self.path.rename(self.path.with_name(f"{FILE_NAME}.{number}"))
+        # Counted, not looked for: that would take a descriptor.
+        self._full += 1
+        self.path.rename(self.path.with_name(f"{FILE_NAME}.{self._full}"))
         full, self._file = self._file, self._open()
         os.close(full)
 
 
 def _full_files(path: Path) -> dict[int, Path]:
     """The files that came before ``path``, by number, oldest first."""
-    found = {each.name.removeprefix(f"{path.name}."): each for each in path.parent.glob(f"{path.name}.*")}
+    # Not globbed: a folder that cannot be listed is not one without such files.
+    names = [name for name in os.listdir(path.parent) if name.startswith(f"{path.name}.")]
+    found = {name.removeprefix(f"{path.name}."): path.with_name(name) for name in names}
     return dict(sorted((int(name), each) for name, each in found.items() if name.isascii() and name.isdigit()))
 
 
@@ -100,7 +105,11 @@ def _without_secrets(config_json: str) -> str:
 def read_audit(path: Path) -> Iterator[AuditRecord]:
     """The lines of a trail with those of the files before it, oldest first. Raises ``DataError`` for one that is none;
     one cut short at the end of a file is left out."""
-    for each in (*_full_files(path).values(), path):
+    try:
+        full = _full_files(path)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    for each in (*full.values(), path):
         yield from _lines(each)
 
 
@@ -108,12 +117,16 @@ def _lines(path: Path) -> Iterator[AuditRecord]:
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
-        raise DataError(f"{path}: no audit trail can be read here: {error.strerror}") from None
+        raise _unreadable(path, error) from None
     for number, line in enumerate(lines[:-1], 1):
         try:
             yield msgspec.json.decode(line, type=AuditRecord)
         except msgspec.MsgspecError as error:
             raise DataError(f"{path}:{number}: expected a line of an audit trail: {error}") from None
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"{path}: no audit trail can be read here: {error.strerror}")
 
 
 def owner_name() -> str:

@@ -16,9 +16,19 @@ import structlog
 
 from sengine.clock import format_timestamp
 from sengine.config.schema import ExecutionConfig
-from sengine.domain.events import Event, KillSwitch, MarketEvent, Rearm, RemoteReady, RemoteRolledBack, RemoteSignals
+from sengine.domain.events import (
+    Event,
+    HoldFill,
+    KillSwitch,
+    MarketEvent,
+    Rearm,
+    RemoteReady,
+    RemoteRolledBack,
+    RemoteSignals,
+)
 from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
 from sengine.engine.core import Engine
+from sengine.engine.fill_doubts import FillBounds
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.engine.strategies.spec import LoadStrategy
@@ -170,6 +180,8 @@ class LiveEngine:
         self.filtered_counts: Counter[tuple[str, str]] = Counter()
         """Filtered signals by (check, reason code)."""
         self.order_updates: Counter[str] = Counter()
+        self.fill_bounds = FillBounds()
+        """What a fill from outside may be without a person looking at it first."""
         self.faults = 0
         """Errors of strategies so far."""
         self.on_kill_switch: Callable[[str], None] = lambda reason: None
@@ -192,6 +204,9 @@ class LiveEngine:
         Raises ``LifecycleError`` or ``EngineError`` for a command that cannot be carried out; market data, fills and
         order updates never raise.
         """
+        if isinstance(event, Fill) and (doubt := self.engine.doubt(event, self.fill_bounds)):
+            # On record as what it is: whoever reads the journal need not judge again.
+            event = HoldFill(event, doubt)
         if self.journal is not None:
             self.journal.event(event)
         elif self.is_recovering:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from sengine.domain.reload import ReloadReport
 from sengine.engine.latency import LatencyHistogram
+from sengine.engine.state.orders import identity_of
 from sengine.runtime.audit import AuditTrail
 from sengine.runtime.live_engine import LiveEngine
 
@@ -194,4 +195,10 @@ class ServiceFacts:
         if self.unreconciled and not self.waits_for:
             reasons.append(self.unreconciled)
         reasons.extend(self.missing_fills())
+        if held := engine.held_fills.waiting:
+            first, more = held[0], f" (and {len(held) - 1} more)" if len(held) > 1 else ""
+            reasons.append(
+                f"a fill waits for you: {identity_of(first.fill)}, {first.fill.side} {first.fill.quantity:g} "
+                f"{first.fill.symbol} at {first.fill.price:g}: {first.reason}{more}; see `sengine fills`"
+            )
         return reasons

@@ -53,11 +53,14 @@ class DataDirectory:
 
 
 def is_in_use(path: str | Path) -> bool:
-    """Whether an engine of this user runs in the directory now."""
+    """Whether an engine of this user runs in the directory now. Raises ``SengineError`` where that cannot be known."""
+    file = Path(path).expanduser() / "engine.lock"
     try:
-        lock = os.open(Path(path).expanduser() / "engine.lock", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return False
+        lock = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return False  # there is none, or it is another user's
+    except OSError as error:
+        raise SengineError(f"{file}: whether an engine runs here cannot be known: {error.strerror}") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

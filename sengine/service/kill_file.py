@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from sengine.runtime.descriptors import SET_ASIDE
+
 FILE_NAME: Final = "KILL"
 LONGEST_REASON: Final = 500
 _HERE: Final = f"{FILE_NAME} in the data directory"
@@ -40,7 +42,7 @@ class KillFile:
             self._sync_folder()
             if self._room < 0:
                 flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-                self._room = os.open(self._new, flags, 0o600)
+                self._room = SET_ASIDE.open(self._new, flags)
                 self._put(self._room, _ROOM)
 
     def close(self) -> None:
@@ -102,7 +104,7 @@ class KillFile:
 
     def _text(self) -> str:
         # Not to wait where a fifo has come into its place meanwhile.
-        file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        file = SET_ASIDE.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         try:
             text = os.read(file, 4 * LONGEST_REASON)
         finally:
@@ -122,7 +124,7 @@ class KillFile:
 
     def _write_in_place(self, content: bytes) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        file = os.open(self.path, flags, 0o600)
+        file = SET_ASIDE.open(self.path, flags)
         try:
             self._put(file, content)
         finally:
@@ -136,5 +138,5 @@ class KillFile:
 
     def _sync_folder(self) -> None:
         if self._folder < 0:
-            self._folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._folder = SET_ASIDE.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         os.fsync(self._folder)

@@ -93,6 +93,7 @@ class KillSwitchKeeper:
             ("execution_lost_for", self._execution_is_lost(now_s)),
             ("daily_loss", self._lost_too_much()),
             ("faults", self._fails_too_often(now_s)),
+            ("held_fills", self._holds_fills()),
         ):
             if not reason:
                 self._true.discard(name)
@@ -188,6 +189,12 @@ class KillSwitchKeeper:
         loss = self._live.engine.risk_view.day_loss("")
         # Also when it is not a number: what is unknown is not within the limit.
         return "" if loss <= most else f"today's loss is {loss:.2f}, beyond risk.kill_on.daily_loss {most:g}"
+
+    def _holds_fills(self) -> str:
+        held = self._live.engine.held_fills.waiting
+        if not held or not self._risk.kill_on.held_fills:
+            return ""
+        return f"a fill waits for a person, see `sengine fills`: {held[0].reason}"
 
     def _fails_too_often(self, now_s: float) -> str:
         most, within_s = self._risk.kill_on.faults, self._risk.kill_on.faults_within_ns / NS_PER_S

@@ -28,7 +28,7 @@ from sengine.adapters.nats.feed import NatsFeed
 from sengine.adapters.nats.options import LOGIN_KEYS
 from sengine.adapters.remote.remotes import Remotes
 from sengine.adapters.web.http import HttpServer
-from sengine.assembly import build_engine, build_venue, catalog, load_strategies
+from sengine.assembly import build_engine, build_venue, catalog, fill_bounds, load_strategies, mixed_limits
 from sengine.clock import NS_PER_S
 from sengine.config import Config, load_config
 from sengine.config.exposed import exposed_secrets
@@ -38,8 +38,9 @@ from sengine.domain.events import CancelOrder, Shutdown
 from sengine.domain.reload import ReloadReport
 from sengine.errors import ConfigError, PluginError
 from sengine.runtime.audit import AuditTrail
+from sengine.runtime.descriptors import DescriptorWatch
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import CONNECTED, ServiceFacts
 from sengine.runtime.supervision import keep_doing, keep_running
 from sengine.service.data_directory import DataDirectory
 from sengine.service.gc_schedule import collect_between_turns
@@ -88,6 +89,7 @@ class EngineService:
             engine.guard, plugins.tick_timeout_ms, plugins.setup_timeout_ms, plugins.watchdog_after_ns / NS_PER_S
         )
         self.live = LiveEngine(engine)
+        self.live.fill_bounds = fill_bounds(config)
         self.facts = ServiceFacts(config.service.name, is_starting=True)
         self.broker_url = config.nats.url
         self._plugins = catalog(config)
@@ -154,7 +156,8 @@ class EngineService:
         stack.push_async_callback(control.stop)
         facts.listeners["control API"] = await control.start()
         self._keep_doing(stack, "kill switch", switch.watch)
-        for sentence in exposed_secrets(config, self._config_file):
+        self._keep_doing(stack, "watch over file descriptors", DescriptorWatch(live.say, self._is_cut_off).run)
+        for sentence in (*exposed_secrets(config, self._config_file), *mixed_limits(config)):
             live.say("warning", sentence)
         http = HttpServer(live, facts, config.http.host, config.service.port, metrics=config.metrics.enabled)
         stack.push_async_callback(http.stop)
@@ -260,6 +263,9 @@ class EngineService:
             else:
                 recording.give_up_flattens()
         self._keep_doing(stack, "reconciliation", reconciliation.watch)
+
+    def _is_cut_off(self) -> bool:
+        return any(each is not None and each.state != CONNECTED for each in (self.facts.feed, self.facts.gateway))
 
     def _keep_doing(self, stack: AsyncExitStack, what: str, do: Callable[[], Awaitable[None]]) -> None:
         """In the background, until ``stack`` ends."""

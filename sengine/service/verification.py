@@ -7,6 +7,7 @@ outside the journal: a clock, random numbers, a file; or another version of the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,8 @@ import msgspec
 
 from replay.digest import RunDigest
 from sengine import __version__
+from sengine.adapters.containment.call_timer import time_limit
+from sengine.adapters.containment.interrupts import only_ctrl_c_ends
 from sengine.adapters.journal.format import (
     Closed,
     Gap,
@@ -25,6 +28,7 @@ from sengine.adapters.journal.format import (
     StrategySwapped,
 )
 from sengine.adapters.journal.journal import happened_of
+from sengine.adapters.journal.old_records import Unreadable
 from sengine.adapters.journal.reader import Entry, JournalReader
 from sengine.adapters.journal.recovery import Following
 from sengine.adapters.journal.sources import StrategySources
@@ -44,7 +48,11 @@ from sengine.errors import DamageError, JournalError, SengineError
 from sengine.plugins.loader import load_plugin
 from sengine.strategy import BaseStrategy
 
-_encode: Final = msgspec.msgpack.Encoder(enc_hook=repr).encode
+_TICK_TIMEOUT_MS: Final = 10_000.0
+_SETUP_TIMEOUT_MS: Final = 60_000.0
+_TWICE: Final = "the journal holds what this event led to twice in a row; no engine writes that"
+_REPEATED: Final = "the record before it is the very same: the journal holds this event twice"
+_encode: Final = msgspec.msgpack.Encoder().encode
 
 
 class Divergence(msgspec.Struct, frozen=True):
@@ -93,6 +101,7 @@ def verify(directory: Path) -> Iterator[SessionCheck]:
             raise
         except SengineError as error:
             check.skipped = str(error)
+        check.notes.extend(reader.left_out.told())
         if reader.torn is not None:
             check.notes.append(str(reader.torn))
             reader.torn = None
@@ -112,10 +121,24 @@ class _Rerun:
         self._digest = RunDigest()
         self._engine = self._new_engine(header)
         self._event: Entry | None = None
+        self._before: Any = None
+        """The record before."""
+        self._is_repeated = False
+        self._is_restored = False
         self._again = Happened()
         self._is_closed = False
 
     def run(self) -> None:
+        with only_ctrl_c_ends(self._engine.guard), self._time_limit():
+            for strategy in self._header.strategies:
+                self._engine.roster.load(self._spec(strategy))
+            self._run()
+
+    def _time_limit(self) -> AbstractContextManager[None]:
+        """For a call that came back then and does not now. Those that were cut short then are not made at all."""
+        return time_limit(self._engine.guard, _TICK_TIMEOUT_MS, _SETUP_TIMEOUT_MS)
+
+    def _run(self) -> None:
         if self._header.follows_from:
             past = takewhile(lambda entry: entry.segment < self._start, self._reader.since(self._header.follows_from))
             following = Following(self._engine, past)
@@ -146,10 +169,16 @@ class _Rerun:
     def _take(self, entry: Entry) -> bool:
         """Whether the two still agree."""
         record = entry.record
+        before, self._before = self._before, record
         if isinstance(record, Happened):
+            if record == before:
+                return self._differs(record, Happened(), _TWICE)
             self._check.signals += len(record.signals)
             self._check.orders += len(record.orders)
             return self._settle(record)
+        if isinstance(record, Unreadable | Gap):
+            # What the event before it led to may be what is missing.
+            self._again = Happened()
         self._is_closed = isinstance(record, Closed)
         if isinstance(record, Header | Closed | Sample):
             return True
@@ -160,7 +189,9 @@ class _Rerun:
         if isinstance(record, Gap):
             self._check.notes.append(f"{record.records} records are missing at {entry.segment}:{entry.offset}")
             return True
-        self._event = entry
+        if isinstance(record, Unreadable):
+            return True
+        self._event, self._is_repeated = entry, record == before
         self._check.events += 1
         outcome = self._process(record)
         if outcome is not NOTHING:
@@ -187,22 +218,21 @@ class _Rerun:
         recorded = recorded or Happened()
         if _essence(again) == _essence(recorded):
             return True
+        return self._differs(recorded, again, _REPEATED if self._is_repeated else self._why(recorded, again))
+
+    def _differs(self, recorded: Happened, again: Happened, why: str) -> bool:
         entry = self._event
-        assert entry is not None
-        self._check.divergence = Divergence(
-            entry.segment,
-            entry.offset,
-            in_words(entry.record),
-            lines_of(recorded),
-            lines_of(again),
-            self._why(recorded, again),
+        place, event = (
+            ((entry.segment, entry.offset), in_words(entry.record)) if entry else ((self._start, 0), "its beginning")
         )
+        self._check.divergence = Divergence(*place, event, lines_of(recorded), lines_of(again), why)
         return False
 
     def _compare_books(self, entry: Entry, recorded: Checkpoint) -> bool:
         is_first = entry.segment == self._start
-        if is_first and not self._header.follows_from:
-            restore(self._engine, recorded)
+        if is_first and not self._header.follows_from and not self._is_restored:
+            self._is_restored = True
+            self._check.notes.extend(restore(self._engine, recorded))
             return True
         again = checkpoint(self._engine)
         ours, theirs = ([position_line(each) for each in state.books.positions] for state in (recorded, again))
@@ -216,9 +246,9 @@ class _Rerun:
         return False
 
     def _why(self, recorded: Happened, again: Happened) -> str:
-        blamed = sorted(_sayings(recorded) ^ _sayings(again))
+        blamed = sorted(said[0] for said in _sayings(recorded) ^ _sayings(again))
         if blamed:
-            strategy_id = blamed[0][0]
+            strategy_id = blamed[0]
             record = next((each for each in self._header.strategies if each.strategy_id == strategy_id), None)
             where = f" ({record.path}, {record.version})" if record is not None else ""
             return (
@@ -238,10 +268,7 @@ class _Rerun:
         if not config.journal.market_data:
             raise JournalError("it was recorded without market data (journal.market_data: false): nothing to run again")
         venue = build_venue(config) if config.execution.target == "simulated" else None
-        engine = build_engine(config, venue, header.session, reloads=True)
-        for strategy in header.strategies:
-            engine.roster.load(self._spec(strategy))
-        return engine
+        return build_engine(config, venue, header.session, reloads=True)
 
     def _spec(self, record: StrategyRecord) -> StrategySpec:
         strategy, wrong = convert(record.config, StrategyConfig)
@@ -303,11 +330,10 @@ def _essence(happened: Happened) -> bytes:
     )
 
 
-def _sayings(happened: Happened) -> set[tuple[str, ...]]:
+def _sayings(happened: Happened) -> set[tuple[Any, ...]]:
     """What strategies said, apart from what became of it."""
     said = {
-        (signal.strategy_id, signal.symbol, str(signal.direction), repr(signal.confidence), repr(signal.size),
-         repr(signal.limit_price))
+        (signal.strategy_id, signal.symbol, signal.direction, signal.confidence, signal.size, signal.limit_price)
         for signal in (result.signal for result in happened.signals)
-    }  # fmt: skip
+    }
     return said | {(fault.strategy_id, fault.kind) for fault in happened.faults}

@@ -23,6 +23,7 @@ from sengine.adapters.control.price_history import POINTS as POINTS_OF_A_PRICE
 from sengine.adapters.control.price_history import PriceHistory
 from sengine.adapters.control.server import ControlServer
 from sengine.adapters.control.streams import MOST_IN_BATCH, MOST_STREAMS, batches
+from sengine.adapters.transport.connections import MOST_CONNECTIONS
 from sengine.clock import NS_PER_S
 from sengine.config.schema import ApiConfig
 from sengine.domain.events import Flatten
@@ -39,6 +40,7 @@ from tests.adapters.served_engine import (
     within,
 )
 from tests.engine.conftest import Actor, fill, long, quote, short, trade
+from tests.patience import PATIENCE_S
 
 FREE = "127.0.0.1:0"
 
@@ -711,3 +713,24 @@ def test_a_long_history_keeps_its_first_and_last_moments_and_stays_small() -> No
     assert len(history.pnl) <= POINTS
     assert history.pnl[0] == 0.0
     assert history.pnl[-1] > 19_980
+
+
+async def test_connections_that_say_nothing_are_bounded(tmp_path: Path) -> None:
+    live = live_engine()
+    server = ControlServer(live, Service(live), ApiConfig(listen=FREE, token="t"), tmp_path)
+    port = int((await server.start()).rpartition(":")[2])
+    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2 * MOST_CONNECTIONS)]
+    try:
+        waiting = {asyncio.ensure_future(reader.read()) for reader, _ in held}
+        ended = 0
+        async with asyncio.timeout(PATIENCE_S):
+            while ended < MOST_CONNECTIONS:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                ended += len(done)
+                await asyncio.gather(*done, return_exceptions=True)
+    finally:
+        for each in waiting:
+            each.cancel()
+        for _, writer in held:
+            writer.close()
+        await server.stop(0)

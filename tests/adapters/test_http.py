@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from sengine.adapters.web.http import HttpServer
+from sengine.adapters.web.listener import MOST_CONNECTIONS, Listener
 from sengine.domain.events import Shutdown
 from sengine.errors import SengineError
 from sengine.runtime.live_engine import LiveEngine
@@ -208,3 +211,52 @@ async def test_a_taken_port_for_monitoring_names_its_own_key() -> None:
         second = HttpServer(live_engine(), ServiceFacts("x"), port=port, place="service.metrics_port")
         with pytest.raises(SengineError, match=r"set service\.metrics_port to a free address"):
             await second.start()
+
+
+async def test_idle_connections_of_anybody_are_bounded_and_keep_nobody_out() -> None:
+    live = live_engine()
+    async with site(live) as (session, url):
+        port = int(url.rpartition(":")[2])
+        held = []
+        try:
+            for _ in range(3 * MOST_CONNECTIONS):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"GET /health HTTP/1.1\r\nHost: local")
+                held.append((reader, writer))
+                assert await get_status(session, f"{url}/health", headers={"Connection": "close"}) == 200
+            ended = 0
+            for reader, _ in held[: 2 * MOST_CONNECTIONS]:
+                with contextlib.suppress(ConnectionError):
+                    assert await asyncio.wait_for(reader.read(1), PATIENCE_S) == b""
+                ended += 1
+            assert ended == 2 * MOST_CONNECTIONS
+        finally:
+            for _, writer in held:
+                writer.close()
+    told = [line.event for line in live.logs.history]
+    assert told == [
+        f"{MOST_CONNECTIONS} HTTP connections are open and no more are held: the oldest idle one was closed"
+    ]
+
+
+async def test_where_all_connections_are_at_work_the_next_one_is_turned_away() -> None:
+    async def never(_: web.BaseRequest) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    runner = web.ServerRunner(web.Server(never))
+    await runner.setup()
+    assert runner.server is not None
+    listener = Listener(runner.server, lambda each: True, lambda *_, **__: None, most=2)
+    port = await listener.start("127.0.0.1", 0)
+    try:
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(held[2][0].read(1), PATIENCE_S) == b""
+        held[0][1].write(b"GET / HTTP/1.1\r\n\r\n")
+        await held[0][1].drain()
+        for _, writer in held:
+            writer.close()
+    finally:
+        await listener.stop()
+        await runner.cleanup()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -444,12 +445,14 @@ def test_a_finished_segment_cut_at_any_byte_is_damage_and_nothing_false_is_read(
     (tmp_path / "0000000002.journal").write_bytes(second)
     ends = [entry.offset for entry in truth if entry.segment == 1]
     for size in sorted({*range(0, len(first), 7), *ends}):
-        path.write_bytes(first[:size] + (bytes(len(first) - size) if has_zeros else b""))
+        content = first[:size] + (bytes(len(first) - size) if has_zeros else b"")
+        path.write_bytes(content)
         read: list[Entry] = []
         with pytest.raises(JournalError, match=r"0000000001\.journal: byte \d+: damaged: ") as told:
             read.extend(JournalReader(tmp_path))  # what was read before it raised counts
         assert read == [entry for entry in truth if entry.segment == 1 and entry.offset < size][: len(read)]
-        assert len(read) == sum(end <= size for end in ends[1:])
+        # A record that ends with zeros is whole where zeros stand for its end.
+        assert len(read) == sum(content[:end] == first[:end] for end in ends[1:])
         assert f"byte {ends[len(read)]}: " in str(told.value)
         if size in ends[1:]:
             missing = len(ends) - len(read)
@@ -684,3 +687,18 @@ def test_with_fsync_an_order_is_on_the_disk_before_it_leaves(tmp_path: Path, mon
     journal.close()
     place = happened.index("order 1 leaves")
     assert happened[place - 1] == "order on disk"
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.EACCES, errno.EIO])
+def test_a_journal_that_cannot_be_listed_is_not_an_empty_one(tmp_path: Path, monkeypatch, code: int) -> None:
+    new_journal(tmp_path).close()
+
+    def fail(path: Path) -> list[str]:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "listdir", fail)
+        for read in (segments, JournalReader, new_session_after):
+            with pytest.raises(JournalError, match=f"the journal's folder cannot be listed: {os.strerror(code)}"):
+                read(tmp_path)
+    assert segments(tmp_path / "absent") == {}

@@ -93,3 +93,32 @@ def test_every_key_is_listed_whole_with_its_meaning(run: Run) -> None:
     at = lines.index("account.initial_capital  a number > 0; default 100000.0")
     assert lines[at + 1] == "    The account's capital. The drawdown check takes it for each strategy's."
     assert lines == [line.rstrip() for line in lines]
+
+
+MIXED = "strategies: [{{id: fx, plugin: rsi, symbols: [EURUSD, {other}]}}]\nrisk: {{filters: [{{type: {check}}}]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("check", "name"),
+    [
+        ("drawdown", "drawdown of fx"),
+        ("gross_exposure, max_notional: 1000", "gross_exposure"),
+        ("net_exposure, max_notional: 1000", "net_exposure"),
+        ("daily_loss, max_loss: 1000", "daily_loss"),
+    ],
+)
+def test_a_limit_that_adds_currencies_up_is_warned_about_with_the_symbols(run: Run, check: str, name: str) -> None:
+    Path("mine.yaml").write_text(MIXED.format(other="USDJPY", check=check))
+    ran = run("config", "check", "mine.yaml")
+    assert ran.code == 0
+    assert ran.err.startswith(
+        f"sengine: risk: {name} adds up amounts in JPY (USDJPY) and USD (EURUSD) as if they were of one currency"
+    )
+    Path("mine.yaml").write_text(MIXED.format(other="GBPUSD", check=check))
+    assert run("config", "check", "mine.yaml").err == ""
+
+
+def test_a_limit_of_one_symbol_adds_nothing_up(run: Run) -> None:
+    check = "gross_exposure, max_notional: 1000, symbol: EURUSD"
+    Path("mine.yaml").write_text(MIXED.format(other="USDJPY", check=check))
+    assert run("config", "check", "mine.yaml").err == ""

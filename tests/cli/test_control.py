@@ -18,7 +18,7 @@ from tests.adapters.served_engine import (
     served,
     within,
 )
-from tests.engine.conftest import Actor, long, quote
+from tests.engine.conftest import Actor, fill, long, quote
 
 
 async def sengine(*arguments: object, token: str = "") -> tuple[int, str, str]:
@@ -142,3 +142,26 @@ async def test_cancel_names_the_order(tmp_path: Path) -> None:
         assert await sengine("cancel", "1", "--address", client.address) == (0, "order 1 is being cancelled\n", "")
         code, _, err = await sengine("cancel", "1", "--address", client.address)
     assert (code, err) == (1, 'sengine: no order "1" is open\n')
+
+
+async def test_fills_that_wait_are_shown_booked_and_refused(tmp_path: Path) -> None:
+    live = live_engine(Actor("a", long(size=2.0)), fills=False)
+    async with served(live, tmp_path) as (client, _):
+
+        def run(*arguments: object) -> Awaitable[tuple[int, str, str]]:
+            return sengine("fills", *arguments, "--address", client.address)
+
+        assert await run() == (0, "no fill waits for you\n", "")
+        live.take(quote(1.0))
+        for number in (1, 2):
+            live.take(fill("1", 1.0, 999.0, fill_id=f"f{number}"))
+        code, out, _ = await run("--json")
+        assert (code, [each["fill_id"] for each in orjson.loads(out)]) == (0, ["f1", "f2"])
+        (_, shown, _), (_, status, _) = await asyncio.gather(run(), sengine("status", "--address", client.address))
+        assert all("f2" in each and "`sengine fills accept ID`" in each for each in (shown, status))
+        assert "a fill waits for you: f1, buy 1 BTC at 999" in status
+        assert (await run("accept", "f1"))[:2] == (0, "fill f1 is booked\n")
+        assert (await run("refuse", "f2"))[:2] == (0, "fill f2 is refused; it is not booked\n")
+        assert live.engine.positions.quantity("a", "BTC") == 1.0
+        assert await run("accept", "f2") == (1, "", 'sengine: no fill "f2" waits for you; those that do: none\n')
+        assert (await run("accept"))[0] == 2

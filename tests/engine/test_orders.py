@@ -143,33 +143,60 @@ def test_closed_orders_are_remembered_up_to_a_bound() -> None:
     assert orders.shares(fill("1")) is not None
 
 
-def test_a_fill_id_seen_twice_is_a_duplicate() -> None:
+def test_a_fill_that_was_booked_is_known_by_its_id() -> None:
     orders = tracker(order("1", quantity=9.0))
-    assert not orders.is_duplicate(fill("1", 1.0, fill_id="f1"))
-    assert orders.is_duplicate(fill("1", 1.0, fill_id="f1"))
-    assert not orders.is_duplicate(fill("1", 1.0, fill_id="f2"))
+    assert not orders.has_seen(fill("1", 1.0, fill_id="f1"))
+    orders.remember(fill("1", 1.0, fill_id="f1"))
+    assert orders.has_seen(fill("1", 1.0, fill_id="f1"))
+    assert not orders.has_seen(fill("1", 1.0, fill_id="f2"))
 
 
 def test_a_fill_without_an_id_is_known_by_what_it_says() -> None:
     orders = tracker(order("1", quantity=9.0))
-    assert not orders.is_duplicate(fill("1", 1.0, at_s=1.0))
-    assert orders.is_duplicate(fill("1", 1.0, at_s=1.0))
+    orders.remember(fill("1", 1.0, at_s=1.0))
+    assert orders.has_seen(fill("1", 1.0, at_s=1.0))
     for other in (
         fill("1", 2.0, at_s=1.0),
         fill("1", 1.0, at_s=2.0),
         fill("1", 1.0, 99.0, at_s=1.0),
         fill("2", at_s=1),
     ):
-        assert not orders.is_duplicate(other)
+        assert not orders.has_seen(other)
 
 
 def test_fill_ids_are_remembered_up_to_a_bound() -> None:
     orders = OrderTracker()
     for number in range(FILL_IDS_KEPT + 1):
-        orders.is_duplicate(fill(fill_id=str(number)))
-    assert orders.is_duplicate(fill(fill_id=str(FILL_IDS_KEPT)))
-    assert orders.is_duplicate(fill(fill_id="1"))
-    assert not orders.is_duplicate(fill(fill_id="0"))
+        orders.remember(fill(fill_id=str(number)))
+    assert orders.has_seen(fill(fill_id=str(FILL_IDS_KEPT)))
+    assert orders.has_seen(fill(fill_id="1"))
+    assert not orders.has_seen(fill(fill_id="0"))
+
+
+def test_filled_orders_are_remembered_up_to_a_bound_of_their_own() -> None:
+    orders = tracker(order("early"))
+    orders.close("early")
+    for number in range(CLOSED_ORDERS_KEPT + 1):
+        orders.sent(order(str(number)))
+        orders.shares(fill(str(number)))
+    assert orders.is_filled("1")
+    assert not orders.is_filled("0")
+    assert orders.shares(fill("1")) is not None
+    assert orders.shares(fill("0")) is None
+    assert orders.ended_early("early")
+    assert not orders.ended_early("1")
+
+
+def test_ended_orders_survive_a_checkpoint() -> None:
+    orders = tracker(order("1"), order("2"))
+    orders.shares(fill("1", 0.6))
+    orders.shares(fill("1", 0.6))
+    orders.close("2")
+    again = OrderTracker()
+    again.restore(orders.state())
+    assert again.is_filled("1")
+    assert again.ended_early("2")
+    assert again.find("1") == orders.find("1")
 
 
 def test_resting_are_the_open_limit_orders_of_a_strategy_on_one_side() -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input, Static
 
+from sengine.adapters.control import views
 from sengine.adapters.control.views import PnlHistoryView
 from sengine.cli.status import print_status
 from tests.patience import PATIENCE_S
@@ -747,3 +748,24 @@ async def test_text_with_markup_in_it_is_shown_as_it_is() -> None:
         await settled(app, pilot, lambda: "no [such] thing [/red]" in told(app))
         await pilot.pause()
         assert app.dashboard.query_one(HeaderLine)
+
+
+@pytest.mark.parametrize(("width", "said"), [(140, "P&L +9,950.00 JPY  +99.50 USD"), (80, "P&L n/a")])
+async def test_amounts_of_different_currencies_are_shown_one_by_one(width: int, said: str) -> None:
+    link = scenes.busy()
+    assert link.snapshot is not None
+    reason = "amounts in JPY (USDJPY) and USD (EURUSD) are not added up"
+    totals = tuple(
+        views.CurrencyTotalView(currency=name, realized_pnl=amount, unrealized_pnl=0.0, commission=0.0)
+        for name, amount in (("JPY", 9_950.0), ("USD", 99.5))
+    )
+    nothing = {"realized_pnl": None, "unrealized_pnl": None, "peak_pnl": None, "not_added_up": reason}
+    first, *others = link.snapshot.strategies
+    strategies = (replace(first, **nothing), *others)
+    link.snapshot = replace(link.snapshot, totals=totals, strategies=strategies, **nothing)
+    async with opened(link, size=(width, 40)) as (app, _):
+        assert said in text_of(app)
+        assert "10,049.50" not in text_of(app)
+        if width > 100:
+            assert "n/a · several currencies" in text_of(app)
+            assert re.search(rf"{first.strategy_id} .* n/a ", text_of(app))

@@ -183,7 +183,6 @@ def _position_row(view: Any, palette: Palette) -> Row:
 
 def _strategy_head(view: StrategyDetailView, palette: Palette) -> Text:
     state = view.state
-    pnl = state.realized_pnl + state.unrealized_pnl
     text = Text(no_wrap=True)
     text.append(state.strategy_id, palette.bold)
     word = figures.STATES.get(state.state, state.state.lower())
@@ -191,7 +190,9 @@ def _strategy_head(view: StrategyDetailView, palette: Palette) -> Text:
     if state.pause_reason:
         text.append(f" ({state.pause_reason})", palette.warn)
     text.append("  P&L ", palette.label)
-    text.append(figures.money(pnl), signed(palette, pnl))
+    text.append(figures.money(state.pnl), signed(palette, state.pnl))
+    if state.not_added_up:
+        text.append(f" ({state.not_added_up})", palette.dim)
     text.append(f"  peak {figures.money(state.peak_pnl)}  position {figures.quantity(state.position)}", palette.label)
     text.append(
         f"\nticks {figures.count(state.ticks)}  signals {figures.count(state.signals)}  on_tick p50 "

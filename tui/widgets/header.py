@@ -24,9 +24,13 @@ class HeaderLine(Static):
         left.append("  ")
         left.append(*_health(snapshot, palette, problem))
         if snapshot is not None:
-            pnl = snapshot.realized_pnl + snapshot.unrealized_pnl
             left.append("  P&L ", palette.label)
-            left.append(figures.money(pnl), f"bold {signed(palette, pnl)}")
+            if snapshot.pnl is None and width >= 100:
+                for total in snapshot.totals:
+                    left.append(f"{figures.money(total.pnl)} {total.name}  ", f"bold {signed(palette, total.pnl)}")
+                left.right_crop(2)
+            else:
+                left.append(figures.money(snapshot.pnl), f"bold {signed(palette, snapshot.pnl)}")
             if width >= 70:
                 left.append(f"  {rate:,.0f}", palette.text)
                 left.append(" ticks/s", palette.label)

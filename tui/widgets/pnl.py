@@ -18,6 +18,8 @@ class PnlPanel(DrawnPanel):
     TITLE = "P&L"
 
     def summary(self, frame: Frame) -> str:
+        if frame.pnl is None:
+            return "[b]n/a[/] · several currencies"
         colour = "$secondary" if abs(frame.pnl) < 0.005 else "$success" if frame.pnl > 0 else "$error"
         share = frame.pnl / frame.snapshot.initial_capital if frame.snapshot.initial_capital else 0.0
         return f"[b {colour}]{figures.money(frame.pnl)}[/] · {share:+z.3%}"
@@ -25,6 +27,8 @@ class PnlPanel(DrawnPanel):
     def draw(self, frame: Frame, width: int, height: int) -> Text:
         palette, values = frame.palette, frame.history.pnl
         text = Text(no_wrap=True, end="")
+        if frame.pnl is None:
+            return _by_currency(frame)
         if len(values) < 2 or height < 3:
             text.append("collecting", palette.dim)
             return text
@@ -53,6 +57,18 @@ class PnlPanel(DrawnPanel):
         room = max(0, width - label - 2 - len(ago) - len("now"))
         text.append(f"{'':>{label}} {ago}{peak.center(room)}now", palette.dim)
         return text
+
+
+def _by_currency(frame: Frame) -> Text:
+    """Amounts of different currencies have no sum to draw."""
+    palette, totals = frame.palette, frame.snapshot.totals
+    text = Text(end="")
+    width = max((len(figures.money(total.pnl)) for total in totals), default=0)
+    for total in totals:
+        text.append(f"{figures.money(total.pnl):>{width}}", signed(palette, total.pnl))
+        text.append(f" {total.name}\n", palette.text)
+    text.append(frame.snapshot.not_added_up, palette.dim)
+    return text
 
 
 def _runs(line: str, colour: str, dim: str) -> list[tuple[str, str]]:

@@ -93,6 +93,6 @@ def _numbers(view: PositionView, palette: Palette) -> list[Cell]:
     ]
 
 
-def _marked(amount: float) -> str:
-    colour = "$secondary" if abs(amount) < 0.005 else "$success" if amount > 0 else "$error"
+def _marked(amount: float | None) -> str:
+    colour = "$secondary" if amount is None or abs(amount) < 0.005 else "$success" if amount > 0 else "$error"
     return f"[{colour}]{figures.money(amount)}[/]"

@@ -49,7 +49,7 @@ class StrategiesPanel(TablePanel):
 
 
 def _row(view: StrategyView, palette: Palette) -> Row:
-    pnl = view.realized_pnl + view.unrealized_pnl
+    pnl = view.pnl
     state, colour = figures.STATES.get(view.state, view.state.lower()), palette.up
     if not view.is_active:
         colour = palette.warn
@@ -65,7 +65,7 @@ def _row(view: StrategyView, palette: Palette) -> Row:
         (
             name,
             Cell(f"{dot} {state}", colour),
-            Cell(figures.money(pnl), signed(palette, pnl), pnl),
+            Cell(figures.money(pnl), signed(palette, pnl), pnl or 0.0),
             Cell(figures.quantity(view.position), palette.text if view.position else palette.dim, view.position),
             Cell(figures.count(view.signals), palette.text, view.signals),
             Cell(figures.count(view.ticks), palette.label, view.ticks),

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import math
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from threading import current_thread, main_thread
 from time import monotonic
 from types import FrameType
 from typing import Final
@@ -91,6 +94,20 @@ class CallTimer:
         error = StrategyTimeout(f"interrupted after {self._limits_ms[guard.has_patience]:g} ms")
         self._again[_AT_ONCE_S]
         raise error
+
+
+@contextmanager
+def time_limit(guard: Guard, tick_timeout_ms: float, setup_timeout_ms: float) -> Iterator[None]:
+    """Cut calls under ``guard`` short while entered; outside of the main thread, which cannot, let them be."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    timer = CallTimer(guard, tick_timeout_ms, setup_timeout_ms)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.stop()
 
 
 def _is_of_a_strategy(frame: FrameType) -> bool:

@@ -180,6 +180,11 @@ class ControlClient:
     async def cancel_order(self, order_id: str) -> views.ReplyView:
         return await self._call(views.ReplyView, self._stub.CancelOrder, pb.CancelOrderRequest(order_id=order_id))
 
+    async def settle_fill(self, fill_id: str, *, accept: bool) -> views.ReplyView:
+        """Book a fill that waits for a person, or refuse it."""
+        request = pb.SettleFillRequest(fill_id=fill_id, accept=accept)
+        return await self._call(views.ReplyView, self._stub.SettleFill, request)
+
     async def shutdown(self) -> views.ReplyView:
         return await self._call(views.ReplyView, self._stub.Shutdown, pb.ShutdownRequest())
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import msgspec
+
+from sengine.domain.currencies import not_added_up, totals_by_currency
+from sengine.domain.events import HoldFill
 from sengine.domain.position import Position, net
 from sengine.engine.core import Engine
 from sengine.engine.orders.flatten import FlattenPlan
-from sengine.engine.state.orders import WorkingOrder
+from sengine.engine.state.orders import WorkingOrder, identity_of
 from sengine.proto import engine_pb2 as pb
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.loop_share import LoopShare
@@ -22,11 +28,19 @@ async def positions_message(live: LiveEngine, strategy_id: str, include_flat: bo
     if strategy_id and not wanted and not any(each.strategy_id == strategy_id for each in engine.positions.positions()):
         engine.roster.get(strategy_id)
     account = engine.positions.equity_of(strategy_id) if strategy_id else engine.positions.total
+    ever = [each for each in engine.positions.positions() if strategy_id in ("", each.strategy_id)]
+    reason = not_added_up(each.symbol for each in ever)
     return pb.GetPositionsResponse(
         positions=[position_message(engine, each) async for each in LoopShare().over(wanted)],
-        realized_pnl=account.realized,
-        unrealized_pnl=account.unrealized,
+        realized_pnl=None if reason else account.realized,
+        unrealized_pnl=None if reason else account.unrealized,
+        totals=total_messages(ever),
+        not_added_up=reason,
     )
+
+
+def total_messages(positions: Iterable[Position]) -> list[pb.CurrencyTotal]:
+    return [pb.CurrencyTotal(**msgspec.structs.asdict(each)) for each in totals_by_currency(positions)]
 
 
 def position_message(engine: Engine, position: Position) -> pb.Position:
@@ -54,6 +68,15 @@ def quantities(engine: Engine) -> dict[str, float]:
     return {strategy_id: net(quantities) for strategy_id, quantities in held.items()}
 
 
+def without_sum(engine: Engine) -> dict[str, str]:
+    """Why P&L has no sum, by strategy, of those of which it has none; "" is all together."""
+    symbols: dict[str, dict[str, None]] = {"": {}}
+    for position in engine.positions.positions():
+        symbols[""][position.symbol] = None
+        symbols.setdefault(position.strategy_id, {})[position.symbol] = None
+    return {name: reason for name, traded in symbols.items() if (reason := not_added_up(traded))}
+
+
 def order_message(working: WorkingOrder) -> pb.OpenOrder:
     order = working.order
     return pb.OpenOrder(
@@ -66,6 +89,21 @@ def order_message(working: WorkingOrder) -> pb.OpenOrder:
         timestamp_ns=order.timestamp_ns,
         strategy_ids=[part.strategy_id for part in order.contributions],
         is_cancelling=working.is_cancelling,
+    )
+
+
+def held_fill_message(held: HoldFill) -> pb.HeldFill:
+    fill = held.fill
+    return pb.HeldFill(
+        fill_id=identity_of(fill),
+        order_id=fill.order_id,
+        symbol=fill.symbol,
+        side=fill.side,
+        price=fill.price,
+        quantity=fill.quantity,
+        commission=fill.commission,
+        timestamp_ns=fill.timestamp_ns,
+        reason=held.reason,
     )
 
 

@@ -13,7 +13,15 @@ from typing import Any, Final
 
 from sengine import __version__
 from sengine.adapters.control.health import feed_message, gateway_message, latency_message, replay_message
-from sengine.adapters.control.holdings import _position, order_message, position_message, quantities
+from sengine.adapters.control.holdings import (
+    _position,
+    held_fill_message,
+    order_message,
+    position_message,
+    quantities,
+    total_messages,
+    without_sum,
+)
 from sengine.adapters.control.market import symbol_message
 from sengine.adapters.control.records import fill_message, reload_message, signal_message
 from sengine.adapters.control.risk import WorstExposure, risk_messages
@@ -27,6 +35,7 @@ from sengine.runtime.loop_share import LoopShare
 from sengine.runtime.status import ServiceFacts
 
 _LOOSENED_SHOWN: Final = 10
+_HELD_SHOWN: Final = 50
 
 
 def shown_time_ns(live: LiveEngine, facts: ServiceFacts) -> int:
@@ -37,8 +46,10 @@ def shown_time_ns(live: LiveEngine, facts: ServiceFacts) -> int:
 async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) -> pb.Snapshot:
     """Everything there is to show."""
     engine, share = live.engine, LoopShare()
-    held, exposure = quantities(engine), WorstExposure()
-    strategies = [strategy_message(engine, facts, guest, held) async for guest in share.over(list(engine.roster))]
+    held, unsummed, exposure = quantities(engine), without_sum(engine), WorstExposure()
+    strategies = [
+        strategy_message(engine, facts, guest, held, unsummed) async for guest in share.over(list(engine.roster))
+    ]
     positions = []
     async for position in share.over(list(engine.positions.positions())):
         in_flight = engine.orders.in_flight(position.strategy_id, position.symbol)
@@ -48,7 +59,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
     orders = [order_message(working) async for working in share.over(list(engine.orders.open_orders()))]
     symbols = [symbol_message(market) async for market in share.over(list(engine.markets.values()))]
     reasons = facts.not_ready_because(live)
-    total = engine.positions.total
+    total, reason = engine.positions.total, unsummed.get("", "")
     now_ns = time_ns()
     return pb.Snapshot(
         service=pb.ServiceInfo(
@@ -73,9 +84,11 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
         symbols=symbols,
         risk=risk_messages(live, exposure),
         initial_capital=engine.positions.initial_capital,
-        realized_pnl=total.realized,
-        unrealized_pnl=total.unrealized,
-        peak_pnl=total.peak,
+        realized_pnl=None if reason else total.realized,
+        unrealized_pnl=None if reason else total.unrealized,
+        peak_pnl=None if reason else total.peak,
+        totals=total_messages(engine.positions.positions()),
+        not_added_up=reason,
         signals=engine.signals_generated,
         dispositions=_named(engine.dispositions),
         orders_sent=engine.orders_sent,
@@ -89,20 +102,26 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
         loosened_limits=[bounded_text(each) for each in engine.risk.loosened[-_LOOSENED_SHOWN:]],
         replay=replay_message(facts.replay),
         reloads=[reload_message(report, with_steps=False) for report in facts.reloads.recent],
+        held_fills=[held_fill_message(held) for held in engine.held_fills.waiting[:_HELD_SHOWN]],
     )
 
 
 async def strategies_message(live: LiveEngine, facts: ServiceFacts) -> pb.ListStrategiesResponse:
     engine, share = live.engine, LoopShare()
-    held = quantities(engine)
+    held, unsummed = quantities(engine), without_sum(engine)
     return pb.ListStrategiesResponse(
-        strategies=[strategy_message(engine, facts, guest, held) async for guest in share.over(list(engine.roster))],
+        strategies=[
+            strategy_message(engine, facts, guest, held, unsummed) async for guest in share.over(list(engine.roster))
+        ],
         failed=failed_messages(facts),
     )
 
 
-def strategy_message(engine: Engine, facts: ServiceFacts, guest: Guest, held: Mapping[str, float]) -> pb.StrategyState:
-    """``held`` is the quantity of each strategy, summed over its symbols."""
+def strategy_message(
+    engine: Engine, facts: ServiceFacts, guest: Guest, held: Mapping[str, float], unsummed: Mapping[str, str]
+) -> pb.StrategyState:
+    """``held`` is the quantity of each strategy, summed over its symbols; ``unsummed`` says whose P&L has no sum."""
+    reason = unsummed.get(guest.strategy_id, "")
     account = engine.positions.equity_of(guest.strategy_id)
     fault = guest.last_fault
     return pb.StrategyState(
@@ -125,13 +144,14 @@ def strategy_message(engine: Engine, facts: ServiceFacts, guest: Guest, held: Ma
         last_error_ns=fault.timestamp_ns if fault is not None else 0,
         last_reload_ns=facts.reloads.last_ns.get(guest.strategy_id, 0),
         position=held.get(guest.strategy_id, 0.0),
-        realized_pnl=account.realized,
-        unrealized_pnl=account.unrealized,
-        peak_pnl=account.peak,
+        realized_pnl=None if reason else account.realized,
+        unrealized_pnl=None if reason else account.unrealized,
+        peak_pnl=None if reason else account.peak,
         on_tick=latency_message(guest.on_tick_latency),
         over_budget=guest.on_tick_latency.over_budget,
         stalled_s=guest.stalled_s,
         stalled_reason=bounded_text(guest.stalled_reason),
+        not_added_up=reason,
     )
 
 
@@ -139,7 +159,7 @@ def strategy_detail(live: LiveEngine, facts: ServiceFacts, guest: Guest) -> pb.S
     """One strategy in full. This calls the strategy's ``get_state``; when that fails, the failure is shown instead."""
     engine, name = live.engine, guest.strategy_id
     return pb.StrategyDetail(
-        state=strategy_message(engine, facts, guest, quantities(engine)),
+        state=strategy_message(engine, facts, guest, quantities(engine), without_sum(engine)),
         config_json=config_text(guest.config),
         own_state_json=json_text(strategy_state(engine, guest).metadata),
         last_traceback=bounded_text(guest.last_fault.traceback) if guest.last_fault is not None else "",

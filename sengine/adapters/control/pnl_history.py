@@ -14,17 +14,20 @@ class PnlHistory:
     """To be sampled once a second. It keeps every point at first; when there are ``POINTS``, every other one goes and
     the step doubles.
 
-    ``read`` gives the moment and the P&L, realized and unrealized.
+    ``read`` gives the moment and the P&L, realized and unrealized; ``None`` while there is no one sum of it.
     """
 
-    def __init__(self, read: Callable[[], tuple[int, float]]) -> None:
+    def __init__(self, read: Callable[[], tuple[int, float] | None]) -> None:
         self.times_ns: list[int] = []
         self.pnl: list[float] = []
         self._read = read
         self._step_ns = NS_PER_S
 
     def sample(self) -> None:
-        at_ns, pnl = self._read()
+        now = self._read()
+        if now is None:
+            return
+        at_ns, pnl = now
         # Half a step of grace: the sleep between two samples is never exact.
         if self.times_ns and at_ns - self.times_ns[-1] < self._step_ns - NS_PER_S // 2:
             return

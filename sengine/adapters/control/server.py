@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 
 from sengine.adapters.control.address import Address, default_address, parse_address
 from sengine.adapters.control.service import ControlService, EngineContext
+from sengine.adapters.transport.connections import CONNECTION_BOUNDS
 from sengine.adapters.transport.credentials import TlsFiles, TokenGuard
 from sengine.adapters.transport.private_socket import PrivateSocket
 from sengine.config.schema import ApiConfig
@@ -32,6 +33,7 @@ _BOUNDS: Final = (
     ("grpc.max_concurrent_streams", MOST_CALLS),
     # Two engines on one port would answer in turns.
     ("grpc.so_reuseport", 0),
+    *CONNECTION_BOUNDS,
 )
 _log = structlog.get_logger("sengine.control")
 

@@ -24,11 +24,14 @@ from sengine.adapters.control.records import log_message, reload_message, signal
 from sengine.adapters.control.streams import StreamLimit, batches
 from sengine.adapters.control.text import config_text
 from sengine.config.redact import with_secrets
+from sengine.domain.currencies import not_added_up
 from sengine.domain.events import (
+    AcceptFill,
     CancelOrder,
     Flatten,
     KillSwitch,
     PauseStrategy,
+    RefuseFill,
     ResumeStrategy,
     UnloadStrategy,
 )
@@ -248,6 +251,12 @@ class ControlService(EngineControlServicer):
         return reply
 
     @answering
+    async def SettleFill(self, request: pb.SettleFillRequest, context: Call) -> pb.CommandReply:
+        command = AcceptFill(request.fill_id) if request.accept else RefuseFill(request.fill_id)
+        self._live.take(command)
+        return self._done(f"fill {request.fill_id} is {'booked' if request.accept else 'refused; it is not booked'}")
+
+    @answering
     async def Shutdown(self, request: pb.ShutdownRequest, context: Call) -> pb.CommandReply:
         reply = self._done("the engine is stopping")
         self._context.shutdown()
@@ -310,8 +319,11 @@ class ControlService(EngineControlServicer):
                 self._last_snapshot = clock(), message
             return self._last_snapshot[1]
 
-    def _pnl_now(self) -> tuple[int, float]:
-        return shown_time_ns(self._live, self._facts), self._live.engine.positions.total.equity
+    def _pnl_now(self) -> tuple[int, float] | None:
+        positions = self._live.engine.positions
+        if not_added_up(each.symbol for each in positions.positions()):
+            return None
+        return shown_time_ns(self._live, self._facts), positions.total.equity
 
     def _done(self, message: str) -> pb.CommandReply:
         self._live.say("info", message, by="operator")

@@ -43,13 +43,19 @@ class StrategyView(View, frozen=True):
     last_error_ns: int
     last_reload_ns: int
     position: float
-    realized_pnl: float
-    unrealized_pnl: float
-    peak_pnl: float
+    realized_pnl: float | None
+    unrealized_pnl: float | None
+    peak_pnl: float | None
     on_tick: LatencyView
     over_budget: int
     stalled_s: float
     stalled_reason: str
+    not_added_up: str = ""
+
+    @property
+    def pnl(self) -> float | None:
+        """Realized and unrealized; ``None`` where its symbols are in different currencies."""
+        return _sum(self.realized_pnl, self.unrealized_pnl)
 
 
 class FailedStrategyView(View, frozen=True):
@@ -74,10 +80,31 @@ class PositionView(View, frozen=True):
     commission: float
 
 
-class PositionsView(View, frozen=True):
-    positions: tuple[PositionView, ...]
+class CurrencyTotalView(View, frozen=True):
+    """``currency`` is empty where the symbols' names do not tell."""
+
+    currency: str
     realized_pnl: float
     unrealized_pnl: float
+    commission: float
+
+    @property
+    def name(self) -> str:
+        return self.currency or "other"
+
+    @property
+    def pnl(self) -> float:
+        return self.realized_pnl + self.unrealized_pnl
+
+
+class PositionsView(View, frozen=True):
+    """The sums are ``None`` where positions are in different currencies; ``not_added_up`` says which."""
+
+    positions: tuple[PositionView, ...]
+    realized_pnl: float | None
+    unrealized_pnl: float | None
+    totals: tuple[CurrencyTotalView, ...]
+    not_added_up: str
 
 
 class SignalView(View, frozen=True):
@@ -286,6 +313,20 @@ class ReplayView(View, frozen=True):
     is_over: bool
 
 
+class HeldFillView(View, frozen=True):
+    """A fill that is not booked before a person has looked at it, and why."""
+
+    fill_id: str
+    order_id: str
+    symbol: str
+    side: str
+    price: float
+    quantity: float
+    commission: float
+    timestamp_ns: int
+    reason: str
+
+
 class SnapshotView(View, frozen=True):
     service: ServiceView
     time_ns: int
@@ -301,9 +342,9 @@ class SnapshotView(View, frozen=True):
     symbols: tuple[SymbolView, ...]
     risk: tuple[RiskCheckView, ...]
     initial_capital: float
-    realized_pnl: float
-    unrealized_pnl: float
-    peak_pnl: float
+    realized_pnl: float | None
+    unrealized_pnl: float | None
+    peak_pnl: float | None
     signals: int
     dispositions: dict[str, int]
     orders_sent: int
@@ -318,6 +359,14 @@ class SnapshotView(View, frozen=True):
     """``None`` on a live engine."""
     reloads: tuple[ReloadReportView, ...] = ()
     loosened_limits: tuple[str, ...] = ()
+    held_fills: tuple[HeldFillView, ...] = ()
+    totals: tuple[CurrencyTotalView, ...] = ()
+    not_added_up: str = ""
+
+    @property
+    def pnl(self) -> float | None:
+        """Realized and unrealized; ``None`` where positions are in different currencies."""
+        return _sum(self.realized_pnl, self.unrealized_pnl)
 
 
 class ReplyView(View, frozen=True):
@@ -348,3 +397,7 @@ class ReloadView(View, frozen=True):
     message: str
     config: dict[str, Any]
     report: ReloadReportView | None = None
+
+
+def _sum(realized: float | None, unrealized: float | None) -> float | None:
+    return None if realized is None or unrealized is None else realized + unrealized

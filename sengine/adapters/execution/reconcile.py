@@ -31,6 +31,7 @@ _ENDED: Final = {
     pb.ORDER_STATUS_REJECTED: OrderStatus.REJECTED,
     pb.ORDER_STATUS_CANCELLED: OrderStatus.CANCELLED,
 }
+_SIDES: Final = {pb.SIDE_BUY: "buy", pb.SIDE_SELL: "sell"}
 Say = Callable[..., None]
 
 
@@ -136,7 +137,7 @@ def settle(live: Hub, answer: Answer) -> Settled:
     absent: list[str] = []
     applied = ended = 0
     for fill in answer.fills:
-        if orders.has_seen(fill.fill_id):
+        if orders.has_seen(fill) or engine.held_fills.waits(fill) or engine.held_fills.was_refused(fill):
             continue
         if orders.is_known(fill.order_id):
             live.take(fill)
@@ -155,7 +156,10 @@ def settle(live: Hub, answer: Answer) -> Settled:
         if state is None or state.status == pb.ORDER_STATUS_UNSPECIFIED:
             if is_open:
                 absent.append(order_id)
-        elif abs(state.filled_quantity - working.filled) > FLAT_BELOW * working.order.quantity:
+        elif (
+            abs(state.filled_quantity - working.filled - engine.held_fills.quantity_of(order_id))
+            > FLAT_BELOW * working.order.quantity
+        ):
             mismatches.append(
                 f"order {order_id}: the execution service says that {state.filled_quantity:g} of "
                 f"{working.order.quantity:g} are filled, and its fills make {working.filled:g}"
@@ -187,7 +191,7 @@ def _fill(message: pb.OrderFill) -> Fill:
         message.client_order_id,
         "",
         message.symbol,
-        "buy" if message.side == pb.SIDE_BUY else "sell",
+        _SIDES.get(message.side, "no side"),
         message.price,
         message.quantity,
         message.commission,

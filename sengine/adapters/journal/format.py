@@ -8,7 +8,9 @@ a segment that is being written, or whose writer was killed, may be zeros: room 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from struct import Struct
 from typing import Any, Final, TypeAlias, get_args
@@ -16,6 +18,7 @@ from zlib import crc32
 
 import msgspec
 
+from sengine.adapters.journal import old_records
 from sengine.domain.events import (
     BarEvent,
     BookEvent,
@@ -149,6 +152,10 @@ _DECODE: Final[dict[bytes, _Decode]] = {prefix: msgspec.msgpack.Decoder(kind).de
 _ONE_LETTER: Final = 0xA1
 _SHORT: Final = {prefix[2]: (TAGS[kind], _DECODE[prefix]) for kind, prefix in PREFIX.items() if len(prefix) == 3}
 _TAG_OF: Final = {prefix: TAGS[kind] for kind, prefix in PREFIX.items()}
+_KIND_OF: Final = {tag: kind for kind, tag in TAGS.items()}
+UNREADABLE: Final = "?"
+"""The tag of a record that stands for one that does not decode."""
+_DECIDING_NOTHING: Final = (SoundBookEvent, BookEvent, TradeEvent, BarEvent, Gap, Closed, Sample)
 
 
 class Unsound(Exception):  # noqa: N818 - it is told on, never seen by a person
@@ -208,14 +215,15 @@ def has_record_after(data: memoryview, offset: int) -> bool:
 
 
 def decode(payload: memoryview | bytes) -> tuple[str, Any]:
-    """Tag and record. Raises ``JournalError`` for a record that this version does not know."""
+    """Tag and record; one that earlier versions wrote in a way that cannot be read is as whole as can be, or
+    ``Unreadable``. Raises ``JournalError`` for a record that this version does not know, or cannot do without."""
     short = _SHORT.get(payload[2]) if payload[1] == _ONE_LETTER and len(payload) > 2 else None
     if short is not None:
         # Nearly every record, and recovery reads them by the million.
         try:
             return short[0], short[1](payload[3:])
         except (msgspec.DecodeError, ValueError) as error:
-            raise JournalError(f"a record of the kind {short[0]!r} cannot be read: {error}") from error
+            return _as_far_as_it_goes(short[0], payload[3:], error)
     prefix = _prefix(payload)
     decoder = _DECODE.get(prefix)
     if decoder is None:
@@ -223,7 +231,20 @@ def decode(payload: memoryview | bytes) -> tuple[str, Any]:
     try:
         return _TAG_OF[prefix], decoder(payload[len(prefix) :])
     except (msgspec.DecodeError, ValueError) as error:
-        raise JournalError(f"a record of the kind {_TAG_OF[prefix]!r} cannot be read: {error}") from error
+        return _as_far_as_it_goes(_TAG_OF[prefix], payload[len(prefix) :], error)
+
+
+def _as_far_as_it_goes(tag: str, body: memoryview | bytes, error: Exception) -> tuple[str, Any]:
+    """Tag and record of one that does not decode, its checksum being right: it was written so."""
+    kind = _KIND_OF[tag]
+    with suppress(msgspec.DecodeError, ValueError):
+        if kind is Happened:
+            return tag, old_records.happened_of(body)
+        if kind is Checkpoint:
+            return tag, old_records.checkpoint_of(body)
+    if kind in (Header, Checkpoint):
+        raise JournalError(f"a record of the kind {kind.__name__} cannot be read: {error}") from error
+    return UNREADABLE, old_records.Unreadable(kind.__name__, str(error)[:200], kind not in _DECIDING_NOTHING)
 
 
 def _prefix(payload: memoryview | bytes) -> bytes:
@@ -242,10 +263,19 @@ def journal_folder(path: Path) -> Path:
 
 
 def segments(directory: Path) -> dict[int, Path]:
-    """The segment files by number, in order. A segment of which a compressed copy is finished counts once."""
+    """The segment files by number, in order. A segment of which a compressed copy is finished counts once.
+
+    Raises ``JournalError`` for a folder that is there and cannot be listed: that is not one without a journal.
+    """
+    try:
+        names = sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise JournalError(f"{directory}: the journal's folder cannot be listed: {error.strerror}") from None
     found: dict[int, Path] = {}
-    for path in sorted(directory.glob(f"*{SUFFIX}*")):
-        number, suffix = path.name.split(".", 1)
+    for name in names:
+        number, _, suffix = name.partition(".")
         if number.isascii() and number.isdigit() and f".{suffix}" in (SUFFIX, COMPRESSED):
-            found.setdefault(int(number), path)
+            found.setdefault(int(number), directory / name)
     return dict(sorted(found.items()))

@@ -17,6 +17,7 @@ from sengine import __version__
 from sengine.adapters.journal.format import (
     FORMAT,
     HEAD,
+    LONGEST_RECORD,
     MARKET_TAGS,
     TAGS,
     Closed,
@@ -35,8 +36,7 @@ from sengine.config.redact import plain, redacted
 from sengine.config.schema import Config
 from sengine.domain.events import Event, MarketEvent, ReloadParameters, RemoteReady, RemoteRolledBack
 from sengine.domain.order import Fill, OrderUpdate
-from sengine.domain.signal import SignalResult
-from sengine.engine.checkpoint.checkpoint import checkpoint
+from sengine.engine.checkpoint.checkpoint import Checkpoint, checkpoint
 from sengine.engine.checkpoint.follower import Happened
 from sengine.engine.core import Engine
 from sengine.engine.outcome import Outcome
@@ -98,7 +98,7 @@ class Journal:
         }
         self._takes_market_data = config.journal.market_data
         self._segment_bytes = config.journal.segment_bytes
-        self._encode = msgspec.msgpack.Encoder(enc_hook=repr).encode
+        self._encode = msgspec.msgpack.Encoder().encode
         self._retention = Retention(directory, config.journal)
         self._bytes = self._roll_at_bytes = 0
         self._writer = JournalWriter(
@@ -131,6 +131,8 @@ class Journal:
             if not self._takes_market_data and tag in MARKET_TAGS:
                 return
             payload = self._encode((tag, event))
+            if len(payload) > LONGEST_RECORD:
+                raise ValueError(_too_long(payload))
         except (TypeError, ValueError, OverflowError, RecursionError, KeyError) as error:
             self.unrecorded += 1
             gap = Gap(1, f"a {type(event).__name__} cannot be recorded: {error}")
@@ -158,10 +160,12 @@ class Journal:
             or outcome.updates
             or outcome.rollbacks
         ):
-            payload = self._encoded(outcome, fills)
+            payload, is_whole = self._encoded(outcome, fills)
             self.records += 1
             self._bytes += len(payload)
             self._writer.append(HEAD.pack(len(payload), crc32(payload)) + payload)
+            if not is_whole:
+                return False
             if outcome.orders or outcome.cancels:
                 return self._writer.commit()
         if isinstance(event, Fill | OrderUpdate):
@@ -186,7 +190,8 @@ class Journal:
 
     # Records.
 
-    def _encoded(self, outcome: Outcome, fills: Sequence[Fill]) -> bytes:
+    def _encoded(self, outcome: Outcome, fills: Sequence[Fill]) -> tuple[bytes, bool]:
+        """The record of an outcome, and whether that is in it."""
         # Errors pause a strategy, and so does a check that refuses it.
         paused: dict[str, str] = {}
         for result in outcome.signals:
@@ -195,12 +200,19 @@ class Journal:
         for fault in outcome.faults:
             self._add_if_paused(paused, fault.strategy_id)
         happened = happened_of(outcome, paused, fills)
-        try:
-            return self._encode((_HAPPENED, happened))
-        except (TypeError, ValueError, OverflowError, RecursionError):
-            # What a strategy hung on its signals is its own affair, and decides nothing.
-            plain = [_without_metadata(result) for result in happened.signals]
-            return self._encode((_HAPPENED, msgspec.structs.replace(happened, signals=plain)))
+        reason = ""
+        # What is hung on signals decides nothing. All of it is plain and bounded, so none of this should be needed.
+        for is_bare in (False, True):
+            try:
+                payload = self._encode((_HAPPENED, _without_metadata(happened) if is_bare else happened))
+            except (TypeError, ValueError, OverflowError, RecursionError) as error:
+                reason = str(error)
+                continue
+            if len(payload) <= LONGEST_RECORD:
+                return payload, True
+            reason = _too_long(payload)
+        self.unrecorded += 1
+        return self._encode((TAGS[Gap], Gap(1, f"what an event led to cannot be recorded: {reason}"))), False
 
     def _add_if_paused(self, paused: dict[str, str], strategy_id: str) -> None:
         guest = self._engine.roster.find(strategy_id)
@@ -234,14 +246,21 @@ class Journal:
             self._follows_from,
             lost,
         )
-        records = (header, checkpoint(self._engine), *more)
-        content = b"".join(frame(self._encode((TAGS[type(record)], record))) for record in records)
-        self.records += len(records)
+        payloads = [self._encode((TAGS[type(each)], each)) for each in (header, self._checkpoint(), *more)]
+        content = b"".join(map(frame, payloads))
+        self.records += len(payloads)
         self._bytes = len(content)
         # As many bytes of events as of checkpoint at least: else one that is longer than a segment is to be would have
         # every event begin the next.
         self._roll_at_bytes = max(self._segment_bytes, 2 * len(content))
         return content
+
+    def _checkpoint(self) -> Checkpoint:
+        """The engine now; without what its strategies declare, where that would be more than a record may hold."""
+        state = checkpoint(self._engine)
+        if len(self._encode(state)) <= LONGEST_RECORD // 2:
+            return state
+        return msgspec.structs.replace(state, strategies=[each.without_states() for each in state.strategies])
 
 
 def happened_of(outcome: Outcome, paused: dict[str, str], fills: Sequence[Fill]) -> Happened:
@@ -260,5 +279,11 @@ def _without_traceback(fault: StrategyFault) -> StrategyFault:
     return msgspec.structs.replace(fault, traceback="")
 
 
-def _without_metadata(result: SignalResult) -> SignalResult:
-    return msgspec.structs.replace(result, signal=msgspec.structs.replace(result.signal, metadata=None))
+def _without_metadata(happened: Happened) -> Happened:
+    replace = msgspec.structs.replace
+    signals = [replace(each, signal=replace(each.signal, metadata=None)) for each in happened.signals]
+    return replace(happened, signals=signals)
+
+
+def _too_long(payload: bytes) -> str:
+    return f"expected a record of at most {LONGEST_RECORD:,} bytes, got {len(payload):,}"

@@ -17,6 +17,7 @@ import zstandard
 
 from sengine.adapters.journal.continuity import Stretch, check_follows, damaged
 from sengine.adapters.journal.format import FORMAT, HEAD, Header, Unsound, decode, frames, has_record_after, segments
+from sengine.adapters.journal.old_records import NOT_WHOLE, LeftOut
 from sengine.errors import DamageError, JournalError, SengineError
 
 _HEAD_BYTES: Final = 1 << 16
@@ -46,7 +47,8 @@ class TornEnd(msgspec.Struct, frozen=True):
 
 
 class JournalReader:
-    """The journal in ``directory``. ``torn`` is set once iteration has come to a torn end.
+    """The journal in ``directory``. ``torn`` is set once iteration has come to a torn end,
+    and ``left_out`` tells of records that were read in part, or not at all.
 
     Raises ``JournalError`` where there is no journal, where a record in the middle is damaged, where records or a
     segment are missing in between, and for a format that this version does not know.
@@ -56,6 +58,7 @@ class JournalReader:
         self.directory = directory
         self.paths = segments(directory)
         self.torn: TornEnd | None = None
+        self.left_out = LeftOut()
         self._newest = max(self.paths, default=0)
         if not self.paths:
             what = "there is no journal here" if directory.exists() else "no such folder"
@@ -135,6 +138,8 @@ class JournalReader:
                     if before is not None:
                         check_follows(before, header, lambda: data)
                     first_record = header.first_record
+                if type(record) in NOT_WHOLE:
+                    self.left_out.note(record, path, number, offset)
                 count, end = count + 1, offset + HEAD.size + len(payload)
                 yield Entry(number, offset, tag, record)
         except Unsound as unsound:

@@ -25,8 +25,9 @@ from sengine.adapters.journal.format import (
     segments,
 )
 from sengine.adapters.journal.journal import Beginning
+from sengine.adapters.journal.old_records import Unreadable
 from sengine.adapters.journal.reader import Entry, JournalReader, TornEnd, cut_torn_end
-from sengine.domain.events import ChangeAggregation, MarketEvent, ReloadParameters, UnloadStrategy
+from sengine.domain.events import ChangeAggregation, KillSwitch, MarketEvent, ReloadParameters, UnloadStrategy
 from sengine.engine.checkpoint.checkpoint import Checkpoint, restore
 from sengine.engine.checkpoint.follower import Follower, Happened
 from sengine.engine.checkpoint.in_force import InForce, Running
@@ -35,7 +36,8 @@ from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.engine.risk.pipeline import RiskPipeline
 
 _AT_ONCE: Final = 4096
-_NOT_FOLLOWED: Final = (Header, Checkpoint, Gap, Closed, Sample, StrategyLoaded, StrategySwapped)
+_NOT_FOLLOWED: Final = (Header, Checkpoint, Gap, Closed, Sample, StrategyLoaded, StrategySwapped, Unreadable)
+_LOOK: Final = "compare positions and orders with the execution service, then `sengine rearm`"
 _DECIDED_ANEW: Final = (
     ChangeLimits, ChangeAggregation, ReloadParameters, UnloadStrategy, StrategyLoaded, StrategySwapped
 )  # fmt: skip
@@ -78,6 +80,7 @@ async def recover(directory: Path, engine: Engine, warmup_events: int, until: Be
     while following.step():
         await asyncio.sleep(0)
     following.end()
+    following.notes.extend(reader.left_out.told())
     if following.in_force is not None:
         following.notes.extend(following.in_force.instead(InForce.of(engine)))
     following.notes.extend(_cut(unbegun, reader.torn))
@@ -162,6 +165,8 @@ class Following:
         self._entries = entries
         self._follower: Follower | None = None
         self._next: Entry | None = None
+        self._before: Any = None
+        """The record before."""
 
     def step(self) -> bool:
         """Follow a few thousand records; whether there may be more."""
@@ -180,6 +185,10 @@ class Following:
             self._follower.end()
 
     def _follow(self, entry: Entry) -> None:
+        self._follow_one(entry)
+        self._before = entry.record
+
+    def _follow_one(self, entry: Entry) -> None:
         record = entry.record
         if isinstance(record, Checkpoint) and self._follower is None:
             self.notes.extend(restore(self._engine, record))
@@ -194,12 +203,19 @@ class Following:
             self._decision = record
         follower = self._follower
         self.was_closed = isinstance(record, Closed)
+        if isinstance(record, Unreadable) and record.decides and follower is not None:
+            # What was sent then is not known, so nobody can say what may be sent now.
+            follower.event(KillSwitch(f"the journal: {entry.segment}:{entry.offset} cannot be read; {_LOOK}"))
         if follower is None or isinstance(record, _NOT_FOLLOWED):
             return
         if entry.tag in MARKET_TAGS:
             follower.market_data(self._market_data(record))
         elif isinstance(record, Happened):
-            follower.happened(record)
+            if record == self._before:
+                place = f"{entry.segment}:{entry.offset}"
+                self.notes.append(f"{place}: what an event led to stands there twice in a row; it counts once")
+            else:
+                follower.happened(record)
         else:
             follower.event(record)
 

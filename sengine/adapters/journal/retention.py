@@ -14,6 +14,7 @@ import zstandard
 
 from sengine.adapters.journal.format import COMPRESSED, SUFFIX, segments
 from sengine.config.schema import JournalConfig
+from sengine.errors import JournalError
 
 _LEVEL: Final = 3
 _log = structlog.get_logger("sengine.journal")
@@ -41,7 +42,7 @@ class Retention:
     def _run(self) -> None:
         try:
             self.tidy()
-        except (OSError, zstandard.ZstdError) as error:
+        except (OSError, JournalError, zstandard.ZstdError) as error:
             # The journal itself is whole; it only takes more room than it might.
             _log.warning("finished journal files could not be tidied up", reason=str(error))
 

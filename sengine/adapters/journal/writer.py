@@ -15,6 +15,7 @@ import msgspec
 
 from sengine.adapters.journal.format import segment_path
 from sengine.errors import SengineError
+from sengine.runtime.descriptors import SET_ASIDE
 
 EVERY_S: Final = 0.02
 AGAIN_S: Final = 0.5
@@ -181,7 +182,7 @@ class JournalWriter:
         """Make the next segment's file, with its first frames in it."""
         path = segment_path(self._directory, segment.number)
         self._path = path
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = SET_ASIDE.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
         try:
             offset = self._write_all(file, segment.frames, 0)
         except OSError:

@@ -29,6 +29,7 @@ from sengine.adapters.paper.desk import PaperDesk
 from sengine.adapters.paper.fills import FillPublisher
 from sengine.adapters.paper.journal import NewsLine, PaperJournal
 from sengine.adapters.paper.venue import EventTimeVenue
+from sengine.adapters.transport.connections import CONNECTION_BOUNDS
 from sengine.adapters.transport.private_socket import LISTEN_OPTION, PrivateSocket
 from sengine.config.schema import Config
 from sengine.domain.events import BarEvent, BookEvent
@@ -53,6 +54,7 @@ _SERVER_OPTIONS: Final = (
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    *CONNECTION_BOUNDS,
 )
 
 _log = structlog.get_logger("sengine.paper")

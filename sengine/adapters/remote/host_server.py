@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 from sengine.adapters.control.address import Address, parse_address
 from sengine.adapters.remote.host_service import SpecOf, StrategyService
 from sengine.adapters.remote.messages import LARGEST_MESSAGE
+from sengine.adapters.transport.connections import CONNECTION_BOUNDS
 from sengine.adapters.transport.credentials import TlsFiles, TokenGuard
 from sengine.adapters.transport.memory_limit import MemoryLimit
 from sengine.adapters.transport.private_socket import LISTEN_OPTION, PrivateSocket
@@ -28,6 +29,7 @@ _BOUNDS: Final = (
     ("grpc.absolute_max_metadata_size", 8 * 1024),
     ("grpc.max_concurrent_streams", 16),
     ("grpc.so_reuseport", 0),
+    *CONNECTION_BOUNDS,
 )
 
 

@@ -197,13 +197,14 @@ class Projection:
         )  # fmt: skip
 
     def _fill_event(self, fill: Fill) -> None:
-        if fill_fault(fill) is None and not self._orders.is_duplicate(fill):
+        if fill_fault(fill) is None and not self._orders.has_seen(fill):
             self._fill(fill)
 
     def _fill(self, fill: Fill) -> None:
         shares = self._orders.shares(fill)
         if shares is None:
             return
+        self._orders.remember(fill)
         status = ""
         if self._orders.is_open(fill.order_id):
             status = "partially_filled"

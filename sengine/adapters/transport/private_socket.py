@@ -108,11 +108,14 @@ class PrivateSocket:
                 [f"{self.path}: is in the way of {self._use.whose} socket and is no socket; move it away"]
             )
         with socket.socket(socket.AF_UNIX) as probe:
+            probe.setblocking(False)
             try:
                 probe.connect(str(self.path))
-            except OSError:
+            except (ConnectionRefusedError, FileNotFoundError):
                 self.path.unlink(missing_ok=True)
                 return
+            except BlockingIOError:
+                pass  # somebody listens, and is asked by too many
             # It answers without holding the lock: the lock file was deleted under it.
             raise self._taken("unknown")
 

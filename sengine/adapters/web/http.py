@@ -17,6 +17,7 @@ from sengine.adapters.control.holdings import positions_message
 from sengine.adapters.control.messages import strategies_message
 from sengine.adapters.control.reading import read
 from sengine.adapters.control.views import PositionsView, StrategiesView
+from sengine.adapters.web.listener import Listener
 from sengine.adapters.web.live_page import LivePage
 from sengine.adapters.web.metrics import CONTENT_TYPE, exposition
 from sengine.domain.signal import Disposition
@@ -51,6 +52,8 @@ class HttpServer:
         self._facts = facts
         self._address = Address(None, host, port)
         self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
+        self._answering: set[web.RequestHandler] = set()
         self._app = web.Application(middlewares=[self._guard], client_max_size=1024)
         get = self._app.router.add_get
         get("/health", self._health)
@@ -83,21 +86,25 @@ class HttpServer:
             lingering_time=0,
         )
         await runner.setup()
-        site = web.TCPSite(runner, self._address.host, self._address.port, backlog=64)
+        assert runner.server is not None
+        listener = Listener(runner.server, self._answering.__contains__, self._live.say)
         try:
-            await site.start()
+            port = await listener.start(self._address.host, self._address.port)
         except OSError as error:
             await runner.cleanup()
             raise SengineError(
                 f"cannot listen on {self.url}: {error.strerror}; set {self._place} to a free address"
             ) from error
-        self._runner = runner
-        self._address = Address(None, self._address.host, runner.addresses[0][1])
+        self._runner, self._listener = runner, listener
+        self._address = Address(None, self._address.host, port)
         if not is_loopback(self._address.host):
             _log.warning("positions and P&L are readable by others who reach this address", url=self.url)
         return self.url
 
     async def stop(self) -> None:
+        if self._listener is not None:
+            await self._listener.stop()
+            self._listener = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -150,6 +157,7 @@ class HttpServer:
             return _json(
                 {"error": f"{request.method[:20]} is not allowed: this is read only"}, 405, {"Allow": "GET, HEAD"}
             )
+        self._answering.add(request.protocol)
         try:
             return await handler(request)
         except _QueryError as error:
@@ -161,6 +169,8 @@ class HttpServer:
                 sorted({route.resource.canonical for route in self._app.router.routes() if route.resource})
             )
             return _json({"error": f"there is no such page; there are {pages}"}, 404)
+        finally:
+            self._answering.discard(request.protocol)
 
 
 class _QueryError(Exception):

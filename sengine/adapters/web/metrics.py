@@ -10,6 +10,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from math import nan
 from time import time_ns
 from typing import Final
 
@@ -18,8 +19,21 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from sengine import __version__
-from sengine.adapters.web.metric_family import Family, Labels, counter, gauge, number, plan_histogram, seconds, total
+from sengine.adapters.control.holdings import without_sum
+from sengine.adapters.web.metric_family import (
+    Family,
+    Labels,
+    Sample,
+    counter,
+    gauge,
+    number,
+    plan_histogram,
+    seconds,
+    total,
+)
 from sengine.adapters.web.metrics_risk import risk_families
+from sengine.domain.currencies import totals_by_currency
+from sengine.domain.position import Position
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.loop_share import LoopShare
 from sengine.runtime.status import CONNECTED, FeedFigures, GatewayFigures, RemoteFigures, ServiceFacts, StoreFigures
@@ -125,21 +139,45 @@ def _plan(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
         "Current position.",
         (("", (("strategy_id", each.strategy_id), ("symbol", each.symbol)), each.quantity) for each in positions),
     )
+    unsummed = without_sum(engine)
     names = dict.fromkeys([guest.strategy_id for guest in guests] + [each.strategy_id for each in positions])
     yield Family(
         "strategy_pnl",
         "gauge",
-        "Realized P&L in quote currency, after commission.",
-        (("", (("strategy_id", name),), engine.positions.equity_of(name).realized) for name in names),
+        "Realized P&L in quote currency, after commission; NaN where its symbols are in several.",
+        (
+            ("", (("strategy_id", name),), nan if name in unsummed else engine.positions.equity_of(name).realized)
+            for name in names
+        ),
     )
     reloads = {(name, str(success).lower()): count for (name, success), count in facts.reloads.counts.items()}
     yield counter("strategy_hot_reloads_total", "Hot reloads.", reloads, ("strategy_id", "success"))
     yield Family(
         "sengine_unrealized_pnl",
         "gauge",
-        "Unrealized P&L at mid, in quote currency.",
-        (("", (("strategy_id", name),), engine.positions.equity_of(name).unrealized) for name in names),
+        "Unrealized P&L at mid, in quote currency; NaN where its symbols are in several.",
+        (
+            ("", (("strategy_id", name),), nan if name in unsummed else engine.positions.equity_of(name).unrealized)
+            for name in names
+        ),
     )
+    yield Family(
+        "sengine_currency_pnl",
+        "gauge",
+        "P&L by the currency of the symbols, told from their names; kind is realized or unrealized.",
+        _by_currency(positions),
+    )
+
+
+def _by_currency(positions: Sequence[Position]) -> Iterator[Sample]:
+    owned: dict[str, list[Position]] = {}
+    for position in positions:
+        owned.setdefault(position.strategy_id, []).append(position)
+    for strategy_id, held in owned.items():
+        for each in totals_by_currency(held):
+            labels = (("strategy_id", strategy_id), ("currency", each.name))
+            yield "", (*labels, ("kind", "realized")), each.realized_pnl
+            yield "", (*labels, ("kind", "unrealized")), each.unrealized_pnl
 
 
 def _engine(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
@@ -170,13 +208,14 @@ def _engine(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
     )
     yield counter(
         "sengine_anomalies_total",
-        "Fills and order updates that did not fit: duplicates, unknown orders, positions beyond their limit, pauses "
-        "after rejections.",
+        "Fills and order updates that did not fit: duplicates, unknown orders, overfills, late and held fills, "
+        "positions beyond their limit, pauses after rejections.",
         {(kind,): count for kind, count in engine.anomalies.items()},
         ("kind",),
     )
     yield total("sengine_orders_sent_total", "Orders that passed risk and were sent.", engine.orders_sent)
     yield gauge("sengine_orders_open", "Orders in flight.", len(list(engine.orders.open_orders())))
+    yield gauge("sengine_held_fills", "Fills that wait for a person.", len(engine.held_fills))
     yield gauge("sengine_kill_switch", "1 while the kill switch is pulled.", bool(engine.kill_reason))
     yield gauge("sengine_ready", "1 when /ready says so.", not facts.not_ready_because(live))
     yield gauge("sengine_uptime_seconds", "Time since the start.", (time_ns() - facts.started_ns) / 1e9)

@@ -11,13 +11,15 @@ from copy import deepcopy
 
 import msgspec
 
+from sengine.domain.events import HoldFill
+from sengine.domain.order import Fill
 from sengine.domain.signal import Disposition, StampedSignal
 from sengine.engine.checkpoint.in_force import InForce
 from sengine.engine.checkpoint.strategy_state import GuestState
 from sengine.engine.core import Engine
 from sengine.engine.orders.flatten import Flattening
 from sengine.engine.state.saved import SavedBooks, SavedMarket, SavedOrders, SavedResting, SavedTradingRecord
-from sengine.engine.strategies.faults import describe_error
+from sengine.engine.strategies.faults import in_words
 from sengine.engine.strategies.lifecycle import State
 
 
@@ -44,6 +46,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     flattening: dict[tuple[str, str], Flattening] = {}
     """By strategy and symbol."""
     in_force: InForce | None = None
+    held_fills: list[HoldFill] = []
+    refused_fills: list[Fill] = []
 
 
 def checkpoint(engine: Engine) -> Checkpoint:
@@ -69,13 +73,15 @@ def checkpoint(engine: Engine) -> Checkpoint:
         engine.record.saved(),
         deepcopy(engine._flattens.pending),
         InForce.of(engine),
+        list(engine.held_fills.waiting),
+        list(engine.held_fills.refused),
     )
 
 
 def restore(engine: Engine, state: Checkpoint) -> Sequence[str]:
     """Take up a checkpoint; for an engine with its strategies loaded that has processed nothing yet.
 
-    Returns a sentence for each strategy that could not take up its state and was paused for it.
+    Returns a sentence for each strategy that could not take up its state and was paused for it, or had none on record.
     """
     answers, desk = engine._answers, engine._desk
     engine.now_ns, engine.ticks = state.now_ns, state.ticks
@@ -94,25 +100,29 @@ def restore(engine: Engine, state: Checkpoint) -> Sequence[str]:
     if engine._venue is not None:
         engine._venue.restore(state.resting)
     engine._flattens.pending.update(deepcopy(state.flattening))
-    troubles = [trouble for guest in state.strategies if (trouble := _restore_strategy(engine, guest))]
+    engine.held_fills.restore(state.held_fills, state.refused_fills)
+    troubles = [trouble for guest in state.strategies for trouble in _restore_strategy(engine, guest)]
     active = {guest.strategy_id for guest in engine.roster if guest.is_active}
     desk._votes.restore(vote for vote in state.votes if vote.strategy_id in active)
     return troubles
 
 
-def _restore_strategy(engine: Engine, state: GuestState) -> str:
-    """Why a strategy could not take up its state; empty when it could, or is not there any more."""
+def _restore_strategy(engine: Engine, state: GuestState) -> Sequence[str]:
+    """What there is to say about a strategy that could not take up its state, or had none on record."""
     guest = engine.roster.find(state.strategy_id)
     if guest is None:
-        return ""
-    trouble = ""
+        return ()
     try:
-        state.restore(guest, [each for each in engine.positions.positions() if each.strategy_id == guest.strategy_id])
-    except (Exception, SystemExit) as error:
-        trouble = f"strategy {guest.strategy_id} could not take up its state: {describe_error(error)}; it is paused"
+        held = [each for each in engine.positions.positions() if each.strategy_id == guest.strategy_id]
+        with engine.guard.calling(guest, has_patience=True):
+            state.restore(guest, held)
+    except BaseException as error:
+        engine.guard.contain(error)
+        said, _ = in_words(engine.guard, guest, error)
+        trouble = f"strategy {guest.strategy_id} could not take up its state: {said}; it is paused"
         engine.roster.pause(guest.strategy_id, trouble)
-    else:
-        if state.lifecycle is State.PAUSED and guest.is_active:
-            engine.roster.pause(guest.strategy_id, state.pause_reason)
-            guest.was_paused_for_errors = state.was_paused_for_errors
-    return trouble
+        return (trouble,)
+    if state.lifecycle is State.PAUSED and guest.is_active:
+        engine.roster.pause(guest.strategy_id, state.pause_reason)
+        guest.was_paused_for_errors = state.was_paused_for_errors
+    return state.troubles

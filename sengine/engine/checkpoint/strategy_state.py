@@ -9,18 +9,22 @@ import msgspec
 
 from sengine.domain.position import Position
 from sengine.engine.state.recent_ticks import ANY_SYMBOL
-from sengine.engine.strategies.faults import StrategyFault
+from sengine.engine.strategies.exported import exported_state
+from sengine.engine.strategies.faults import StrategyFault, in_words
 from sengine.engine.strategies.lifecycle import State
+from sengine.engine.strategies.plain_values import METADATA, NotPlainError, plain_value, shown
 from sengine.engine.strategies.runtime import Guest
 from sengine.strategy import BaseStrategy, tell_books
 
 
 class InstanceState(msgspec.Struct, frozen=True):
-    """An instance: what it declared, under which version."""
+    """An instance: what it declared, under which version; ``trouble`` says why that is nothing, where it is not
+    because the strategy declares nothing."""
 
     state: Any
     version: int
     position: float
+    trouble: str = ""
 
 
 class GuestState(msgspec.Struct, frozen=True):
@@ -41,7 +45,7 @@ class GuestState(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, guest: Guest) -> GuestState:
-        """What ``export_state`` raises counts as declaring nothing."""
+        """An ``export_state`` that fails counts as declaring nothing, which is told when the checkpoint is taken up."""
         return cls(
             guest.strategy_id,
             guest.lifecycle.state,
@@ -53,9 +57,28 @@ class GuestState(msgspec.Struct, frozen=True):
             dict(guest.errors),
             list(guest.fault_times_ns),
             guest.last_fault,
-            {symbol: _exported(instance) for symbol, instance in guest.instances.items()},
+            {symbol: _exported(guest, instance) for symbol, instance in guest.instances.items()},
             guest.was_paused_for_errors,
         )
+
+    def without_states(self) -> GuestState:
+        """The same, for where there is no room for what its instances declare."""
+        reason = "the states of all strategies are more than the journal takes"
+        bare = {
+            symbol: InstanceState(None, each.version, each.position, reason if each.state is not None else each.trouble)
+            for symbol, each in self.instances.items()
+        }
+        return msgspec.structs.replace(self, instances=bare)
+
+    @property
+    def troubles(self) -> list[str]:
+        """A sentence for each instance whose state is missing."""
+        return [
+            f"strategy {self.strategy_id}: its instance for {symbol} could not tell its state for the journal: "
+            f"{each.trouble}; it begins with what recorded market data tells it"
+            for symbol, each in self.instances.items()
+            if each.trouble
+        ]
 
     def restore(self, guest: Guest, held: Sequence[Position]) -> None:
         """Give a guest its counts and instances back, by ``held`` of the books; the lifecycle is the roster's business.
@@ -76,10 +99,19 @@ class GuestState(msgspec.Struct, frozen=True):
         guest.calls = self.calls
 
 
-def _exported(instance: BaseStrategy) -> InstanceState:
+def _exported(guest: Guest, instance: BaseStrategy) -> InstanceState:
+    """What an instance declares, as plain values of the engine's own."""
+    state, version, position, trouble = None, 1, 0.0, ""
     try:
-        state = msgspec.to_builtins(instance.export_state())
-        position = float(instance.position)
-    except (Exception, SystemExit):
-        state, position = None, 0.0
-    return InstanceState(state, instance.state_version, position)
+        with guest.guard.calling(guest, has_patience=True):
+            position = float.__float__(float(instance.position))
+            version = plain_value(instance.state_version, "state_version", METADATA)
+            if type(version) is not int:
+                raise NotPlainError(f"state_version must be a whole number, got {shown(version)}")
+            encoded = exported_state(instance)
+            state = None if encoded is None else msgspec.msgpack.decode(encoded)
+    except BaseException as error:
+        guest.guard.contain(error)
+        state, version = None, 1
+        trouble, _ = in_words(guest.guard, guest, error)
+    return InstanceState(state, version, position, trouble)

@@ -14,7 +14,7 @@ from sengine.engine.orders.simulated_venue import SimulatedVenue, VenueReport
 from sengine.engine.outcome import Outcome
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.state.markets import Market
-from sengine.engine.state.orders import OrderTracker, fill_fault, split
+from sengine.engine.state.orders import OrderTracker, split
 from sengine.engine.state.positions import PositionTracker
 from sengine.engine.state.trading_record import TradingRecord
 from sengine.engine.strategies.faults import kind_of
@@ -76,7 +76,7 @@ class OrderFlow:
             # Filled whole before anything could ask for it: there is no moment at which it is in flight.
             if order.limit_price is not None:
                 self._record.executed(order, reports[0].timestamp_ns)
-            self._book(reports[0], split(reports[0], order), outcome)
+            self._book(reports[0], split(reports[0], order), outcome, reports[0].timestamp_ns)
             return
         self._orders.sent(order)
         self._take_reports(reports, outcome)
@@ -100,20 +100,6 @@ class OrderFlow:
         self._take_reports(self._venue.on_book(symbol, touch, now_ns), outcome)
         return outcome
 
-    def on_fill(self, fill: Fill) -> Outcome:
-        """A fill from outside: applied once, and only if it can be true."""
-        outcome = Outcome()
-        fault = fill_fault(fill)
-        if fault is not None:
-            self.anomalies["bad_fill"] += 1
-            outcome.notices.append(f"fill {fill.fill_id} of order {fill.order_id} is not applied: {fault}")
-        elif self._orders.is_duplicate(fill):
-            self.anomalies["duplicate_fill"] += 1
-            outcome.notices.append(f"fill {fill.fill_id} of order {fill.order_id} came twice; counted once")
-        else:
-            self._apply_fill(fill, outcome)
-        return outcome
-
     def on_update(self, update: OrderUpdate, now_ns: int) -> Outcome:
         """News of an order from outside, at event time ``now_ns``."""
         outcome = Outcome()
@@ -129,28 +115,24 @@ class OrderFlow:
     def _take_reports(self, reports: Sequence[VenueReport], outcome: Outcome) -> None:
         for report in reports:
             if isinstance(report, Fill):
-                self._apply_fill(report, outcome)
+                self.apply_fill(report, outcome, report.timestamp_ns)
             else:
                 self._apply_update(report, report.timestamp_ns, outcome)
                 outcome.updates.append(report)
 
-    def _apply_fill(self, fill: Fill, outcome: Outcome) -> None:
+    def apply_fill(self, fill: Fill, outcome: Outcome, now_ns: int) -> None:
+        """Take a fill of a known order, on its side, at event time ``now_ns``."""
         working = self._orders.find(fill.order_id)
         is_first = working is not None and not working.fills
         shares = self._orders.shares(fill)
-        if shares is not None and is_first and working is not None and working.order.limit_price is not None:
-            self._record.executed(working.order, max(fill.timestamp_ns, working.order.timestamp_ns))
-        if shares is None:
-            self.anomalies["unknown_order_fill"] += 1
-            outcome.notices.append(
-                f"fill {fill.fill_id} is for order {fill.order_id}, which this engine did not send; not applied"
-            )
-            return
-        if working is not None:
-            self.reject_pause.went_through(working.order)
-        self._book(fill, shares, outcome)
+        assert working is not None
+        assert shares is not None
+        if is_first and working.order.limit_price is not None:
+            self._record.executed(working.order, max(now_ns, working.order.timestamp_ns))
+        self.reject_pause.went_through(working.order)
+        self._book(fill, shares, outcome, now_ns)
 
-    def _book(self, fill: Fill, shares: Sequence[Fill], outcome: Outcome) -> None:
+    def _book(self, fill: Fill, shares: Sequence[Fill], outcome: Outcome, now_ns: int) -> None:
         """Positions first, then each contributing strategy is told of its share."""
         market = self._markets.get(fill.symbol)
         mark_price = market.mid if market is not None and market.mid else fill.price
@@ -165,7 +147,7 @@ class OrderFlow:
                     guest.fill(share)
                 except BaseException as error:
                     guest.guard.contain(error)
-                    self._roster.fault(guest, kind_of(error, "on_fill"), error, fill.timestamp_ns, outcome)
+                    self._roster.fault(guest, kind_of(error, "on_fill"), error, now_ns, outcome)
 
     def _apply_update(self, update: OrderUpdate, now_ns: int, outcome: Outcome) -> bool:
         """End an order that will not fill any more; any other news leaves it in flight."""
@@ -174,7 +156,8 @@ class OrderFlow:
             if working is None:
                 return False
         else:
-            working = self._orders.find(update.order_id)
+            # Of one that is filled whole there is no more news.
+            working = None if self._orders.is_filled(update.order_id) else self._orders.find(update.order_id)
         if working is not None:
             self.news.of_order(working, update)
             if update.status is OrderStatus.REJECTED:

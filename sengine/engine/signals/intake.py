@@ -17,7 +17,7 @@ from sengine.engine.signals.decisions import DecisionDesk
 from sengine.engine.strategies.faults import RemoteError
 from sengine.engine.strategies.registry import Roster
 from sengine.engine.strategies.runtime import Guest
-from sengine.engine.strategies.stamping import stamp
+from sengine.engine.strategies.stamping import several, stamp
 
 Answer: TypeAlias = tuple[Guest, object]
 SIGNAL_AGE: Final = "signal_age"
@@ -91,19 +91,20 @@ class AnswerDesk:
         self, guest: Guest, answer: object, data: MarketData, fresh: list[StampedSignal], outcome: Outcome
     ) -> None:
         """Make one signal, or a list or tuple of them, the engine's own."""
-        signals = (answer,) if isinstance(answer, Signal) else self._each(guest, answer, data, outcome)
+        signals = (answer,) if type(answer) is Signal else self._each(guest, answer, data, outcome)
         for signal in signals:
             if type(signal) is ReportedError:
-                self._roster.fault(guest, signal.kind, RemoteError(signal), data.timestamp_ns, outcome)
+                reported = RemoteError(signal)
+                self._roster.fault(guest, reported.kind, reported, data.timestamp_ns, outcome)
                 continue
             try:
                 guest.begin_call()
                 stamped = stamp(guest.current.spec, signal, data, self.signals + 1)
                 guest.guard.running = None
-            # Reading what strategy code made can raise anything: arrays for numbers, numbers beyond any float.
+            # Reading what strategy code made can raise anything: arrays for numbers, texts with methods of their own.
             except BaseException as error:
                 guest.guard.contain(error)
-                kind = "invalid_signal" if isinstance(signal, Signal) else "bad_return"
+                kind = "invalid_signal" if issubclass(type(signal), Signal) else "bad_return"
                 self._roster.fault(guest, kind, error, data.timestamp_ns, outcome)
                 continue
             self.signals += 1
@@ -112,11 +113,13 @@ class AnswerDesk:
             fresh.append(stamped)
 
     def _each(self, guest: Guest, answer: object, data: MarketData, outcome: Outcome) -> Sequence[object]:
-        if not isinstance(answer, list | tuple):
+        """What a list or tuple holds, read without its author's code; anything else is one thing."""
+        kind = type(answer)
+        if not issubclass(kind, list | tuple):
             return (answer,)
         try:
             with guest.calling():
-                return tuple(answer)
+                return several(answer)
         except BaseException as error:
             guest.guard.contain(error)
             self._roster.fault(guest, "bad_return", error, data.timestamp_ns, outcome)

@@ -11,9 +11,11 @@ from sengine.domain.order import Fill, Order, Side
 from sengine.domain.position import FLAT_BELOW
 from sengine.engine.state.saved import SavedOrder, SavedOrders
 
-# A cancellation can overtake the order's last fill, and a fill can come twice after a reconnect. Cancelled orders
-# and fill identities are remembered this long so that such fills are still attributed, and only once.
+# A cancellation can overtake the order's last fill, a venue can fill more than it was asked to, and a fill can come
+# twice after a reconnect. Ended orders and fill identities are remembered this long so that such fills are still
+# attributed, and only once.
 CLOSED_ORDERS_KEPT: Final = 1_000
+"""Of each kind: ended early, and filled."""
 FILL_IDS_KEPT: Final = 100_000
 
 
@@ -28,6 +30,11 @@ def fill_fault(fill: Fill) -> str | None:
     if fill.side not in ("buy", "sell"):
         return f"expected side buy or sell, got {fill.side!r}"
     return None
+
+
+def identity_of(fill: Fill) -> str:
+    """What a fill is known by: its id, or its order, moment, price and quantity where it has none."""
+    return fill.fill_id or f"{fill.order_id}/{fill.timestamp_ns}/{fill.price!r}/{fill.quantity!r}"
 
 
 class WorkingOrder:
@@ -49,6 +56,10 @@ class WorkingOrder:
     def saved(self) -> SavedOrder:
         return SavedOrder(self.order, self.filled, self.fills, self.is_cancelling)
 
+    @classmethod
+    def of(cls, saved: SavedOrder) -> WorkingOrder:
+        return cls(saved.order, saved.filled, saved.fills, saved.is_cancelling)
+
 
 class OrderTracker:
     """Every order from sending to its end. In flight is what the open ones may still fill, per strategy."""
@@ -56,6 +67,8 @@ class OrderTracker:
     def __init__(self) -> None:
         self._open: dict[str, WorkingOrder] = {}
         self._closed: OrderedDict[str, WorkingOrder] = OrderedDict()
+        """Rejected or cancelled before they filled whole."""
+        self._filled: OrderedDict[str, WorkingOrder] = OrderedDict()
         self._by_owner: dict[tuple[str, str], dict[str, WorkingOrder]] = {}
         self._seen: OrderedDict[str, None] = OrderedDict()
 
@@ -68,8 +81,12 @@ class OrderTracker:
 
     def state(self) -> SavedOrders:
         """Everything, for a checkpoint; it shares nothing mutable."""
-        still_open, closed = self._open.values(), self._closed.values()
-        return SavedOrders([each.saved() for each in still_open], [each.saved() for each in closed], [*self._seen])
+        return SavedOrders(
+            [each.saved() for each in self._open.values()],
+            [each.saved() for each in self._closed.values()],
+            [*self._seen],
+            [each.saved() for each in self._filled.values()],
+        )
 
     def restore(self, state: SavedOrders) -> None:
         """Take up a checkpoint's orders; for a tracker that has seen none yet."""
@@ -78,7 +95,9 @@ class OrderTracker:
             kept = self._open[working.order.order_id]
             kept.filled, kept.fills, kept.is_cancelling = working.filled, working.fills, working.is_cancelling
         for each in state.closed:
-            self._closed[each.order.order_id] = WorkingOrder(each.order, each.filled, each.fills, each.is_cancelling)
+            self._closed[each.order.order_id] = WorkingOrder.of(each)
+        for each in state.filled:
+            self._filled[each.order.order_id] = WorkingOrder.of(each)
         self._seen.update(dict.fromkeys(state.seen))
 
     def in_flight(self, strategy_id: str, symbol: str) -> float:
@@ -93,45 +112,40 @@ class OrderTracker:
             if part.strategy_id == strategy_id
         )
 
-    def is_duplicate(self, fill: Fill) -> bool:
-        """Whether this fill was seen before; one seen for the first time is remembered. A fill without an identity
-        of its own is known by its order, moment, price and quantity."""
-        identity = fill.fill_id or f"{fill.order_id}/{fill.timestamp_ns}/{fill.price!r}/{fill.quantity!r}"
-        if identity in self._seen:
-            return True
-        self._seen[identity] = None
+    def has_seen(self, fill: Fill) -> bool:
+        """Whether this fill was booked before."""
+        return identity_of(fill) in self._seen
+
+    def remember(self, fill: Fill) -> None:
+        """This fill is booked, and counts no second time."""
+        self._seen[identity_of(fill)] = None
         if len(self._seen) > FILL_IDS_KEPT:
             self._seen.popitem(last=False)
-        return False
-
-    def has_seen(self, fill_id: str) -> bool:
-        """Whether a fill of that identity was seen."""
-        return fill_id in self._seen
 
     def is_known(self, order_id: str) -> bool:
         """Whether fills of this order would be attributed: it is open, or was not long ago."""
-        return order_id in self._open or order_id in self._closed
+        return self.find(order_id) is not None
 
     def shares(self, fill: Fill) -> list[Fill] | None:
         """Take ``fill`` off its order and split it pro rata among the contributors, the last taking the remainder
         so that nothing is lost to rounding. ``None`` when no such order, on that symbol and side, is known."""
-        working = self._open.get(fill.order_id) or self._closed.get(fill.order_id)
+        working = self.find(fill.order_id)
         if working is None or fill.side != working.order.side or fill.symbol != working.order.symbol:
             return None
         working.filled += fill.quantity
         working.fills += 1
         order = working.order
         if order.quantity - working.filled <= FLAT_BELOW * order.quantity:
-            self._take_out(fill.order_id)
+            ended = self._take_out(fill.order_id)
+            if ended is not None:
+                _keep(self._filled, ended)
         return split(fill, order, working.fills)
 
     def close(self, order_id: str) -> WorkingOrder | None:
         """Take a cancelled or rejected order out of flight. ``None`` when it is not open."""
         working = self._take_out(order_id)
         if working is not None:
-            self._closed[order_id] = working
-            if len(self._closed) > CLOSED_ORDERS_KEPT:
-                self._closed.popitem(last=False)
+            _keep(self._closed, working)
         return working
 
     def _take_out(self, order_id: str) -> WorkingOrder | None:
@@ -155,8 +169,8 @@ class OrderTracker:
         return working is not None and working.is_cancelling
 
     def find(self, order_id: str) -> WorkingOrder | None:
-        """An order that may still fill, or was closed not long ago."""
-        return self._open.get(order_id) or self._closed.get(order_id)
+        """An order that may still fill, or ended not long ago."""
+        return self._open.get(order_id) or self._closed.get(order_id) or self._filled.get(order_id)
 
     @property
     def count(self) -> int:
@@ -174,6 +188,10 @@ class OrderTracker:
         """Whether it was rejected or cancelled before it filled whole."""
         return order_id in self._closed
 
+    def is_filled(self, order_id: str) -> bool:
+        """Whether it was filled whole, not long ago."""
+        return order_id in self._filled
+
     def pairs(self) -> list[tuple[str, str]]:
         """(strategy, symbol) of everything in flight."""
         return [pair for pair, owned in self._by_owner.items() if owned]
@@ -190,6 +208,12 @@ class OrderTracker:
             for order_id, working in owned.items()
             if working.order.side is side and working.order.limit_price is not None
         ]
+
+
+def _keep(ended: OrderedDict[str, WorkingOrder], working: WorkingOrder) -> None:
+    ended[working.order.order_id] = working
+    if len(ended) > CLOSED_ORDERS_KEPT:
+        ended.popitem(last=False)
 
 
 def split(fill: Fill, order: Order, number: int = 1) -> list[Fill]:

@@ -85,6 +85,7 @@ class SavedOrders(msgspec.Struct, frozen=True):
     open: list[SavedOrder]
     closed: list[SavedOrder]
     seen: list[str]
+    filled: list[SavedOrder] = []
 
 
 class SavedResting(msgspec.Struct, frozen=True):

@@ -68,12 +68,14 @@ class Guard:
     def contain(self, error: BaseException) -> None:
         """A call has ended with ``error``: raise it again unless it is the strategy's doing."""
         self.running = None
-        if isinstance(error, self.passes_on):
+        # By its true type: ``isinstance`` would ask the error itself.
+        if issubclass(type(error), self.passes_on):
             raise error
 
 
 # Kinds of fault, by the call in which they happen; every other kind is named as its call.
 ON_TICK: Final = "on_tick"
+SHOWING: Final = "the text of its error"
 TIMEOUT: Final = "timeout"
 BAD_RETURN: Final = "bad_return"
 CALL_OF_KIND: Final = {

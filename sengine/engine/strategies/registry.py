@@ -10,8 +10,8 @@ from sengine.engine.latency import FOLD_EVERY
 from sengine.engine.outcome import Outcome
 from sengine.engine.state.markets import Market
 from sengine.engine.state.positions import PositionTracker
-from sengine.engine.strategies.faults import StrategyFault, describe_error
-from sengine.engine.strategies.guard import Guard, StrategyTimeout
+from sengine.engine.strategies.faults import StrategyFault
+from sengine.engine.strategies.guard import TIMEOUT, Guard, StrategyTimeout
 from sengine.engine.strategies.lifecycle import State
 from sengine.engine.strategies.runtime import Guest
 from sengine.engine.strategies.spec import StrategySpec
@@ -175,7 +175,7 @@ class Roster:
             outcome.faults += self._shut_down(guest, ended, now_ns)
             self.forget_routes()
             return
-        if isinstance(error, StrategyTimeout):
+        if fault.kind == TIMEOUT:
             if guest.is_active:
                 self._pause_with_notice(guest, f"{fault.call} was {fault.message}", outcome)
         elif guest.has_too_many_faults and guest.is_active:
@@ -188,10 +188,11 @@ class Roster:
         unstarted, self.unstarted = self.unstarted, []
         for guest, error in unstarted:
             rollbacks = len(outcome.rollbacks)
-            kind = "initialize" if isinstance(error, StrategyTimeout) else "exception"
+            kind = "initialize" if issubclass(type(error), StrategyTimeout) else "exception"
             self.fault(guest, kind, error, now_ns, outcome)
             if guest.is_active and len(outcome.rollbacks) == rollbacks:
-                self._pause_with_notice(guest, f"could not start for a new symbol: {describe_error(error)}", outcome)
+                said = outcome.faults[-1].message
+                self._pause_with_notice(guest, f"could not start for a new symbol: {said}", outcome)
 
     def _pause_with_notice(self, guest: Guest, reason: str, outcome: Outcome) -> None:
         self.pause(guest.strategy_id, reason)
@@ -225,7 +226,9 @@ class Roster:
         """``on_tick`` of the instance for ``symbol``; where making it fails, that is noted and there is none."""
         try:
             if guest.current.has_instance(symbol):
-                return guest.to_call(symbol)
+                # Even looking for its method can run its code.
+                with self._guard.calling(guest):
+                    return guest.to_call(symbol)
             with guest.calling(has_patience=True):
                 return guest.to_call(symbol)
         except BaseException as error:

@@ -9,16 +9,26 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sengine.domain.events import Interrupted
 from sengine.domain.market import MarketData
 from sengine.domain.order import Fill
 from sengine.domain.order_news import OrderNews
 from sengine.engine.latency import FOLD_EVERY, LatencyHistogram
-from sengine.engine.strategies.faults import StrategyFault, describe_error, place_of, traceback_of
-from sengine.engine.strategies.guard import CALL_OF_KIND, ON_TICK, TIMEOUT, Guard, StrategyTimeout
+from sengine.engine.strategies.faults import (
+    UNSPEAKABLE,
+    StrategyFault,
+    answered_call,
+    describe_error,
+    in_words,
+    place_of,
+    timeout_text,
+    traceback_of,
+)
+from sengine.engine.strategies.guard import CALL_OF_KIND, ON_TICK, SHOWING, TIMEOUT, Guard, StrategyTimeout
 from sengine.engine.strategies.lifecycle import Lifecycle, State
+from sengine.engine.strategies.plain_values import type_name
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.engine.strategies.stamping import UnwantedAnswerError
 from sengine.engine.strategies.trial import Trial
@@ -96,7 +106,7 @@ class Guest:
         ``guard.contain``."""
         self.calls += 1
         if self._interrupts:
-            self._raise_if_interrupted(False, self.calls)
+            self._raise_if_interrupted("", self.calls)
         guard = self.guard
         guard.entered += 1
         guard.running = self
@@ -108,7 +118,7 @@ class Guest:
             return on_tick
 
         def on_tick_or_interrupted(data: MarketData) -> object:
-            self._raise_if_interrupted(True, self.ticks)
+            self._raise_if_interrupted(ON_TICK, self.ticks)
             return on_tick(data)
 
         return on_tick_or_interrupted
@@ -117,9 +127,10 @@ class Guest:
         """Have a call end as it did when the event was recorded, without making it."""
         self._interrupts.append(event)
 
-    def _raise_if_interrupted(self, is_tick: bool, number: int) -> None:
+    def _raise_if_interrupted(self, call: str, number: int) -> None:
+        """``call`` is one that is counted by itself, or empty for all others."""
         for event in self._interrupts:
-            if event.number == number and (event.call == ON_TICK) == is_tick:
+            if event.number == number and call == (event.call if event.call in _COUNTED_BY_THEMSELVES else ""):
                 self._interrupts.remove(event)
                 raise StrategyTimeout(event.message)
 
@@ -145,8 +156,8 @@ class Guest:
             self.guard.contain(error)
             if isinstance(error, Exception):
                 raise
-            place = place_of(error, current)
-            raise PluginError(f"{place}: {self.strategy_id} could not start: {describe_error(error)}") from error
+            message, _ = in_words(self.guard, self, error)
+            raise PluginError(f"{place_of(error, current)}: {self.strategy_id} could not start: {message}") from error
         self.lifecycle.to(State.INITIALIZED)
 
     def fill(self, share: Fill) -> None:
@@ -180,7 +191,7 @@ class Guest:
                     getattr(old, call)(what)
         said = getattr(self.current.instance_for(what.symbol), call)(what)
         if said is not None:
-            raise UnwantedAnswerError(call, type(said).__name__)
+            raise UnwantedAnswerError(call, type_name(type(said)))
         self.guard.running = None
 
     def reload_parameters(self, config: dict[str, Any]) -> None:
@@ -209,22 +220,33 @@ class Guest:
     # What it does wrong.
 
     def fault(self, kind: str, error: BaseException, timestamp_ns: int) -> StrategyFault:
-        """Count an error against this strategy and say where in its file it was."""
+        """Count an error against this strategy and say where in its file it was. An error whose text takes too long is
+        a call that does."""
+        call = answered_call(error) or CALL_OF_KIND.get(kind, kind)
+        number = self.ticks if call == ON_TICK else self.calls
+        if issubclass(type(error), StrategyTimeout):
+            kind = TIMEOUT
+        shown, trace = "", ""
         try:
             # Showing an error runs code of its author.
             with self.guard.calling(self):
-                message, trace = describe_error(error), traceback_of(error)
+                if self._interrupts:
+                    self._raise_if_interrupted(SHOWING, self._faults + 1)
+                shown, trace = describe_error(error), traceback_of(error)
         except BaseException as worse:
             self.guard.contain(worse)
-            message, trace = f"{type(error).__name__}: its message cannot be shown", ""
-        call = error.call if isinstance(error, UnwantedAnswerError) else CALL_OF_KIND.get(kind, kind)
-        if isinstance(error, StrategyTimeout):
-            kind = TIMEOUT
-        number = self.ticks if call == ON_TICK else self.calls
+            if type(worse) is StrategyTimeout:
+                kind, call, number, shown = TIMEOUT, SHOWING, self._faults + 1, timeout_text(worse)
+            else:
+                shown = shown or f"{type_name(type(error))}: {UNSPEAKABLE}"
         place = place_of(error, self.current)
-        fault = StrategyFault(self.strategy_id, kind, message, place, timestamp_ns, trace, call, number)
+        fault = StrategyFault(self.strategy_id, kind, shown, place, timestamp_ns, trace, call, number)
         self.recall(fault)
         return fault
+
+    @property
+    def _faults(self) -> int:
+        return sum(self.errors.values())
 
     def recall(self, fault: StrategyFault) -> None:
         """Count an error that is described already."""
@@ -241,6 +263,9 @@ class Guest:
     def forgive(self) -> None:
         """Start counting towards auto-pause anew, as after a person resumed the strategy."""
         self.fault_times_ns.clear()
+
+
+_COUNTED_BY_THEMSELVES: Final = (ON_TICK, SHOWING)
 
 
 def _not_timed(duration_ns: int) -> None:

@@ -17,6 +17,7 @@ from sengine.domain.position import Position
 from sengine.engine.state.markets import Market
 from sengine.engine.state.positions import PositionTracker
 from sengine.engine.state.recent_ticks import ANY_SYMBOL, Tick, recent_ticks
+from sengine.engine.strategies.exported import exported_state
 from sengine.engine.strategies.runtime import Guest
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.engine.strategies.trial import RolledBack
@@ -153,13 +154,6 @@ def hand_over_state(old: BaseStrategy, new: BaseStrategy) -> bool:
         return False
     new.import_state(msgspec.msgpack.decode(state), old.state_version)
     return True
-
-
-def exported_state(strategy: BaseStrategy) -> bytes | None:
-    """What a strategy declares as its state, as MessagePack. Raises what ``export_state`` raises, and ``TypeError`` for
-    a state of other than plain types."""
-    state = strategy.export_state()
-    return None if state is None else msgspec.msgpack.encode(state)
 
 
 def show_missed(instance: BaseStrategy, ticks: Iterable[Tick]) -> None:

@@ -22,9 +22,10 @@ from sengine.domain.market import DataKind
 from sengine.domain.reload import ReloadReport
 from sengine.engine.core import Engine
 from sengine.engine.state.recent_ticks import ANY_SYMBOL, Tick, recent_ticks
+from sengine.engine.strategies.exported import exported_state
 from sengine.engine.strategies.runtime import Guest
 from sengine.engine.strategies.spec import LoadStrategy, StrategySpec
-from sengine.engine.strategies.swap import SwapStrategy, exported_state
+from sengine.engine.strategies.swap import SwapStrategy
 from sengine.plugins.loader import LoadedPlugin
 from sengine.runtime.live_engine import LiveEngine
 from sengine.service.reload.aside import run_aside

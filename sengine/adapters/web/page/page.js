@@ -5,6 +5,9 @@ const SIGNALS_SHOWN = 100, POINTS_KEPT = 1200, STALE_AFTER_MS = 3000, BUDGET_NS 
 const SVG = "http://www.w3.org/2000/svg";
 const place = (id) => document.getElementById(id);
 const money = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "exceptZero" });
+// What has no sum, as of several currencies, is null.
+const cash = (value) => value === null ? "n/a" : money.format(value);
+const added = (one, other) => one === null || other === null ? null : one + other;
 const quantity = new Intl.NumberFormat("en", { maximumFractionDigits: 6, signDisplay: "exceptZero" });
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 // As many digits as a price of this size wants, so that a column of them lines up.
@@ -47,7 +50,7 @@ function fill(id, rows, nothing) {
 }
 
 const sign = (value) => value > 0 ? "gain" : value < 0 ? "loss" : "";
-const tile = (id, value) => show(id, money.format(value), sign(value));
+const tile = (id, value) => show(id, cash(value), sign(value));
 
 function element(name, attributes) {
   const made = document.createElementNS(SVG, name);
@@ -93,7 +96,8 @@ function drawLatency(counts) {
 function takeSnapshot(now) {
   lastSeen = Date.now();
   show("name", now.service.name);
-  document.title = `${now.service.name} ${money.format(now.realized_pnl + now.unrealized_pnl)}`;
+  const profit = added(now.realized_pnl, now.unrealized_pnl);
+  document.title = `${now.service.name} ${cash(profit)}`;
   const trouble = now.kill_reason ? `kill switch: ${now.kill_reason}` : "";
   const alarm = place("alarm");
   alarm.hidden = !trouble;
@@ -101,7 +105,6 @@ function takeSnapshot(now) {
   show("state", now.is_ready ? "trading" : `not ready: ${now.not_ready_because.join("; ")}`, now.is_ready ? "badge good" : "badge warn");
   if (trouble) show("state", "killed", "badge bad");
   show("clock", `${time(now.time_ns).slice(0, 8)} UTC`, "quiet");
-  const profit = now.realized_pnl + now.unrealized_pnl;
   tile("pnl", profit); tile("realized", now.realized_pnl); tile("unrealized", now.unrealized_pnl);
   show("orders", whole.format(now.orders_sent));
   show("signal-count", whole.format(now.signals));
@@ -111,17 +114,20 @@ function takeSnapshot(now) {
   lastTicks = { ticks: now.ticks, time_ns: now.time_ns };
   show("lag", now.feed ? micros(now.feed.lag.p99_us) : "-");
   show("tick", micros(now.tick.p99_us), now.tick.p99_us > 500 ? "loss" : "");
-  profits.push(profit);
+  const totals = place("totals");
+  totals.hidden = profit !== null;
+  totals.textContent = profit === null ? `${now.totals.map((each) => `${money.format(each.realized_pnl + each.unrealized_pnl)} ${each.currency || "other"}`).join(", ")}: ${now.not_added_up}` : "";
+  if (profit !== null) profits.push(profit);
   openedNs = openedNs || now.time_ns;
   show("pnl-from", time(openedNs).slice(0, 8));
   show("pnl-to", time(now.time_ns).slice(0, 8));
   if (profits.length > POINTS_KEPT) profits = profits.filter((_, at) => at % 2 === 0);
-  drawProfits();
+  if (profits.length) drawProfits();
   drawLatency(now.tick.octave_counts);
   fill("strategies", now.strategies.map((each) => {
     const state = each.stalled_s ? `stalled ${Math.round(each.stalled_s)} s: ${each.stalled_reason}` : each.pause_reason ? `${each.state.toLowerCase()}: ${each.pause_reason}` : each.state.toLowerCase();
     return [[each.strategy_id], [state, `text ${each.is_active && !each.stalled_s ? "good" : "warn"}`],
-      [money.format(each.realized_pnl + each.unrealized_pnl), sign(each.realized_pnl + each.unrealized_pnl)],
+      [cash(added(each.realized_pnl, each.unrealized_pnl)), sign(added(each.realized_pnl, each.unrealized_pnl))],
       [whole.format(each.ticks), "minor"], [whole.format(each.signals)], [whole.format(each.errors), each.errors ? "bad" : ""],
       [each.on_tick.p50_us.toFixed(1), "minor"], [each.on_tick.p99_us.toFixed(1), each.on_tick.p99_us > 500 ? "minor bad" : "minor"],
       [each.version, "text minor quiet"]];
