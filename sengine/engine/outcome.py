@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sengine.domain.events import Interrupted
 from sengine.domain.order import Fill, Order, OrderUpdate
@@ -10,6 +11,20 @@ from sengine.domain.signal import SignalResult
 from sengine.engine.strategies.faults import StrategyFault
 from sengine.engine.strategies.guard import TIMEOUT
 from sengine.engine.strategies.trial import RolledBack
+
+_PARTS: Final = (
+    "rejected",
+    "signals",
+    "orders",
+    "cancels",
+    "fills",
+    "shares",
+    "faults",
+    "notices",
+    "rollbacks",
+    "warnings",
+    "updates",
+)
 
 
 class Outcome:
@@ -49,7 +64,7 @@ class Outcome:
         self.updates: list[OrderUpdate] = []
 
     def __repr__(self) -> str:
-        happened = [f"{name}={value!r}" for name in self.__slots__ if (value := getattr(self, name))]
+        happened = [f"{name}={value!r}" for name in _PARTS if (value := getattr(self, name))]
         return f"Outcome({', '.join(happened)})"
 
     def interruptions(self) -> Sequence[Interrupted]:
