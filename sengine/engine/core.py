@@ -29,6 +29,7 @@ from sengine.domain.events import (
 from sengine.domain.market import DataKind, MarketData, OrderBook
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.admission import Admission
+from sengine.engine.after_close import AfterClose
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.answers import Answer, AnswerDesk, Raised
 from sengine.engine.commands import CommandDesk
@@ -102,9 +103,12 @@ class Engine:
         self.votes = votes
         self.risk = risk
         self.risk_view = RiskView(positions, self.orders, self.markets, self.record)
-        self._desk = DecisionDesk(votes, risk, self.risk_view, flow.send, flow.cancel, flow.reject_pause, order_prefix)
+        self._desk = DecisionDesk(
+            votes, risk, self.risk_view, flow.send, flow.cancel, flow.withdraw, flow.reject_pause, order_prefix
+        )
         self._flattens = FlattenDesk(positions, self.orders, flow, self._desk.send_reducing, votes.withdraw_on)
         self._desk.flattening = self._flattens.pending
+        self._after_close = AfterClose(positions, self.orders, flow, self._desk)
         self._answers = AnswerDesk(self.roster, votes, self._desk, flow)
         self.dispositions, self.filtered_by = self._answers.dispositions, self._answers.filtered_by
         # How long it takes.
@@ -286,6 +290,8 @@ class Engine:
         outcome = NOTHING
         if new_touch is not None and self._venue is not None and market.symbol in self._venue.waiting:
             outcome = self._flow.match(market.symbol, new_touch, now_ns)
+            if self._flow.unwanted:
+                self._after_close.follow_up(outcome, now_ns)
             if self._flattens.pending:
                 self._flattens.follow_up(outcome, now_ns)
             self._flow.news.tell(outcome, now_ns)
@@ -355,6 +361,8 @@ class Engine:
         return self._followed_up(self._fills.accept(command))
 
     def _followed_up(self, outcome: Outcome) -> Outcome:
+        if self._flow.unwanted:
+            self._after_close.follow_up(outcome, self.now_ns)
         if self._flattens.pending:
             self._flattens.follow_up(outcome, self.now_ns)
         self._flow.news.tell(outcome, self.now_ns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from math import fsum, isfinite
 from typing import Final
 
@@ -46,10 +46,17 @@ class WorkingOrder(msgspec.Struct):
     fills: int = 0
     is_cancelling: bool = False
     """Its cancellation was asked for; it may still fill until that is confirmed."""
+    withdrawn_by: int = 0
+    """Sequence of the CLOSE that withdrew it while it could still fill; 0 for none."""
 
     @property
     def remaining(self) -> float:
         return max(0.0, self.order.quantity - self.filled)
+
+    @property
+    def rests(self) -> bool:
+        """Whether it waits for its price; what does not waits for a book or an answer only."""
+        return self.order.limit_price is not None
 
 
 class OrdersState(msgspec.Struct, frozen=True):
@@ -95,21 +102,28 @@ class OrderTracker:
             self.sent(working.order)
             kept = self._open[working.order.order_id]
             kept.filled, kept.fills, kept.is_cancelling = working.filled, working.fills, working.is_cancelling
+            kept.withdrawn_by = working.withdrawn_by
         self._closed.update((each.order.order_id, msgspec.structs.replace(each)) for each in state.closed)
         self._filled.update((each.order.order_id, msgspec.structs.replace(each)) for each in state.filled)
         self._seen.update(dict.fromkeys(state.seen))
 
-    def in_flight(self, strategy_id: str, symbol: str) -> float:
-        """Signed quantity that open orders of this strategy on this symbol may still fill."""
+    def in_flight(self, strategy_id: str, symbol: str, but: Collection[str] = ()) -> float:
+        """Signed quantity that open orders of this strategy on this symbol, ``but`` those of these ids, may still
+        fill."""
         owned = self._by_owner.get((strategy_id, symbol))
         if not owned:
             return 0.0
         return fsum(
             part.quantity * (working.remaining / working.order.quantity)
-            for working in owned.values()
+            for order_id, working in owned.items()
+            if order_id not in but
             for part in working.order.contributions
             if part.strategy_id == strategy_id
         )
+
+    def market_in_flight(self, strategy_id: str, symbol: str) -> float:
+        """The same of market orders alone."""
+        return self.in_flight(strategy_id, symbol, self.resting(strategy_id, symbol))
 
     def has_seen(self, fill: Fill) -> bool:
         """Whether this fill was booked before."""
@@ -191,6 +205,14 @@ class OrderTracker:
         """Whether it was filled whole, not long ago."""
         return order_id in self._filled
 
+    def has_failed(self, sequence: int) -> bool:
+        """Whether an order for the signal with that sequence ended before it filled whole, and was not withdrawn."""
+        return any(
+            part.signal_sequence == sequence and not working.withdrawn_by
+            for working in self._closed.values()
+            for part in working.order.contributions
+        )
+
     def pairs(self) -> list[tuple[str, str]]:
         """(strategy, symbol) of everything in flight."""
         return [pair for pair, owned in self._by_owner.items() if owned]
@@ -199,14 +221,24 @@ class OrderTracker:
         """A strategy's open orders on a symbol, oldest first."""
         return list(self._by_owner.get((strategy_id, symbol), {}).values())
 
-    def resting(self, strategy_id: str, symbol: str, side: Side) -> list[str]:
-        """Ids of this strategy's open limit orders on one side of a symbol."""
-        owned = self._by_owner.get((strategy_id, symbol), {})
+    def resting(self, strategy_id: str, symbol: str, side: Side | None = None) -> list[str]:
+        """Ids of this strategy's open limit orders on a symbol, of one side or of both."""
+        owned = self._by_owner.get((strategy_id, symbol))
+        if not owned:
+            return []
         return [
             order_id
             for order_id, working in owned.items()
-            if working.order.side is side and working.order.limit_price is not None
+            if working.rests and (side is None or working.order.side is side)
         ]
+
+    def withdraw(self, order_id: str, by: int) -> bool:
+        """Remember that the CLOSE with the sequence ``by`` withdrew an order; whether it may still fill."""
+        working = self._open.get(order_id)
+        if working is None:
+            return False
+        working.withdrawn_by = by
+        return True
 
 
 def _keep(ended: OrderedDict[str, WorkingOrder], working: WorkingOrder) -> None:

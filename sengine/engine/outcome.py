@@ -20,7 +20,8 @@ class Outcome(msgspec.Struct):
     ``orders`` passed every check and are to be sent, after ``cancels`` (order ids). ``fills`` are whole fills that
     were applied, ``shares`` each strategy's part with the gross P&L that it realized (``None`` where it only added).
     ``rejected`` is the reason code when a market data event was dropped. ``notices`` are told while they are few,
-    ``warnings`` always. ``updates`` are the simulated venue's; those from outside are events.
+    ``warnings`` always. ``updates`` are the simulated venue's; those from outside are events. ``withdrawn`` are the
+    orders that a CLOSE withdrew and that may still fill, by the sequence of its signal.
     """
 
     rejected: str = ""
@@ -34,6 +35,7 @@ class Outcome(msgspec.Struct):
     rollbacks: list[RolledBack] = []
     warnings: list[str] = []
     updates: list[OrderUpdate] = []
+    withdrawn: dict[str, int] = {}
 
     def interruptions(self) -> Sequence[Interrupted]:
         """The calls that a timer cut short. Processed before the same event, they make it end as it did."""
