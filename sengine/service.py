@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from sengine.adapters.audit import AuditTrail
 from sengine.adapters.containment.call_timer import CallTimer
+from sengine.adapters.containment.standstill import STANDSTILLS
 from sengine.adapters.containment.strategy_watch import StrategyWatch
 from sengine.adapters.containment.watchdog import FILE as HELD_UP
 from sengine.adapters.containment.watchdog import Watchdog
@@ -53,6 +54,7 @@ from sengine.reloading.watching import Watcher
 
 # Together with the time that children may take to end this stays below the 5 s that an operator waits.
 _CONFIRM_CANCELS_S: Final = 1.0
+_STANDSTILL_TOLD_S: Final = 1.0
 _STOP_GATEWAY_S: Final = 0.5
 _POLL_S: Final = 0.005
 
@@ -85,9 +87,7 @@ class EngineService:
         engine.guard.tick_budget_ns = int(plugins.tick_budget_us * 1000)
         # Ctrl-C is the loop's to handle, so a KeyboardInterrupt is a strategy's own doing.
         engine.guard.passes_on = ()
-        self._timer = CallTimer(
-            engine.guard, plugins.tick_timeout_ms, plugins.setup_timeout_ms, plugins.watchdog_after_ns / NS_PER_S
-        )
+        self._timer = CallTimer(engine.guard, plugins.tick_timeout_ms, plugins.setup_timeout_ms)
         self.live = LiveEngine(engine)
         self.live.fill_bounds = fill_bounds(config)
         self.facts = ServiceFacts(config.service.name, is_starting=True)
@@ -110,6 +110,8 @@ class EngineService:
             loop.add_signal_handler(signal.SIGHUP, lambda: None)
             stack.callback(loop.remove_signal_handler, signal.SIGHUP)
             self._timer.start()
+            STANDSTILLS.wake_every_s, STANDSTILLS.on_standstill = self._timer.period_s, self._stood_still
+            self._keep_doing(stack, "watch for standstills", STANDSTILLS.watch)
             stack.callback(self._timer.stop)
             feed = await self._unless_stopped(stack)
             if feed is None:
@@ -120,6 +122,11 @@ class EngineService:
                 self._on_started(self)
             await self._stopping.wait()
             await self._stop_trading(feed)
+
+    def _stood_still(self, seconds: float) -> None:
+        if seconds >= _STANDSTILL_TOLD_S:
+            why = "it was stopped or got no processor, and nobody is blamed for what was late meanwhile"
+            self.live.say("warning", f"this process stood still for {seconds:.1f} s: {why}")
 
     def shutdown(self) -> None:
         """Ask ``run`` to end."""
@@ -148,7 +155,7 @@ class EngineService:
         facts.audit = audit = AuditTrail(directory, partial(live.say, "error"))
         stack.callback(audit.close)
         # Before anybody can ask for it: a kill that is answered is on disk.
-        switch = KillSwitchKeeper(live, facts, config.risk, directory, audit, asyncio.get_running_loop().time)
+        switch = KillSwitchKeeper(live, facts, config.risk, directory, audit, STANDSTILLS.awake_s)
         stack.callback(switch.close)
         switch.restore()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, switch.pull_by_signal)
@@ -189,7 +196,6 @@ class EngineService:
             live,
             directory / HELD_UP,
             config.plugins.watchdog_after_ns / NS_PER_S,
-            ends_process=config.plugins.watchdog_restart,
         )
         self._keep_doing(stack, "watchdog", watchdog.run)
         watch = StrategyWatch(
@@ -197,6 +203,7 @@ class EngineService:
             self._timer,
             config.plugins.stalled_after_ns,
             config.plugins.resume_after_ns,
+            config.plugins.slow_budget_ns,
             self.remotes.silence_of,
         )
         self._keep_doing(stack, "strategy watch", watch.run)
