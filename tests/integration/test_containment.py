@@ -291,7 +291,7 @@ async def test_an_engine_that_was_stopped_and_goes_on_blames_nobody(new_engine: 
                 "watchdog_after": "500ms",
                 "watchdog_restart": True,
                 "remote_restart_after": "1s",
-                "stalled_after": "4s",
+                "stalled_after": "6s",
             },
             "risk": {"filters": [], "kill_on": {"execution_lost_for": "1s"}},
             "execution": {"deadline_ms": 500},
@@ -303,13 +303,13 @@ async def test_an_engine_that_was_stopped_and_goes_on_blames_nobody(new_engine: 
     async with publisher(engine.listeners["nats broker"]) as (_, publish):
         await publish(book(step) for step in range(1, 21))
         await until(lambda: engine.ticks() == 20)
-        for stopped_s in (5.0, 1.5):
+        for stopped_s in (7.0, 1.5):
+            before = len(engine.said("this process stood still for"))
             os.kill(child, signal.SIGSTOP)
             # It is in the middle of things when it is stopped: an order is out, a tick is unanswered.
             await publish(book(step) for step in range(21, 41))
             await asyncio.sleep(stopped_s)
             os.kill(child, signal.SIGCONT)
-            before = len(engine.said("this process stood still for"))
             await until(lambda before=before: len(engine.said("this process stood still for")) > before)
             await until(lambda: engine.get("/ready")["status"] == "ready")
         await publish(book(step) for step in range(41, 61))
