@@ -294,7 +294,7 @@ async def test_an_engine_that_was_stopped_and_goes_on_blames_nobody(new_engine: 
                 "stalled_after": "6s",
             },
             "risk": {"filters": [], "kill_on": {"execution_lost_for": "1s"}},
-            "execution": {"deadline_ms": 500},
+            "execution": {"deadline_ms": 4000},
         }
     )
     engine.start()
