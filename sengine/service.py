@@ -18,6 +18,7 @@ from typing import Any, Final
 from sengine.adapters.audit import AuditTrail
 from sengine.adapters.containment.call_timer import CallTimer
 from sengine.adapters.containment.standstill import STANDSTILLS
+from sengine.adapters.containment.strategy_output import StrategyOutput, called_by
 from sengine.adapters.containment.strategy_watch import StrategyWatch
 from sengine.adapters.containment.watchdog import FILE as HELD_UP
 from sengine.adapters.containment.watchdog import Watchdog
@@ -41,6 +42,7 @@ from sengine.data_directory import DataDirectory
 from sengine.descriptors import DescriptorWatch
 from sengine.domain.events import CancelOrder, Shutdown
 from sengine.domain.reload import ReloadReport
+from sengine.domain.strategy_line import StrategyLine
 from sengine.errors import ConfigError, PluginError
 from sengine.garbage import collect_between_turns
 from sengine.keep_running import keep_doing, keep_running
@@ -57,6 +59,7 @@ _CONFIRM_CANCELS_S: Final = 1.0
 _STANDSTILL_TOLD_S: Final = 1.0
 _STOP_GATEWAY_S: Final = 0.5
 _POLL_S: Final = 0.005
+_TELL_EVERY_S: Final = 0.5
 
 
 class EngineService:
@@ -90,6 +93,7 @@ class EngineService:
         self._timer = CallTimer(engine.guard, plugins.tick_timeout_ms, plugins.setup_timeout_ms)
         self.live = LiveEngine(engine)
         self.live.fill_bounds = fill_bounds(config)
+        self._output = StrategyOutput(called_by(engine.guard), lambda: engine.now_ns, self._take_line)
         self.facts = ServiceFacts(config.service.name, is_starting=True)
         self.broker_url = config.nats.url
         self._plugins = catalog(config)
@@ -109,6 +113,8 @@ class EngineService:
             # The configuration has just been read; a reload has nothing to do yet.
             loop.add_signal_handler(signal.SIGHUP, lambda: None)
             stack.callback(loop.remove_signal_handler, signal.SIGHUP)
+            stack.enter_context(self._output)
+            stack.callback(self.live.tell_said)
             self._timer.start()
             STANDSTILLS.wake_every_s, STANDSTILLS.on_standstill = self._timer.period_s, self._stood_still
             self._keep_doing(stack, "watch for standstills", STANDSTILLS.watch)
@@ -131,6 +137,19 @@ class EngineService:
     def shutdown(self) -> None:
         """Ask ``run`` to end."""
         self._stopping.set()
+
+    # What strategies say.
+
+    def _take_line(self, line: StrategyLine) -> None:
+        """Within a call to a strategy, so only kept. What was said before the last end was told then."""
+        if not self.live.is_recovering:
+            self.live.said.append(line)
+
+    async def _tell_output(self) -> None:
+        while True:
+            await asyncio.sleep(_TELL_EVERY_S)
+            self._output.finish()
+            self.live.tell_said()
 
     # Start-up.
 
@@ -163,6 +182,7 @@ class EngineService:
         stack.push_async_callback(control.stop)
         facts.listeners["control API"] = await control.start()
         self._keep_doing(stack, "kill switch", switch.watch)
+        self._keep_doing(stack, "output of strategies", self._tell_output)
         self._keep_doing(stack, "watch over file descriptors", DescriptorWatch(live.say, self._is_cut_off).run)
         for sentence in (*exposed_secrets(config, self._config_file), *mixed_limits(config)):
             live.say("warning", sentence)

@@ -358,3 +358,25 @@ async def test_what_misbehaves_at_the_start_is_left_out_with_its_place(
         assert words.format(path=f"{folder}/{name}.py") in failed[name]
     assert strategies(engine)["flip"]["state"] == "ACTIVE"
     assert await engine.terminate() == 0
+
+
+async def test_what_strategies_print_and_log_is_in_the_log_and_on_the_screens_bounded(new_engine: NewEngine) -> None:
+    engine = new_engine({})
+    body = 'print("saw", arguments[0].mid)\nlogging.getLogger("mine").error("bad")\nfor n in range(500):\n    print(n)'
+    guest = write(engine, "chatty", body)
+    path = engine.folder / "strategies" / "chatty.py"
+    path.write_text(path.read_text().replace("import re, sys", "import logging, re, sys"))
+    engine.configure({"strategies": [guest, flipper()]})
+    engine.start()
+    await engine.ready()
+    async with publisher(engine.listeners["nats broker"]) as (_, publish):
+        await publish(book(step) for step in range(1, 21))
+        await until(lambda: engine.ticks() == 20)
+        await until(lambda: engine.said("left out"))
+    lines = [line for line in engine.log() if line.get("said_by") == "strategy"]
+    assert lines[0]["event"].startswith("saw ")
+    assert (lines[0]["level"], lines[1]["level"], lines[1]["event"]) == ("info", "error", "bad")
+    assert {line["strategy_id"] for line in lines} == {"chatty"}
+    assert all("T" in line["event_time"] for line in lines)
+    assert len(lines) == 21
+    assert lines[-1]["event"].startswith("482 more lines of it left out")
