@@ -35,7 +35,12 @@ def fill_fault(fill: Fill) -> str | None:
 
 def identity_of(fill: Fill) -> str:
     """What a fill is known by: its id, or its order, moment, price and quantity where it has none."""
-    return fill.fill_id or f"{fill.order_id}/{fill.timestamp_ns}/{fill.price!r}/{fill.quantity!r}"
+    return fill.fill_id or f"{fill.order_id}/{fill.timestamp_ns}/{_exact(fill.price)}/{_exact(fill.quantity)}"
+
+
+def _exact(number: float) -> str:
+    """All digits of a number, whatever class of its own it has: ``100`` and ``100.0`` are one price."""
+    return float.__repr__(float(number))
 
 
 class WorkingOrder(msgspec.Struct):
