@@ -22,7 +22,8 @@ def verify(
     """Run recorded live sessions again and compare every signal, order and position.
 
     Equal sessions print the digest of their orders and fills. For the others the first event that led to something else
-    is named, with both sides; the exit code is then 1.
+    is named, with both sides; the exit code is then 1. So it is where the end of the journal is lost, as far as
+    positions.db beside it knows. Files that are not there are named.
 
     Example: `sengine verify data`
     """
@@ -33,13 +34,17 @@ def verify(
 
     differs = False
     for check in _quietly(run_again(journal_folder(journal))):
-        differs = differs or not check.is_equal
+        differs = differs or not check.is_equal or bool(check.lead)
         if json:
             typer.echo(msgspec.json.encode(check).decode())
             continue
         name = check.session.rstrip("-") or "simulated"
         counts = f"{check.events} events, {check.signals} signals, {check.orders} orders, {check.fills} fills"
         typer.echo(f"session {name}: {counts}")
+        for each in check.missing:
+            typer.echo(f"  NOT THERE: {each}")
+        if not check.is_closed and not check.skipped and check.divergence is None:
+            typer.echo("  note: its end is not on record: it was killed, or it runs still")
         for note in check.notes:
             typer.echo(f"  note: {note}")
         if check.skipped:
