@@ -29,7 +29,9 @@ from replay.recorders import (
 from replay.report import report_json
 from replay.rows import RejectedRow
 from replay.session import Observer, ReplaySession, RunResult
+from replay.strategy_log import LINES_PER_S, MOST_LINES, StrategyLog
 from replay.trade_marks import TradeMarks
+from sengine.adapters.containment.strategy_output import StrategyOutput, called_by
 from sengine.assembly import FailedStrategy, build_engine, build_venue, catalog, load_strategies, select_strategies
 from sengine.config import Config
 from sengine.config.redact import redacted
@@ -56,6 +58,8 @@ class ReplayOptions(msgspec.Struct, frozen=True):
     fills_csv: Path | None = None
     equity_csv: Path | None = None
     html_file: Path | None = None
+    log_file: Path | None = None
+    """Where what strategies print and log goes."""
 
 
 class OpenReplay:
@@ -68,8 +72,10 @@ class OpenReplay:
         failed: Sequence[FailedStrategy],
         rejected_rows: Counter[str],
         examples: DropExamples,
+        log: StrategyLog,
     ) -> None:
         self.feed = feed
+        self.log = log
         self.session = session
         self.failed = tuple((one.strategy_id, one.reason) for one in failed)
         self._rejected_rows = rejected_rows
@@ -124,14 +130,20 @@ def run_replay(
             stack.callback(feeds[-1].close)
         feed = merge_feeds(feeds)
         engine = build_engine(config, build_venue(config))
-        remote = _lockstep(stack, plugins) if any(strategy.is_apart for strategy in strategies) else None
+        log = StrategyLog(_output(stack, options.log_file))
+        stack.callback(log.close)
+        stack.enter_context(
+            StrategyOutput(
+                called_by(engine.guard), lambda: engine.now_ns, log.take, per_second=LINES_PER_S, most=MOST_LINES
+            )
+        )
+        remote = _lockstep(stack, plugins, log) if any(strategy.is_apart for strategy in strategies) else None
         failed = load_strategies(engine, strategies, plugins, str(options.config_file or ""), remote)
         if not any(True for _ in engine.roster):
             raise SengineError("\n".join(f"strategy {one.strategy_id}: {one.reason}" for one in failed))
-        observers = _observers(stack, options)
+        observers = [log.observe, *_observers(stack, options)]
         equity_csv = _csv(stack, options.equity_csv, EQUITY_COLUMNS)
-        json_file = stack.enter_context(OutputFile(options.json_file)) if options.json_file is not None else None
-        html_file = stack.enter_context(OutputFile(options.html_file)) if options.html_file is not None else None
+        json_file, html_file = _output(stack, options.json_file), _output(stack, options.html_file)
         prices, marks = PriceTrail(), TradeMarks()
         session = ReplaySession(
             engine,
@@ -139,7 +151,7 @@ def run_replay(
             on_rejected=_on_rejected(feed, examples, options.strict),
             on_sample=prices.sample if html_file is not None else None,
         )
-        replay = OpenReplay(feed, session, failed, rejected_rows, examples)
+        replay = OpenReplay(feed, session, failed, rejected_rows, examples, log)
         if run is not None:
             result = replay.whole(run(replay))
         else:
@@ -158,7 +170,7 @@ def run_replay(
             from replay.html_report import html_report
 
             html_file.write(html_report(result, capital, [path.name for path in options.files], prices, marks))
-    return result
+    return msgspec.structs.replace(result, said=tuple(log.first), said_more=log.more)
 
 
 def _never_called(guest: Guest, engine: Engine) -> str:
@@ -186,6 +198,7 @@ def _check_outputs(options: ReplayOptions) -> None:
         ("--fills", options.fills_csv),
         ("--equity", options.equity_csv),
         ("--report", options.html_file),
+        ("--log", options.log_file),
     ):
         if path is None or (exists(path) and not isfile(path)):
             continue
@@ -197,12 +210,12 @@ def _check_outputs(options: ReplayOptions) -> None:
         written_by[place] = option
 
 
-def _lockstep(stack: ExitStack, plugins: Catalog) -> Callable[[StrategyConfig], StrategySpec]:
+def _lockstep(stack: ExitStack, plugins: Catalog, log: StrategyLog) -> Callable[[StrategyConfig], StrategySpec]:
     """What starts strategies in processes of their own, until ``stack`` is closed."""
     # gRPC takes longer to load than all the rest.
     from sengine.adapters.remote.lockstep import LockstepHosts
 
-    return stack.enter_context(LockstepHosts(plugins.find)).spec
+    return stack.enter_context(LockstepHosts(plugins.find, on_line=log.take)).spec
 
 
 def _observers(stack: ExitStack, options: ReplayOptions) -> Sequence[Observer]:
@@ -214,6 +227,10 @@ def _observers(stack: ExitStack, options: ReplayOptions) -> Sequence[Observer]:
     if fills_csv is not None:
         observers.append(lambda outcome: write_fills(fills_csv, outcome))
     return observers
+
+
+def _output(stack: ExitStack, path: Path | None) -> OutputFile | None:
+    return stack.enter_context(OutputFile(path)) if path is not None else None
 
 
 def _csv(stack: ExitStack, path: Path | None, columns: Sequence[str]) -> CsvWriter | None:
@@ -239,7 +256,9 @@ def _progress(feed: Feed, console: Console | None) -> Iterator[Callable[[int], N
         yield lambda ticks: None
         return
     columns = (BarColumn(), TextColumn("{task.percentage:>3.0f}%  {task.fields[ticks]:,} ticks"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    # What strategies print is gathered already, and nothing else prints meanwhile.
+    bar = Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+    with bar as progress:
         task = progress.add_task("replay", total=None if feed.fraction_done() is None else 1.0, ticks=0)
 
         def update(ticks: int) -> None:

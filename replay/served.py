@@ -68,6 +68,7 @@ def run_served(replay: OpenReplay, config: Config, listen: str, speed: float) ->
 async def _serve(replay: OpenReplay, config: Config, listen: str, speed: float) -> RunResult:
     session = replay.session
     hub, paced = ReplayHub(session), PacedReplay(replay.feed, session, speed)
+    replay.log.on_line = hub.tell
     facts = ServiceFacts("replay", replay=paced, failed=replay.failed, strategies_are_loaded=True)
     control = ControlServer(hub, ReplayContext(facts, paced), ApiConfig(listen=listen), config.service.data_directory)
     loop = asyncio.get_running_loop()

@@ -18,6 +18,7 @@ from replay.performance import Performance, TradeTally, measure, without_sums
 from sengine.domain.currencies import CurrencyTotal, not_added_up, totals_by_currency
 from sengine.domain.events import MarketEvent, Shutdown
 from sengine.domain.position import Position
+from sengine.domain.strategy_line import StrategyLine
 from sengine.engine.core import Engine
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.state.markets import Market
@@ -61,6 +62,9 @@ class RunResult(msgspec.Struct, frozen=True):
     """All keys as they were in force, without secrets."""
     versions: Mapping[str, str] = {}
     """Of each strategy's code."""
+    said: Sequence[StrategyLine] = ()
+    """The first lines that strategies printed or logged, where no file was given for them; ``said_more`` came after."""
+    said_more: int = 0
     dropped: Mapping[str, DroppedRow] = {}
     """The first dropped row of each reason in ``rejected``."""
     totals: Sequence[CurrencyTotal] = ()

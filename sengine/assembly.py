@@ -16,7 +16,7 @@ from sengine.config.schema import StrategyConfig
 from sengine.domain.currencies import several_currencies
 from sengine.domain.market import DataKind
 from sengine.engine.core import Engine
-from sengine.engine.fill_doubts import FillBounds
+from sengine.engine.orders.fill_doubts import FillBounds
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.limits import LIMITS, AnyLimit
 from sengine.engine.risk.pipeline import RiskPipeline

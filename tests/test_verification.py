@@ -50,10 +50,35 @@ def create_strategy():
 """
 
 
+TAKING_PROFIT = """
+from sengine.strategy import BaseStrategy, Signal
+
+
+class TakingProfit(BaseStrategy):
+    route = "direct"
+    calls = 0
+
+    def on_tick(self, data):
+        self.calls += 1
+        step = self.calls % 40
+        if step == 1:
+            return Signal(direction="LONG", confidence=1.0)
+        if step == 20:
+            return Signal(direction="SHORT", confidence=1.0, limit_price=data.orderbook.best_ask)
+        if step == 21:
+            return Signal(direction="CLOSE", confidence=1.0)
+
+
+def create_strategy():
+    return TakingProfit("taking_profit")
+"""
+
+
 def configuration(tmp_path: Path, *strategies: StrategyConfig, **journal: object) -> Config:
     plugins = tmp_path / "plugins"
     plugins.mkdir(exist_ok=True)
     (plugins / "clock.py").write_text(CLOCK)
+    (plugins / "taking_profit.py").write_text(TAKING_PROFIT)
     return Config(
         plugins=PluginsConfig(directory=str(plugins)),
         strategies=list(strategies),
@@ -112,6 +137,26 @@ def test_session_of_honest_strategies_is_equal_also_over_several_segments(tmp_pa
     assert check.orders == engine.orders_sent > 20
     assert check.signals == engine.signals_generated
     assert check.digest.startswith("sha256:")
+
+
+def test_session_in_which_withdrawn_orders_filled_is_equal_and_is_taken_up(tmp_path: Path, quotes: Path) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    config = configuration(tmp_path, StrategyConfig(id="t", plugin="taking_profit"), segment_bytes=100_000)
+    config = msgspec.structs.replace(config, execution=ExecutionConfig(target="simulated", latency_ms=250.0))
+    first = record(config, folder, quotes, closes=False)
+    happened = [entry.record for entry in JournalReader(folder) if isinstance(entry.record, Happened)]
+    orders = [order for each in happened for order in each.orders]
+    asked = [part.signal_sequence for order in orders for part in order.contributions]
+    assert len(set(asked)) < len(asked), "something was traded back"
+    (check,) = verify(folder)
+    assert (check.divergence, check.orders) == (None, first.orders_sent)
+    for warmup_events in (0, 1_000_000):
+        second = new_engine(config)
+        asyncio.run(recover(folder, second, warmup_events))
+        ours, theirs = checkpoint(second), checkpoint(first)
+        assert ours.books == theirs.books
+        assert msgspec.json.encode(ours.orders) == msgspec.json.encode(theirs.orders)
 
 
 def test_strategy_that_reads_a_clock_is_found_and_named(tmp_path: Path, quotes: Path) -> None:

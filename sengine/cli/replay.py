@@ -40,6 +40,9 @@ def replay(
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="Write a page with charts, tables and configuration.")
     ] = None,
+    log: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what strategies print and log, and their errors.")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad row and name its line.")] = False,
     tui: Annotated[bool, typer.Option("--tui", help="Watch and drive it on the screens of a live engine.")] = False,
     speed: Annotated[str, typer.Option(help="Pace of --tui at first: 1x is the files' own, max is at once.")] = "10x",
@@ -70,6 +73,7 @@ def replay(
     from replay.dropped import much_dropped, nothing_left
     from replay.report import report_json
     from replay.run import ReplayOptions, run_replay
+    from replay.strategy_log import said_lines
     from replay.summary import print_summary
     from sengine.assembly import load_run_config, mixed_limits
     from sengine.cli.console import open_console
@@ -101,12 +105,15 @@ def replay(
         fills_csv=fills,
         equity_csv=equity,
         html_file=report,
+        log_file=log,
     )
-    # What a strategy prints must not end up inside the JSON.
+    # What anything prints on the way must not end up inside the JSON.
     with redirect_stdout(sys.stderr) if only_json else nullcontext():
         result = run_replay(
             settings, options, open_console(stderr=True), _served(settings, serve, pace) if serve else None
         )
+    for line in said_lines(result.said, result.said_more):
+        typer.echo(line, err=True)
     capital = settings.account.initial_capital
     # Screens may be left before the first event, which is no fault of the files.
     is_empty = not result.ticks and (bool(result.rejected) or not serve)
@@ -114,7 +121,7 @@ def replay(
         typer.echo(report_json(result, capital), nl=False)
     elif not is_empty:
         print_summary(open_console(), result, capital)
-        for written in (options.json_file, signals, fills, equity, report):
+        for written in (options.json_file, signals, fills, equity, report, log):
             if written is not None:
                 typer.echo(f"wrote {written}")
     if is_empty:

@@ -41,6 +41,7 @@ def run(
     from sengine.cli.finding import configuration_file
     from sengine.cli.screens import has_screen
     from sengine.cli.supervise import supervise
+    from sengine.clock import NS_PER_S
     from sengine.config import load_config
     from sengine.runtime.logging import configure_logging
     from sengine.service.service import EngineService, config_reader
@@ -58,7 +59,8 @@ def run(
         arguments = ["run", "--no-tui", "--config", str(file)]
         for override in overrides or ():
             arguments += ["--set", override]
-        raise typer.Exit(supervise(arguments, Path(settings.service.data_directory).expanduser() / HELD_UP))
+        held_up = Path(settings.service.data_directory).expanduser() / HELD_UP
+        raise typer.Exit(supervise(arguments, held_up, settings.plugins.watchdog_after_ns / NS_PER_S))
     configure_logging(settings.logging.level, settings.logging.format)
 
     def on_started(service: EngineService) -> None:

@@ -10,6 +10,8 @@ import typer
 from sengine.cli.strategy_folder import DEFAULT_DIRECTORY, DirectoryOption, known_strategies
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sengine.adapters.remote.host_server import StrategyServer
 
 
@@ -29,6 +31,7 @@ def strategy_host(
     ] = 0,
     address_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the address there.")] = None,
     sources_file: Annotated[Path | None, typer.Option("--sources-file", hidden=True)] = None,
+    tell_output: Annotated[int, typer.Option("--tell-output", hidden=True, metavar="LINES")] = 0,
     die_with_parent: Annotated[bool, typer.Option("--die-with-parent", hidden=True)] = False,
 ) -> None:
     """Host a Python strategy for engines that reach it with `type: grpc` and `address:`.
@@ -41,10 +44,15 @@ def strategy_host(
     import os
     import signal
     import sys
+    from contextlib import nullcontext
+    from functools import partial
 
     import uvloop
 
+    from sengine.adapters.containment.strategy_output import StrategyOutput
+    from sengine.adapters.remote.host_output import line_writer
     from sengine.adapters.remote.host_server import TOKEN_VARIABLE, HostSecurity, StrategyServer
+    from sengine.adapters.remote.host_service import EventClock
     from sengine.adapters.remote.process import write_sources
     from sengine.adapters.transport.memory_limit import MemoryLimit
     from sengine.adapters.transport.processes import watch_parent
@@ -58,22 +66,26 @@ def strategy_host(
         # Tells there where a strategy is that does not answer.
         faulthandler.register(signal.SIGUSR2, file=sys.__stderr__)
     file = known_strategies(directory).find(strategy)
-    memory = MemoryLimit(memory_mb)
-    memory.begin()
-    try:
-        with memory:
-            loaded = load_plugin(file)
-        memory.is_loaded()
-    except PluginError as error:
-        raise memory.explained(error) from error
-    if sources_file is not None:
-        write_sources(sources_file, loaded.sources)
-    security = HostSecurity(os.environ.get(TOKEN_VARIABLE, ""), tls_cert, tls_key, tls_ca)
-    server = StrategyServer(lambda *request: host_spec(loaded, *request), listen, security, memory)
-    uvloop.run(_serve(server, f"{loaded.plugin.name} {loaded.version}", address_file))
+    clock, announce = EventClock(), partial(print, file=sys.stdout, flush=True)
+    # Whatever is printed here is the strategy's; the engine that started this reads it and says whose.
+    telling = StrategyOutput(lambda: "it", clock.now_ns, line_writer(sys.stdout), per_second=tell_output)
+    with telling if tell_output else nullcontext():
+        memory = MemoryLimit(memory_mb)
+        memory.begin()
+        try:
+            with memory:
+                loaded = load_plugin(file)
+            memory.is_loaded()
+        except PluginError as error:
+            raise memory.explained(error) from error
+        if sources_file is not None:
+            write_sources(sources_file, loaded.sources)
+        security = HostSecurity(os.environ.get(TOKEN_VARIABLE, ""), tls_cert, tls_key, tls_ca)
+        server = StrategyServer(lambda *request: host_spec(loaded, *request), listen, security, memory, clock)
+        uvloop.run(_serve(server, f"{loaded.plugin.name} {loaded.version}", address_file, announce))
 
 
-async def _serve(server: StrategyServer, name: str, address_file: Path | None) -> None:
+async def _serve(server: StrategyServer, name: str, address_file: Path | None, announce: Callable[[str], None]) -> None:
     import asyncio
     import gc
     import signal
@@ -83,7 +95,7 @@ async def _serve(server: StrategyServer, name: str, address_file: Path | None) -
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
     try:
         address = await server.start()
-        typer.echo(f"strategy {name} at {address}")
+        announce(f"strategy {name} at {address}")
         if address_file is not None:
             # Readers see all of it or nothing.
             whole = address_file.with_name(address_file.name + ".new")

@@ -62,6 +62,13 @@ class PluginsConfig(Section, frozen=True):
         float,
         Meta(ge=1, le=60_000, description="A call of on_tick or on_fill is interrupted after this; it is then paused."),
     ] = 50.0
+    slow_budget_ns: Annotated[
+        Duration,
+        Meta(
+            gt=0,
+            description="Time in a minute for calls over tick_timeout that cannot be cut; more pauses the strategy.",
+        ),
+    ] = field(default=NS_PER_S, name="slow_budget")
     setup_timeout_ms: Annotated[
         float,
         Meta(ge=1, le=600_000, description="Time limit of initialize, hot_reload and shutdown."),

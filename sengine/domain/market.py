@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -29,8 +28,8 @@ class PriceLevel(msgspec.Struct, frozen=True, gc=False):
 class OrderBook(msgspec.Struct, frozen=True, gc=False):
     """Order book snapshot: ``bids`` best (highest) first, ``asks`` best (lowest) first."""
 
-    bids: Sequence[PriceLevel]
-    asks: Sequence[PriceLevel]
+    bids: tuple[PriceLevel, ...]
+    asks: tuple[PriceLevel, ...]
 
     @property
     def best_bid(self) -> float:
@@ -89,7 +88,7 @@ class MarketData(msgspec.Struct, frozen=True, gc=False):
     symbol: str
     timestamp_ns: int
     orderbook: OrderBook
-    recent_trades: Sequence[Trade] = ()
+    recent_trades: tuple[Trade, ...] = ()
     ohlcv: OHLCV | None = None
     kind: DataKind = DataKind.BOOK
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -37,7 +36,7 @@ class ProposedOrder(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     side: Side
     quantity: float
     timestamp_ns: int
-    contributions: Sequence[Contribution]
+    contributions: tuple[Contribution, ...]
     limit_price: float | None = None
 
     @property

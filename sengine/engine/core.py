@@ -31,8 +31,9 @@ from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.admission import Admission
 from sengine.engine.commands import CommandDesk
 from sengine.engine.fast_path import process_until
-from sengine.engine.fill_desk import FillDesk
 from sengine.engine.latency import FOLD_EVERY, FoldTurns, LatencyHistogram
+from sengine.engine.orders.after_close import AfterClose
+from sengine.engine.orders.fill_desk import FillDesk
 from sengine.engine.orders.flatten import FlattenDesk, FlattenPlan
 from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.orders.simulated_venue import SimulatedVenue
@@ -104,9 +105,12 @@ class Engine:
         self.votes = votes
         self.risk = risk
         self.risk_view = RiskView(positions, self.orders, self.markets, self.record)
-        self._desk = DecisionDesk(votes, risk, self.risk_view, flow.send, flow.cancel, flow.reject_pause, order_prefix)
+        self._desk = DecisionDesk(
+            votes, risk, self.risk_view, flow.send, flow.cancel, flow.withdraw, flow.reject_pause, order_prefix
+        )
         self._flattens = FlattenDesk(positions, self.orders, flow, self._desk.send_reducing, votes.withdraw_on)
         self._desk.flattening = self._flattens.pending
+        self._after_close = AfterClose(positions, self.orders, flow, self._desk)
         self._answers = AnswerDesk(self.roster, votes, self._desk, flow)
         self.dispositions, self.filtered_by = self._answers.dispositions, self._answers.filtered_by
         # How long it takes.
@@ -288,6 +292,8 @@ class Engine:
         outcome = NOTHING
         if new_touch is not None and self._venue is not None and market.symbol in self._venue.waiting:
             outcome = self._flow.match(market.symbol, new_touch, now_ns)
+            if self._flow.unwanted:
+                self._after_close.follow_up(outcome, now_ns)
             if self._flattens.pending:
                 self._flattens.follow_up(outcome, now_ns)
             self._flow.news.tell(outcome, now_ns)
@@ -357,6 +363,8 @@ class Engine:
         return self._followed_up(self._fills.accept(command))
 
     def _followed_up(self, outcome: Outcome) -> Outcome:
+        if self._flow.unwanted:
+            self._after_close.follow_up(outcome, self.now_ns)
         if self._flattens.pending:
             self._flattens.follow_up(outcome, self.now_ns)
         self._flow.news.tell(outcome, self.now_ns)

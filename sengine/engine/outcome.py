@@ -24,6 +24,7 @@ _PARTS: Final = (
     "rollbacks",
     "warnings",
     "updates",
+    "withdrawn",
 )
 
 
@@ -33,7 +34,8 @@ class Outcome:
     ``orders`` passed every check and are to be sent, after ``cancels`` (order ids). ``fills`` are whole fills that
     were applied, ``shares`` each strategy's part with the gross P&L that it realized (``None`` where it only added).
     ``rejected`` is the reason code when a market data event was dropped. ``notices`` are told while they are few,
-    ``warnings`` always. ``updates`` are the simulated venue's; those from outside are events.
+    ``warnings`` always. ``updates`` are the simulated venue's; those from outside are events. ``withdrawn`` are the
+    orders that a CLOSE withdrew and that may still fill, by the sequence of its signal.
     """
 
     __slots__ = (
@@ -48,6 +50,7 @@ class Outcome:
         "signals",
         "updates",
         "warnings",
+        "withdrawn",
     )
 
     def __init__(self, rejected: str = "") -> None:
@@ -62,6 +65,7 @@ class Outcome:
         self.rollbacks: list[RolledBack] = []
         self.warnings: list[str] = []
         self.updates: list[OrderUpdate] = []
+        self.withdrawn: dict[str, int] = {}
 
     def __repr__(self) -> str:
         happened = [f"{name}={value!r}" for name in _PARTS if (value := getattr(self, name))]

@@ -27,8 +27,9 @@ from sengine.domain.events import (
     RemoteSignals,
 )
 from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
+from sengine.domain.strategy_line import StrategyLine
 from sengine.engine.core import Engine
-from sengine.engine.fill_doubts import FillBounds
+from sengine.engine.orders.fill_doubts import FillBounds
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.engine.strategies.spec import LoadStrategy
@@ -193,6 +194,8 @@ class LiveEngine:
         """While an earlier session is taken up, nothing may come between its events."""
         self._after_recovery: list[KillSwitch | RemoteReady | RemoteRolledBack] = []
         self.on_rollback: Callable[[RolledBack], None] = lambda rolled_back: None
+        self.said: deque[StrategyLine] = deque(maxlen=HISTORY)
+        """What strategies printed or logged and was not told yet; ``tell_said`` empties it."""
         self._wall_clock_ns = wall_clock_ns
         self._complain = Complaints(self.say)
         self._settled = asyncio.Event()
@@ -258,6 +261,8 @@ class LiveEngine:
             return
         if self.journal is not None and not self.journal.outcome(event, outcome) and self.gateway:
             self._hold_back(outcome)
+        if self.said:
+            self.tell_said()  # before the error that it may explain
         self._pass_on(outcome, getattr(event, "received_ns", 0))
         if isinstance(event, KillSwitch | Rearm):
             self.on_kill_switch(self.engine.kill_reason)
@@ -295,6 +300,14 @@ class LiveEngine:
         """Log a line and show it to operators."""
         getattr(_log, level)(event, **fields)
         self.logs.publish(LogRecord(self._wall_clock_ns(), level, event, fields))
+
+    def tell(self, line: StrategyLine, **fields: str) -> None:
+        """Log what a strategy said and show it to operators."""
+        self.say(line.level, line.text, **line.fields, **fields)
+
+    def tell_said(self) -> None:
+        while self.said:
+            self.tell(self.said.popleft())
 
     def _waiting_for_fills(self) -> bool:
         return any(working.order.limit_price is None for working in self.engine.orders.open_orders())

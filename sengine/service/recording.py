@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sengine.adapters.journal.journal import FOLDER, Beginning, Journal
 from sengine.adapters.journal.recovery import Recovered, new_session_after, recover
-from sengine.adapters.store.link import StoreLink
+from sengine.adapters.store.lead import lead_of
+from sengine.adapters.store.link import StoreLink, store_path
 from sengine.config import Config
 from sengine.domain.events import Flatten, KillSwitch
 from sengine.runtime.live_engine import LiveEngine
@@ -50,9 +51,12 @@ class Recording:
                 live.say("warning", "no records are kept: position_tracker.persistence needs journal.enabled")
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lead = ""
         killed_already = live.engine.kill_reason
         if config.position_tracker.persistence:
             live.is_recovering, self._facts.waits_for = True, "the journal, which is being taken up"
+            # Before its torn end is cut, and before the store follows it.
+            lead = lead_of(store_path(config, self._folder.parent), self._folder)
             recovered = await recover(self._folder, live.engine, config.recovery.warmup_events)
             beginning, self._facts.waits_for = recovered.beginning, ""
             self._flattening = list(live.engine.flattening)
@@ -65,8 +69,21 @@ class Recording:
         if kill_reason:
             # What asked for it, the file or the journal, and what did not both know it now.
             live.take(KillSwitch(kill_reason))
+        if lead:
+            self._halt(lead)
         if live.gateway is None and config.execution.target == "simulated":
-            self.resume_flattens()
+            if lead:
+                self.give_up_flattens()
+            else:
+                self.resume_flattens()
+
+    def _halt(self, lead: str) -> None:
+        """The end of the journal is lost: a person must look, or is told at least."""
+        said = f"the end of the journal is lost: {lead}; positions are those of before"
+        self._live.say("error", said)
+        if self._config.recovery.on_mismatch == "halt":
+            self._facts.mismatches = [said]
+            self._live.take(KillSwitch(f"{said}; compare them with the venue, then `sengine reconcile --adopt`"))
 
     def resume_flattens(self) -> None:
         """A new command each, so that what is resumed is on record."""

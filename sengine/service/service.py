@@ -16,6 +16,8 @@ from time import time_ns
 from typing import Any, Final
 
 from sengine.adapters.containment.call_timer import CallTimer
+from sengine.adapters.containment.standstill import STANDSTILLS
+from sengine.adapters.containment.strategy_output import StrategyOutput, called_by
 from sengine.adapters.containment.strategy_watch import StrategyWatch
 from sengine.adapters.containment.watchdog import FILE as HELD_UP
 from sengine.adapters.containment.watchdog import Watchdog
@@ -36,6 +38,7 @@ from sengine.config.own_files import in_own_files
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import CancelOrder, Shutdown
 from sengine.domain.reload import ReloadReport
+from sengine.domain.strategy_line import StrategyLine
 from sengine.errors import ConfigError, PluginError
 from sengine.runtime.audit import AuditTrail
 from sengine.runtime.descriptors import DescriptorWatch
@@ -53,8 +56,10 @@ from sengine.service.reload.watching import Watcher
 
 # Together with the time that children may take to end this stays below the 5 s that an operator waits.
 _CONFIRM_CANCELS_S: Final = 1.0
+_STANDSTILL_TOLD_S: Final = 1.0
 _STOP_GATEWAY_S: Final = 0.5
 _POLL_S: Final = 0.005
+_TELL_EVERY_S: Final = 0.5
 
 
 class EngineService:
@@ -85,11 +90,10 @@ class EngineService:
         engine.guard.tick_budget_ns = int(plugins.tick_budget_us * 1000)
         # Ctrl-C is the loop's to handle, so a KeyboardInterrupt is a strategy's own doing.
         engine.guard.passes_on = ()
-        self._timer = CallTimer(
-            engine.guard, plugins.tick_timeout_ms, plugins.setup_timeout_ms, plugins.watchdog_after_ns / NS_PER_S
-        )
+        self._timer = CallTimer(engine.guard, plugins.tick_timeout_ms, plugins.setup_timeout_ms)
         self.live = LiveEngine(engine)
         self.live.fill_bounds = fill_bounds(config)
+        self._output = StrategyOutput(called_by(engine.guard), lambda: engine.now_ns, self._take_line)
         self.facts = ServiceFacts(config.service.name, is_starting=True)
         self.broker_url = config.nats.url
         self._plugins = catalog(config)
@@ -109,7 +113,11 @@ class EngineService:
             # The configuration has just been read; a reload has nothing to do yet.
             loop.add_signal_handler(signal.SIGHUP, lambda: None)
             stack.callback(loop.remove_signal_handler, signal.SIGHUP)
+            stack.enter_context(self._output)
+            stack.callback(self.live.tell_said)
             self._timer.start()
+            STANDSTILLS.wake_every_s, STANDSTILLS.on_standstill = self._timer.period_s, self._stood_still
+            self._keep_doing(stack, "watch for standstills", STANDSTILLS.watch)
             stack.callback(self._timer.stop)
             feed = await self._unless_stopped(stack)
             if feed is None:
@@ -121,9 +129,27 @@ class EngineService:
             await self._stopping.wait()
             await self._stop_trading(feed)
 
+    def _stood_still(self, seconds: float) -> None:
+        if seconds >= _STANDSTILL_TOLD_S:
+            why = "it was stopped or got no processor, and nobody is blamed for what was late meanwhile"
+            self.live.say("warning", f"this process stood still for {seconds:.1f} s: {why}")
+
     def shutdown(self) -> None:
         """Ask ``run`` to end."""
         self._stopping.set()
+
+    # What strategies say.
+
+    def _take_line(self, line: StrategyLine) -> None:
+        """Within a call to a strategy, so only kept. What was said before the last end was told then."""
+        if not self.live.is_recovering:
+            self.live.said.append(line)
+
+    async def _tell_output(self) -> None:
+        while True:
+            await asyncio.sleep(_TELL_EVERY_S)
+            self._output.finish()
+            self.live.tell_said()
 
     # Start-up.
 
@@ -148,7 +174,7 @@ class EngineService:
         facts.audit = audit = AuditTrail(directory, partial(live.say, "error"))
         stack.callback(audit.close)
         # Before anybody can ask for it: a kill that is answered is on disk.
-        switch = KillSwitchKeeper(live, facts, config.risk, directory, audit, asyncio.get_running_loop().time)
+        switch = KillSwitchKeeper(live, facts, config.risk, directory, audit, STANDSTILLS.awake_s)
         stack.callback(switch.close)
         switch.restore()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, switch.pull_by_signal)
@@ -156,6 +182,7 @@ class EngineService:
         stack.push_async_callback(control.stop)
         facts.listeners["control API"] = await control.start()
         self._keep_doing(stack, "kill switch", switch.watch)
+        self._keep_doing(stack, "output of strategies", self._tell_output)
         self._keep_doing(stack, "watch over file descriptors", DescriptorWatch(live.say, self._is_cut_off).run)
         for sentence in (*exposed_secrets(config, self._config_file), *mixed_limits(config)):
             live.say("warning", sentence)
@@ -189,7 +216,6 @@ class EngineService:
             live,
             directory / HELD_UP,
             config.plugins.watchdog_after_ns / NS_PER_S,
-            ends_process=config.plugins.watchdog_restart,
         )
         self._keep_doing(stack, "watchdog", watchdog.run)
         watch = StrategyWatch(
@@ -197,6 +223,7 @@ class EngineService:
             self._timer,
             config.plugins.stalled_after_ns,
             config.plugins.resume_after_ns,
+            config.plugins.slow_budget_ns,
             self.remotes.silence_of,
         )
         self._keep_doing(stack, "strategy watch", watch.run)

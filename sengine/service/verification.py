@@ -33,6 +33,8 @@ from sengine.adapters.journal.reader import Entry, JournalReader
 from sengine.adapters.journal.recovery import Following
 from sengine.adapters.journal.sources import StrategySources
 from sengine.adapters.journal.words import in_words, lines_of, position_line
+from sengine.adapters.store.lead import lead_of
+from sengine.adapters.store.schema import FILE_NAME
 from sengine.assembly import build_engine, build_venue, strategy_spec
 from sengine.config.convert import convert
 from sengine.config.schema import Config, StrategyConfig
@@ -80,6 +82,13 @@ class SessionCheck(msgspec.Struct):
     divergence: Divergence | None = None
     skipped: str = ""
     notes: list[str] = []
+    missing: list[str] = []
+    """Files that there were and are not there, and records that other files know of."""
+    is_closed: bool = False
+    """Whether its end is on record; not so where it was killed, where its end is lost, or while it runs."""
+
+    lead: str = ""
+    """What the store of records has and the journal has not; then its end is lost."""
 
     @property
     def is_equal(self) -> bool:
@@ -105,6 +114,12 @@ def verify(directory: Path) -> Iterator[SessionCheck]:
         if reader.torn is not None:
             check.notes.append(str(reader.torn))
             reader.torn = None
+        if not place and start > 1:
+            gone = "segment 1 is" if start == 2 else f"segments 1 to {start - 1} are"
+            check.missing.append(f"{gone} not there, thrown away or lost; the oldest file is {reader.paths[start]}")
+        if end > numbers[-1]:
+            check.lead = lead_of(directory.parent / FILE_NAME, directory)
+            check.missing.extend([check.lead] if check.lead else [])
         yield check
 
 
@@ -154,6 +169,7 @@ class _Rerun:
             if not self._take(entry):
                 break
         else:
+            self._check.is_closed = self._is_closed
             if self._is_closed:
                 self._settle(None)
             elif _essence(self._again) != _essence(Happened()):

@@ -63,9 +63,9 @@ from tests.engine.conftest import Actor, engine_with
 from tests.outcomes import outcome_of
 from tests.patience import PATIENCE_S
 
-BOOK = OrderBook([PriceLevel(100.0, 1.0)], [PriceLevel(101.0, 2.0)])
+BOOK = OrderBook((PriceLevel(100.0, 1.0),), (PriceLevel(101.0, 2.0),))
 SIGNAL = StampedSignal(1, "a", "BTC", Direction.LONG, 0.7, 1.0, 5)
-ORDER = Order.approved(ProposedOrder("BTC", Side.BUY, 1.0, 5, [Contribution("a", 1.0, 1)]), "s-1")
+ORDER = Order.approved(ProposedOrder("BTC", Side.BUY, 1.0, 5, (Contribution("a", 1.0, 1),)), "s-1")
 EVENTS: list[Any] = [
     BookEvent("BTC", 1, BOOK, 7, 8),
     SoundBookEvent("BTC", 2, BOOK),

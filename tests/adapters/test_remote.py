@@ -15,6 +15,7 @@ import sengine.adapters.remote.link
 import sengine.adapters.remote.watch
 from sengine.adapters.control.strategy_state import strategy_state
 from sengine.adapters.web.metrics import families
+from sengine.clock import format_timestamp
 from sengine.config import load_config
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import KillSwitch, ResumeStrategy, UnloadStrategy
@@ -78,6 +79,29 @@ async def test_a_strategy_in_its_own_process_is_told_what_became_of_its_signals(
         assert r.guest().last_fault.message == (  # type: ignore[union-attr]
             "on_order must return nothing, got str; signals are returned from on_tick"
         )
+
+
+async def test_what_it_prints_and_logs_is_told_with_event_time(
+    tmp_path: Path,
+) -> None:
+    loud = ECHO.replace("self.calls += 1", "self.calls += 1; print('mid', data.mid); logging.warning('odd')")
+    write_echo(tmp_path, code=loud.replace("import msgspec, os, sys", "import logging, msgspec, os, sys"))
+    async with rig(tmp_path) as r:
+        r.load(module="echo")
+        await r.remotes.tried()
+        r.live.take(book(1))
+        await r.signals(1)
+        r.live.take(book(2, mid=8500.0))
+        await r.until(lambda: sum(line.fields.get("said_by") == "strategy" for line in r.said) == 4)
+        told = [line for line in r.said if line.fields.get("said_by") == "strategy"]
+        assert [(line.level, line.event) for line in told] == [
+            ("info", "mid 100.5"),
+            ("warning", "odd"),
+            ("info", "mid 8500.0"),
+            ("warning", "odd"),
+        ]
+        assert {line.fields["strategy_id"] for line in told} == {"echo"}
+        assert told[0].fields["event_time"] == format_timestamp(T0 + MS)
 
 
 async def test_a_host_that_does_not_ask_for_news_of_orders_gets_none(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def look(r: Rig, watch: StrategyWatch) -> tuple[str, float]:
 
 def watch_over(r: Rig) -> StrategyWatch:
     timer = CallTimer(r.live.engine.guard, 50.0, 10_000.0)
-    return StrategyWatch(r.live, timer, 60 * NS_PER_S, None, r.remotes.silence_of)
+    return StrategyWatch(r.live, timer, 60 * NS_PER_S, None, NS_PER_S, r.remotes.silence_of)
 
 
 async def test_a_frozen_process_makes_its_strategy_stalled_until_it_answers(tmp_path: Path) -> None:

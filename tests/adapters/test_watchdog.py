@@ -34,7 +34,7 @@ async def test_it_tells_a_person_where_the_loop_was_held_up_and_goes_on(
 ) -> None:
     engine = Engine(VoteBook("weighted_average", 1), RiskPipeline([]), PositionTracker(1e5), SimulatedVenue())
     live = LiveEngine(engine)
-    watching = asyncio.create_task(Watchdog(live, tmp_path / "held_up.txt", 0.05, ends_process=False).run())
+    watching = asyncio.create_task(Watchdog(live, tmp_path / "held_up.txt", 0.05).run())
     await asyncio.sleep(0)
     deadline_s = monotonic() + PATIENCE_S
     while len(live.logs.history) < 2:

@@ -76,9 +76,9 @@ def plain(state: Checkpoint) -> Any:
 @settings(max_examples=40, deadline=None)
 @given(settings_of_an_engine, happenings, commands, st.floats(0.0, 1.0))
 def test_restored_engine_does_what_the_first_one_would_have_done(
-    setting: Setting, happened: list[tuple], given: list[tuple[float, Any]], share: float
+    setting: Setting, events_given: list[tuple], given: list[tuple[float, Any]], share: float
 ) -> None:
-    events = with_commands(events_of(happened), given)
+    events = with_commands(events_of(events_given), given)
     place = int(share * len(events))
     first, actors = setting.build()
     play(first, actors, events[:place])
@@ -94,9 +94,9 @@ def test_restored_engine_does_what_the_first_one_would_have_done(
 @settings(max_examples=40, deadline=None)
 @given(settings_of_an_engine, happenings, commands, st.floats(0.0, 1.0))
 def test_follower_knows_all_that_the_engine_knows_whatever_its_strategies_say(
-    setting: Setting, happened: list[tuple], given: list[tuple[float, Any]], share: float
+    setting: Setting, events_given: list[tuple], given: list[tuple[float, Any]], share: float
 ) -> None:
-    events = with_commands(events_of(happened), given)
+    events = with_commands(events_of(events_given), given)
     place = int(share * len(events))
     first, actors = setting.build()
     play(first, actors, events[:place])
@@ -114,9 +114,15 @@ def test_follower_knows_all_that_the_engine_knows_whatever_its_strategies_say(
             if (guest := first.roster.find(fault.strategy_id)) is not None and guest.pause_reason
         }
         follower.event(event)
-        follower.happened(Happened(outcome.signals, outcome.orders, outcome.cancels, outcome.faults, paused))
+        follower.happened(happened(outcome, paused))
     follower.end()
     assert plain(checkpoint(second)) == plain(checkpoint(first))
+
+
+def happened(outcome: Outcome, paused: dict[str, str]) -> Happened:
+    return Happened(
+        outcome.signals, outcome.orders, outcome.cancels, outcome.faults, paused, withdrawn=outcome.withdrawn
+    )
 
 
 class Counting(BaseStrategy):
@@ -206,7 +212,7 @@ def test_flatten_under_way_goes_on_after_a_restart_and_what_a_check_disabled_sta
         outcome = first.process(event)
         follower.event(event)
         paused = {guest.strategy_id: guest.pause_reason for guest in first.roster if guest.pause_reason}
-        follower.happened(Happened(outcome.signals, outcome.orders, outcome.cancels, outcome.faults, paused))
+        follower.happened(happened(outcome, paused))
         return outcome
 
     actor.says(*[Signal(direction="LONG", confidence=1.0, size=2.0)] * 3)

@@ -10,7 +10,7 @@ from sengine.domain.events import BarEvent, BookEvent, SoundBookEvent
 from sengine.domain.market import EMPTY_BOOK, OHLCV, DataKind
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.outcome import NOTHING
-from sengine.engine.risk.checks.market import BookCheck, PriceCollarCheck
+from sengine.engine.risk.checks.market import PriceCollar, SoundBook
 from tests.engine.conftest import (
     SYMBOL,
     Actor,
@@ -67,7 +67,7 @@ def test_what_fails_validation_is_dropped_before_any_strategy_sees_it_and_counte
 
 
 def test_a_locked_quote_is_sound_and_no_check_of_the_market_refuses_to_trade_on_it() -> None:
-    engine = simulated_engine(Actor("a", long()), checks=[BookCheck(), PriceCollarCheck(100.0, 100.0)])
+    engine = simulated_engine(Actor("a", long()), checks=[SoundBook(), PriceCollar(100.0, 100.0)])
     outcome = engine.process(quote(1, 100.0, 100.0))
     assert (outcome.rejected, [fill.price for fill in outcome.fills]) == ("", [100.0])
 

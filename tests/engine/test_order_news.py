@@ -17,7 +17,7 @@ from sengine.engine.checkpoint.follower import Follower
 from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.outcome import NOTHING
-from sengine.engine.risk.checks import ConfidenceCheck
+from sengine.engine.risk.limits import ConfidenceLimit
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.strategy import BaseStrategy
 from tests.engine.conftest import Actor, close, engine_with, fill, long, ns, quote, short, simulated_engine
@@ -60,7 +60,7 @@ def update(status: OrderStatus, order_id: str = "1", at_s: float = 2, reason: st
 
 def test_a_filtered_signal_is_told_with_check_code_reason_and_its_own_metadata() -> None:
     heard = Listening(long(confidence=0.1, size=2.0, metadata={"why": "dip"}))
-    engine = simulated_engine(heard, checks=[ConfidenceCheck(min_confidence=0.6)])
+    engine = simulated_engine(heard, checks=[ConfidenceLimit(min_confidence=0.6)])
     engine.process(quote(1))
     (news,) = heard.news
     assert (news.status, news.check, news.code) == ("filtered", "confidence", "below_min_confidence")
@@ -251,7 +251,7 @@ def test_an_engine_that_follows_a_record_tells_strategies_the_same_in_the_same_o
         )
 
     def engine_of(heard: Listening) -> Engine:
-        return engine_with(heard, venue=SimulatedVenue(), checks=[ConfidenceCheck(min_confidence=0.6)])
+        return engine_with(heard, venue=SimulatedVenue(), checks=[ConfidenceLimit(min_confidence=0.6)])
 
     first, second = actor(), actor()
     lived, follows = engine_of(first), engine_of(second)

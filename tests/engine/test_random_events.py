@@ -184,7 +184,12 @@ def test_counts_books_and_orders_agree_whatever_happens(setting: Setting, happen
     orders = {order.order_id: order for order in result.everything("orders")}
     assert len(orders) == engine.orders_sent
     passed = [each.signal.sequence for each in signals if each.disposition == "passed"]
-    assert sorted(part.signal_sequence for order in orders.values() for part in order.contributions) == passed
+    by_close = {sequence for outcome in result.outcomes for sequence in outcome.withdrawn.values()}
+    asked = Counter(part.signal_sequence for order in orders.values() for part in order.contributions)
+    # A CLOSE trades once more where what it withdrew fills all the same.
+    assert all(count == 1 or sequence in by_close for sequence, count in asked.items())
+    assert set(asked) - by_close == set(passed) - by_close
+    assert set(passed) <= set(asked)
     for order in orders.values():
         parts = sum(part.quantity for part in order.contributions)
         assert parts == pytest.approx(order.quantity if order.side == "buy" else -order.quantity)

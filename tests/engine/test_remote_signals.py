@@ -80,7 +80,8 @@ def test_a_direct_strategy_gets_an_order_for_each_signal() -> None:
     outcome = engine.process(said(1, long(limit_price=98.0), short(limit_price=102.0)))
     assert sent(outcome) == [("buy", 1.0), ("sell", 1.0)]
     engine.process(fill("1"))
-    assert sent(engine.process(said(1, close(), tick=2))) == []  # 1 held, 1 to be sold: nothing to close
+    outcome = engine.process(said(1, close(), tick=2))
+    assert (outcome.cancels, sent(outcome)) == (["2"], [("sell", 1.0)])  # 1 held, and the quote that would sell it goes
 
 
 def test_what_its_process_reports_counts_as_its_errors() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from textwrap import indent
 from typing import Any
@@ -233,6 +237,92 @@ async def test_an_engine_that_is_held_up_for_good_is_started_again_where_that_is
     assert await engine.terminate() == 0
 
 
+async def test_c_calls_that_are_slow_on_every_tick_pause_their_strategy_by_the_time_they_took(
+    new_engine: NewEngine,
+) -> None:
+    engine = new_engine({})
+    source = SOURCE.format(
+        method="on_tick", on_call=0, quiet="sum(range(5_000_000)) * 0 or None", body="        pass", rest=""
+    )
+    (engine.folder / "strategies" / "slow.py").write_text(source)
+    plugins = {"directory": "strategies", "tick_timeout_ms": 20, "slow_budget": "500ms"}
+    engine.configure({"strategies": [{"id": "slow", "plugin": "slow"}, flipper()], "plugins": plugins})
+    engine.start()
+    await engine.ready()
+    step = 0
+
+    async def paused() -> bool:
+        nonlocal step
+        step += 1
+        await publish([book(step)])
+        await until(lambda: engine.ticks() == step)
+        return strategies(engine)["slow"]["state"] == "PAUSED"
+
+    async with publisher(engine.listeners["nats broker"]) as (_, publish):
+        while not await paused():
+            assert step < 400, "it was never paused"
+        reason = strategies(engine)["slow"]["pause_reason"]
+        assert "in code that cannot be interrupted; within a minute that may be 0.5 s (plugins.slow_budget)" in reason
+        await publish([book(step + 1)])
+        await until(lambda: strategies(engine)["flip"]["ticks"] == step + 1)
+    assert strategies(engine)["flip"]["state"] == "ACTIVE"
+    # It was a command, so that the session is run again with it.
+    (record,) = [line for line in engine.said("strategy slow paused") if line["level"] == "error"]
+    assert reason in record["event"]
+    assert await engine.terminate() == 0
+    verified = subprocess.run(
+        [sys.executable, "-m", "sengine", "verify", str(engine.folder / "data" / "journal")],
+        cwd=engine.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+async def test_an_engine_that_was_stopped_and_goes_on_blames_nobody(new_engine: NewEngine) -> None:
+    engine = new_engine({})
+    engine.configure(
+        {
+            "strategies": [flipper(), flipper() | {"id": "apart", "isolation": "process"}],
+            "plugins": {
+                "directory": "strategies",
+                "watchdog_after": "500ms",
+                "watchdog_restart": True,
+                "remote_restart_after": "1s",
+                "stalled_after": "6s",
+            },
+            "risk": {"filters": [], "kill_on": {"execution_lost_for": "1s"}},
+            "execution": {"deadline_ms": 4000},
+        }
+    )
+    engine.start()
+    await engine.ready()
+    child = engine.child("--supervised")
+    async with publisher(engine.listeners["nats broker"]) as (_, publish):
+        await publish(book(step) for step in range(1, 21))
+        await until(lambda: engine.ticks() == 20)
+        for stopped_s in (7.0, 1.5):
+            before = len(engine.said("this process stood still for"))
+            os.kill(child, signal.SIGSTOP)
+            # It is in the middle of things when it is stopped: an order is out, a tick is unanswered.
+            await publish(book(step) for step in range(21, 41))
+            await asyncio.sleep(stopped_s)
+            os.kill(child, signal.SIGCONT)
+            await until(lambda before=before: len(engine.said("this process stood still for")) > before)
+            await until(lambda: engine.get("/ready")["status"] == "ready")
+        await publish(book(step) for step in range(41, 61))
+        await until(lambda: strategies(engine)["flip"]["ticks"] >= 60 and strategies(engine)["apart"]["ticks"] >= 60)
+    assert engine.child("--supervised") == child
+    seen = strategies(engine)
+    assert {each["state"] for each in seen.values()} == {"ACTIVE"}
+    assert {each["errors"] for each in seen.values()} == {0}
+    for blamed in ("held up", "stalled", "paused", "kill switch", "ended and started again", "no answer", "unknown"):
+        assert engine.said(blamed) == [], blamed
+    assert await engine.terminate() == 0
+
+
 AT_START = {
     "interrupts_import": ("raise KeyboardInterrupt", "{path}:2: import failed: KeyboardInterrupt"),
     "odd_import": ("raise BaseException('very bad')", "{path}:2: import failed: BaseException: very bad"),
@@ -268,3 +358,25 @@ async def test_what_misbehaves_at_the_start_is_left_out_with_its_place(
         assert words.format(path=f"{folder}/{name}.py") in failed[name]
     assert strategies(engine)["flip"]["state"] == "ACTIVE"
     assert await engine.terminate() == 0
+
+
+async def test_what_strategies_print_and_log_is_in_the_log_and_on_the_screens_bounded(new_engine: NewEngine) -> None:
+    engine = new_engine({})
+    body = 'print("saw", arguments[0].mid)\nlogging.getLogger("mine").error("bad")\nfor n in range(500):\n    print(n)'
+    guest = write(engine, "chatty", body)
+    path = engine.folder / "strategies" / "chatty.py"
+    path.write_text(path.read_text().replace("import re, sys", "import logging, re, sys"))
+    engine.configure({"strategies": [guest, flipper()]})
+    engine.start()
+    await engine.ready()
+    async with publisher(engine.listeners["nats broker"]) as (_, publish):
+        await publish(book(step) for step in range(1, 21))
+        await until(lambda: engine.ticks() == 20)
+        await until(lambda: engine.said("left out"))
+    lines = [line for line in engine.log() if line.get("said_by") == "strategy"]
+    assert lines[0]["event"].startswith("saw ")
+    assert (lines[0]["level"], lines[1]["level"], lines[1]["event"]) == ("info", "error", "bad")
+    assert {line["strategy_id"] for line in lines} == {"chatty"}
+    assert all("T" in line["event_time"] for line in lines)
+    assert len(lines) == 21
+    assert lines[-1]["event"].startswith("482 more lines of it left out")

@@ -8,6 +8,7 @@ import threading
 import msgspec
 import pytest
 
+from sengine.adapters.containment.strategy_output import StrategyOutput, called_by
 from sengine.domain.events import PauseStrategy, ResumeStrategy
 from sengine.engine.strategies.lifecycle import State
 from tests.reloading.conftest import Desk, NewDesk
@@ -282,3 +283,21 @@ async def test_the_prover_is_started_again_when_it_was_killed(desk: Desk) -> Non
     await process.wait()
     desk.edit('"second"', '"third"')
     assert (await desk.reload()).is_done
+
+
+async def test_what_new_code_prints_is_told_once_from_its_proof_and_then_as_it_runs(desk: Desk) -> None:
+    desk.tick(3)
+    desk.edit("# more", "print('saw', data.mid)")
+    engine = desk.live.engine
+    with StrategyOutput(called_by(engine.guard), lambda: engine.now_ns, desk.live.said.append):
+        assert (await desk.reload()).is_done
+        desk.tick()
+    desk.live.tell_said()
+    told = [line for line in desk.live.logs.history if line.fields.get("said_by") == "strategy"]
+    assert [(line.event, line.fields.get("during")) for line in told] == [
+        ("saw 2.0", "proof"),
+        ("saw 3.0", "proof"),
+        ("saw 4.0", "proof"),
+        ("saw 5.0", None),
+    ]
+    assert {line.fields["strategy_id"] for line in told} == {"a"}

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import math
 import signal
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from threading import current_thread, main_thread
 from time import monotonic
 from types import FrameType
-from typing import Final
+from typing import Final, NamedTuple
 
+from sengine.adapters.containment.standstill import activity
 from sengine.engine.strategies.guard import Guard, StrategyTimeout
 
 BEATS: Final = 4
 """Beats within the time limit of a tick; a call is cut at most a quarter of the limit too late."""
 _AT_ONCE_S: Final = 1e-6
+_SLOW_KEPT: Final = 1024
 _OURS: Final = "sengine."
 
 
@@ -33,27 +36,34 @@ class _Again:
     __getitem__ = partial(signal.setitimer, signal.ITIMER_REAL)
 
 
+class SlowCall(NamedTuple):
+    """A call that let no beat through for longer than a tick may take: a long call of C code. ``ran_s`` is for how long
+    it ran, without the time in which the process stood still or got no processor."""
+
+    strategy_id: str
+    ran_s: float
+
+
 class CallTimer:
     """Cuts calls short that run for longer than ``tick_timeout_ms``, or ``setup_timeout_ms`` where more is allowed.
-    What let no beat through for ``stuck_after_s``, a long call of C code, is noted as ``stuck``.
+    What cannot be cut is noted in ``slow``.
 
     For the main thread, where signal handlers run. It takes ``SIGALRM`` and the process's real-time timer for itself.
     """
 
-    def __init__(
-        self, guard: Guard, tick_timeout_ms: float, setup_timeout_ms: float, stuck_after_s: float = math.inf
-    ) -> None:
+    def __init__(self, guard: Guard, tick_timeout_ms: float, setup_timeout_ms: float) -> None:
         self._guard = guard
-        self._period_s = tick_timeout_ms / 1000 / BEATS
+        self.period_s = tick_timeout_ms / 1000 / BEATS
         self._patience = max(BEATS, math.ceil(setup_timeout_ms / tick_timeout_ms * BEATS))
         self._limits_ms = (tick_timeout_ms, setup_timeout_ms)
         self._again = _Again()
         self._seen: tuple[object, int, int] | None = None
         self._beats_seen = 0
-        self._stuck_after_s = stuck_after_s
+        self._slow_s = tick_timeout_ms / 1000
         self._last_beat_s = math.inf
-        self.stuck: tuple[str, float] | None = None
-        """Strategy and seconds of a call that kept even the beats from coming, for ``StrategyWatch`` to take."""
+        self._last_activity = activity()
+        self.slow: deque[SlowCall] = deque(maxlen=_SLOW_KEPT)
+        """For ``StrategyWatch`` to take."""
 
     def start(self) -> None:
         signal.signal(signal.SIGALRM, self._beat)
@@ -67,15 +77,18 @@ class CallTimer:
         signal.signal(signal.SIGALRM, signal.SIG_IGN)
 
     def _tick_on(self) -> None:
-        signal.setitimer(signal.ITIMER_REAL, self._period_s, self._period_s)
+        signal.setitimer(signal.ITIMER_REAL, self.period_s, self.period_s)
 
     def _beat(self, number: int, frame: FrameType | None) -> None:
         guard = self._guard
         guest = guard.running
-        now_s = monotonic()
+        now_s, doing = monotonic(), activity()
         gap_s, self._last_beat_s = now_s - self._last_beat_s, now_s
-        if gap_s > self._stuck_after_s and guest is not None and not guard.has_patience:
-            self.stuck = guest.strategy_id, gap_s
+        before, self._last_activity = self._last_activity, doing
+        if gap_s > self._slow_s and guest is not None and not guard.has_patience:
+            ran_s = min(gap_s, before.ran_s(doing, self.period_s))
+            if ran_s > self._slow_s:
+                self.slow.append(SlowCall(guest.strategy_id, ran_s))
         call = None if guest is None else (guest, guest.ticks, guard.entered)
         if call is None or call != self._seen:
             if self._beats_seen > BEATS:

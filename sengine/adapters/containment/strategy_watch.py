@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict, deque
 from collections.abc import Callable
-from time import monotonic
 from typing import Final
 
 from sengine.adapters.containment.call_timer import CallTimer
+from sengine.adapters.containment.standstill import STANDSTILLS
 from sengine.clock import NS_PER_S
 from sengine.domain.events import PauseStrategy, ResumeStrategy
 from sengine.domain.state import NO_TICK
@@ -15,12 +16,14 @@ from sengine.engine.strategies.runtime import Guest
 from sengine.runtime.live_engine import LiveEngine
 
 _LOOK_EVERY_S: Final = 1.0
+_SLOW_WITHIN_S: Final = 60.0
 
 
 class StrategyWatch:
     """``stalled_after_ns``: an active strategy without a tick for that long is stalled. So is one of which
     ``silence_of`` says why, and for how many seconds, its process has been silent. ``resume_after_ns``: one that the
-    engine paused resumes by itself after that long; ``None``: a person resumes it."""
+    engine paused resumes by itself after that long; ``None``: a person resumes it. ``slow_budget_ns``: so much time may
+    a strategy take within a minute in calls that cannot be cut short."""
 
     def __init__(
         self,
@@ -28,25 +31,29 @@ class StrategyWatch:
         timer: CallTimer,
         stalled_after_ns: int,
         resume_after_ns: int | None,
+        slow_budget_ns: int,
         silence_of: Callable[[str], tuple[str, float] | None] = lambda strategy_id: None,
     ) -> None:
         self._live = live
         self._timer = timer
         self._stalled_after_s = stalled_after_ns / NS_PER_S
         self._resume_after_s = None if resume_after_ns is None else resume_after_ns / NS_PER_S
+        self._slow_budget_s = slow_budget_ns / NS_PER_S
         self._silence_of = silence_of
         self._last_tick: dict[str, tuple[int, float]] = {}
         """Ticks and since when there are so many, by strategy."""
         self._paused_since_s: dict[str, float] = {}
+        self._slow: defaultdict[str, deque[tuple[float, float]]] = defaultdict(deque)
+        """When it was seen and how long it took, of the slow calls of the last minute, by strategy."""
 
     async def run(self) -> None:
         while True:
-            self.look(monotonic())
+            self.look(STANDSTILLS.awake_s())
             await asyncio.sleep(_LOOK_EVERY_S)
 
     def look(self, now_s: float) -> None:
-        """What is to be seen at ``now_s``, a monotonic time in seconds."""
-        self._pause_the_uninterruptible()
+        """What is to be seen at ``now_s``, of a clock in seconds that stands still with this process."""
+        self._pause_the_slow(now_s)
         for guest in list(self._live.engine.roster):
             self._find_stalled(guest, now_s)
             if self._resume_after_s is not None:
@@ -83,13 +90,23 @@ class StrategyWatch:
             self._live.take(ResumeStrategy(name))
             self._live.say("warning", f"strategy {name} resumed by itself, {after_s:g} s after it was paused")
 
-    def _pause_the_uninterruptible(self) -> None:
-        stuck, self._timer.stuck = self._timer.stuck, None
-        if stuck is None:
-            return
-        name, seconds = stuck
-        guest = self._live.engine.roster.find(name)
-        if guest is not None and guest.is_active:
-            reason = f"one call took {seconds:.1f} s in code that cannot be interrupted"
-            self._live.say("error", reason, strategy_id=name)
-            self._live.take(PauseStrategy(name, reason))
+    def _pause_the_slow(self, now_s: float) -> None:
+        while self._timer.slow:
+            name, ran_s = self._timer.slow.popleft()
+            calls = self._slow[name]
+            calls.append((now_s, ran_s))
+            while calls[0][0] < now_s - _SLOW_WITHIN_S:
+                calls.popleft()
+            took_s = sum(each for _, each in calls)
+            guest = self._live.engine.roster.find(name)
+            if guest is None or not guest.is_active:
+                del self._slow[name]
+            elif took_s > self._slow_budget_s:
+                del self._slow[name]
+                how_many = "one call" if len(calls) == 1 else f"{len(calls)} calls"
+                reason = (
+                    f"{how_many} took {took_s:.1f} s in code that cannot be interrupted; "
+                    f"within a minute that may be {self._slow_budget_s:g} s (plugins.slow_budget)"
+                )
+                self._live.say("error", f"strategy {name} paused: {reason}", strategy_id=name)
+                self._live.take(PauseStrategy(name, reason))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from time import monotonic
 from typing import Final
 
+from sengine.adapters.containment.standstill import STANDSTILLS
 from sengine.engine.core import Engine
 from sengine.runtime.live_engine import LiveEngine
 
@@ -34,11 +34,11 @@ class FlattenWatch:
 
     async def run(self) -> None:
         while True:
-            self.look(monotonic())
+            self.look(STANDSTILLS.awake_s())
             await asyncio.sleep(_LOOK_EVERY_S)
 
     def look(self, now_s: float) -> None:
-        """What is to be seen at ``now_s``, a monotonic time in seconds."""
+        """What is to be seen at ``now_s``, of a clock in seconds that stands still with this process."""
         engine = self._live.engine
         for pair in [each for each in self._since_s if each not in engine.flattening]:
             del self._since_s[pair]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PosixPath, WindowsPath
 from typing import Any, Final
 
 import orjson
 
 from sengine.config.redact import plain
+from sengine.engine.strategies.plain_values import type_name
 
 # The texts of a stream's messages are bounded, whatever a strategy or a service put into them.
 LONGEST_TEXT: Final = 16_384
@@ -19,12 +21,16 @@ def config_text(config: Mapping[str, Any]) -> str:
 
 
 def json_text(value: Any) -> str:
-    """JSON of anything; what JSON does not have is shown as Python writes it."""
+    """JSON of plain values; of anything else the name of its class, so that no code of a strategy runs here."""
     try:
-        text = orjson.dumps(value, default=repr, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS).decode()
-    except (TypeError, ValueError):
-        text = orjson.dumps({"value": repr(value)[:1000]}).decode()
+        text = orjson.dumps(value, default=_named, option=orjson.OPT_NON_STR_KEYS).decode()
+    except (TypeError, ValueError) as error:
+        text = orjson.dumps({"error": f"it cannot be shown: {error}"}).decode()
     return text if len(text) <= LONGEST_TEXT else orjson.dumps({"cut": text[:1000]}).decode()
+
+
+def _named(value: object) -> str:
+    return str(value) if type(value) in (PosixPath, WindowsPath) else type_name(type(value))
 
 
 def bounded_text(text: str) -> str:

@@ -19,13 +19,14 @@ from math import inf
 from time import perf_counter_ns, time_ns
 from typing import Final
 
+from sengine.adapters.containment.standstill import since_boot_ns
 from sengine.adapters.execution.cancels import Cancellations
 from sengine.adapters.execution.hub import Hub
 from sengine.adapters.execution.messages import STATUS, book_crc, cancel_command, submit_command
 from sengine.adapters.execution.peer import execution_peer
 from sengine.adapters.execution.stats import GatewayStats
 from sengine.adapters.execution.stream import Write, keep_conversing
-from sengine.clock import NS_PER_MS
+from sengine.clock import NS_PER_MS, NS_PER_S
 from sengine.config.schema import ExecutionConfig
 from sengine.domain.order import Order, OrderStatus, OrderUpdate
 from sengine.proto import execution_pb2 as pb
@@ -33,10 +34,12 @@ from sengine.proto import execution_pb2 as pb
 UNANSWERED_KEPT: Final = 10_000
 """Written orders that are remembered until their answer comes."""
 _FOLD_EVERY: Final = 4096
+_LATE_LOOK_NS: Final = 100 * NS_PER_MS
 
 
 class _Outgoing:
-    """An order on its way out. Moments are of the monotonic clock."""
+    """An order on its way out. Moments are of the monotonic clock, but for ``created_ns``: an order also gets older
+    while the machine sleeps."""
 
     __slots__ = ("began_ns", "book_crc", "created_ns", "is_overdue", "order", "written_ns")
 
@@ -44,7 +47,7 @@ class _Outgoing:
         self.order = order
         self.book_crc = book_crc
         self.created_ns = created_ns
-        self.began_ns = created_ns - since_received_ns
+        self.began_ns = perf_counter_ns() - since_received_ns
         """When the event that led to the order came in."""
         self.written_ns = 0
         self.is_overdue = False
@@ -109,7 +112,7 @@ class ExecutionGateway:
             market = self._live.engine.markets.get(order.symbol)
             touch = market.touch if market is not None else None
             crc = book_crc(touch) if touch is not None else 0
-            self._queue[order.order_id] = _Outgoing(order, perf_counter_ns(), since_received_ns, crc)
+            self._queue[order.order_id] = _Outgoing(order, since_boot_ns(), since_received_ns, crc)
             self.stats.queue_depth = len(self._queue)
             self._wake.set()
             self._watch()
@@ -225,7 +228,7 @@ class ExecutionGateway:
         """Sort what the last connection left unanswered: young orders go again, old ones are unknown."""
         self._again.clear()
         self.stats.owed_since_ns = 0
-        now_ns = perf_counter_ns()
+        now_ns = since_boot_ns()
         for order_id, outgoing in list(self._unanswered.items()):
             if now_ns - outgoing.created_ns < self._retry_for_ns:
                 self._again.append(outgoing)
@@ -298,17 +301,19 @@ class ExecutionGateway:
     def _watch(self) -> None:
         """Look at ages regularly while anything can get too old."""
         if self._checker is None:
-            self._checker = self._loop.call_later(self._check_every_s, self._check_ages)
+            due_ns = perf_counter_ns() + int(self._check_every_s * NS_PER_S)
+            self._checker = self._loop.call_later(self._check_every_s, self._check_ages, due_ns)
 
-    def _check_ages(self) -> None:
+    def _check_ages(self, due_ns: int) -> None:
         self._checker = None
-        now_ns = perf_counter_ns()
+        now_ns, now_since_boot_ns = perf_counter_ns(), since_boot_ns()
+        is_late = now_ns - due_ns > _LATE_LOOK_NS
         connected = self.stats.state == "connected"
         # On a working connection an order in the queue is about to be written; it gets a deadline's time for that.
         longest_ns = max(self._retry_for_ns, self._deadline_ns) if connected else self._retry_for_ns
         while self._queue:
             outgoing = next(iter(self._queue.values()))
-            if now_ns - outgoing.created_ns < longest_ns:
+            if now_since_boot_ns - outgoing.created_ns < longest_ns:
                 break
             del self._queue[outgoing.order.order_id]
             self._refuse(
@@ -320,7 +325,9 @@ class ExecutionGateway:
         for outgoing in self._unanswered.values():
             if outgoing.is_overdue:
                 continue
-            if now_ns - outgoing.written_ns < self._deadline_ns:
+            # A look that comes late itself, as after a standstill of this process, accuses nobody: what was answered
+            # meanwhile is read before the next one.
+            if is_late or now_ns - outgoing.written_ns < self._deadline_ns:
                 waits = True
                 break
             self._overdue(outgoing, f"no answer from {self.target} within {self._deadline_ns / NS_PER_MS:g} ms")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter_ns
 
-from sengine.clock import NS_PER_S
+from sengine.adapters.containment.standstill import STANDSTILLS
 from sengine.engine.latency import LatencyHistogram
 
 
@@ -59,8 +59,8 @@ class GatewayStats:
 
     @property
     def owed_for_s(self) -> float:
-        """For how long the service has been silent, though something was written to it."""
-        return (perf_counter_ns() - self.owed_since_ns) / NS_PER_S if self.owed_since_ns else 0.0
+        """For how long the service has been silent, though something was written to it and this process could hear."""
+        return STANDSTILLS.awake_s_since_ns(self.owed_since_ns) if self.owed_since_ns else 0.0
 
     def wrote(self) -> None:
         """An order or a cancellation goes to the service."""

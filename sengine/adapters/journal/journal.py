@@ -267,8 +267,9 @@ def happened_of(outcome: Outcome, paused: dict[str, str], fills: Sequence[Fill])
     """The part of an outcome that is recorded."""
     faults = [_without_traceback(fault) for fault in outcome.faults] if outcome.faults else []
     return Happened(
-        outcome.signals, outcome.orders, outcome.cancels, faults, paused, fills, outcome.updates, outcome.rollbacks
-    )
+        outcome.signals, outcome.orders, outcome.cancels, faults, paused, fills, outcome.updates, outcome.rollbacks,
+        outcome.withdrawn,
+    )  # fmt: skip
 
 
 def _without_secrets(ready: RemoteReady) -> RemoteReady:

@@ -31,7 +31,7 @@ class Connection:
     @property
     def owed_for_s(self) -> float:
         """How long the process has owed its oldest answer."""
-        return self.session.oldest_unanswered_ns / 1e9
+        return self.session.owed_for_s
 
     async def open(self, start: Start) -> pb.InitializeResponse:
         """Initialise the strategy. Raises ``SessionError``."""

@@ -11,7 +11,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from sengine.adapters.control.address import Address, parse_address
-from sengine.adapters.remote.host_service import SpecOf, StrategyService
+from sengine.adapters.remote.host_service import EventClock, SpecOf, StrategyService
 from sengine.adapters.remote.messages import LARGEST_MESSAGE
 from sengine.adapters.transport.connections import CONNECTION_BOUNDS
 from sengine.adapters.transport.credentials import TlsFiles, TokenGuard
@@ -54,6 +54,7 @@ class StrategyServer:
         listen: str,
         security: HostSecurity = HostSecurity(),  # noqa: B008
         memory: MemoryLimit | None = None,
+        clock: EventClock | None = None,
     ) -> None:
         self._address = parse_address(listen, "--listen")
         self._token = security.token
@@ -65,7 +66,7 @@ class StrategyServer:
                     "--tls-cert and --tls-key, or listen on 127.0.0.1 or a unix:/path"
                 ]
             )
-        self._service = StrategyService(spec_of, memory or MemoryLimit())
+        self._service = StrategyService(spec_of, memory or MemoryLimit(), clock or EventClock())
         self._socket: PrivateSocket | None = None
         self._server: grpc.aio.Server | None = None
         self._health = health.aio.HealthServicer()

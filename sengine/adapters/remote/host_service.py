@@ -38,11 +38,26 @@ SpecOf = Callable[[str, Sequence[str], dict[str, Any]], StrategySpec]
 _FAULTS_COUNTED: Final = 1
 
 
+class EventClock:
+    """The event time of the call that is made, or was made last; 0 before the first."""
+
+    __slots__ = ("time_ns",)
+
+    def __init__(self) -> None:
+        self.time_ns = 0
+
+    def now_ns(self) -> int:
+        return self.time_ns
+
+
 class _Run:
     """One initialised strategy: its instances, and what they start with. Its code is called under ``memory``."""
 
-    def __init__(self, spec: StrategySpec, request: pb.InitializeRequest, memory: MemoryLimit) -> None:
+    def __init__(
+        self, spec: StrategySpec, request: pb.InitializeRequest, memory: MemoryLimit, clock: EventClock
+    ) -> None:
         self.memory = memory
+        self.clock = clock
         guard = Guard()
         # Ctrl-C is the loop's to handle, so a KeyboardInterrupt is the strategy's own doing.
         guard.passes_on = ()
@@ -87,9 +102,10 @@ class StrategyService(StrategyServiceServicer):
     """``spec_of(id, symbols, config)`` gives what makes the strategy's instances, whose calls may take no more than
     ``memory``."""
 
-    def __init__(self, spec_of: SpecOf, memory: MemoryLimit) -> None:
+    def __init__(self, spec_of: SpecOf, memory: MemoryLimit, clock: EventClock) -> None:
         self._spec_of = spec_of
         self._memory = memory
+        self._clock = clock
         self._run: _Run | None = None
 
     # gRPC names its methods as the protocol does.
@@ -99,7 +115,7 @@ class StrategyService(StrategyServiceServicer):
             self._memory.host_is_up()
             config = object_of(request.config_json)
             spec = self._spec_of(request.strategy_id, list(request.symbols) or [ANY_SYMBOL], config)
-            run = _Run(spec, request, self._memory)
+            run = _Run(spec, request, self._memory, self._clock)
         except (SengineError, ValueError) as error:
             return pb.InitializeResponse(success=False, error=str(self._memory.explained(error)))
         self._run = run
@@ -191,6 +207,7 @@ class StrategyService(StrategyServiceServicer):
 
 def _answer(run: _Run, tick: pb.Tick) -> pb.Answer | None:
     """Call ``on_tick``; ``None`` when it has nothing to say. The second and last place that runs strategy code."""
+    run.clock.time_ns = tick.timestamp_ns
     try:
         data = run.ticks.decode(tick)
         with run.memory:
@@ -215,6 +232,7 @@ def _answer(run: _Run, tick: pb.Tick) -> pb.Answer | None:
 
 def _take_fill(run: _Run, message: pb.Fill) -> list[ReportedError]:
     fill = fill_of(message, run.guest.strategy_id)
+    run.clock.time_ns = fill.timestamp_ns
     try:
         with run.memory:
             run.instance(fill.symbol, fill.timestamp_ns)
@@ -226,6 +244,7 @@ def _take_fill(run: _Run, message: pb.Fill) -> list[ReportedError]:
 
 def _take_news(run: _Run, message: pb.OrderNews) -> list[ReportedError]:
     try:
+        run.clock.time_ns = message.timestamp_ns
         news = news_of(message, run.guest.strategy_id)
         with run.memory:
             run.instance(news.symbol, news.timestamp_ns)

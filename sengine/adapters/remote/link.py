@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
+from sengine.adapters.containment.standstill import STANDSTILLS
 from sengine.adapters.remote.channel import Target
 from sengine.adapters.remote.connection import Connection
 from sengine.adapters.remote.in_use import InUse
@@ -110,7 +111,7 @@ class RemoteLink:
             reason, for_s = "its process does not answer", self.owed_for_s
         else:
             reason = "its process is not connected" + (f": {self._reason}" if self._reason else "")
-            for_s = monotonic() - self._since_s
+            for_s = STANDSTILLS.awake_s_since(self._since_s)
         return (reason, for_s) if for_s > STALLED_AFTER_S else None
 
     @property

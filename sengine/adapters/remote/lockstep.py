@@ -29,6 +29,7 @@ from sengine.domain.events import ReportedError
 from sengine.domain.market import DataKind, MarketData
 from sengine.domain.order import Fill
 from sengine.domain.order_news import OrderNews
+from sengine.domain.strategy_line import StrategyLine
 from sengine.engine.strategies.faults import RemoteError
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.errors import PluginError
@@ -46,10 +47,17 @@ class LockstepHosts:
     started.
 
     ``find`` gives the file that a module names. Whoever owes an answer for ``answer_within_s`` is not waited for.
+    ``on_line`` is given what strategies say in processes that were started here.
     """
 
-    def __init__(self, find: Callable[[str], Path], answer_within_s: float = _CALL_S) -> None:
+    def __init__(
+        self,
+        find: Callable[[str], Path],
+        answer_within_s: float = _CALL_S,
+        on_line: Callable[[StrategyLine], None] = lambda line: None,
+    ) -> None:
         self._find = find
+        self._on_line = on_line
         self._answer_within_s = answer_within_s
         self._stack = ExitStack()
 
@@ -73,7 +81,9 @@ class LockstepHosts:
             target = Target(process.address)
         channel = target.blocking_channel()
         self._stack.callback(channel.close)
-        proxy = LockstepStrategy(strategy, StrategyServiceStub(channel), target, process, self._answer_within_s)
+        proxy = LockstepStrategy(
+            strategy, StrategyServiceStub(channel), target, process, self._answer_within_s, self._on_line
+        )
         ready = proxy.start()
         try:
             kinds = tuple(DataKind(kind) for kind in strategy.data or ready.market_data or ("book",))
@@ -106,8 +116,10 @@ class LockstepStrategy(BaseStrategy):
         target: Target,
         process: LockstepProcess | None,
         answer_within_s: float,
+        on_line: Callable[[StrategyLine], None],
     ) -> None:
         super().__init__(strategy.id)
+        self._on_line = on_line
         self._strategy = strategy
         self._metadata = target.metadata
         self._stub: Any = stub
@@ -175,6 +187,10 @@ class LockstepStrategy(BaseStrategy):
             return method(request, timeout=self._answer_within_s, metadata=self._metadata)
         except grpc.RpcError as error:
             raise self._lost(error) from None
+        finally:
+            if self._process is not None:
+                for line in self._process.said(self.strategy_id):
+                    self._on_line(line)
 
     def _lost(self, error: grpc.RpcError) -> RemoteError:
         """What a call that failed means: of a process of ours it is known how it ended, or where it is."""

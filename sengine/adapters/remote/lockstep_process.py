@@ -15,13 +15,16 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Final, Self
 
+from sengine.adapters.remote.host_output import line_of
 from sengine.adapters.remote.host_server import TOKEN_VARIABLE
 from sengine.adapters.transport.processes import DIE_WITH_PARENT, ending, own_command
+from sengine.domain.strategy_line import StrategyLine
 from sengine.errors import PluginError
 
 _START_S: Final = 20.0
 _STOP_S: Final = 2.0
 _POLL_S: Final = 0.01
+_LINES_PER_S: Final = 1_000
 # A process is known to have ended a little after its connection broke.
 _LAST_WORDS_S: Final = 1.0
 # As faulthandler writes frames, the innermost first.
@@ -40,17 +43,19 @@ class LockstepProcess:
         self._port = port
         self._memory_mb = memory_mb
         self._stack = ExitStack()
+        self._begun = b""
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sengine-")))
             self._said = directory / "stderr"
-            command = host_command(self._file, self._port, self._memory_mb, directory)
-            with self._said.open("wb") as stderr:
+            self._lines = stack.enter_context((directory / "stdout").open("w+b", buffering=0))
+            command = host_command(self._file, self._port, self._memory_mb, directory, _LINES_PER_S)
+            with self._said.open("wb") as stderr, (directory / "stdout").open("ab") as stdout:
                 self._process = subprocess.Popen(
                     own_command(*command, DIE_WITH_PARENT),
                     stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
+                    stdout=stdout,
                     stderr=stderr,
                     start_new_session=True,
                     env=host_environment(),
@@ -64,6 +69,15 @@ class LockstepProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def said(self, strategy_id: str) -> list[StrategyLine]:
+        """What the strategy has said since this was last asked for."""
+        written = self._lines.read()
+        if not written:
+            return []
+        *lines, self._begun = (self._begun + written).split(b"\n")
+        said = (line_of(line.decode("utf-8", "replace"), strategy_id) for line in lines)
+        return [line for line in said if line is not None]
 
     def how_it_ended(self) -> str:
         """In words, after a call to it broke off; empty while it lives."""
@@ -111,13 +125,13 @@ class LockstepProcess:
         self._process.wait()
 
 
-def host_command(file: Path, port: int | None, memory_mb: int, directory: Path) -> Sequence[str]:
-    """``sengine strategy-host`` with its socket and announcement in ``directory``, or on a loopback port."""
+def host_command(file: Path, port: int | None, memory_mb: int, directory: Path, lines_per_s: int) -> Sequence[str]:
+    """``sengine strategy-host`` with its socket and announcement in ``directory``, or on a loopback port. It tells what
+    the strategy says, at most so many lines a second of event time."""
     listen = f"unix:{directory / 'host.sock'}" if port is None else f"127.0.0.1:{port}"
     announced = str(directory / "address")
-    return (
-        "strategy-host", str(file), "--listen", listen, "--address-file", announced, "--memory-mb", str(memory_mb)
-    )  # fmt: skip
+    bounds = ("--memory-mb", str(memory_mb), "--tell-output", str(lines_per_s))
+    return ("strategy-host", str(file), "--listen", listen, "--address-file", announced, *bounds)
 
 
 def host_environment() -> Mapping[str, str]:

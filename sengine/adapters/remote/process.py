@@ -12,7 +12,9 @@ from typing import Final
 
 import msgspec
 
+from sengine.adapters.containment.strategy_output import LINES_PER_S
 from sengine.adapters.remote.channel import Target
+from sengine.adapters.remote.host_output import line_of
 from sengine.adapters.remote.lockstep_process import host_command, host_environment
 from sengine.adapters.transport.processes import Child, ending, spawn
 from sengine.errors import SengineError
@@ -25,8 +27,9 @@ _LONGEST_LINE: Final = 500
 
 
 class HostProcess:
-    """``sengine strategy-host FILE`` as a child, whose strategy may take ``memory_mb``. What it prints is told as log
-    lines, the first of them. ``sources`` are the contents that it has loaded, by file: the strategy and its helpers."""
+    """``sengine strategy-host FILE`` as a child, whose strategy may take ``memory_mb``. What that says is told as log
+    lines, and of what else the process writes the first of them. ``sources`` are the contents that it has loaded, by
+    file: the strategy and its helpers."""
 
     def __init__(
         self, strategy_id: str, file: Path, port: int | None, memory_mb: int, say: Callable[..., None]
@@ -52,7 +55,7 @@ class HostProcess:
         directory = Path(self._directory.name)
         pipe = asyncio.subprocess.PIPE
         sources = directory / "sources"
-        command = host_command(self._file, self._port, self._memory_mb, directory)
+        command = host_command(self._file, self._port, self._memory_mb, directory, LINES_PER_S)
         child = await spawn(*command, "--sources-file", str(sources), env=host_environment(), stdout=pipe, stderr=pipe)
         self._child = child
         for stream, is_error in ((child.stdout, False), (child.stderr, True)):
@@ -103,7 +106,12 @@ class HostProcess:
                 continue
             if not line:
                 return
-            text = line.decode("utf-8", "replace").strip()[:_LONGEST_LINE]
+            decoded = line.decode("utf-8", "replace")
+            said = line_of(decoded, self._strategy_id)
+            if said is not None:
+                self._say(said.level, said.text, **said.fields)
+                continue
+            text = decoded.strip()[:_LONGEST_LINE]
             if is_error and text:
                 self._last_lines.append(text)
             told += 1

@@ -13,6 +13,7 @@ import grpc
 import grpc.aio
 import msgspec
 
+from sengine.adapters.containment.standstill import STANDSTILLS
 from sengine.adapters.remote.channel import Target, refusal
 from sengine.adapters.remote.messages import TickEncoder, answer_of, error_of, fill_message, json_of, news_message
 from sengine.adapters.remote.outbox import Outbox, RemoteCounts, Sent
@@ -98,9 +99,10 @@ class RemoteSession:
         """Set when all ticks of the warm-up were answered."""
 
     @property
-    def oldest_unanswered_ns(self) -> int:
-        """How long the process has owed an answer; 0 when it owes none."""
-        return perf_counter_ns() - self._unanswered[0].given_ns if self._unanswered else 0
+    def owed_for_s(self) -> float:
+        """How long the process has owed its oldest answer, without the time in which this process stood still itself;
+        0 when it owes none."""
+        return STANDSTILLS.awake_s_since_ns(self._unanswered[0].given_ns) if self._unanswered else 0.0
 
     @property
     def unanswered(self) -> int:

@@ -51,6 +51,8 @@ class Happened(msgspec.Struct, frozen=True, omit_defaults=True):
     updates: Sequence[OrderUpdate] = []
     """Both of the simulated venue; those from outside are events."""
     rollbacks: Sequence[RolledBack] = []
+    withdrawn: dict[str, int] = {}
+    """Orders that a CLOSE withdrew and that might still fill, by the sequence of its signal."""
 
 
 class Follower:
@@ -90,6 +92,8 @@ class Follower:
             desk._votes.decide(symbol, now_ns)  # which forgets stale votes, as it did then
         for order_id in what.cancels:
             flow.cancel(order_id)
+        for order_id, sequence in what.withdrawn.items():
+            self._engine.orders.withdraw(order_id, sequence)
         for order in what.orders:
             desk.orders_sent += 1
             flow.send(order)

@@ -13,11 +13,11 @@ from math import fsum
 
 import msgspec
 
-from sengine.domain.order import Contribution, Order, OrderType, ProposedOrder, Side
+from sengine.domain.order import Contribution, Order, ProposedOrder, Side
 from sengine.domain.position import FLAT_BELOW
 from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.outcome import Outcome
-from sengine.engine.state.orders import OrderTracker, WorkingOrder
+from sengine.engine.state.orders import OrderTracker
 from sengine.engine.state.positions import PositionTracker
 
 Pair = tuple[str, str]
@@ -104,9 +104,9 @@ class FlattenDesk:
         """``waits for the next book of BTCUSDT``: what is under way still needs; empty when nothing is under way."""
         pairs = [pair for pair in sorted(self.pending) if _matches(pair, strategy_id, symbol)]
         in_flight = [(pair[1], each) for pair in pairs for each in self._orders.of(*pair)]
-        resting = {each.order.order_id for _, each in in_flight if _rests(each)}
+        resting = {each.order.order_id for _, each in in_flight if each.rests}
         awaited = [f"the end of {len(resting)} order{'s' * (len(resting) != 1)}"] if resting else []
-        symbols = ", ".join(dict.fromkeys(symbol for symbol, each in in_flight if not _rests(each)))
+        symbols = ", ".join(dict.fromkeys(symbol for symbol, each in in_flight if not each.rests))
         if symbols:
             # A market order that did not fill at once fills at a book, or when an execution service says so.
             awaited.append(f"{'' if self._flow.is_simulated else 'fills or '}the next book of {symbols}")
@@ -160,7 +160,7 @@ class FlattenDesk:
 
     def _plan(self, pairs: Iterable[Pair]) -> FlattenPlan:
         pairs = list(pairs)
-        resting = [each for pair in pairs for each in self._orders.of(*pair) if _rests(each) and not each.is_cancelling]
+        resting = [each for pair in pairs for each in self._orders.of(*pair) if each.rests and not each.is_cancelling]
         cancels = tuple(dict.fromkeys(each.order.order_id for each in resting))
         return FlattenPlan(cancels, tuple(self._trades(pairs)))
 
@@ -177,20 +177,9 @@ class FlattenDesk:
     def _missing(self, strategy_id: str, symbol: str) -> float:
         """What is still to be traded: minus the position and the market orders in flight, and never more than held."""
         held = self._positions.quantity(strategy_id, symbol)
-        market = fsum(
-            part.quantity * (working.remaining / working.order.quantity)
-            for working in self._orders.of(strategy_id, symbol)
-            if not _rests(working)
-            for part in working.order.contributions
-            if part.strategy_id == strategy_id
-        )
-        wanted = -(held + market)
+        wanted = -(held + self._orders.market_in_flight(strategy_id, symbol))
         reducing = min(max(wanted, -held), 0.0) if held > 0.0 else max(min(wanted, -held), 0.0)
         return reducing if abs(reducing) > FLAT_BELOW * self._positions.largest(strategy_id, symbol) else 0.0
-
-
-def _rests(working: WorkingOrder) -> bool:
-    return working.order.order_type is OrderType.LIMIT
 
 
 def _matches(pair: Pair, strategy_id: str, symbol: str) -> bool:

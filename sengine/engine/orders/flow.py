@@ -47,6 +47,8 @@ class OrderFlow:
         self._venue = venue
         self.is_muted = False
         """While the engine follows a recorded session, orders and cancellations are the recorded ones only."""
+        self.unwanted: list[tuple[Fill, int]] = []
+        """Shares of fills of orders that a CLOSE had withdrawn, with its sequence, for ``AfterClose`` to take."""
         self._outcome = Outcome()
         self._now_ns = 0
 
@@ -88,6 +90,14 @@ class OrderFlow:
         self._outcome.cancels.append(order_id)
         if self._venue is not None:
             self._take_reports(self._venue.cancel(order_id, self._now_ns), self._outcome)
+
+    def withdraw(self, order_id: str, by: int) -> None:
+        """Cancel for the CLOSE with the sequence ``by``. What fills of it all the same is traded back."""
+        if self.is_muted:
+            return
+        self.cancel(order_id)
+        if self._orders.withdraw(order_id, by):
+            self._outcome.withdrawn[order_id] = by
 
     def cancel_all(self) -> None:
         for working in list(self._orders.open_orders()):
@@ -131,6 +141,8 @@ class OrderFlow:
             self._record.executed(working.order, max(now_ns, working.order.timestamp_ns))
         self.reject_pause.went_through(working.order)
         self._book(fill, shares, outcome, now_ns)
+        if working.withdrawn_by:
+            self.unwanted.extend([(share, working.withdrawn_by) for share in shares])
 
     def _book(self, fill: Fill, shares: Sequence[Fill], outcome: Outcome, now_ns: int) -> None:
         """Positions first, then each contributing strategy is told of its share."""

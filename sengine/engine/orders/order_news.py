@@ -7,6 +7,7 @@ So its order is that in which things happened, and the same when a journal is fo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Final
 
 from sengine.domain.order import Contribution, Order, OrderStatus, OrderUpdate
@@ -79,7 +80,8 @@ class NewsDesk:
                     code=result.code,
                     reason=result.reason or _in_words(result),
                     signal_sequence=signal.sequence,
-                    metadata=signal.metadata,
+                    # Its own: whatever it does to that changes nothing that is on record.
+                    metadata=deepcopy(signal.metadata),
                 )
             )
 

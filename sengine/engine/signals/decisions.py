@@ -32,7 +32,8 @@ _Accepted: TypeAlias = tuple[StampedSignal, Contribution]
 class DecisionDesk:
     """Settles the signals of one event. Every signal given comes back with exactly one disposition.
 
-    ``send`` takes approved orders; their fills may come back before it returns. ``cancel`` takes order ids.
+    ``send`` takes approved orders; their fills may come back before it returns. ``cancel`` takes order ids, and so does
+    ``withdraw``, with the sequence of the CLOSE.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class DecisionDesk:
         view: RiskView,
         send: Callable[[Order], None],
         cancel: Callable[[str], None],
+        withdraw: Callable[[str, int], None],
         reject_pause: RejectPause,
         order_prefix: str = "",
     ) -> None:
@@ -52,6 +54,7 @@ class DecisionDesk:
         self._orders = view.orders
         self._send = send
         self._cancel = cancel
+        self._withdraw = withdraw
         self._reject_pause = reject_pause
         self._order_prefix = order_prefix
         self._now_ns = 0
@@ -121,30 +124,41 @@ class DecisionDesk:
             contributions = tuple([part for _, part in accepted])
             quantity = fsum([part.quantity for part in contributions])
         side = _BUY if quantity > 0.0 else _SELL
-        refusal = self._submit(ProposedOrder(symbol, side, abs(quantity), now_ns, contributions))
+        refusal = self.submit(ProposedOrder(symbol, side, abs(quantity), now_ns, contributions))
         for signal, _ in accepted:
             results.append(_result(signal, refusal))
 
     def _settle_direct(self, signal: StampedSignal, now_ns: int, sent_now: set[str]) -> SignalResult:
         limit_price = signal.limit_price
-        if limit_price is not None:
-            buys = signal.direction is _LONG or (signal.direction is _CLOSE and self._position(signal) < 0.0)
+        if limit_price is not None and signal.direction is not _CLOSE:
+            side = _BUY if signal.direction is _LONG else _SELL
             # One live quote a side: it replaces what rests there from earlier events.
-            for order_id in self._orders.resting(signal.strategy_id, signal.symbol, _BUY if buys else _SELL):
+            for order_id in self._orders.resting(signal.strategy_id, signal.symbol, side):
                 if order_id not in sent_now:
                     self._cancel(order_id)
-        verdict = self._contribution(signal, signal.confidence, 0.0)
+        verdict = self._contribution(signal, signal.confidence, 0.0, sent_now)
         if not isinstance(verdict, Contribution):
             return verdict
         side = _BUY if verdict.quantity > 0.0 else _SELL
         proposal = ProposedOrder(signal.symbol, side, abs(verdict.quantity), now_ns, (verdict,), limit_price)
-        refusal = self._submit(proposal, sent_now)
+        refusal = self.submit(proposal, sent_now)
         return _result(signal, refusal)
 
-    def _contribution(self, signal: StampedSignal, confidence: float, pending: float) -> Contribution | SignalResult:
-        """What a signal that agrees with the decision adds to an order, or how it ends instead."""
+    def _contribution(
+        self, signal: StampedSignal, confidence: float, pending: float, sent_now: Collection[str] = ()
+    ) -> Contribution | SignalResult:
+        """What a signal that agrees with the decision adds to an order, or how it ends instead. A CLOSE withdraws what
+        rests from earlier events, which would open the position again or turn it round, and trades the position."""
         held = self._positions.quantity(signal.strategy_id, signal.symbol)
-        in_flight = self._orders.in_flight(signal.strategy_id, signal.symbol) + pending
+        closes = signal.direction is _CLOSE
+        resting: Sequence[str] = ()
+        if closes:
+            resting = [
+                order_id
+                for order_id in self._orders.resting(signal.strategy_id, signal.symbol)
+                if order_id not in sent_now
+            ]
+        in_flight = self._orders.in_flight(signal.strategy_id, signal.symbol, resting) + pending
         position = held + in_flight
         if signal.direction is _LONG:
             quantity = signal.size
@@ -155,6 +169,8 @@ class DecisionDesk:
             largest = max(self._positions.largest(signal.strategy_id, signal.symbol), abs(in_flight))
             quantity = -position if abs(position) > FLAT_BELOW * largest else 0.0
         if quantity == 0.0:
+            for order_id in resting:
+                self._withdraw(order_id, signal.sequence)
             return SignalResult(signal, Disposition.NO_CHANGE)
         if self.flattening and (signal.strategy_id, signal.symbol) in self.flattening:
             return _result(signal, _FLATTENING)
@@ -167,14 +183,11 @@ class DecisionDesk:
             if refusal.disables:
                 self.disabled[signal.strategy_id] = refusal.reason
             return _result(signal, refusal)
+        for order_id in resting:
+            self._withdraw(order_id, signal.sequence)
         return Contribution(signal.strategy_id, quantity, signal.sequence)
 
-    def _position(self, signal: StampedSignal) -> float:
-        """Held plus in flight."""
-        held = self._positions.quantity(signal.strategy_id, signal.symbol)
-        return held + self._orders.in_flight(signal.strategy_id, signal.symbol)
-
-    def _submit(self, proposal: ProposedOrder, sent_now: set[str] | None = None) -> Refusal | None:
+    def submit(self, proposal: ProposedOrder, sent_now: set[str] | None = None) -> Refusal | None:
         """Send an order that the order-scope checks approve; the refusal otherwise."""
         if self.kill_reason:
             return Refusal("kill_switch", "kill_switch_pulled", f"the kill switch is pulled: {self.kill_reason}")

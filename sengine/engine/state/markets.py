@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from itertools import pairwise
 from math import inf, isfinite
 from typing import Final
@@ -119,7 +118,7 @@ class Market:
         self.bar: OHLCV | None = None
         self._bar_start_ns = 0
         self._trades: deque[Trade] = deque(maxlen=RECENT_TRADES)
-        self.recent_trades: Sequence[Trade] = ()
+        self.recent_trades: tuple[Trade, ...] = ()
         """The last trades, oldest first; one tuple for all ticks until the next trade."""
         self.book_sequence = -1
         """The publisher's number of the last book; -1 before the first."""

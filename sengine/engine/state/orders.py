@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from math import fsum, isfinite
 from typing import Final
 
@@ -34,31 +34,45 @@ def fill_fault(fill: Fill) -> str | None:
 
 def identity_of(fill: Fill) -> str:
     """What a fill is known by: its id, or its order, moment, price and quantity where it has none."""
-    return fill.fill_id or f"{fill.order_id}/{fill.timestamp_ns}/{fill.price!r}/{fill.quantity!r}"
+    return fill.fill_id or f"{fill.order_id}/{fill.timestamp_ns}/{_exact(fill.price)}/{_exact(fill.quantity)}"
+
+
+def _exact(number: float) -> str:
+    """All digits of a number, whatever class of its own it has: ``100`` and ``100.0`` are one price."""
+    return float.__repr__(float(number))
 
 
 class WorkingOrder:
     """An order that was sent and may still fill."""
 
-    __slots__ = ("filled", "fills", "is_cancelling", "order")
+    __slots__ = ("filled", "fills", "is_cancelling", "order", "withdrawn_by")
 
-    def __init__(self, order: Order, filled: float = 0.0, fills: int = 0, is_cancelling: bool = False) -> None:
+    def __init__(
+        self, order: Order, filled: float = 0.0, fills: int = 0, is_cancelling: bool = False, withdrawn_by: int = 0
+    ) -> None:
         self.order = order
         self.filled = filled
         self.fills = fills
         self.is_cancelling = is_cancelling
         """Its cancellation was asked for; it may still fill until that is confirmed."""
+        self.withdrawn_by = withdrawn_by
+        """Sequence of the CLOSE that withdrew it while it could still fill; 0 for none."""
 
     @property
     def remaining(self) -> float:
         return max(0.0, self.order.quantity - self.filled)
 
     def saved(self) -> SavedOrder:
-        return SavedOrder(self.order, self.filled, self.fills, self.is_cancelling)
+        return SavedOrder(self.order, self.filled, self.fills, self.is_cancelling, self.withdrawn_by)
+
+    @property
+    def rests(self) -> bool:
+        """Whether it waits for its price; what does not waits for a book or an answer only."""
+        return self.order.limit_price is not None
 
     @classmethod
     def of(cls, saved: SavedOrder) -> WorkingOrder:
-        return cls(saved.order, saved.filled, saved.fills, saved.is_cancelling)
+        return cls(saved.order, saved.filled, saved.fills, saved.is_cancelling, saved.withdrawn_by)
 
 
 class OrderTracker:
@@ -94,23 +108,30 @@ class OrderTracker:
             self.sent(working.order)
             kept = self._open[working.order.order_id]
             kept.filled, kept.fills, kept.is_cancelling = working.filled, working.fills, working.is_cancelling
+            kept.withdrawn_by = working.withdrawn_by
         for each in state.closed:
             self._closed[each.order.order_id] = WorkingOrder.of(each)
         for each in state.filled:
             self._filled[each.order.order_id] = WorkingOrder.of(each)
         self._seen.update(dict.fromkeys(state.seen))
 
-    def in_flight(self, strategy_id: str, symbol: str) -> float:
-        """Signed quantity that open orders of this strategy on this symbol may still fill."""
+    def in_flight(self, strategy_id: str, symbol: str, but: Collection[str] = ()) -> float:
+        """Signed quantity that open orders of this strategy on this symbol, ``but`` those of these ids, may still
+        fill."""
         owned = self._by_owner.get((strategy_id, symbol))
         if not owned:
             return 0.0
         return fsum(
             part.quantity * (working.remaining / working.order.quantity)
-            for working in owned.values()
+            for order_id, working in owned.items()
+            if order_id not in but
             for part in working.order.contributions
             if part.strategy_id == strategy_id
         )
+
+    def market_in_flight(self, strategy_id: str, symbol: str) -> float:
+        """The same of market orders alone."""
+        return self.in_flight(strategy_id, symbol, self.resting(strategy_id, symbol))
 
     def has_seen(self, fill: Fill) -> bool:
         """Whether this fill was booked before."""
@@ -192,6 +213,14 @@ class OrderTracker:
         """Whether it was filled whole, not long ago."""
         return order_id in self._filled
 
+    def has_failed(self, sequence: int) -> bool:
+        """Whether an order for the signal with that sequence ended before it filled whole, and was not withdrawn."""
+        return any(
+            part.signal_sequence == sequence and not working.withdrawn_by
+            for working in self._closed.values()
+            for part in working.order.contributions
+        )
+
     def pairs(self) -> list[tuple[str, str]]:
         """(strategy, symbol) of everything in flight."""
         return [pair for pair, owned in self._by_owner.items() if owned]
@@ -200,14 +229,24 @@ class OrderTracker:
         """A strategy's open orders on a symbol, oldest first."""
         return list(self._by_owner.get((strategy_id, symbol), {}).values())
 
-    def resting(self, strategy_id: str, symbol: str, side: Side) -> list[str]:
-        """Ids of this strategy's open limit orders on one side of a symbol."""
-        owned = self._by_owner.get((strategy_id, symbol), {})
+    def resting(self, strategy_id: str, symbol: str, side: Side | None = None) -> list[str]:
+        """Ids of this strategy's open limit orders on a symbol, of one side or of both."""
+        owned = self._by_owner.get((strategy_id, symbol))
+        if not owned:
+            return []
         return [
             order_id
             for order_id, working in owned.items()
-            if working.order.side is side and working.order.limit_price is not None
+            if working.rests and (side is None or working.order.side is side)
         ]
+
+    def withdraw(self, order_id: str, by: int) -> bool:
+        """Remember that the CLOSE with the sequence ``by`` withdrew an order; whether it may still fill."""
+        working = self._open.get(order_id)
+        if working is None:
+            return False
+        working.withdrawn_by = by
+        return True
 
 
 def _keep(ended: OrderedDict[str, WorkingOrder], working: WorkingOrder) -> None:

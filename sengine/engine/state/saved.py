@@ -77,6 +77,7 @@ class SavedOrder(msgspec.Struct, frozen=True):
     filled: float = 0.0
     fills: int = 0
     is_cancelling: bool = False
+    withdrawn_by: int = 0
 
 
 class SavedOrders(msgspec.Struct, frozen=True):

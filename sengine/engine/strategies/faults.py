@@ -47,7 +47,7 @@ class RemoteError(Exception):
 
     def __init__(self, error: ReportedError) -> None:
         super().__init__(_text_of(error.message))
-        kind = _text_of(error.kind)
+        kind = _text_of(error.kind) if type(error.kind) is str else ""
         is_label = kind.isidentifier() and kind.isascii() and len(kind) <= _LONGEST_KIND and kind != TIMEOUT
         self.kind = kind if is_label else "exception"
         self.where = _text_of(error.where)

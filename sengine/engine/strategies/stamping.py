@@ -119,7 +119,7 @@ def _symbol(spec: StrategySpec, symbol: object, data: MarketData) -> str:
         text = own_text(symbol)  # type: ignore[arg-type]
         if text == data.symbol:
             return data.symbol
-        if len(text) <= LONGEST_SYMBOL and spec.wants(text):
+        if len(text) <= LONGEST_SYMBOL and str.isprintable(symbol) and spec.wants(text):  # type: ignore[arg-type]
             return text
     raise InvalidSignalError(f"symbol must be one that the strategy is subscribed to, got {shown(symbol)}")
 

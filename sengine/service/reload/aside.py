@@ -16,6 +16,7 @@ from threading import Thread
 from time import monotonic
 from typing import Any, Final, TypeVar
 
+from sengine.adapters.containment.strategy_output import unheard
 from sengine.engine.strategies.guard import StrategyTimeout
 from sengine.errors import PluginError
 
@@ -41,7 +42,9 @@ async def run_aside(work: Callable[[], T], timeout_s: float, path: Path) -> T:
         with suppress(StrategyTimeout, RuntimeError):
             result, error = None, None
             try:
-                result = work()
+                # The proof, in another process, has told what it prints on the same ticks.
+                with unheard():
+                    result = work()
             except BaseException as raised:
                 error = raised
             loop.call_soon_threadsafe(settle, result, error)

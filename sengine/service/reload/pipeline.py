@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from sengine.adapters.containment.strategy_output import unheard
 from sengine.assembly import strategy_spec
 from sengine.config.schema import PluginsConfig, StrategyConfig
 from sengine.domain.events import UnloadStrategy
@@ -127,7 +128,8 @@ class Pipeline:
         engine = self._live.engine
         began_ns = perf_counter_ns()
         limit_ms, until_s = self._settings.tick_timeout_ms, perf_counter() + self._settings.tick_timeout_ms / 1000
-        with guest.guard.calling(guest, has_patience=True):
+        # What it prints was told by its proof, or by the version that these ticks were for.
+        with unheard(), guest.guard.calling(guest, has_patience=True):
             has_caught_up = all(each.catch_up(engine, until_s) for each in candidates)
         if not has_caught_up:
             raise draft.failure(
@@ -185,6 +187,8 @@ class Pipeline:
             return msgspec.msgpack.encode(request)
 
         proof = await self._prover.prove(await self._aside(encoded, path), timeout_s)
+        for line in proof.said:
+            self._live.tell(line, during="proof")
         draft.take_proof(proof)
         return await self._aside(lambda: proof.load(path), path)
 

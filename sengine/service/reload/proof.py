@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from sengine.adapters.containment.strategy_output import unheard
 from sengine.adapters.transport.memory_limit import too_much
 from sengine.assembly import strategy_spec
 from sengine.domain.market import MarketData
@@ -182,7 +183,8 @@ def _beside_running(
         strategy = msgspec.structs.replace(request.strategy, config=dict(request.running_config))
         spec = strategy_spec(strategy, load_plugin(path, known))
         strategies = {instance.key: spec.create() for instance in request.instances}
-        answers, _ = answers_of(spec, strategies, request, ticks)
+        with unheard():
+            answers, _ = answers_of(spec, strategies, request, ticks)
         before = _sane(spec, answers, ticks, strategies)
     except BaseException:
         return None

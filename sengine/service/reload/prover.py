@@ -20,8 +20,10 @@ from typing import IO, Final
 
 import msgspec
 
+from sengine.adapters.containment.strategy_output import StrategyOutput
 from sengine.adapters.transport.memory_limit import MemoryLimit
 from sengine.domain.reload import ReloadStep
+from sengine.domain.strategy_line import StrategyLine
 from sengine.service.reload.proof import prove
 from sengine.service.reload.request import Proof, ProofRequest
 
@@ -86,8 +88,11 @@ def _prove_and_exit(request: ProofRequest, pipe: int, notes: IO[bytes]) -> None:
 
         memory = MemoryLimit(request.strategy.memory_mb)
         memory.begin()
-        with memory:
+        said: list[StrategyLine] = []
+        name = request.strategy.id
+        with memory, StrategyOutput(lambda: name, lambda: 0, said.append):
             proof = prove(request, on_step)
+        proof.said = said
         faulthandler.cancel_dump_traceback_later()
         _send(pipe, _RESULT, msgspec.msgpack.encode(proof))
     finally:

@@ -89,7 +89,10 @@ class RemotePipeline:
 
     async def _prove(self, request: Callable[[], bytes], path: Path, draft: Draft) -> None:
         encoded = await run_aside(request, self._settings.setup_timeout_ms / 1000, path)
-        draft.take_proof(await self._prover.prove(encoded, self._settings.proof_timeout_ms / 1000))
+        proof = await self._prover.prove(encoded, self._settings.proof_timeout_ms / 1000)
+        for line in proof.said:
+            self._live.tell(line, during="proof")
+        draft.take_proof(proof)
 
     async def _parameters(self, link: RemoteLink, strategy: StrategyConfig, draft: Draft) -> None:
         config = dict(strategy.config)

@@ -11,6 +11,7 @@ import msgspec
 from sengine.config.schema import StrategyConfig
 from sengine.domain.market import OHLCV, DataKind, MarketData, OrderBook, Trade
 from sengine.domain.reload import ReloadStep, SignalComparison
+from sengine.domain.strategy_line import StrategyLine
 from sengine.engine.strategies.guard import Guard
 from sengine.plugins.loader import LoadedPlugin, load_plugin
 
@@ -67,6 +68,8 @@ class Proof(msgspec.Struct):
     on_tick_p99_us: float = 0.0
     reason: str = ""
     where: str = ""
+    said: list[StrategyLine] = []
+    """What the new version printed and logged meanwhile."""
 
     def load(self, path: Path) -> LoadedPlugin:
         """The strategy in ``path`` as it was proved. Raises ``PluginError``. What ends a process ends nothing here."""

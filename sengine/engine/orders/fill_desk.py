@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from sengine.domain.events import AcceptFill, HoldFill, RefuseFill
 from sengine.domain.order import Fill
 from sengine.domain.position import FLAT_BELOW
-from sengine.engine.fill_doubts import FillBounds, cannot_be_booked, doubt_of
-from sengine.engine.held_fills import HELD_KEPT, HeldFills
+from sengine.engine.orders.fill_doubts import FillBounds, cannot_be_booked, doubt_of
+from sengine.engine.orders.held_fills import HELD_KEPT, HeldFills
 from sengine.engine.outcome import Outcome
 from sengine.engine.state.markets import Market
 from sengine.engine.state.orders import CLOSED_ORDERS_KEPT, OrderTracker, WorkingOrder, fill_fault, identity_of

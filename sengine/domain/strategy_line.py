@@ -1,0 +1,23 @@
+"""What a strategy says in words."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sengine.clock import format_timestamp
+
+
+class StrategyLine(msgspec.Struct, frozen=True, gc=False):
+    """One line that a strategy printed, logged or warned. ``level`` is ``debug``, ``info``, ``warning`` or ``error``;
+    ``now_ns`` is event time, 0 before the first event."""
+
+    strategy_id: str
+    now_ns: int
+    level: str
+    text: str
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What a log line says beside the text: that the strategy said it, and when in event time."""
+        event_time = {"event_time": format_timestamp(self.now_ns)} if self.now_ns else {}
+        return {"strategy_id": self.strategy_id, "said_by": "strategy", **event_time}
