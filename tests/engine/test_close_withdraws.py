@@ -64,7 +64,7 @@ def test_a_close_withdraws_the_take_profit_and_sells_the_position() -> None:
 def test_a_close_that_votes_withdraws_what_its_strategy_left_resting() -> None:
     actor, engine = with_take_profit()
     guest = engine.roster.get("a")
-    guest.become(msgspec.structs.replace(guest.current, spec=msgspec.structs.replace(guest.spec, route="vote")))
+    guest.become(guest.current.described_as(msgspec.structs.replace(guest.spec, route="vote"), dict(guest.config)))
     actor.says(close())
     outcome = engine.process(quote(3))
     assert (outcome.cancels, sent(outcome)) == (["2"], [("sell", 1.0)])

@@ -10,7 +10,7 @@ from sengine.domain.events import BarEvent, BookEvent, SoundBookEvent
 from sengine.domain.market import EMPTY_BOOK, OHLCV, DataKind
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.outcome import NOTHING
-from sengine.engine.risk.checks.market import PriceCollar, SoundBook
+from sengine.engine.risk.limits import PriceCollar, SoundBook
 from tests.engine.conftest import (
     SYMBOL,
     Actor,

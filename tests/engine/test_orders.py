@@ -196,7 +196,7 @@ def test_ended_orders_survive_a_checkpoint() -> None:
     again.restore(orders.state())
     assert again.is_filled("1")
     assert again.ended_early("2")
-    assert again.find("1") == orders.find("1")
+    assert again.state() == orders.state()
 
 
 def test_resting_are_the_open_limit_orders_of_a_strategy_on_one_side() -> None:
