@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PARALLEL := -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check torture bench exe smoke package compiled docs audit lint type imports coverage format protos lock clean
+.PHONY: help demo test check both torture bench fast exe smoke package compiled docs audit lint type imports coverage format protos lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,12 +41,18 @@ bench: $(STAMP) ## Run the benchmarks and put their figures into docs/benchmarks
 	$(BIN)/python -m pytest -q tests/benchmarks/$(ONLY)
 	$(BIN)/python tests/benchmarks/table.py
 
-exe: $(STAMP) ## Build the single executable dist/sengine
+fast: $(STAMP) ## Compile the engine in place from its own source (needs a C compiler)
+	$(BIN)/python build/compiled.py
+
+both: fast ## Run the tests of engine and replay on the compiled engine, and prove that both forms give equal digests
+	$(BIN)/python -m pytest $(PARALLEL) tests/engine tests/replay tests/domain tests/build/test_compiled_form.py
+
+exe: fast ## Build the single executable dist/sengine
 	EXE_LEVEL=$(or $(EXE_LEVEL),12) $(BIN)/pyinstaller --noconfirm --log-level WARN --workpath .pyinstaller --distpath dist build/sengine.spec
 
 package: $(STAMP) ## Build wheel and sdist, and try the wheel in a fresh environment
 	rm -rf dist/*.whl dist/*.tar.gz
-	$(BIN)/python -m build --no-isolation --outdir dist .
+	SENGINE_COMPILED=1 $(BIN)/python -m build --no-isolation --outdir dist .
 	$(BIN)/python build/try_wheel.py dist/*.whl requirements/run.txt requirements/build.txt
 
 smoke: $(STAMP) ## Prove dist/sengine in a bare environment
@@ -102,6 +108,7 @@ lock: ## Pin requirements/*.txt anew from pyproject.toml (needs uv)
 
 clean: ## Remove .venv, caches and generated files
 	rm -rf $(VENV) dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find sengine replay -name '*.so' -delete
 	find sengine tui replay strategies tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The newest interpreter is not looked for, only one that is new enough; PYTHON=... names another.

@@ -1,11 +1,7 @@
 """sengine: a trading strategy engine operated from a terminal."""
 
-import os
+from sengine.build_form import choose
 
 __version__ = "0.1.0"
 
-if os.environ.get("SENGINE_PURE"):
-    from sengine.build_form import prefer_source, wants_source
-
-    if wants_source():
-        prefer_source()
+choose()

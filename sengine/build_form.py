@@ -1,7 +1,8 @@
 """Which form of the engine runs: compiled from its source, or the source itself.
 
 A compiled module stands beside its source as an extension, and Python imports the extension. ``SENGINE_PURE=1`` in the
-environment chooses the source: for a debugger, for a profile by line, or to see whether a fault is the compiler's.
+environment chooses the source: for a debugger, for a profile by line, or to see whether a fault is the compiler's. In a
+checkout whose source was edited after `make fast` the source runs too: what runs is always what is written.
 ``sengine --version`` comes here before anything else is imported, so this module imports next to nothing.
 """
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 PURE_VARIABLE: Final = "SENGINE_PURE"
 _PACKAGES: Final = ("sengine.", "replay.")
+_HERE: Final = os.path.dirname(os.path.abspath(__file__))
 
 
 class _SourceFirst:
@@ -39,18 +41,44 @@ class _SourceFirst:
         return spec
 
 
-def wants_source() -> bool:
-    """Whether the environment asks for the source."""
-    return os.environ.get(PURE_VARIABLE, "") not in ("", "0")
-
-
-def prefer_source() -> None:
-    """Import sources from now on, also where compiled modules stand beside them."""
-    sys.meta_path.insert(0, _SourceFirst)
+def choose() -> None:
+    """Have sources imported from now on where they are to run although compiled modules stand beside them."""
+    if _wants_source() or (_library() and _is_edited()):
+        sys.meta_path.insert(0, _SourceFirst)
 
 
 def form() -> str:
     """``compiled`` or ``pure Python``, found out without importing the engine."""
-    core = os.path.join(os.path.dirname(__file__), "engine", "core")
-    is_compiled = any(os.path.isfile(core + suffix) for suffix in EXTENSION_SUFFIXES) and not wants_source()
-    return "compiled" if is_compiled else "pure Python"
+    if _SourceFirst not in sys.meta_path and _library():
+        return "compiled"
+    edited = bool(_library()) and not _wants_source()
+    return "pure Python; its source is newer than what `make fast` compiled" if edited else "pure Python"
+
+
+def _wants_source() -> bool:
+    """Whether the environment asks for the source."""
+    return os.environ.get(PURE_VARIABLE, "") not in ("", "0")
+
+
+def _library() -> str:
+    """The compiled code's file; empty where there is none."""
+    for suffix in EXTENSION_SUFFIXES:
+        path = os.path.join(_HERE, "engine", "_compiled__mypyc" + suffix)
+        if os.path.isfile(path):
+            return path
+    return ""
+
+
+def _is_edited() -> bool:
+    """Whether this is a checkout, and a module of it is newer than the compiled code."""
+    if not os.path.isfile(os.path.join(os.path.dirname(_HERE), "build", "compiled.py")):
+        return False
+    compiled_ns = os.stat(_library()).st_mtime_ns
+    compiled_parts = (os.path.join(_HERE, "engine"), os.path.join(_HERE, "domain"))
+    return any(
+        os.stat(os.path.join(folder, name)).st_mtime_ns > compiled_ns
+        for part in compiled_parts
+        for folder, _, names in os.walk(part)
+        for name in names
+        if name.endswith(".py")
+    )
