@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
-from html import escape
 from string import Template
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from replay.session import RunResult
 from replay.trade_marks import MAX_MARKS, TradeMarks
 from sengine import __version__
 from sengine.clock import format_timestamp
+from sengine.printable import printable_lines
 
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -68,6 +69,11 @@ _CONTROLS: Final = {
     "responsive": True,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
 }
+
+
+def escape(text: str) -> str:
+    """Foreign text as a page shows it: without tags, and without marks that turn the direction of writing."""
+    return html.escape(printable_lines(text))
 
 
 def html_report(result: RunResult, capital: float, files: Sequence[str], prices: PriceTrail, marks: TradeMarks) -> str:
