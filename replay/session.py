@@ -14,7 +14,7 @@ import msgspec
 from replay.digest import RunDigest
 from replay.dropped import DroppedRow
 from replay.equity import EquityCurve
-from replay.performance import Performance, TradeTally, measure, without_sums
+from replay.performance import Performance, TradeTally, means_little, measure, without_sums
 from sengine.domain.currencies import CurrencyTotal, not_added_up, totals_by_currency
 from sengine.domain.events import MarketEvent, Shutdown
 from sengine.domain.position import Position
@@ -67,6 +67,8 @@ class RunResult(msgspec.Struct, frozen=True):
     said_more: int = 0
     dropped: Mapping[str, DroppedRow] = {}
     """The first dropped row of each reason in ``rejected``."""
+    means_little: Mapping[str, str] = {}
+    """Figures of the performance that say little, by name, and why."""
     totals: Sequence[CurrencyTotal] = ()
     """What was earned in each currency."""
     not_added_up: str = ""
@@ -208,6 +210,8 @@ class ReplaySession:
             self._tally,
         )
         reason = not_added_up(position.symbol for position in positions.positions())
+        if reason:
+            performance = without_sums(performance)
         return RunResult(
             ticks=engine.ticks,
             rejected=dict(sorted(engine.rejected.items())),
@@ -218,7 +222,8 @@ class ReplaySession:
             orders=engine.orders_sent,
             fills=self._fills,
             positions=tuple(positions.positions()),
-            performance=without_sums(performance) if reason else performance,
+            performance=performance,
+            means_little=means_little(performance, engine.now_ns - self._first_ns),
             curve=EquityCurve() if reason else self.curve,
             totals=totals_by_currency(positions.positions()),
             not_added_up=reason,
