@@ -214,7 +214,7 @@ class _Rerun:
         if outcome is not NOTHING:
             self._digest.add(outcome)
             self._check.fills += len(outcome.fills)
-            self._again = happened_of(outcome, {}, [])
+            self._again = happened_of(outcome, {}, outcome.crosses)
         return True
 
     def _process(self, record: Any) -> Outcome:
@@ -342,9 +342,9 @@ def _essence(happened: Happened) -> bytes:
         msgspec.structs.replace(each, signal=msgspec.structs.replace(each.signal, metadata=None))
         for each in happened.signals
     ]
-    return _encode(
-        (signals, happened.orders, happened.cancels, [(each.strategy_id, each.kind) for each in happened.faults])
-    )
+    crosses = [each for each in happened.fills if each.strategy_id]
+    faults = [(each.strategy_id, each.kind) for each in happened.faults]
+    return _encode((signals, happened.orders, happened.cancels, faults, crosses))
 
 
 def _sayings(happened: Happened) -> set[tuple[Any, ...]]:

@@ -52,6 +52,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     in_force: InForce | None = None
     held_fills: list[HoldFill] = []
     refused_fills: list[Fill] = []
+    crossed: int = 0
 
 
 def checkpoint(engine: Engine) -> Checkpoint:
@@ -79,6 +80,7 @@ def checkpoint(engine: Engine) -> Checkpoint:
         InForce.of(engine),
         list(engine.held_fills.waiting),
         list(engine.held_fills.refused),
+        engine._flattens.crossed,
     )
 
 
@@ -104,6 +106,7 @@ def restore(engine: Engine, state: Checkpoint) -> Sequence[str]:
     if engine._venue is not None:
         engine._venue.restore(state.resting)
     engine._flattens.pending.update(deepcopy(state.flattening))
+    engine._flattens.crossed = state.crossed
     engine.held_fills.restore(state.held_fills, state.refused_fills)
     troubles = [trouble for guest in state.strategies for trouble in _restore_strategy(engine, guest)]
     active = {guest.strategy_id for guest in engine.roster if guest.is_active}

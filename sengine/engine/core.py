@@ -106,7 +106,15 @@ class Engine:
         self._desk = DecisionDesk(
             votes, risk, self.risk_view, flow.send, flow.cancel, flow.withdraw, flow.reject_pause, order_prefix
         )
-        self._flattens = FlattenDesk(positions, self.orders, flow, self._desk.send_reducing, votes.withdraw_on)
+        self._flattens = FlattenDesk(
+            positions,
+            self.orders,
+            flow,
+            self._desk.send_reducing,
+            votes.withdraw_on,
+            self.risk_view.price,
+            order_prefix,
+        )
         self._desk.flattening = self._flattens.pending
         self._after_close = AfterClose(positions, self.orders, flow, self._desk)
         self._answers = AnswerDesk(self.roster, votes, self._desk, flow)

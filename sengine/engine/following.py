@@ -49,7 +49,7 @@ class Happened(msgspec.Struct, frozen=True, omit_defaults=True):
     """Strategies that the event paused, and why."""
     fills: Sequence[Fill] = []
     updates: Sequence[OrderUpdate] = []
-    """Both of the simulated venue; those from outside are events."""
+    """Both of the simulated venue, those from outside are events; and the crosses of a flatten."""
     rollbacks: Sequence[RolledBack] = []
     withdrawn: dict[str, int] = {}
     """Orders that a CLOSE withdrew and that might still fill, by the sequence of its signal."""
@@ -94,6 +94,7 @@ class Follower:
             flow.cancel(order_id)
         for order_id, sequence in what.withdrawn.items():
             self._engine.orders.withdraw(order_id, sequence)
+        self._flattens.book([fill for fill in what.fills if fill.strategy_id])
         for order in what.orders:
             desk.orders_sent += 1
             flow.send(order)

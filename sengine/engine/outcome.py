@@ -18,10 +18,10 @@ class Outcome(msgspec.Struct):
     """Everything that an event caused, each list in the order in which it happened.
 
     ``orders`` passed every check and are to be sent, after ``cancels`` (order ids). ``fills`` are whole fills that
-    were applied, ``shares`` each strategy's part with the gross P&L that it realized (``None`` where it only added).
-    ``rejected`` is the reason code when a market data event was dropped. ``notices`` are told while they are few,
-    ``warnings`` always. ``updates`` are the simulated venue's; those from outside are events. ``withdrawn`` are the
-    orders that a CLOSE withdrew and that may still fill, by the sequence of its signal.
+    were applied, and ``crosses``; ``shares`` are each strategy's part with the gross P&L that it realized (``None``
+    where it only added). ``rejected`` is the reason code when a market data event was dropped. ``notices`` are told
+    while they are few, ``warnings`` always. ``updates`` are the simulated venue's; those from outside are events.
+    ``withdrawn`` are the orders that a CLOSE withdrew and that may still fill, by the sequence of its signal.
     """
 
     rejected: str = ""
@@ -36,6 +36,11 @@ class Outcome(msgspec.Struct):
     warnings: list[str] = []
     updates: list[OrderUpdate] = []
     withdrawn: dict[str, int] = {}
+
+    @property
+    def crosses(self) -> Sequence[Fill]:
+        """What strategies traded with each other inside: fills of one strategy each, without an order."""
+        return [fill for fill in self.fills if fill.strategy_id]
 
     def interruptions(self) -> Sequence[Interrupted]:
         """The calls that a timer cut short. Processed before the same event, they make it end as it did."""
