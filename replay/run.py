@@ -31,6 +31,7 @@ from replay.rows import RejectedRow
 from replay.session import Observer, ReplaySession, RunResult
 from replay.strategy_log import LINES_PER_S, MOST_LINES, StrategyLog
 from replay.trade_marks import TradeMarks
+from sengine.adapters.containment.forks import forks_forbidden
 from sengine.adapters.containment.strategy_output import StrategyOutput, called_by
 from sengine.assembly import FailedStrategy, build_engine, build_venue, catalog, load_strategies, select_strategies
 from sengine.config import Config
@@ -137,6 +138,7 @@ def run_replay(
                 called_by(engine.guard), lambda: engine.now_ns, log.take, per_second=LINES_PER_S, most=MOST_LINES
             )
         )
+        stack.enter_context(forks_forbidden(engine.guard))
         remote = _lockstep(stack, plugins, log) if any(strategy.is_apart for strategy in strategies) else None
         failed = load_strategies(engine, strategies, plugins, str(options.config_file or ""), remote)
         if not any(True for _ in engine.roster):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
+from os import _exit, getpid
 from time import time_ns
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -190,6 +191,7 @@ class LiveEngine:
         earlier session is taken up is told at once, and again when it is carried out."""
         self.before_rearm: Callable[[], None] = lambda: None
         """Takes away what remembers the switch. Raises ``LifecycleError`` where it stays."""
+        self._pid = getpid()
         self.is_recovering = False
         """While an earlier session is taken up, nothing may come between its events."""
         self._after_recovery: list[KillSwitch | RemoteReady | RemoteRolledBack] = []
@@ -215,6 +217,7 @@ class LiveEngine:
         elif self.is_recovering:
             return self._take_later(event)
         outcome = self.engine.process(event)
+        self._end_if_forked()
         if outcome is not NOTHING:
             self._took(event, outcome)
         return outcome
@@ -254,6 +257,13 @@ class LiveEngine:
             event, outcome = step
             if outcome is not None:
                 self._took(event, outcome)
+        self._end_if_forked()
+
+    def _end_if_forked(self) -> None:
+        """A child of a fork that Python was not asked about, as of one in C code, goes no further than its call: it has
+        our sockets, and would trade on them."""
+        if getpid() != self._pid:
+            _exit(1)
 
     def _took(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome) -> None:
         if outcome.rejected:
