@@ -31,6 +31,8 @@ class Recording:
     ) -> None:
         self.has_past = False
         """Whether an earlier session was taken up."""
+        self.past_session = ""
+        """The prefix of its order ids."""
         self._live = live
         self._facts = facts
         self._config = config
@@ -131,6 +133,7 @@ class Recording:
 
     def _tell(self, recovered: Recovered) -> None:
         self.has_past = recovered.records > 0
+        self.past_session = recovered.session
         for note in recovered.notes:
             self._live.say("warning", note)
         if self.has_past:

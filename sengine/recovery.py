@@ -50,6 +50,8 @@ class Recovered(msgspec.Struct):
     records: int = 0
     was_closed: bool = False
     notes: list[str] = []
+    session: str = ""
+    """The prefix of the last session's order ids."""
 
 
 def new_session_after(directory: Path) -> Beginning:
@@ -85,7 +87,8 @@ async def recover(directory: Path, engine: Engine, warmup_events: int, until: Be
         following.notes.extend(following.in_force.instead(InForce.of(engine)))
     following.notes.extend(_cut(unbegun, reader.torn))
     beginning = _beginning(reader, start, following.in_segment, unbegun)
-    return Recovered(beginning, following.records, following.was_closed, following.notes)
+    session = reader.headers()[max(reader.paths)].session
+    return Recovered(beginning, following.records, following.was_closed, following.notes, session)
 
 
 def first_to_follow(reader: JournalReader, warmup_events: int, until: int | None = None) -> int:

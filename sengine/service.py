@@ -293,7 +293,7 @@ class EngineService:
                 gateway.cancel(working.order.order_id)
         await self._start_feed(stack, feed)
         if recording.has_past:
-            if await reconciliation.at_start():
+            if await reconciliation.at_start(recording.past_session):
                 recording.resume_flattens()
             else:
                 recording.give_up_flattens()

@@ -98,8 +98,10 @@ class Engine:
             self.orders, positions, self.roster, self.markets, venue, self.record, risk, reject_pause
         )
         self.anomalies = flow.anomalies
-        self._fills = FillDesk(self.orders, self.markets, flow.anomalies, self._book_fill)
-        self.held_fills, self.doubt = self._fills.held, self._fills.doubt
+        self._fills = FillDesk(
+            self.orders, self.markets, flow.anomalies, self._book_fill, lambda: self._desk.orders_sent
+        )
+        self.held_fills, self.doubt, self.lacks = self._fills.held, self._fills.doubt, self._fills.lacks
         self.votes = votes
         self.risk = risk
         self.risk_view = RiskView(positions, self.orders, self.markets, self.record)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from time import perf_counter_ns, time_ns
 from typing import Final
 
 from sengine.adapters.nats.connection import OnMessage, OrderedConnection, content_type
+from sengine.adapters.nats.durable_fills import last_acknowledged
 from sengine.adapters.nats.ending import end
 from sengine.adapters.nats.inbox import Arrival, Inbox, Kind
 from sengine.adapters.nats.link import NatsLink
@@ -17,6 +19,8 @@ from sengine.clock import NS_PER_MS, NS_PER_S
 from sengine.complaints import Complaints
 from sengine.config.schema import NatsConfig
 from sengine.domain.events import MarketEvent
+from sengine.domain.order import Fill
+from sengine.engine.orders import identity_of
 from sengine.engine.outcome import Outcome
 from sengine.live import LiveEngine
 
@@ -26,8 +30,9 @@ _FOLD_EVERY: Final = 4096
 _MAX_LAG_NS: Final = 3600 * NS_PER_S
 _MAX_SUBJECT_BYTES: Final = 256
 _MAX_HEADER_BYTES: Final = 4096
+ACKNOWLEDGED_LOOKED_AT: Final = 200
 FILLS_HELD: Final = 100_000
-"""Fills that may wait for ``release``."""
+"""Fills that may wait for ``release``, and that may be expected again."""
 
 
 class NatsFeed:
@@ -77,6 +82,8 @@ class NatsFeed:
         self._link = NatsLink(config, url, self.stats, subjects, self.take_fill, live.say, self._complain)
         self._held: list[tuple[bytes, bytes]] = []
         """Fills that wait for ``release``, with their subjects."""
+        self._taken: dict[str, Fill] = {}
+        """Fills that were taken before they came, oldest first."""
         self._is_holding = holds
         self.on_unread_fill: Callable[[], None] = lambda: None
         """Told of a message on the subject of fills that was not taken: it may have been one."""
@@ -91,6 +98,23 @@ class NatsFeed:
     def tell(self, on_subscribed: Callable[[], None], on_lost: Callable[[], None]) -> None:
         """Call these each time that all is subscribed, and when it is so no longer."""
         self._link.on_subscribed, self._link.on_lost = on_subscribed, on_lost
+
+    async def acknowledged_fills(self) -> Sequence[Fill]:
+        """The last fills that were acknowledged to the broker, which were applied then; none where fills are plain."""
+        connection, durable = self._link.connection, self._config.durable
+        if connection is None or not durable:
+            return ()
+        fills = []
+        for payload in await last_acknowledged(connection, self._config.topics.fills, durable, ACKNOWLEDGED_LOOKED_AT):
+            with suppress(BadMessageError):
+                fills.append(self._decoder.decode_fill(payload))
+        return fills
+
+    def expect_again(self, fill: Fill) -> None:
+        """A fill was taken elsewhere, before it came; when the very same comes it is passed over."""
+        self._taken[identity_of(fill)] = fill
+        if len(self._taken) > FILLS_HELD:
+            del self._taken[next(iter(self._taken))]
 
     def release(self) -> None:
         """Take what comes from now on, and first the fills that waited for that."""
@@ -198,7 +222,10 @@ class NatsFeed:
             return False
         self.stats.decoded += 1
         self.stats.fills += 1
-        self._live.take(fill)
+        if self._taken and self._taken.get(identity_of(fill)) == fill:
+            del self._taken[identity_of(fill)]
+        else:
+            self._live.take(fill)
         return True
 
     # Processing.
