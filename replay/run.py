@@ -91,9 +91,10 @@ class OpenReplay:
             rejected=dict(sorted((Counter(result.rejected) + self._rejected_rows).items())),
             dropped=dict(self._examples.first),
             failed_strategies=self.failed,
-            hints=tuple(_never_called(guest, engine) for guest in self._guests if not guest.ticks)
-            if result.ticks
-            else (),
+            hints=(
+                *result.hints,
+                *(_never_called(guest, engine) for guest in self._guests if not guest.ticks and result.ticks),
+            ),
         )
 
 
@@ -129,7 +130,7 @@ def run_replay(
         for path in options.files:
             feeds.append(open_feed(path, on_bad_row))
             stack.callback(feeds[-1].close)
-        feed = merge_feeds(feeds)
+        feed = merge_feeds(feeds, config.market_data.max_jump_ns)
         engine = build_engine(config, build_venue(config))
         log = StrategyLog(_output(stack, options.log_file))
         stack.callback(log.close)

@@ -27,6 +27,9 @@ from sengine.adapters.journal.format import (
 from sengine.adapters.journal.journal import Beginning
 from sengine.adapters.journal.old_records import Unreadable
 from sengine.adapters.journal.reader import Entry, JournalReader, TornEnd, cut_torn_end
+from sengine.assembly import jump_rule
+from sengine.config.convert import convert
+from sengine.config.schema import MarketDataConfig
 from sengine.domain.events import ChangeAggregation, KillSwitch, MarketEvent, ReloadParameters, UnloadStrategy
 from sengine.engine.checkpoint import Checkpoint, restore
 from sengine.engine.core import Engine
@@ -34,6 +37,7 @@ from sengine.engine.following import Follower, Happened
 from sengine.engine.in_force import InForce, Running
 from sengine.engine.risk import ChangeLimits, RiskPipeline
 from sengine.engine.risk_checks import AnyCheck
+from sengine.engine.time_jumps import JumpRule
 
 _AT_ONCE: Final = 4096
 _NOT_FOLLOWED: Final = (Header, Checkpoint, Gap, Closed, Sample, StrategyLoaded, StrategySwapped, Unreadable)
@@ -151,6 +155,14 @@ def decide(in_force: InForce, command: Any) -> None:
         strategies[record.strategy_id] = Running(version, record.config.get("config", {}))
 
 
+def rule_of(header: Header) -> JumpRule | None:
+    """When a session held events back for their time; ``None`` for one of a version that never did."""
+    if "market_data" not in header.config:
+        return None
+    market_data, wrong = convert(header.config["market_data"], MarketDataConfig)
+    return None if wrong else jump_rule(market_data)
+
+
 class Following:
     """Takes an engine through journal entries, the first of which begin a segment. ``step`` does some of them."""
 
@@ -165,6 +177,7 @@ class Following:
         """What was in force where the entries end."""
         self._decision: Any = None
         self._engine = engine
+        self._rule = engine.jumps.rule
         self._entries = entries
         self._follower: Follower | None = None
         self._next: Entry | None = None
@@ -183,6 +196,7 @@ class Following:
         return True
 
     def end(self) -> None:
+        self._engine.jumps.change(self._rule)
         self._decide()
         if self._follower is not None:
             self._follower.end()
@@ -193,6 +207,8 @@ class Following:
 
     def _follow_one(self, entry: Entry) -> None:
         record = entry.record
+        if isinstance(record, Header):
+            self._engine.jumps.change(rule_of(record))
         if isinstance(record, Checkpoint) and self._follower is None:
             self.notes.extend(restore(self._engine, record))
             self._follower = Follower(self._engine)

@@ -242,7 +242,14 @@ class EngineService:
             self._keep_doing(stack, "watcher of strategy files", watcher.run)
         simulated = config.execution.target == "simulated"
         holds = recording.has_past and not simulated
-        feed = NatsFeed(config.nats, self.broker_url, live, lockstep=config.execution.lockstep, holds=holds)
+        feed = NatsFeed(
+            config.nats,
+            self.broker_url,
+            live,
+            lockstep=config.execution.lockstep,
+            holds=holds,
+            max_ahead_ns=config.market_data.max_ahead_ns,
+        )
         if not simulated:
             await self._start_gateway(stack, directory, recording, feed)
         else:

@@ -48,7 +48,7 @@ from sengine.engine.spec import StrategySpec
 from sengine.engine.swap import SwapStrategy
 from sengine.errors import DamageError, JournalError, SengineError
 from sengine.plugins.loader import load_plugin
-from sengine.recovery import Following
+from sengine.recovery import Following, rule_of
 from sengine.strategy import BaseStrategy
 
 _TICK_TIMEOUT_MS: Final = 10_000.0
@@ -285,7 +285,9 @@ class _Rerun:
         if not config.journal.market_data:
             raise JournalError("it was recorded without market data (journal.market_data: false): nothing to run again")
         venue = build_venue(config) if config.execution.target == "simulated" else None
-        return build_engine(config, venue, header.session, reloads=True)
+        engine = build_engine(config, venue, header.session, reloads=True)
+        engine.jumps.change(rule_of(header))
+        return engine
 
     def _spec(self, record: StrategyRecord) -> StrategySpec:
         strategy, wrong = convert(record.config, StrategyConfig)

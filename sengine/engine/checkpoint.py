@@ -24,6 +24,7 @@ from sengine.engine.markets import MarketState
 from sengine.engine.orders import OrdersState
 from sengine.engine.positions import BooksState
 from sengine.engine.simulated import Resting
+from sengine.engine.time_jumps import JumpState
 from sengine.engine.trading_record import TradingRecord
 
 
@@ -53,6 +54,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     held_fills: list[HoldFill] = []
     refused_fills: list[Fill] = []
     crossed: int = 0
+    jumps: JumpState = JumpState()
+    """What is held back for its time."""
 
 
 def checkpoint(engine: Engine) -> Checkpoint:
@@ -81,6 +84,7 @@ def checkpoint(engine: Engine) -> Checkpoint:
         list(engine.held_fills.waiting),
         list(engine.held_fills.refused),
         engine._flattens.crossed,
+        engine.jumps.state(),
     )
 
 
@@ -100,6 +104,7 @@ def restore(engine: Engine, state: Checkpoint) -> Sequence[str]:
     desk.orders_sent, desk.kill_reason = state.orders_sent, state.kill_reason
     for market in state.markets:
         engine._new_market(market.symbol).restore(market)
+    engine.jumps.restore(state.jumps)
     engine.positions.restore(state.books)
     engine.record.restore(state.record)
     engine.orders.restore(state.orders)

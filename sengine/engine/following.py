@@ -14,6 +14,7 @@ import msgspec
 
 from sengine.domain.events import (
     ChangeAggregation,
+    EndOfData,
     Event,
     MarketEvent,
     ReloadParameters,
@@ -34,7 +35,8 @@ from sengine.errors import SengineError
 _END_OF_TIME_NS: Final = 2**63
 # What a restart decides anew: which strategies run, with which parameters, within which limits.
 _PASSED_OVER: Final = (
-    UnloadStrategy, ReloadParameters, ChangeAggregation, ChangeLimits, RemoteReady, RemoteRolledBack, Shutdown,
+    UnloadStrategy, ReloadParameters, ChangeAggregation, ChangeLimits, RemoteReady, RemoteRolledBack, EndOfData,
+    Shutdown,
 )  # fmt: skip
 
 

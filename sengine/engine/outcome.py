@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sengine.domain.events import Interrupted
+from sengine.domain.events import Interrupted, MarketEvent
 from sengine.domain.order import Fill, Order, OrderUpdate
 from sengine.domain.signal import SignalResult
 from sengine.engine.faults import StrategyFault
@@ -22,6 +22,10 @@ class Outcome(msgspec.Struct):
     where it only added). ``rejected`` is the reason code when a market data event was dropped. ``notices`` are told
     while they are few, ``warnings`` always. ``updates`` are the simulated venue's; those from outside are events.
     ``withdrawn`` are the orders that a CLOSE withdrew and that may still fill, by the sequence of its signal.
+
+    ``is_held``: the event is held back until others confirm its time. ``dropped`` are earlier ones that were held back
+    and are refused now, each with its reason code; ``is_first_wrong`` says that a symbol's first event counts as
+    refused though it was processed. ``confirmed`` events are due: ``TakeHeld`` processes one.
     """
 
     rejected: str = ""
@@ -36,6 +40,10 @@ class Outcome(msgspec.Struct):
     warnings: list[str] = []
     updates: list[OrderUpdate] = []
     withdrawn: dict[str, int] = {}
+    is_held: bool = False
+    dropped: list[tuple[MarketEvent, str]] = []
+    is_first_wrong: bool = False
+    confirmed: int = 0
 
     @property
     def crosses(self) -> Sequence[Fill]:

@@ -5,7 +5,7 @@ A checkpoint encodes the whole record as it is; ``TradingRecord`` is its own sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Final, TypeAlias
 
@@ -15,6 +15,8 @@ from sengine.clock import NS_PER_S
 from sengine.domain.order import Order, ProposedOrder
 
 DAY_NS: Final = 86_400 * NS_PER_S
+SURE_WITHIN_NS: Final = 60 * NS_PER_S
+"""An event this soon after the one before it, of whatever symbol, turns the day by itself: a minute early at most."""
 TIMES_KEPT: Final = 1_000
 """The largest number of orders or executions that a check can count."""
 _TIMES_HELD: Final = 2 * TIMES_KEPT
@@ -56,6 +58,10 @@ class TradingRecord(msgspec.Struct, dict=True):
     day_ends_ns: int = 0
     rejections: dict[tuple[str, str], Rejections] = msgspec.field(default_factory=dict)
     """By strategy and symbol, while there is a row of them; ``sengine.engine.reject_pause`` keeps it."""
+    next_day_ends_ns: int = 0
+    """The end of a later day that one event is of, while no second one confirms it; 0 for none."""
+    next_day_equity: dict[str, float] = msgspec.field(default_factory=dict)
+    """P&L when that day seemed to begin."""
 
     def __post_init__(self) -> None:
         # No part of the record: which lists of it an order of these strategies on this symbol belongs to.
@@ -99,7 +105,39 @@ class TradingRecord(msgspec.Struct, dict=True):
     def begin_day(self, now_ns: int, equity: Mapping[str, float]) -> None:
         """The first moment of a UTC day, with the P&L that it begins with."""
         self.day_equity = dict(equity)
-        self.day_ends_ns = now_ns - now_ns % DAY_NS + DAY_NS
+        self.day_ends_ns = end_of_day(now_ns)
+        self.next_day_ends_ns = 0
+
+    def see(self, now_ns: int, equity: Callable[[], Mapping[str, float]], *, is_sure: bool) -> None:
+        """Look at the time of an event, which may be of a new day.
+
+        The day turns when two in a row are of a later one, and began with the first of them, so that a single wrong
+        stamp does not begin the day's loss anew; an event that ``is_sure`` turns it alone.
+        """
+        if now_ns < self.day_ends_ns:
+            self.next_day_ends_ns = 0
+            return
+        if self.next_day_ends_ns:
+            self.day_equity = self.next_day_equity
+            self.day_ends_ns = min(self.next_day_ends_ns, end_of_day(now_ns))
+            self.next_day_ends_ns, self.next_day_equity = 0, {}
+        if now_ns < self.day_ends_ns:
+            return
+        if is_sure:
+            self.begin_day(now_ns, equity())
+        else:
+            self.next_day_ends_ns, self.next_day_equity = end_of_day(now_ns), dict(equity())
+
+    def forget_after(self, now_ns: int) -> None:
+        """What is dated later than ``now_ns``, the right time, has a wrong date."""
+        if self.day_ends_ns > end_of_day(now_ns):
+            self.day_ends_ns = 0
+        self.next_day_ends_ns = 0
+        for times_ns in self.sent_ns.values():
+            times_ns[:] = [each for each in times_ns if each <= now_ns]
+        self.twins = {twin: at_ns for twin, at_ns in self.twins.items() if at_ns <= now_ns}
+        for run in self.runs.values():
+            run.times_ns = [each for each in run.times_ns if each <= now_ns]
 
     def restore(self, state: TradingRecord) -> None:
         """Become a copy of a checkpoint's record."""
@@ -123,6 +161,11 @@ class TradingRecord(msgspec.Struct, dict=True):
             self._lists_of.clear()
         lists = self._lists_of[key] = [self.sent_ns.setdefault(each, []) for each in wanted]
         return lists
+
+
+def end_of_day(now_ns: int) -> int:
+    """The end of the UTC day that a time is in."""
+    return now_ns - now_ns % DAY_NS + DAY_NS
 
 
 def twin_of(order: ProposedOrder) -> Twin:

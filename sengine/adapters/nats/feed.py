@@ -15,7 +15,7 @@ from sengine.adapters.nats.inbox import Arrival, Inbox, Kind
 from sengine.adapters.nats.link import NatsLink
 from sengine.adapters.nats.stats import FeedStats
 from sengine.adapters.nats.wire import BadMessageError, Decoder
-from sengine.clock import NS_PER_MS, NS_PER_S
+from sengine.clock import NS_PER_MS, NS_PER_S, format_timestamp
 from sengine.complaints import Complaints
 from sengine.config.schema import NatsConfig
 from sengine.domain.events import MarketEvent
@@ -28,6 +28,8 @@ from sengine.live import LiveEngine
 _TURN_NS: Final = 2 * NS_PER_MS
 _FOLD_EVERY: Final = 4096
 _MAX_LAG_NS: Final = 3600 * NS_PER_S
+_ANY_TIME_NS: Final = 2**64
+FROM_THE_FUTURE: Final = "from_the_future"
 _MAX_SUBJECT_BYTES: Final = 256
 _MAX_HEADER_BYTES: Final = 4096
 ACKNOWLEDGED_LOOKED_AT: Final = 200
@@ -55,6 +57,7 @@ class NatsFeed:
         lockstep: bool = False,
         lockstep_timeout_s: float = 5.0,
         holds: bool = False,
+        max_ahead_ns: int | None = 5 * NS_PER_S,
     ) -> None:
         self._config = config
         self._live = live
@@ -62,7 +65,8 @@ class NatsFeed:
         self._lockstep = lockstep
         self._lockstep_timeout_s = lockstep_timeout_s
         self._inbox = Inbox(config.pending_limit, conflate=config.overload == "conflate")
-        self._decoder = Decoder(config.topics, config.max_message_bytes)
+        self._decoder = Decoder(config.topics, config.max_message_bytes, is_reserved=self._is_named)
+        self._least_lag_ns = -max_ahead_ns if max_ahead_ns is not None else -_ANY_TIME_NS
         self._decode = (self._decoder.decode_book, self._decoder.decode_trade, self._decoder.decode_bar)
         self._max_bytes = config.max_message_bytes
         self._complain = Complaints(live.say)
@@ -278,14 +282,18 @@ class NatsFeed:
                 headers = {"Content-Type": arrival.headers.decode("ascii", "replace")}
             event = self._decode[arrival.kind](arrival.subject.decode(), arrival.payload, headers, arrival.received_ns)
         except BadMessageError as error:
-            self._refuse(error.reason, error.detail, arrival.subject)
+            symbol = self._decoder.symbol_of(arrival.subject.decode(), arrival.kind)
+            self._refuse(error.reason, error.detail, arrival.subject, symbol)
             return None
         except UnicodeDecodeError:
             self._refuse("bad_subject", "subject: expected UTF-8 text", arrival.subject)
             return None
         stats = self.stats
-        stats.decoded += 1
         lag_ns = arrival.received_ns - event.timestamp_ns
+        if lag_ns < self._least_lag_ns:
+            self._refuse_future(event, -lag_ns, arrival.subject)
+            return None
+        stats.decoded += 1
         if 0 <= lag_ns < _MAX_LAG_NS:
             stats.lag.record(lag_ns)
         return event
@@ -299,8 +307,26 @@ class NatsFeed:
             self._folded_at = stats.decoded
             stats.lag.fold()
 
-    def _refuse(self, reason: str, detail: str, subject: bytes) -> None:
+    def _refuse_future(self, event: MarketEvent, ahead_ns: int, subject: bytes) -> None:
+        """Not let in: everything after it would be older."""
+        self.stats.malformed[FROM_THE_FUTURE] += 1
+        self._live.refused_data.add(event.symbol, FROM_THE_FUTURE)
+        self._complain(
+            FROM_THE_FUTURE,
+            "market data refused",
+            symbol=event.symbol,
+            reason=f"dated {format_timestamp(event.timestamp_ns)}, {ahead_ns / NS_PER_S:,.3g} s after it was received; "
+            f"at most {-self._least_lag_ns / NS_PER_S:g} s (market_data.max_ahead): is a clock wrong?",
+            subject=_shown(subject),
+        )
+
+    def _is_named(self, symbol: str) -> bool:
+        return any(symbol in guest.spec.symbols for guest in self._live.engine.roster)
+
+    def _refuse(self, reason: str, detail: str, subject: bytes, symbol: str = "") -> None:
         self.stats.malformed[reason] += 1
+        if symbol:
+            self._live.refused_data.add(symbol, reason)
         self._complain(reason, "a message cannot be read", reason=reason, detail=detail, subject=_shown(subject))
 
 
