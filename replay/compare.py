@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from replay.summary import little_words
 from sengine.errors import DataError
 
 
@@ -41,6 +42,8 @@ class Comparison(msgspec.Struct, frozen=True):
     """What was set differently."""
     totals: list[Difference] = []
     """P&L of each currency, where either run has several."""
+    means_little: list[str] = []
+    """Figures of either run that say little, and why."""
     not_added_up: list[str] = []
     """Why figures are n/a, of each run that has amounts of several currencies."""
 
@@ -71,6 +74,7 @@ def compare_reports(a: dict[str, Any], b: dict[str, Any]) -> Comparison:
         ],
         [Setting(name, was, now) for name, was, now in _differing(_settings(a), _settings(b))],
         _by_currency(a, b),
+        list(dict.fromkeys(line for each in (a, b) for line in little_words(each.get("means_little", {})))),
         list(dict.fromkeys(reason for each in (a, b) if (reason := each.get("not_added_up")))),
     )
 

@@ -48,6 +48,9 @@ class CsvFeed:
         self._parser = RowParser(self.layout)
         self._is_plain = self.layout.names == COLUMNS and self.layout.width == len(COLUMNS)
         self._last_line = 1
+        self._block = (2, 0, 0.0)
+        """First line and number of lines of the block at hand, and the fraction of the file that is before it."""
+        self._fraction_read = 0.0
         self._rows_left: Iterator[int] = iter(())
 
     def __iter__(self) -> Iterator[MarketEvent]:
@@ -63,8 +66,13 @@ class CsvFeed:
         return self._file.size_bytes
 
     def fraction_done(self) -> float | None:
-        """How much of the file was read, 0 to 1; ``None`` for a pipe."""
-        return self._file.fraction_done()
+        """How much of the file was taken, 0 to 1, to the line; ``None`` for a pipe."""
+        until = self._file.fraction_done()
+        if until is None or self._file.closed:
+            return until
+        first_line, lines, since = self._block
+        taken = min(max(self._last_line - length_hint(self._rows_left) - first_line + 1, 0), lines)
+        return since + (until - since) * taken / lines if lines else since
 
     def close(self) -> None:
         self._file.close()
@@ -72,6 +80,8 @@ class CsvFeed:
     def _runs(self) -> Iterator[Iterator[MarketEvent]]:
         try:
             for block in self._file.blocks():
+                self._block = (block.first_line, block.lines, self._fraction_read)
+                self._fraction_read = self._file.fraction_done() or 0.0
                 if block.too_long:
                     self._reject(block.first_line, Reason.LINE_TOO_LONG, "the line is too long to be a row; skipped")
                 else:

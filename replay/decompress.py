@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from io import BufferedReader
 from typing import Final
@@ -30,20 +30,21 @@ def foreign_format(file: BufferedReader) -> str:
     return next((name for magic, name in _FOREIGN.items() if start.startswith(magic)), "")
 
 
-def decompressed(file: BufferedReader, piece_bytes: int) -> Iterator[bytes]:
+def decompressed(file: BufferedReader, piece_bytes: int, on_pending: Callable[[int], None]) -> Iterator[bytes]:
     """The content from here to the end, in pieces of about ``piece_bytes`` or smaller.
 
+    ``on_pending`` is told before each piece how many of the bytes read from ``file`` are not in it or an earlier one.
     Raises ``DamageError`` after all that stands before the damage.
     """
     start = file.peek(4)
     if start.startswith(_GZIP):
-        return _gunzip(file, piece_bytes)
+        return _gunzip(file, piece_bytes, on_pending)
     if start.startswith(_ZSTD) or (start[1:4] == _ZSTD_SKIPPABLE and start[0] & 0xF0 == 0x50):
         return _unzstd(file)
     return iter(partial(file.read, piece_bytes), b"")
 
 
-def _gunzip(file: BufferedReader, piece_bytes: int) -> Iterator[bytes]:
+def _gunzip(file: BufferedReader, piece_bytes: int, on_pending: Callable[[int], None]) -> Iterator[bytes]:
     """All members of a gzip file, at most ``piece_bytes`` at a time."""
     member = zlib.decompressobj(wbits=31)
     fresh = True
@@ -57,9 +58,10 @@ def _gunzip(file: BufferedReader, piece_bytes: int) -> Iterator[bytes]:
             except zlib.error as error:
                 yield from _sound_part(before, packed)
                 raise DamageError(f"the gzip data is damaged ({error})") from None
-            yield piece
             fresh = member.eof
             packed = member.unused_data if fresh else member.unconsumed_tail
+            on_pending(len(packed))
+            yield piece
             if fresh:
                 member = zlib.decompressobj(wbits=31)
     if not fresh:

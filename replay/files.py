@@ -42,6 +42,7 @@ class LineFile:
         self._max_line_bytes = max_line_bytes
         self._file = open_binary(path)
         self._damage = ""
+        self._pending_bytes = 0
         try:
             if foreign := foreign_format(self._file):
                 raise DataError(f"{path} holds {foreign} data; expected CSV text, plain or as .gz or .zst")
@@ -100,7 +101,11 @@ class LineFile:
         """How much of the file on disk was read, 0 to 1; ``None`` for a pipe, whose size nobody knows."""
         if self._file.closed:
             return 1.0
-        return min(1.0, self._file.tell() / self._size_bytes) if self._size_bytes else None
+        return min(1.0, (self._file.tell() - self._pending_bytes) / self._size_bytes) if self._size_bytes else None
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
 
     def close(self) -> None:
         self._file.close()
@@ -149,10 +154,13 @@ class LineFile:
         if kept:
             yield LineBlock(line, len(kept), b"".join(kept))
 
+    def _note_pending(self, count: int) -> None:
+        self._pending_bytes = count
+
     def _content(self) -> Iterator[bytes]:
         """The decompressed content in pieces. Damage ends it, and is noted for when all before it was used."""
         try:
-            yield from decompressed(self._file, self._block_bytes)
+            yield from decompressed(self._file, self._block_bytes, self._note_pending)
         except DamageError as damage:
             self._damage = str(damage)
         except OSError as error:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
-from html import escape
 from string import Template
 from typing import Any, Final
 
@@ -15,9 +15,11 @@ from replay.charts import equity_chart, latency_chart, monthly_chart, price_char
 from replay.price_trail import PriceTrail
 from replay.report import report_of
 from replay.session import RunResult
+from replay.summary import little_words
 from replay.trade_marks import MAX_MARKS, TradeMarks
 from sengine import __version__
 from sengine.clock import format_timestamp
+from sengine.printable import printable_lines
 
 _PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -48,7 +50,7 @@ h1 { overflow-wrap: anywhere }
 </style><script>$plotly</script></head><body>
 <h1>$title</h1><p>$span</p>
 <div class="figures">$figures</div>
-<p class="muted">Sharpe and Sortino are of a year, from returns over $interval.</p>$unsummed
+<p class="muted">Sharpe and Sortino are of a year, from returns over $interval. $little</p>$unsummed
 <h2>Equity and drawdown</h2>$equity
 <h2>Trades on price</h2>$prices
 <h2>Returns by month</h2>$monthly
@@ -70,6 +72,11 @@ _CONTROLS: Final = {
 }
 
 
+def escape(text: str) -> str:
+    """Foreign text as a page shows it: without tags, and without marks that turn the direction of writing."""
+    return html.escape(printable_lines(text))
+
+
 def html_report(result: RunResult, capital: float, files: Sequence[str], prices: PriceTrail, marks: TradeMarks) -> str:
     """The whole page. Text from files and strategies is shown as text, never as markup."""
     report = report_of(result, capital)
@@ -85,6 +92,7 @@ def html_report(result: RunResult, capital: float, files: Sequence[str], prices:
             f"<div>{escape(name)}<b{_kind(text)}>{escape(text)}</b></div>" for name, text in _figures(result)
         ),
         interval=escape(f"{result.performance.return_interval_s:g} s"),
+        little=escape(" ".join(f"{line[0].upper()}{line[1:]}." for line in little_words(result.means_little))),
         unsummed=f"<p>n/a: {escape(result.not_added_up)}.</p>" if result.not_added_up else "",
         equity="<p>n/a</p>" if result.not_added_up else _chart(equity_chart(result.curve, capital)),
         prices=charts,

@@ -20,7 +20,8 @@ class JournalFeed:
     def __init__(self, directory: Path) -> None:
         self._reader = JournalReader(directory)
         self.path = str(directory)
-        self.size_bytes = sum(map(self._reader.size, self._reader.paths))
+        self._sizes = {number: self._reader.size(number) for number in self._reader.paths}
+        self.size_bytes = sum(self._sizes.values())
         self._place = (0, 0)
 
     def __iter__(self) -> Iterator[MarketEvent]:
@@ -38,8 +39,9 @@ class JournalFeed:
         return f"{self.path}: segment {self._place[0]}, byte {self._place[1]}"
 
     def fraction_done(self) -> float | None:
-        numbers = list(self._reader.paths)
-        return (self._place[0] - numbers[0]) / len(numbers) if self._place[0] else 0.0
+        segment, offset = self._place
+        before = sum(size for number, size in self._sizes.items() if number < segment)
+        return min(1.0, (before + offset) / self.size_bytes) if self.size_bytes else 1.0
 
     def close(self) -> None:
         """Nothing stays open between two segments."""

@@ -21,10 +21,16 @@ _END_OF_TIME_NS: Final = 2**63
 
 
 class DueEvents:
-    """Hands out the events whose time has come, and reads no further ahead than the first whose time has not."""
+    """Hands out the events whose time has come, and reads no further ahead than the first whose time has not.
 
-    def __init__(self, events: Iterable[MarketEvent]) -> None:
+    One that is more than ``max_jump_ns`` after the one before it is handed out at once: the engine, which holds it back
+    until others confirm its time, is not to be waited for by a person who watches.
+    """
+
+    def __init__(self, events: Iterable[MarketEvent], max_jump_ns: int | None = None) -> None:
         self._events = iter(events)
+        self._max_jump_ns = max_jump_ns
+        self._last_ns: int | None = None
         self._held: MarketEvent | None = None
         self.are_over = False
 
@@ -32,11 +38,16 @@ class DueEvents:
         """Up to ``most`` events that are not later than ``until_ns``."""
         for _ in range(most):
             next_ns = self.next_ns()
-            if next_ns is None or next_ns > until_ns:
+            if next_ns is None or (next_ns > until_ns and not self._is_jump(next_ns)):
                 return
+            self._last_ns = next_ns
             event, self._held = self._held, None
             assert event is not None
             yield event
+
+    def _is_jump(self, next_ns: int) -> bool:
+        last_ns, most_ns = self._last_ns, self._max_jump_ns
+        return most_ns is not None and last_ns is not None and next_ns - last_ns > most_ns
 
     def next_ns(self) -> int | None:
         """When the next event is; ``None`` when there is none."""
@@ -56,7 +67,8 @@ class PacedReplay:
         self.elapsed_s = 0.0
         """Seconds of work, pauses and waiting left out."""
         self._feed, self._session = feed, session
-        self._events = DueEvents(feed)
+        rule = session.engine.jumps.rule
+        self._events = DueEvents(feed, rule.max_jump_ns if rule is not None else None)
         self._steps = 0
         self._is_ended = False
         self._ends_when_over = False

@@ -74,8 +74,9 @@ class ParquetFeed:
         return self._place(self._last_row - length_hint(self._rows_left))
 
     def fraction_done(self) -> float | None:
-        """How much of the file was read, 0 to 1."""
-        return self._rows_read / self._rows if self._rows else 1.0
+        """How much of the file was taken, 0 to 1, to the row."""
+        taken = self._rows_read - length_hint(self._rows_left)
+        return taken / self._rows if self._rows else 1.0
 
     def close(self) -> None:
         """Nothing stays open between two slices."""
@@ -86,13 +87,12 @@ class ParquetFeed:
                 table = self._table.slice(first, self._batch_rows).collect(engine="streaming")
             except _READ_ERRORS as error:
                 raise self._corrupt(error, first) from None
-            self._rows_read = first + table.height
             yield from self._runs_of(table, first + 1)
 
     def _runs_of(self, table: pl.DataFrame, first_row: int) -> Iterator[Iterator[MarketEvent]]:
         run = run_of(table, self.layout, known_ns=self._known_ns)
         if run is not None:
-            self._last_row = first_row + table.height - 1
+            self._last_row = self._rows_read = first_row + table.height - 1
             self._rows_left = run.rows_left
             yield run.events
         elif table.height > _SLOW_ROWS:
@@ -105,6 +105,7 @@ class ParquetFeed:
     def _slow_run(self, table: pl.DataFrame, first_row: int) -> Iterator[MarketEvent]:
         self._rows_left = iter(())
         for number, cells in enumerate(table.iter_rows(), first_row):
+            self._rows_read = number
             try:
                 event = self._parser.event(cells)
             except BadRowError as bad:

@@ -19,6 +19,12 @@ from sengine.clock import NS_PER_S
 _YEAR_NS = 365 * 86400 * NS_PER_S
 
 
+# Sums of floats of size 1 differ by about 1e-16 each; 10,000 samples of them by less than this.
+_ROUNDING: Final = 1e-12
+# No strategy's returns vary by less than a millionth of their mean; the same return again and again does.
+_EQUAL_BELOW: Final = 1e-6
+_LITTLE_DATA_NS: Final = 30 * 86_400 * NS_PER_S
+_FEW_TRADES: Final = 30
 _MADE_OF_SUMS: Final = (
     "total_pnl", "total_return", "sharpe", "sortino", "max_drawdown", "profit_factor", "turnover", "commission",
     "exposure",
@@ -53,9 +59,31 @@ def without_sums(performance: Performance) -> Performance:
     return msgspec.structs.replace(performance, **dict.fromkeys(_MADE_OF_SUMS))
 
 
+def means_little(performance: Performance, span_ns: int) -> dict[str, str]:
+    """Why figures that are there say little, by their names; ``span_ns`` is the event time that the run covers."""
+    reasons: dict[str, str] = {}
+    if span_ns < _LITTLE_DATA_NS:
+        why = f"scaled to a year from {_span(span_ns)} of data"
+        reasons |= dict.fromkeys(("sharpe", "sortino"), why)
+    if performance.trades < _FEW_TRADES:
+        why = f"from only {performance.trades} trade{'' if performance.trades == 1 else 's'}"
+        reasons |= dict.fromkeys(("win_rate", "profit_factor"), why)
+    return {name: why for name, why in reasons.items() if getattr(performance, name) is not None}
+
+
+def _span(span_ns: int) -> str:
+    seconds = span_ns / NS_PER_S
+    for size, unit in ((86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def returns_of(equity: Sequence[float]) -> list[float]:
-    """Simple returns from one sample to the next; those from an equity of zero or less are not defined and left out."""
-    return [after / before - 1.0 for before, after in pairwise(equity) if before > 0.0]
+    """Simple returns from one sample to the next; those from an equity of zero or less, or of nothing but rounding, are
+    not defined and left out."""
+    least = _ROUNDING * max(equity, default=0.0)
+    return [after / before - 1.0 for before, after in pairwise(equity) if before > least]
 
 
 def sharpe_ratio(returns: Sequence[float], periods_per_year: float) -> float | None:
@@ -77,7 +105,8 @@ def sortino_ratio(returns: Sequence[float], periods_per_year: float) -> float | 
 
 
 def _annualised(mean: float, deviation: float, periods_per_year: float) -> float | None:
-    if deviation == 0.0:
+    # A deviation of that size is rounding: of returns that are all equal, or of an equity that does not move.
+    if deviation <= max(_EQUAL_BELOW * abs(mean), _ROUNDING):
         return None
     ratio = mean / deviation * sqrt(periods_per_year)
     return ratio if isfinite(ratio) else None
@@ -112,6 +141,8 @@ class TradeTally:
             return
         net = gross_pnl - commission
         self.trades += 1
+        if abs(net) <= _ROUNDING * abs(notional):  # it broke even
+            return
         if net > 0.0:
             self.wins += 1
             self.gross_profit += net
@@ -140,7 +171,8 @@ def measure(
     equity = [initial_capital + value for value in pnl]
     returns = returns_of(equity)
     periods = _YEAR_NS / interval_ns
-    shares = [gross / level for gross, level in zip(gross_notional, equity, strict=True) if level > 0.0]
+    least = _ROUNDING * max(equity, default=0.0)
+    shares = [gross / level for gross, level in zip(gross_notional, equity, strict=True) if level > least]
     return Performance(
         total_pnl=total_pnl,
         total_return=total_pnl / initial_capital,

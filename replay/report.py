@@ -40,6 +40,7 @@ def report_of(result: RunResult, initial_capital: float) -> dict[str, Any]:
             for position in result.positions
         ],
         "metrics": metrics,
+        "means_little": dict(result.means_little),
         "totals": [{**msgspec.structs.asdict(each), "currency": each.name} for each in result.totals],
         "not_added_up": result.not_added_up,
         "latency_us": {"on_tick": result.on_tick_us, "tick": result.tick_us},

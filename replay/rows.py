@@ -137,7 +137,7 @@ class RowParser:
         if _is_empty(cell):
             return NO_SEQUENCE
         if isinstance(cell, str) and _INTEGER.fullmatch(cell.strip()):
-            number = int(cell)
+            number = int(cell.strip())  # int() itself leaves some of what strip() takes
         else:  # tables with gaps in an integer column are often written with it as float
             value = _number(cell, "seq")
             number = int(value) if value.is_integer() else _MAX_INT64 + 1

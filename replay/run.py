@@ -31,6 +31,7 @@ from replay.rows import RejectedRow
 from replay.session import Observer, ReplaySession, RunResult
 from replay.strategy_log import LINES_PER_S, MOST_LINES, StrategyLog
 from replay.trade_marks import TradeMarks
+from sengine.adapters.containment.forks import forks_forbidden
 from sengine.adapters.containment.strategy_output import StrategyOutput, called_by
 from sengine.assembly import FailedStrategy, build_engine, build_venue, catalog, load_strategies, select_strategies
 from sengine.config import Config
@@ -90,9 +91,10 @@ class OpenReplay:
             rejected=dict(sorted((Counter(result.rejected) + self._rejected_rows).items())),
             dropped=dict(self._examples.first),
             failed_strategies=self.failed,
-            hints=tuple(_never_called(guest, engine) for guest in self._guests if not guest.ticks)
-            if result.ticks
-            else (),
+            hints=(
+                *result.hints,
+                *(_never_called(guest, engine) for guest in self._guests if not guest.ticks and result.ticks),
+            ),
         )
 
 
@@ -128,7 +130,7 @@ def run_replay(
         for path in options.files:
             feeds.append(open_feed(path, on_bad_row))
             stack.callback(feeds[-1].close)
-        feed = merge_feeds(feeds)
+        feed = merge_feeds(feeds, config.market_data.max_jump_ns)
         engine = build_engine(config, build_venue(config))
         log = StrategyLog(_output(stack, options.log_file))
         stack.callback(log.close)
@@ -137,6 +139,7 @@ def run_replay(
                 called_by(engine.guard), lambda: engine.now_ns, log.take, per_second=LINES_PER_S, most=MOST_LINES
             )
         )
+        stack.enter_context(forks_forbidden(engine.guard))
         remote = _lockstep(stack, plugins, log) if any(strategy.is_apart for strategy in strategies) else None
         failed = load_strategies(engine, strategies, plugins, str(options.config_file or ""), remote)
         if not any(True for _ in engine.roster):

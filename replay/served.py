@@ -29,7 +29,7 @@ class ReplayHub(LiveEngine):
         self._account = session.account
         session.observers.append(self._show)
 
-    def _took(self, event: object, outcome: Outcome) -> None:
+    def _took(self, event: object, outcome: Outcome, received_ns: int = 0) -> None:
         self._account(outcome)
 
     def _show(self, outcome: Outcome) -> None:

@@ -14,20 +14,22 @@ import msgspec
 from replay.digest import RunDigest
 from replay.dropped import DroppedRow
 from replay.equity import EquityCurve
-from replay.performance import Performance, TradeTally, measure, without_sums
+from replay.performance import Performance, TradeTally, means_little, measure, without_sums
 from sengine.domain.currencies import CurrencyTotal, not_added_up, totals_by_currency
-from sengine.domain.events import MarketEvent, Shutdown
+from sengine.domain.events import EndOfData, MarketEvent, Shutdown, TakeHeld
 from sengine.domain.position import Position
 from sengine.domain.strategy_line import StrategyLine
 from sengine.engine.core import Engine
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.state.markets import Market
 from sengine.engine.strategies.faults import StrategyFault
+from sengine.engine.time_jumps import dated
 
 # Progress and interruption are looked at between chunks of this many events.
 _CHUNK = 16_384
 TIME_ONE_TICK_IN = 8
 _FAULTS_KEPT = 20
+_HINTS_KEPT = 20
 
 Observer = Callable[[Outcome], None]
 
@@ -57,7 +59,7 @@ class RunResult(msgspec.Struct, frozen=True):
     digest: str
     failed_strategies: Sequence[tuple[str, str]] = ()
     hints: Sequence[str] = ()
-    """Why strategies had nothing to do, one sentence each."""
+    """Why strategies had nothing to do, and which times were not believed; one sentence each."""
     configuration: Mapping[str, Any] = {}
     """All keys as they were in force, without secrets."""
     versions: Mapping[str, str] = {}
@@ -67,6 +69,8 @@ class RunResult(msgspec.Struct, frozen=True):
     said_more: int = 0
     dropped: Mapping[str, DroppedRow] = {}
     """The first dropped row of each reason in ``rejected``."""
+    means_little: Mapping[str, str] = {}
+    """Figures of the performance that say little, by name, and why."""
     totals: Sequence[CurrencyTotal] = ()
     """What was earned in each currency."""
     not_added_up: str = ""
@@ -105,6 +109,7 @@ class ReplaySession:
         self._fills = 0
         self._faults: list[StrategyFault] = []
         self._pauses: list[str] = []
+        self._hints: list[str] = []
         self._first_ns = 0
         # Kept by hand: the roster is empty once the strategies are shut down.
         self._fault_counts: Counter[str] = Counter()
@@ -149,14 +154,17 @@ class ReplaySession:
         return self._events_seen() > seen
 
     def _events_seen(self) -> int:
-        return self.engine.ticks + self.engine.rejected.total()
+        engine = self.engine
+        return engine.ticks + engine.rejected.total() + engine.jumps.arrivals
 
-    def _process_and_sample(self, event: MarketEvent) -> Outcome:
-        """Process the first event after a sample's moment; the sample is the state before it."""
+    def _process_and_sample(self, event: MarketEvent, command: TakeHeld | None = None) -> Outcome:
+        """Process the first event after a sample's moment, which ``command`` may stand for; the sample is the state
+        before it."""
         positions = self.engine.positions
         pnl, gross = positions.total.equity, positions.gross_notional()
-        outcome = self.engine.process(event)
-        if not outcome.rejected:
+        ticks = self.engine.ticks
+        outcome = self.engine.process(command or event)
+        if self.engine.ticks > ticks:
             if not self.curve.pnl:
                 self._first_ns = event.timestamp_ns
             self.curve.advance(event.timestamp_ns, pnl, gross)
@@ -170,10 +178,40 @@ class ReplaySession:
             observe(outcome)
 
     def _take(self, event: MarketEvent, outcome: Outcome) -> None:
-        if not outcome.rejected:
-            self.account(outcome)
-        elif self._on_rejected is not None:
-            self._on_rejected(outcome.rejected, event)
+        if outcome.rejected:
+            self._reject(outcome.rejected, event)
+        else:
+            self._take_whole(outcome)
+
+    def _take_whole(self, outcome: Outcome) -> None:
+        """What was not refused, and what it says about the times of others."""
+        self.account(outcome)
+        for dropped, reason in outcome.dropped:
+            self._hint(f"{dropped.symbol}: {dated(dropped)} was dropped: those after it do not go on from there")
+            self._reject(reason, dropped)
+        if outcome.confirmed or outcome.dropped:
+            for warning in outcome.warnings:
+                self._hint(warning)
+            self._take_held()
+
+    def _hint(self, sentence: str) -> None:
+        if len(self._hints) < _HINTS_KEPT:
+            self._hints.append(sentence)
+
+    def _reject(self, reason: str, event: MarketEvent) -> None:
+        if self._on_rejected is not None:
+            self._on_rejected(reason, event)
+
+    def _take_held(self) -> None:
+        """Process what was held back for its time and is confirmed by now, each event as if it had come just now."""
+        while self.engine.jumps.due:
+            event, command = self.engine.jumps.due[0][1], TakeHeld()
+            if event.timestamp_ns >= self.curve.next_ns:
+                outcome = self._process_and_sample(event, command)
+            else:
+                outcome = self.engine.process(command)
+            if outcome is not NOTHING:
+                self._take(event, outcome)
 
     def _tally_fills(self, outcome: Outcome) -> None:
         self._fills += len(outcome.fills)
@@ -191,8 +229,9 @@ class ReplaySession:
         self._pauses.extend(outcome.notices)
 
     def finish(self, elapsed_s: float) -> RunResult:
-        """Shut the strategies down and sum up."""
+        """Decide what is held back, shut the strategies down and sum up."""
         engine = self.engine
+        self._take_whole(engine.process(EndOfData()))
         engine.fold_latencies()
         on_tick_us = {guest.strategy_id: guest.on_tick_latency.summary_us() for guest in engine.roster}
         self._keep_faults(engine.process(Shutdown()))
@@ -208,6 +247,8 @@ class ReplaySession:
             self._tally,
         )
         reason = not_added_up(position.symbol for position in positions.positions())
+        if reason:
+            performance = without_sums(performance)
         return RunResult(
             ticks=engine.ticks,
             rejected=dict(sorted(engine.rejected.items())),
@@ -218,7 +259,8 @@ class ReplaySession:
             orders=engine.orders_sent,
             fills=self._fills,
             positions=tuple(positions.positions()),
-            performance=without_sums(performance) if reason else performance,
+            performance=performance,
+            means_little=means_little(performance, engine.now_ns - self._first_ns),
             curve=EquityCurve() if reason else self.curve,
             totals=totals_by_currency(positions.positions()),
             not_added_up=reason,
@@ -231,4 +273,5 @@ class ReplaySession:
             last_ns=engine.now_ns,
             elapsed_s=elapsed_s,
             digest=self._digest.text(),
+            hints=tuple(self._hints),
         )

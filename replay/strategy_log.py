@@ -7,10 +7,10 @@ from typing import Final
 
 from replay.recorders import OutputFile
 from sengine.clock import format_timestamp
-from sengine.config.raw import printable
 from sengine.domain.strategy_line import StrategyLine
 from sengine.engine.outcome import Outcome
 from sengine.errors import SengineError
+from sengine.printable import printable
 
 LINES_PER_S: Final = 1_000
 MOST_LINES: Final = 100_000

@@ -5,7 +5,7 @@ Lines are never wrapped, cut or padded: what fits 80 columns looks good there, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import TypeAlias
 
@@ -44,6 +44,7 @@ def summary_lines(result: RunResult, initial_capital: float, width: int, blocks:
         yield Text(f"n/a below: {result.not_added_up}", "yellow")
         yield Text()
     yield from _figures(result, initial_capital)
+    yield from (Text(line, "dim") for line in little_words(result.means_little))
     yield Text()
     curve = [value for value in result.curve.pnl if isfinite(value)]
     if len(curve) > 1:
@@ -120,6 +121,14 @@ def _figures(result: RunResult, initial_capital: float) -> Iterable[Text]:
         ("commission", _plain(figures.commission), "returns over", f"{figures.return_interval_s:g} s"),
     )
     return _aligned([(_label(one), left, _label(other), right) for one, left, other, right in pairs], "<<<<", "   ")
+
+
+def little_words(reasons: Mapping[str, str]) -> list[str]:
+    """Figures that say little, one line for each reason."""
+    names: dict[str, list[str]] = {}
+    for name, why in reasons.items():
+        names.setdefault(why, []).append(name.replace("_", " "))
+    return [f"{' and '.join(named)} mean{'s' if len(named) == 1 else ''} little: {why}" for why, named in names.items()]
 
 
 def _latency(result: RunResult) -> Iterable[Text]:

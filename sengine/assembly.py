@@ -12,7 +12,7 @@ import msgspec
 from sengine.clock import NS_PER_MS
 from sengine.config import Config, load_config
 from sengine.config.risk_schema import RiskConfig
-from sengine.config.schema import StrategyConfig
+from sengine.config.schema import MarketDataConfig, StrategyConfig
 from sengine.domain.currencies import several_currencies
 from sengine.domain.market import DataKind
 from sengine.engine.core import Engine
@@ -24,6 +24,7 @@ from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.positions import PositionTracker
 from sengine.engine.state.recent_ticks import ANY_SYMBOL
 from sengine.engine.strategies.spec import StrategySpec
+from sengine.engine.time_jumps import JumpRule
 from sengine.errors import ConfigError, PluginError
 from sengine.plugins.catalog import Catalog
 from sengine.plugins.loader import LoadedPlugin, load_plugin
@@ -59,7 +60,12 @@ def build_engine(
         reject_pause=config.execution.reject_pause,
         # New ticks come while a new version is shown the old ones.
         recent_ticks=2 * plugins.warmup_ticks + plugins.rollback_ticks if reloads else 0,
+        jumps=jump_rule(config.market_data),
     )
+
+
+def jump_rule(market_data: MarketDataConfig) -> JumpRule:
+    return JumpRule(market_data.max_jump_ns, market_data.confirm)
 
 
 def risk_limits(risk: RiskConfig) -> list[AnyLimit]:

@@ -19,8 +19,8 @@ from sengine.adapters.nats.feed import NatsFeed
 from sengine.adapters.nats.publisher import Publisher
 from sengine.adapters.paper.messages import fill_message
 from sengine.config import Config
-from sengine.config.schema import ExecutionConfig, NatsConfig
-from sengine.domain.events import BookEvent
+from sengine.config.schema import ExecutionConfig, NatsConfig, NatsFillsConfig
+from sengine.domain.events import AcceptFill, BookEvent, RefuseFill
 from sengine.domain.order import Fill
 from sengine.domain.signal import Signal
 from sengine.proto import execution_pb2 as pb
@@ -79,13 +79,17 @@ def fill(order_id: str, fill_id: str, quantity: float = 1.0) -> Fill:
 class Parts:
     """An engine with orders in flight, and all that its fills come through."""
 
-    def __init__(self, broker: EmbeddedBroker, service: Service, orders: int, grace_ms: float) -> None:
+    def __init__(
+        self, broker: EmbeddedBroker, service: Service, orders: int, grace_ms: float, durable: str = ""
+    ) -> None:
         actor = Actor("a", *(Signal(direction="LONG", confidence=1.0) for _ in range(orders)))
         self.live = LiveEngine(engine_with(actor, order_prefix="s-"))
         for step in range(orders):
             self.live.take(BookEvent("BTC", T0 + step, BOOK))
             service.know(f"s-{step + 1}")
-        config = Config(execution=ExecutionConfig(fill_grace_ms=grace_ms), nats=NatsConfig(url=broker.url))
+        nats_config = NatsConfig(url=broker.url, fills=NatsFillsConfig(durable=durable))
+        config = Config(execution=ExecutionConfig(fill_grace_ms=grace_ms), nats=nats_config)
+        self.config = config
         self.facts = ServiceFacts("test", strategies_are_loaded=True)
         self.feed = NatsFeed(config.nats, broker.url, self.live, holds=True)
         self.facts.feed = self.feed.stats
@@ -133,8 +137,8 @@ async def start(broker: EmbeddedBroker, service: Service) -> AsyncIterator[Calla
     """Starts the parts; ``watched`` ones have been through ``at_start``."""
     begun: list[Any] = []
 
-    async def begin(orders: int = 1, *, watched: bool = True, grace_ms: float = 50.0) -> Parts:
-        parts = Parts(broker, service, orders, grace_ms)
+    async def begin(orders: int = 1, *, watched: bool = True, grace_ms: float = 50.0, durable: str = "") -> Parts:
+        parts = Parts(broker, service, orders, grace_ms, durable)
         await parts.gateway.start()
         begun.append(parts)
         if watched:
@@ -203,7 +207,8 @@ async def test_fills_that_come_while_the_service_is_asked_wait_and_count_once(
 
     assert await asyncio.wait_for(starting, PATIENCE_S)
     assert parts.held == 2.0
-    assert parts.live.engine.anomalies == {"duplicate_fill": 1}
+    # The one that was in both is nothing to be told of.
+    assert not parts.live.engine.anomalies
 
 
 async def test_fills_of_a_brokers_outage_are_asked_for_once_it_is_back(
@@ -226,6 +231,24 @@ async def test_fills_of_a_brokers_outage_are_asked_for_once_it_is_back(
     await until(lambda: parts.why_not_ready == "")
     assert parts.held == 1.0
     assert parts.live.engine.orders.count == 0
+
+
+async def test_what_differs_from_the_services_record_is_told_when_it_comes(
+    broker: EmbeddedBroker, service: Service, start: Callable[..., Any]
+) -> None:
+    parts = await start(watched=False)
+    service.fill("s-1", "f1")
+    await parts.feed.start()
+    assert await parts.reconciliation.at_start()
+    connection = await nats.connect(broker.url)
+    publisher = Publisher(connection)
+    for each in (fill("s-1", "f1", 0.5), fill("s-1", "f1"), fill("s-1", "f1")):
+        await publisher.publish_fill(each)
+    await publisher.flush()
+    await connection.close()
+    await until(lambda: parts.feed.stats.fills == 3)
+    assert parts.held == 1.0
+    assert parts.live.engine.anomalies == {"duplicate_fill": 2}
 
 
 async def test_a_part_that_filled_before_an_order_was_cancelled_is_asked_for_too(
@@ -298,6 +321,46 @@ async def test_a_fill_that_cannot_be_read_is_asked_for(
     await connection.publish("fills", b'{"fill_id": "f1", "order_id": "s-1", "price": "much"}')
     await connection.close()
     await until(lambda: parts.held == 1.0)
+
+
+async def test_fills_that_the_broker_has_and_the_journal_has_lost_wait_for_a_person(
+    broker: EmbeddedBroker, service: Service, start: Callable[..., Any]
+) -> None:
+    before = await start(2, durable="desk")
+    connection = await nats.connect(broker.url)
+    publisher = Publisher(connection)
+    for each in (fill("s-1", "f1"), fill("s-2", "f2"), fill("s-3", "f3"), fill("other-9", "f4")):
+        await publisher.publish_fill(each)
+    await publisher.flush()
+    jetstream = connection.jetstream()
+    async with asyncio.timeout(PATIENCE_S):
+        while (await jetstream.consumer_info("SENGINE_FILLS", "desk")).ack_floor.stream_seq < 4:
+            await asyncio.sleep(0.01)
+    await connection.close()
+    await before.feed.stop()
+
+    # An engine whose journal still has both orders and the first fill, but not the second, nor any third order.
+    service.know("s-1", pb.ORDER_STATUS_FILLED, 1.0)
+    again = await start(2, watched=False, durable="desk")
+    again.live.take(fill("s-1", "f1"))
+    await again.feed.start()
+
+    assert not await again.reconciliation.at_start("s-")
+
+    assert [each.fill.fill_id for each in again.live.engine.held_fills.waiting] == ["f2", "f3"]
+    assert "it lacks 2 of the last fills that the broker has" in again.live.engine.kill_reason
+    assert "the end of the journal is lost" in again.why_not_ready
+    assert "a fill waits for you: f2" in again.why_not_ready
+    again.live.take(AcceptFill("f2"))
+    again.live.take(RefuseFill("f3"))
+    assert again.held == 2.0
+    await again.feed.stop()
+    # What a person decided is not asked again.
+    feed = NatsFeed(again.config.nats, broker.url, again.live)
+    await feed.start()
+    assert await feed.connected(PATIENCE_S)
+    assert not [each for each in await feed.acknowledged_fills() if again.live.engine.lacks(each, "s-")]
+    await feed.stop()
 
 
 def test_fills_are_durable_with_the_embedded_broker_and_plain_with_another() -> None:

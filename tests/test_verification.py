@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from sengine.adapters.journal.format import Closed, frames, segments
 from sengine.adapters.journal.journal import Beginning, Journal
 from sengine.adapters.journal.reader import JournalReader
 from sengine.adapters.journal.recovery import new_session_after, recover
+from sengine.adapters.store.rebuild import rebuild
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies
 from sengine.config.schema import (
     Config,
@@ -25,7 +28,7 @@ from sengine.config.schema import (
     RiskConfig,
     StrategyConfig,
 )
-from sengine.domain.events import KillSwitch, PauseStrategy, Rearm, ResumeStrategy
+from sengine.domain.events import Flatten, KillSwitch, PauseStrategy, Rearm, ResumeStrategy
 from sengine.domain.order import Fill
 from sengine.engine.checkpoint.checkpoint import Checkpoint, checkpoint
 from sengine.engine.checkpoint.follower import Happened
@@ -50,6 +53,24 @@ def create_strategy():
 """
 
 
+ONE_SIDED = """
+from sengine.strategy import BaseStrategy, Signal
+
+
+class OneSided(BaseStrategy):
+    route = "direct"
+
+    def initialize(self, config):
+        self.side = config["side"]
+
+    def on_tick(self, data):
+        if not self.position:
+            return Signal(direction=self.side, confidence=1.0)
+
+
+def create_strategy():
+    return OneSided("one_sided")
+"""
 TAKING_PROFIT = """
 from sengine.strategy import BaseStrategy, Signal
 
@@ -79,6 +100,7 @@ def configuration(tmp_path: Path, *strategies: StrategyConfig, **journal: object
     plugins.mkdir(exist_ok=True)
     (plugins / "clock.py").write_text(CLOCK)
     (plugins / "taking_profit.py").write_text(TAKING_PROFIT)
+    (plugins / "one_sided.py").write_text(ONE_SIDED)
     return Config(
         plugins=PluginsConfig(directory=str(plugins)),
         strategies=list(strategies),
@@ -157,6 +179,52 @@ def test_session_in_which_withdrawn_orders_filled_is_equal_and_is_taken_up(tmp_p
         ours, theirs = checkpoint(second), checkpoint(first)
         assert ours.books == theirs.books
         assert msgspec.json.encode(ours.orders) == msgspec.json.encode(theirs.orders)
+
+
+@pytest.mark.parametrize("is_simulated", [True, False])
+def test_what_a_flatten_crossed_is_equal_again_is_taken_up_and_is_in_the_store(
+    tmp_path: Path, quotes: Path, is_simulated: bool
+) -> None:
+    """Also where the market is not recorded, and with it the mid."""
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    up, down = (StrategyConfig(id=side, plugin="one_sided", config={"side": side}) for side in ("LONG", "SHORT"))
+    config = configuration(tmp_path, up, down)
+    if not is_simulated:
+        elsewhere, bare = ExecutionConfig(), JournalConfig(market_data=False)
+        config = msgspec.structs.replace(config, execution=elsewhere, journal=bare)
+
+    def made() -> Engine:
+        engine = build_engine(config, build_venue(config) if is_simulated else None, reloads=True)
+        assert not load_strategies(engine, config.strategies, catalog(config))
+        return engine
+
+    engine = made()
+    live = LiveEngine(engine)
+    live.journal = journal = Journal(folder, config, engine, "", Beginning())
+    for number, event in enumerate(open_feed(quotes, pytest.fail)):
+        for order in live.take(event).orders:
+            if not is_simulated:
+                price = engine.markets[order.symbol].mid
+                live.take(Fill(order.order_id, "", order.symbol, order.side, price, 1.0, 0.1, event.timestamp_ns))
+        if number % 100 == 99:
+            live.take(Flatten())
+    journal._writer.commit()
+    assert engine._flattens.crossed == 2 * 30, "one a symbol, each time"
+    assert engine.positions.open == {}
+    second = made()
+    asyncio.run(recover(folder, second, 1_000_000))
+    earned = [(each.strategy_id, each.symbol, each.realized_pnl) for each in engine.positions.positions()]
+    assert [(each.strategy_id, each.symbol, each.realized_pnl) for each in second.positions.positions()] == earned
+    assert (second.positions.open, checkpoint(second).crossed) == ({}, engine._flattens.crossed)
+    rebuild(tmp_path / "positions.db", folder)
+    with closing(sqlite3.connect(tmp_path / "positions.db")) as store:
+        crossed = store.execute("SELECT count(*), sum(commission) FROM fills WHERE order_id LIKE 'x%'").fetchone()
+        assert crossed == (2 * engine._flattens.crossed, 0.0)
+        assert store.execute("SELECT max(abs(quantity)) FROM held").fetchone() == (0.0,)
+    (check,) = verify(folder)
+    assert check.divergence is None
+    assert (check.orders == engine.orders_sent) is is_simulated
 
 
 def test_strategy_that_reads_a_clock_is_found_and_named(tmp_path: Path, quotes: Path) -> None:

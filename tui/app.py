@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import SystemCommand
+from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
 
 from tui.bindings import BINDINGS, COMMANDS
@@ -19,6 +20,7 @@ from tui.reload_news import ReloadNews
 from tui.replay_actions import ReplayActions
 from tui.replay_bar import ReplayBar
 from tui.screens.details import Detail
+from tui.shown import Harmless
 from tui.themes import THEMES
 from tui.widgets.header import Banner, HeaderLine
 from tui.widgets.key_bar import KeyBar
@@ -54,6 +56,7 @@ class EngineApp(EngineActions, ReplayActions, LookActions):
         self._has_ended = has_ended
         self._terminal_is_gone = terminal_is_gone
         self.history = History()
+        self._harmless = Harmless()
         self._reload_news = ReloadNews()
         self._preferences_file = preferences_file
         self._preferences = read_preferences(preferences_file) if preferences_file else Preferences()
@@ -65,6 +68,9 @@ class EngineApp(EngineActions, ReplayActions, LookActions):
         self.stylesheet.set_variables(self.get_css_variables())
         self.set_class(not self.current_theme.dark, "-light-mode")
         self.set_class(self.current_theme.dark, "-dark-mode")
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._harmless]
 
     def get_default_screen(self) -> Screen[Any]:
         return self.dashboard

@@ -42,7 +42,10 @@ def of_kill(snapshot: SnapshotView | None) -> str:
 
 def of_flatten(plan: FlattenView, snapshot: SnapshotView | None) -> str:
     """The engine's own words first."""
-    text = f"This {plan.message}, at market."
+    text = f"This {plan.message}{', at market' if plan.trades else ''}."
+    for each in plan.crosses[:8]:
+        text += f"\n  {each.seller} hands {each.quantity:.10g} {each.symbol} to {each.buyer}"
+    text += f"\n  and {len(plan.crosses) - 8} more" if len(plan.crosses) > 8 else ""
     if len(plan.trades) > 1:
         text += "".join(
             f"\n  {each.side}s {each.quantity:.10g} {each.symbol} of {', '.join(each.strategy_ids)}"
@@ -50,6 +53,7 @@ def of_flatten(plan: FlattenView, snapshot: SnapshotView | None) -> str:
         )
         text += f"\n  and {len(plan.trades) - 8} more" if len(plan.trades) > 8 else ""
     named = {name for each in plan.trades for name in each.strategy_ids}
+    named |= {name for each in plan.crosses for name in (each.seller, each.buyer)}
     if snapshot is None:
         return text
     if snapshot.kill_reason:

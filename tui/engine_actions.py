@@ -112,7 +112,7 @@ class EngineActions(CommandingApp):
         except SengineError as error:
             self.tell(f"flatten {scope}: {error}", "error")
             return
-        if not plan.cancels and not plan.trades:
+        if plan.is_empty:
             self.tell(plan.message, "warning")
             return
         consequence = consequences.of_flatten(plan, self._snapshot)

@@ -28,6 +28,7 @@ from sengine.adapters.control.views import (
     StrategyDetailView,
 )
 from sengine.errors import SengineError
+from tui.shown import shown
 from tui.tail import Tail
 
 if TYPE_CHECKING:
@@ -199,6 +200,7 @@ class LiveLink:
     def _open(self) -> ControlClient:
         if self._client is None:
             self._client = self._connect()
+            self._client.prepare = shown
         return self._client
 
     async def _keep(self, read: Callable[[], Awaitable[None]]) -> None:

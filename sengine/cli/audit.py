@@ -20,13 +20,15 @@ def audit(
     import msgspec
 
     from sengine.cli.finding import running_config
+    from sengine.printable import LONGEST, printable, printable_json
     from sengine.runtime.audit import FILE_NAME, read_audit
 
     directory = Path(running_config(config).service.data_directory).expanduser()
     for record in list(read_audit(directory / FILE_NAME))[-last:]:
         if as_json:
-            typer.echo(msgspec.json.encode(record).decode())
+            typer.echo(printable_json(msgspec.json.encode(record).decode()))
         else:
             details = " ".join(f"{name}={value}" for name, value in record.details.items())
             what = f"{record.what} {details}" if details else record.what
-            typer.echo(f"{record.time}  {record.who}, {record.how}: {what}: {record.result}")
+            # The trail has bounded each of them.
+            typer.echo(printable(f"{record.time}  {record.who}, {record.how}: {what}: {record.result}", 16 * LONGEST))

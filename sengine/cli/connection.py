@@ -110,4 +110,6 @@ def print_json(view: Any) -> None:
     import msgspec
     import orjson
 
-    typer.echo(orjson.dumps(msgspec.to_builtins(view), option=orjson.OPT_INDENT_2).decode())
+    from sengine.printable import printable_json
+
+    typer.echo(printable_json(orjson.dumps(msgspec.to_builtins(view), option=orjson.OPT_INDENT_2).decode()))

@@ -156,7 +156,7 @@ def flatten(
     async def ask(client: ControlClient) -> Any:
         if not is_sure:
             plan = await client.check_flatten(strategy_id, symbol)
-            if not plan.cancels and not plan.trades:
+            if plan.is_empty:
                 return plan
             typer.echo(f"This {plan.message}.", err=True)
             if not sys.stdin.isatty():

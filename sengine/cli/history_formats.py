@@ -11,8 +11,10 @@ from typing import Any, Final, TextIO
 
 import msgspec
 
+from sengine.cli.console import unfiltered
 from sengine.clock import format_timestamp
 from sengine.errors import ConfigError, DataError
+from sengine.printable import printable, printable_json
 
 Columns = Sequence[tuple[str, str]]
 Row = Sequence[Any]
@@ -33,7 +35,7 @@ def write_rows(form: str, columns: Columns, rows: Iterator[Row], output: Path | 
             assert output is not None
             _parquet(output, columns, counted)
         elif output is None:
-            _TEXTS[form](sys.stdout, columns, counted)
+            _TEXTS[form](sys.stdout if sys.stdout.isatty() else unfiltered(sys.stdout), columns, counted)
         else:
             with output.open("w", newline="", encoding="utf-8") as file:
                 _TEXTS[form](file, columns, counted)
@@ -78,7 +80,7 @@ def _json(file: TextIO, columns: Columns, rows: _Counted) -> None:
     names = _names(columns)
     for row in rows:
         text = msgspec.json.encode(dict(zip(names, _shown(columns, row), strict=True))).decode()
-        file.write(f"{'[' if rows.count == 1 else ','}\n{text}")
+        file.write(f"{'[' if rows.count == 1 else ','}\n{printable_json(text)}")
     file.write("\n]\n" if rows.count else "[]\n")
 
 
@@ -96,11 +98,11 @@ def _table(file: TextIO, columns: Columns, rows: _Counted) -> None:
         table.add_column(names[place].replace("_", " "), justify="right" if columns[place][1] == "REAL" else "left")
     for row in rows:
         shown = _shown(columns, row)
-        table.add_row(*(escape(_cell(shown[place])) for place in kept))
+        table.add_row(*(escape(printable(_cell(shown[place]))) for place in kept))
     if not rows.count:
         return
     console = open_console()
-    if file is not sys.stdout or not console.is_terminal:
+    if file is not sys.stdout:
         console = Console(file=file, highlight=False, color_system=None, width=_WIDE)
     console.print(table)
 

@@ -255,11 +255,18 @@ class _Progress:
 
         if self._terminal and monotonic() >= self._next:
             self._next = monotonic() + 0.5
-            typer.echo(f"\r{published} events", nl=False, err=True)
+            self._rewrite(f"{published} events")
 
     def clear(self) -> None:
         if self._terminal and self._next:
-            typer.echo("\r\033[K", nl=False, err=True)
+            self._rewrite("\033[K")
+
+    def _rewrite(self, text: str) -> None:
+        import sys
+
+        from sengine.cli.console import unfiltered
+
+        typer.echo(f"\r{text}", unfiltered(sys.stderr), nl=False)
 
 
 def pace_of(speed: str) -> float:

@@ -59,6 +59,8 @@ def compare(
         console.print(f"{escape(setting.name)}: {escape(str(setting.a))} -> {escape(str(setting.b))}", soft_wrap=True)
     if table.row_count:
         console.print(table)
+    for line in comparison.means_little if table.row_count else ():
+        console.print(escape(line), style="dim", soft_wrap=True)
     for reason in comparison.not_added_up:
         console.print(f"n/a: {escape(reason)}", soft_wrap=True)
     same = "the same orders and fills" if comparison.same_digest else "different orders or fills"

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import typer
 
+from sengine.cli.console import unfiltered
+
 if TYPE_CHECKING:
     from subprocess import Popen
 
@@ -56,7 +58,7 @@ class Terminal:
         self._was_terminal = sys.stdin.isatty()
         self._has_hung_up = False
         # Where errors lead elsewhere, what is drawn is not to follow them.
-        self._stream = sys.stderr if sys.stderr.isatty() else sys.stdout
+        self._stream = unfiltered(sys.stderr if sys.stderr.isatty() else sys.stdout)
 
     @property
     def is_gone(self) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from sengine.adapters.control.views import HeldFillView, SnapshotView
 from sengine.clock import format_timestamp
+from sengine.printable import printable
 
 _STATE_COLOURS = {"ACTIVE": "green", "PAUSED": "yellow", "RELOAD_PENDING": "cyan"}
 
@@ -190,3 +191,8 @@ def _span(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def escape(text: str) -> str:
+    """Foreign text, on one line and without markup."""
+    return markup.escape(printable(text))

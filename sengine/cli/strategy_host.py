@@ -49,6 +49,7 @@ def strategy_host(
 
     import uvloop
 
+    from sengine.adapters.containment.forks import forks_forbidden
     from sengine.adapters.containment.strategy_output import StrategyOutput
     from sengine.adapters.remote.host_output import line_writer
     from sengine.adapters.remote.host_server import TOKEN_VARIABLE, HostSecurity, StrategyServer
@@ -57,6 +58,7 @@ def strategy_host(
     from sengine.adapters.transport.memory_limit import MemoryLimit
     from sengine.adapters.transport.processes import watch_parent
     from sengine.assembly import host_spec
+    from sengine.engine.strategies.guard import Guard
     from sengine.errors import PluginError
     from sengine.plugins.loader import load_plugin
 
@@ -69,7 +71,7 @@ def strategy_host(
     clock, announce = EventClock(), partial(print, file=sys.stdout, flush=True)
     # Whatever is printed here is the strategy's; the engine that started this reads it and says whose.
     telling = StrategyOutput(lambda: "it", clock.now_ns, line_writer(sys.stdout), per_second=tell_output)
-    with telling if tell_output else nullcontext():
+    with telling if tell_output else nullcontext(), forks_forbidden(Guard()):
         memory = MemoryLimit(memory_mb)
         memory.begin()
         try:

@@ -15,7 +15,7 @@ from msgspec import inspect
 
 from sengine.config.durations import read_duration_ns
 from sengine.config.expected import bare, expected, is_anything, is_duration, one_of, takes_null, without_null
-from sengine.config.raw import Mistake, Path, ScalarText, Unreadable, names_secret, printable, show_value, unknown_key
+from sengine.config.raw import Mistake, Path, ScalarText, Unreadable, names_secret, show_value, unknown_key
 from sengine.config.single_values import (
     FAILED,
     INT64_LIMIT,
@@ -26,6 +26,7 @@ from sengine.config.single_values import (
     within,
 )
 from sengine.errors import ConfigError
+from sengine.printable import printable
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 

@@ -10,10 +10,11 @@ from typing import Any, Final
 import msgspec
 
 from sengine.config.own_files import OWN_SUFFIX
-from sengine.config.raw import ScalarText, printable, show_path
+from sengine.config.raw import ScalarText, show_path
 from sengine.config.redact import holds_login, is_secret
 from sengine.config.schema import Config
 from sengine.config.yaml_text import YamlError, read_yaml
+from sengine.printable import printable
 
 # Keys that name a file which is a secret as a whole.
 _SECRET_FILES: Final = frozenset({"tls_key", "nkey_seed_file", "credentials_file"})

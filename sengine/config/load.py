@@ -13,11 +13,12 @@ from msgspec import inspect
 from sengine.config.convert import convert
 from sengine.config.overrides import Layers
 from sengine.config.own_files import own_file
-from sengine.config.raw import Mistake, ScalarText, Unreadable, printable, quoted, show_path, show_value
+from sengine.config.raw import Mistake, ScalarText, Unreadable, quoted, show_path, show_value
 from sengine.config.references import resolve_references
 from sengine.config.schema import Config
 from sengine.config.yaml_text import MOST_CHARACTERS, YamlError, read_yaml
 from sengine.errors import ConfigError
+from sengine.printable import printable
 
 _DEFAULTS: Final = "configuration"
 

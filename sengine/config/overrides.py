@@ -10,10 +10,11 @@ from msgspec import inspect
 from sengine.build_form import PURE_VARIABLE
 from sengine.config.expected import bare, without_null
 from sengine.config.keys import UnknownItemError, UnknownKeyError, locate
-from sengine.config.raw import Mistake, Path, ScalarText, nearest, printable
+from sengine.config.raw import Mistake, Path, ScalarText, nearest
 from sengine.config.scalars import outside_text, plain_scalar
 from sengine.config.single_values import SINGLE_TYPES
 from sengine.config.yaml_text import YamlError, read_yaml
+from sengine.printable import printable
 
 PREFIX: Final = "SENGINE_"
 _LONGEST_SHOWN: Final = 100

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import yaml
 
-from sengine.config.raw import printable
 from sengine.config.schema import PluginsConfig, StrategyConfig
+from sengine.printable import printable
 
 OWN_SUFFIX: Final = ".yaml"
 _PLACE: Final = re.compile(r"(?:[^\s:]*: )?strategies\.(?P<id>[A-Za-z0-9_-]+)\.config\.(?P<key>[^\s.:\[]+)")

@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
+from sengine.printable import printable
+
 Path: TypeAlias = tuple[str | int, ...]
 
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -70,11 +72,6 @@ def quoted(text: str) -> str:
     """The text in double quotes on one printable line, cut where it is long."""
     cut = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
     return printable(json.dumps(cut, ensure_ascii=False))
-
-
-def printable(text: str) -> str:
-    """The text with everything a terminal would not print as itself escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def show_value(value: object) -> str:

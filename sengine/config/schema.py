@@ -12,6 +12,7 @@ from msgspec import Meta, field
 from sengine.clock import NS_PER_S
 from sengine.config.durations import Duration
 from sengine.config.execution_schema import AccountConfig, ExecutionConfig
+from sengine.config.market_data_schema import MarketDataConfig
 from sengine.config.nats_schema import NatsConfig, NatsFillsConfig, TopicsConfig
 from sengine.config.records_schema import JournalConfig, PositionTrackerConfig, RecoveryConfig
 from sengine.config.risk_schema import RiskConfig
@@ -27,6 +28,7 @@ __all__ = [
     "HttpConfig",
     "JournalConfig",
     "LoggingConfig",
+    "MarketDataConfig",
     "MetricsConfig",
     "NatsConfig",
     "NatsFillsConfig",
@@ -111,6 +113,7 @@ class Config(Section, frozen=True):
 
     service: ServiceConfig = field(default_factory=ServiceConfig)
     nats: NatsConfig = field(default_factory=NatsConfig)
+    market_data: MarketDataConfig = field(default_factory=MarketDataConfig)
     plugins: PluginsConfig = field(default_factory=PluginsConfig)
     strategies: list[StrategyConfig] = field(default_factory=list)
     aggregation: AggregationConfig = field(default_factory=AggregationConfig)

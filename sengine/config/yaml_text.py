@@ -10,8 +10,9 @@ from typing import Final
 
 import yaml
 
-from sengine.config.raw import Mistake, Path, Unreadable, printable, quoted
+from sengine.config.raw import Mistake, Path, Unreadable, quoted
 from sengine.config.scalars import KINDS, has_surrogate, read_kind
+from sengine.printable import printable
 
 MOST_CHARACTERS: Final = 1 << 20
 MOST_VALUES: Final = 100_000

@@ -197,6 +197,25 @@ class Shutdown(msgspec.Struct, frozen=True):
     cancel_orders: bool = False
 
 
+class TakeHeld(msgspec.Struct, frozen=True):
+    """Process the next market data event that was held back for its time and is confirmed by now; ``number`` is that of
+    its arrival among those held back."""
+
+    number: int = 0
+
+
+class EndOfData(msgspec.Struct, frozen=True):
+    """No more market data comes: decide what is still held back for its time."""
+
+
+class ForgetTime(msgspec.Struct, frozen=True):
+    """The last time of a symbol is wrong, as after a clock that was wrong: the next event begins anew. What else is
+    dated after ``now_ns``, the right time, is forgotten too: the day, and when orders were sent."""
+
+    symbol: str
+    now_ns: int
+
+
 MarketEvent: TypeAlias = BookEvent | TradeEvent | BarEvent
 Command: TypeAlias = (
     PauseStrategy
@@ -212,6 +231,9 @@ Command: TypeAlias = (
     | RefuseFill
     | Shutdown
     | Interrupted
+    | TakeHeld
+    | EndOfData
+    | ForgetTime
 )
 RemoteEvent: TypeAlias = RemoteSignals | RemoteReady | RemoteRolledBack
 Event: TypeAlias = MarketEvent | Fill | HoldFill | OrderUpdate | Command | RemoteEvent

@@ -33,6 +33,8 @@ class ReloadReport(msgspec.Struct, frozen=True):
     ``command``, ``file``, ``SIGHUP`` or ``engine``. Where it failed, ``reason`` says why and ``where`` at which
     ``file:line``, and the old version runs on in the state it was in.
 
+    ``lost`` says which windows are shorter than they were before, in words; empty where none is, or nobody can tell.
+
     ``on_tick_p50_us`` and ``on_tick_p99_us`` are the new version's on trial. ``swap_pause_us`` is how long ticks waited
     for the swap, ``longest_stall_us`` the longest that the engine's loop was held up while the new version was made.
     """
@@ -54,6 +56,12 @@ class ReloadReport(msgspec.Struct, frozen=True):
     swap_pause_us: float = 0.0
     longest_stall_us: float = 0.0
     took_ms: float = 0.0
+    lost: str = ""
+
+    @property
+    def lost_sentence(self) -> str:
+        """For the end of a message."""
+        return f"; it remembers less than before: {self.lost}" if self.lost else ""
 
     @property
     def place(self) -> str:

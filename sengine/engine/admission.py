@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import DataKind
 from sengine.engine.outcome import Outcome
-from sengine.engine.state.markets import Market
+from sengine.engine.state.markets import MOST_MISSING, Market
 from sengine.engine.strategies.registry import Roster
+from sengine.engine.time_jumps import TIME_BACKWARDS, TIME_JUMP, JumpGate, JumpRule
 
 _KINDS = {
     SoundBookEvent: DataKind.BOOK,
@@ -20,25 +21,47 @@ _KINDS = {
 
 
 class Admission:
-    """``rejected`` counts by reason code, ``gaps`` counts missing messages and those out of order."""
+    """``rejected`` counts by reason code, ``gaps`` counts missing messages, those out of order and numbers that
+    jumped."""
 
-    def __init__(self, markets: Mapping[str, Market], roster: Roster) -> None:
+    def __init__(
+        self,
+        markets: Mapping[str, Market],
+        roster: Roster,
+        jumps: JumpRule | None,
+        begin_anew: Callable[[Market], None],
+    ) -> None:
         self.rejected: Counter[str] = Counter()
         self.gaps: Counter[str] = Counter()
         self._markets = markets
         self._roster = roster
+        self.jumps = JumpGate(jumps, markets, begin_anew)
 
-    def refusal(self, event: MarketEvent, market: Market) -> str | None:
-        """The reason why a sound event must be dropped, if any. A gap is counted, and drops nothing."""
-        if event.sequence != -1:
-            self._count_gap(event, market)
-        if event.timestamp_ns < market.last_ns:
-            return "time_backwards"
+    def stop(self, event: MarketEvent, market: Market) -> Outcome | None:
+        """What becomes of a sound event that must not go on; ``None`` where it may. A gap is counted, and drops
+        nothing."""
         if not market.routed:
             market.routed = self._roster.wants(market.symbol)
-            if not market.routed:
-                return "no_strategy_wants_symbol"
-        return None
+        is_older = event.timestamp_ns < market.last_ns
+        if market.routed and (is_older or event.timestamp_ns > market.horizon_ns):
+            outcome = self.jumps.judge(event, market)
+            if outcome is not None:
+                self.count_dropped(outcome)
+                return outcome
+        if event.sequence != -1:
+            self._count_gap(event, market)
+        if is_older:
+            return self.reject(TIME_BACKWARDS)
+        return None if market.routed else self.reject("no_strategy_wants_symbol")
+
+    def count_dropped(self, outcome: Outcome) -> None:
+        """What was held back and is refused now did arrive, so its sequence numbers are not missing."""
+        for event, reason in outcome.dropped:
+            self.rejected[reason] += 1
+            if event.sequence != -1:
+                self._count_gap(event, self._markets[event.symbol])
+        if outcome.is_first_wrong:
+            self.rejected[TIME_JUMP] += 1
 
     def drop(self, event: MarketEvent, reason: str) -> Outcome:
         """Reject an unsound event. It did arrive, so its sequence number is not missing."""
@@ -53,5 +76,7 @@ class Admission:
 
     def _count_gap(self, event: MarketEvent, market: Market) -> None:
         missed = market.missed(_KINDS[type(event)], event.sequence)
-        if missed:
+        if missed > MOST_MISSING:
+            self.gaps["jumped"] += 1
+        elif missed:
             self.gaps["out_of_order" if missed < 0 else "missing"] += abs(missed)

@@ -16,7 +16,9 @@ from sengine.domain.events import (
     AcceptFill,
     BarEvent,
     BookEvent,
+    EndOfData,
     Event,
+    ForgetTime,
     HoldFill,
     MarketEvent,
     RefuseFill,
@@ -24,6 +26,7 @@ from sengine.domain.events import (
     RemoteRolledBack,
     RemoteSignals,
     SoundBookEvent,
+    TakeHeld,
     TradeEvent,
 )
 from sengine.domain.market import DataKind, MarketData, OrderBook
@@ -49,11 +52,12 @@ from sengine.engine.state.markets import Market, bar_fault, book_fault, trade_fa
 from sengine.engine.state.orders import OrderTracker
 from sengine.engine.state.positions import PositionTracker
 from sengine.engine.state.recent_ticks import new_ring
-from sengine.engine.state.trading_record import TradingRecord
+from sengine.engine.state.trading_record import SURE_WITHIN_NS, TradingRecord, end_of_day
 from sengine.engine.strategies.guard import Guard
 from sengine.engine.strategies.registry import Roster, Route
 from sengine.engine.strategies.spec import LoadStrategy
 from sengine.engine.strategies.swap import SwapStrategy
+from sengine.engine.time_jumps import JumpGate, JumpRule
 
 _FILL_AHEAD_NS: Final = 5 * NS_PER_S
 
@@ -64,7 +68,8 @@ class Engine:
     ``venue`` is the simulated venue of replay; without one, orders only leave in the outcome and their fills come
     back as events. ``order_prefix`` makes order ids unique across sessions. The last ``recent_ticks`` ticks of each
     symbol are kept, for new versions of strategies to warm up on. After ``reject_pause`` rejections in a row, 0 for
-    never, a strategy's orders on a symbol pause.
+    never, a strategy's orders on a symbol pause. ``jumps`` says when an event is too far from the last of its symbol to
+    be taken at once.
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class Engine:
         order_prefix: str = "",
         reject_pause: int = 0,
         recent_ticks: int = 0,
+        jumps: JumpRule | None = None,
         stopwatch_ns: Callable[[], int] = perf_counter_ns,
     ) -> None:
         self.now_ns = 0
@@ -93,22 +99,33 @@ class Engine:
         self._recent_ticks = recent_ticks
         self._book_routes = self.roster.routes[DataKind.BOOK]
         # What a tick goes through: let in, answered, decided, sent.
-        self._admission = Admission(self.markets, self.roster)
+        self._admission = Admission(self.markets, self.roster, jumps, self._begin_anew)
+        self.jumps: JumpGate[Market] = self._admission.jumps
         self.rejected, self.gaps = self._admission.rejected, self._admission.gaps
         self._venue = venue
         self._flow = flow = OrderFlow(
             self.orders, positions, self.roster, self.markets, venue, self.record, risk, reject_pause
         )
         self.anomalies = flow.anomalies
-        self._fills = FillDesk(self.orders, self.markets, flow.anomalies, self._book_fill)
-        self.held_fills, self.doubt = self._fills.held, self._fills.doubt
+        self._fills = FillDesk(
+            self.orders, self.markets, flow.anomalies, self._book_fill, lambda: self._desk.orders_sent
+        )
+        self.held_fills, self.doubt, self.lacks = self._fills.held, self._fills.doubt, self._fills.lacks
         self.votes = votes
         self.risk = risk
         self.risk_view = RiskView(positions, self.orders, self.markets, self.record)
         self._desk = DecisionDesk(
             votes, risk, self.risk_view, flow.send, flow.cancel, flow.withdraw, flow.reject_pause, order_prefix
         )
-        self._flattens = FlattenDesk(positions, self.orders, flow, self._desk.send_reducing, votes.withdraw_on)
+        self._flattens = FlattenDesk(
+            positions,
+            self.orders,
+            flow,
+            self._desk.send_reducing,
+            votes.withdraw_on,
+            self.risk_view.price,
+            order_prefix,
+        )
         self._desk.flattening = self._flattens.pending
         self._after_close = AfterClose(positions, self.orders, flow, self._desk)
         self._answers = AnswerDesk(self.roster, votes, self._desk, flow)
@@ -150,6 +167,9 @@ class Engine:
             RemoteSignals: remote.on_signals,
             RemoteReady: remote.on_ready,
             RemoteRolledBack: remote.on_rolled_back,
+            TakeHeld: self._on_take_held,
+            EndOfData: self._on_end_of_data,
+            ForgetTime: self._on_forget_time,
         }
 
     def process(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits) -> Outcome:
@@ -164,7 +184,8 @@ class Engine:
         """Process events up to and including the first one that leads to something, and return it with its outcome.
 
         An event whose time is ``stop_ns`` or later is not processed but returned with ``None``; ``None`` alone says
-        that ``events`` has ended. Only one quiet tick in ``time_one_in``, a power of two, is timed.
+        that ``events`` has ended. Only one quiet tick in ``time_one_in``, a power of two, is timed. After an outcome
+        with ``confirmed`` events, ``TakeHeld`` is to be processed as often before the next call.
         """
         return process_until(self, events, stop_ns)
 
@@ -214,31 +235,34 @@ class Engine:
         symbol, now_ns, book = event.symbol, event.timestamp_ns, event.book
         market = self.markets.get(symbol) or self._new_market(symbol)
         routes = self._book_routes.get(symbol)
-        if not routes or now_ns < market.last_ns or event.sequence != -1:
-            fault = self._admission.refusal(event, market)
-            if fault is not None:
-                return self._admission.reject(fault)
+        if not routes or not market.last_ns <= now_ns <= market.horizon_ns or event.sequence != -1:
+            stopped = self._admission.stop(event, market)
+            if stopped is not None:
+                return stopped
             routes = self.roster.routes_for(DataKind.BOOK, symbol)
-        market.last_ns = self.now_ns = now_ns
+        market.last_ns = now_ns
         market.book = book
         market.has_book = True
         mid = (book.bids[0].price + book.asks[0].price) / 2
         if mid != market.mid:
             # Most quotes move quantities only; what is held is then worth what it was.
-            if now_ns >= market.reference_until_ns:
-                self._refer(market, now_ns)
+            if now_ns >= market.look_ns:
+                self._look(market, now_ns)
             market.mid = mid
             if symbol in self.positions.open:
                 self.positions.mark(symbol, mid)
+        self.now_ns = now_ns
         return self._advance(event, market, DataKind.BOOK, routes, book, started_ns)
 
-    def _refer(self, market: Market, now_ns: int) -> None:
+    def _look(self, market: Market, now_ns: int, *, is_sure: bool = False) -> None:
         """What happens about once a second and symbol, when the mid is about to change: a reference for jumps, and a
-        new day for the day's loss."""
+        new day for the day's loss. While a day waits to be confirmed, each change is looked at."""
         record = self.record
-        if now_ns >= record.day_ends_ns:
-            record.begin_day(now_ns, self.positions.equities())
-        market.refer(record.day_ends_ns, now_ns)
+        is_sure = is_sure or now_ns - self.now_ns <= SURE_WITHIN_NS
+        record.see(now_ns, self.positions.equities, is_sure=is_sure)
+        if now_ns >= market.reference_until_ns:
+            market.refer(max(record.day_ends_ns, end_of_day(now_ns)), now_ns)
+        market.look_ns = now_ns if record.next_day_ends_ns else market.reference_until_ns
 
     def _on_trade(self, event: TradeEvent) -> Outcome:
         started_ns = self._stopwatch_ns()
@@ -246,9 +270,9 @@ class Engine:
         fault = trade_fault(event)
         if fault is not None:
             return self._admission.drop(event, fault)
-        fault = self._admission.refusal(event, market)
-        if fault is not None:
-            return self._admission.reject(fault)
+        stopped = self._admission.stop(event, market)
+        if stopped is not None:
+            return stopped
         market.follow_book()
         market.last_ns = self.now_ns = event.timestamp_ns
         market.take_trade(event)
@@ -261,13 +285,14 @@ class Engine:
         fault = bar_fault(event)
         if fault is not None:
             return self._admission.drop(event, fault)
-        fault = self._admission.refusal(event, market)
-        if fault is not None:
-            return self._admission.reject(fault)
+        stopped = self._admission.stop(event, market)
+        if stopped is not None:
+            return stopped
         market.follow_book()
         market.last_ns = self.now_ns = event.timestamp_ns
-        if not market.has_book and market.last_ns >= market.reference_until_ns:
-            self._refer(market, market.last_ns)
+        if not market.has_book and market.last_ns >= market.look_ns:
+            # Bars may be a day apart, so that a second one would confirm the day when it is over.
+            self._look(market, market.last_ns, is_sure=True)
         market.take_bar(event)
         new_touch = None
         if not market.has_book:
@@ -348,6 +373,28 @@ class Engine:
         market.recent = new_ring(self._recent_ticks)
         market.routed = self.roster.wants(symbol)
         return market
+
+    # Market data that waited for others to confirm its time.
+
+    def _on_take_held(self, _: TakeHeld) -> Outcome:
+        event = self.jumps.take()
+        return NOTHING if event is None else self._handlers[type(event)](event)
+
+    def _on_end_of_data(self, _: EndOfData) -> Outcome:
+        outcome = self.jumps.decide_all()
+        self._admission.count_dropped(outcome)
+        return outcome
+
+    def _on_forget_time(self, command: ForgetTime) -> Outcome:
+        market = self.markets.get(command.symbol)
+        if market is not None:
+            self._begin_anew(market)
+        self.record.forget_after(command.now_ns)
+        return NOTHING
+
+    def _begin_anew(self, market: Market) -> None:
+        market.begin_anew()
+        self.votes.forget(market.symbol)
 
     # News of orders.
 

@@ -40,7 +40,7 @@ def process_until(
         if (
             type(event) is not SoundBookEvent
             or not routes
-            or now_ns < market.last_ns
+            or not market.last_ns <= now_ns <= market.horizon_ns
             or (sequence != -1 and sequence != market.book_sequence + 1)
         ):
             outcome = engine.process(event)
@@ -51,16 +51,17 @@ def process_until(
         started_ns = 0 if engine.ticks & untimed_mask else stopwatch_ns()
         if sequence != -1:
             market.book_sequence = sequence
-        market.last_ns = engine.now_ns = now_ns
+        market.last_ns = now_ns
         market.book = book = event.book
         market.has_book = True
         mid = (book.bids[0].price + book.asks[0].price) / 2
         if mid != market.mid:
-            if now_ns >= market.reference_until_ns:
-                engine._refer(market, now_ns)
+            if now_ns >= market.look_ns:
+                engine._look(market, now_ns)
             market.mid = mid
             if symbol in marked:
                 engine.positions.mark(symbol, mid)
+        engine.now_ns = now_ns
         engine.ticks += 1
         data = MarketData(symbol, now_ns, book, market.recent_trades, market.bar)
         if recent is not None:

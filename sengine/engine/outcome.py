@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sengine.domain.events import Interrupted
+from sengine.domain.events import Interrupted, MarketEvent
 from sengine.domain.order import Fill, Order, OrderUpdate
 from sengine.domain.signal import SignalResult
 from sengine.engine.strategies.faults import StrategyFault
@@ -25,6 +25,10 @@ _PARTS: Final = (
     "warnings",
     "updates",
     "withdrawn",
+    "is_held",
+    "dropped",
+    "is_first_wrong",
+    "confirmed",
 )
 
 
@@ -32,16 +36,24 @@ class Outcome:
     """Everything that an event caused, each list in the order in which it happened.
 
     ``orders`` passed every check and are to be sent, after ``cancels`` (order ids). ``fills`` are whole fills that
-    were applied, ``shares`` each strategy's part with the gross P&L that it realized (``None`` where it only added).
-    ``rejected`` is the reason code when a market data event was dropped. ``notices`` are told while they are few,
-    ``warnings`` always. ``updates`` are the simulated venue's; those from outside are events. ``withdrawn`` are the
-    orders that a CLOSE withdrew and that may still fill, by the sequence of its signal.
+    were applied, and ``crosses``; ``shares`` are each strategy's part with the gross P&L that it realized (``None``
+    where it only added). ``rejected`` is the reason code when a market data event was dropped. ``notices`` are told
+    while they are few, ``warnings`` always. ``updates`` are the simulated venue's; those from outside are events.
+    ``withdrawn`` are the orders that a CLOSE withdrew and that may still fill, by the sequence of its signal.
+
+    ``is_held``: the event is held back until others confirm its time. ``dropped`` are earlier ones that were held back
+    and are refused now, each with its reason code; ``is_first_wrong`` says that a symbol's first event counts as
+    refused though it was processed. ``confirmed`` events are due: ``TakeHeld`` processes one.
     """
 
     __slots__ = (
         "cancels",
+        "confirmed",
+        "dropped",
         "faults",
         "fills",
+        "is_first_wrong",
+        "is_held",
         "notices",
         "orders",
         "rejected",
@@ -53,7 +65,14 @@ class Outcome:
         "withdrawn",
     )
 
-    def __init__(self, rejected: str = "") -> None:
+    def __init__(
+        self,
+        rejected: str = "",
+        *,
+        is_held: bool = False,
+        dropped: Sequence[tuple[MarketEvent, str]] = (),
+        confirmed: int = 0,
+    ) -> None:
         self.rejected = rejected
         self.signals: list[SignalResult] = []
         self.orders: list[Order] = []
@@ -66,10 +85,19 @@ class Outcome:
         self.warnings: list[str] = []
         self.updates: list[OrderUpdate] = []
         self.withdrawn: dict[str, int] = {}
+        self.is_held = is_held
+        self.dropped = list(dropped)
+        self.is_first_wrong = False
+        self.confirmed = confirmed
 
     def __repr__(self) -> str:
         happened = [f"{name}={value!r}" for name in _PARTS if (value := getattr(self, name))]
         return f"Outcome({', '.join(happened)})"
+
+    @property
+    def crosses(self) -> Sequence[Fill]:
+        """What strategies traded with each other inside: fills of one strategy each, without an order."""
+        return [fill for fill in self.fills if fill.strategy_id]
 
     def interruptions(self) -> Sequence[Interrupted]:
         """The calls that a timer cut short. Processed before the same event, they make it end as it did."""

@@ -199,14 +199,28 @@ class FlattenRequest(_message.Message):
     def __init__(self, strategy_id: _Optional[str] = ..., symbol: _Optional[str] = ..., reason: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class FlattenReply(_message.Message):
-    __slots__ = ("message", "cancels", "trades")
+    __slots__ = ("message", "cancels", "trades", "crosses")
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     CANCELS_FIELD_NUMBER: _ClassVar[int]
     TRADES_FIELD_NUMBER: _ClassVar[int]
+    CROSSES_FIELD_NUMBER: _ClassVar[int]
     message: str
     cancels: _containers.RepeatedScalarFieldContainer[str]
     trades: _containers.RepeatedCompositeFieldContainer[FlattenTrade]
-    def __init__(self, message: _Optional[str] = ..., cancels: _Optional[_Iterable[str]] = ..., trades: _Optional[_Iterable[_Union[FlattenTrade, _Mapping]]] = ...) -> None: ...
+    crosses: _containers.RepeatedCompositeFieldContainer[FlattenCross]
+    def __init__(self, message: _Optional[str] = ..., cancels: _Optional[_Iterable[str]] = ..., trades: _Optional[_Iterable[_Union[FlattenTrade, _Mapping]]] = ..., crosses: _Optional[_Iterable[_Union[FlattenCross, _Mapping]]] = ...) -> None: ...
+
+class FlattenCross(_message.Message):
+    __slots__ = ("symbol", "seller", "buyer", "quantity")
+    SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    SELLER_FIELD_NUMBER: _ClassVar[int]
+    BUYER_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    symbol: str
+    seller: str
+    buyer: str
+    quantity: float
+    def __init__(self, symbol: _Optional[str] = ..., seller: _Optional[str] = ..., buyer: _Optional[str] = ..., quantity: _Optional[float] = ...) -> None: ...
 
 class FlattenTrade(_message.Message):
     __slots__ = ("symbol", "side", "quantity", "strategy_ids")

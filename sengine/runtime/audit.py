@@ -14,6 +14,7 @@ import msgspec
 from sengine.clock import format_timestamp
 from sengine.config.redact import plain
 from sengine.errors import DataError
+from sengine.printable import LONGEST, printable_json
 from sengine.runtime.descriptors import SET_ASIDE
 
 FILE_NAME: Final = "audit.log"
@@ -54,12 +55,14 @@ class AuditTrail:
 
     def record(self, who: str, how: str, what: str, result: str, **details: Any) -> None:
         """Add a line. It never raises: what an operator asked for is carried out also when the disk is full."""
-        line = AuditRecord(format_timestamp(self._wall_clock_ns()), who, how, what, details, result)
+        bounded = {name: _bounded(value) for name, value in details.items()}
+        line = AuditRecord(format_timestamp(self._wall_clock_ns()), _bounded(who), how, what, bounded, _bounded(result))
         try:
             if os.fstat(self._file).st_size >= self._longest_bytes:
                 self._begin_another()
-            os.write(self._file, msgspec.json.encode(line) + b"\n")
-        except (OSError, TypeError) as error:
+            text = printable_json(msgspec.json.encode(line).decode())
+            os.write(self._file, text.encode() + b"\n")
+        except (OSError, TypeError, ValueError) as error:
             self._complain(f"not in the audit trail: {what} by {who}: {error}")
 
     def close(self) -> None:
@@ -77,6 +80,15 @@ class AuditTrail:
         self.path.rename(self.path.with_name(f"{FILE_NAME}.{self._full}"))
         full, self._file = self._file, self._open()
         os.close(full)
+
+
+def _bounded(value: Any) -> Any:
+    """Text that can be encoded, and is no longer than a line should be."""
+    if not isinstance(value, str):
+        return value
+    if len(value) > LONGEST:
+        value = f"{value[:LONGEST]}... ({len(value) - LONGEST:,} more characters)"
+    return value.encode("utf-8", "backslashreplace").decode()
 
 
 def _full_files(path: Path) -> dict[int, Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
+from os import _exit, getpid
 from time import time_ns
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -25,6 +26,7 @@ from sengine.domain.events import (
     RemoteReady,
     RemoteRolledBack,
     RemoteSignals,
+    TakeHeld,
 )
 from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
 from sengine.domain.strategy_line import StrategyLine
@@ -32,11 +34,14 @@ from sengine.engine.core import Engine
 from sengine.engine.orders.fill_doubts import FillBounds
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.risk.change_limits import ChangeLimits
+from sengine.engine.state.saved import NEVER_NS
 from sengine.engine.strategies.spec import LoadStrategy
 from sengine.engine.strategies.swap import SwapStrategy
 from sengine.engine.strategies.trial import RolledBack
+from sengine.engine.time_jumps import dated
 from sengine.errors import LifecycleError
 from sengine.runtime.log_throttle import Complaints
+from sengine.runtime.refused_data import RefusedData
 
 _log = structlog.get_logger("sengine.engine")
 HISTORY = 1000
@@ -190,6 +195,7 @@ class LiveEngine:
         earlier session is taken up is told at once, and again when it is carried out."""
         self.before_rearm: Callable[[], None] = lambda: None
         """Takes away what remembers the switch. Raises ``LifecycleError`` where it stays."""
+        self._pid = getpid()
         self.is_recovering = False
         """While an earlier session is taken up, nothing may come between its events."""
         self._after_recovery: list[KillSwitch | RemoteReady | RemoteRolledBack] = []
@@ -198,6 +204,7 @@ class LiveEngine:
         """What strategies printed or logged and was not told yet; ``tell_said`` empties it."""
         self._wall_clock_ns = wall_clock_ns
         self._complain = Complaints(self.say)
+        self.refused_data = RefusedData(engine)
         self._settled = asyncio.Event()
         self._settled.set()
 
@@ -215,6 +222,7 @@ class LiveEngine:
         elif self.is_recovering:
             return self._take_later(event)
         outcome = self.engine.process(event)
+        self._end_if_forked()
         if outcome is not NOTHING:
             self._took(event, outcome)
         return outcome
@@ -245,6 +253,7 @@ class LiveEngine:
         waiting, self._after_recovery = self._after_recovery, []
         for event in waiting:
             self.take(event)
+        self._take_held()
 
     def take_all(self, events: Iterator[MarketEvent]) -> None:
         """``take`` for market data that waits, one after the other, at less cost for each."""
@@ -254,16 +263,27 @@ class LiveEngine:
             event, outcome = step
             if outcome is not None:
                 self._took(event, outcome)
+        self._end_if_forked()
 
-    def _took(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome) -> None:
+    def _end_if_forked(self) -> None:
+        """A child of a fork that Python was not asked about, as of one in C code, goes no further than its call: it has
+        our sockets, and would trade on them."""
+        if getpid() != self._pid:
+            _exit(1)
+
+    def _took(
+        self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome, received_ns: int = 0
+    ) -> None:
         if outcome.rejected:
             self._tell_of_refusal(event, outcome.rejected)
             return
+        if outcome.is_held or outcome.dropped or outcome.confirmed:
+            self._tell_of_times(event, outcome)
         if self.journal is not None and not self.journal.outcome(event, outcome) and self.gateway:
             self._hold_back(outcome)
         if self.said:
             self.tell_said()  # before the error that it may explain
-        self._pass_on(outcome, getattr(event, "received_ns", 0))
+        self._pass_on(outcome, received_ns or getattr(event, "received_ns", 0))
         if isinstance(event, KillSwitch | Rearm):
             self.on_kill_switch(self.engine.kill_reason)
         for rolled_back in outcome.rollbacks:
@@ -278,6 +298,21 @@ class LiveEngine:
                 self.say("warning", notice)
         if isinstance(event, Fill | OrderUpdate) and not self._waiting_for_fills():
             self._settled.set()
+        if outcome.confirmed:
+            self._take_held()
+
+    def _take_held(self) -> None:
+        """Process what was held back for its time and is confirmed by now. Each is an event on record, so that another
+        engine does the same at the same place."""
+        due = self.engine.jumps.due
+        while due:
+            number, waited = due[0]
+            command, received_ns = TakeHeld(number), waited.received_ns
+            if self.journal is not None:
+                self.journal.event(command)
+            outcome = self.engine.process(command)
+            if outcome is not NOTHING:
+                self._took(command, outcome, received_ns)
 
     def idle(self) -> None:
         """For feeds to call when nothing waits: does a little of what can wait."""
@@ -366,11 +401,31 @@ class LiveEngine:
     def _tell_of_refusal(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, reason: str) -> None:
         symbol = getattr(event, "symbol", "")
         market = self.engine.markets.get(symbol)
+        if reason != "no_strategy_wants_symbol":
+            self.refused_data.add(symbol, reason)
         if reason == "time_backwards" and market is not None:
             older = f"older than the last of its symbol, {format_timestamp(market.last_ns)}"
             self._complain(reason, "market data refused", symbol=symbol, reason=older)
         elif reason != "no_strategy_wants_symbol":
             self._complain(reason, "market data refused", symbol=symbol, reason=reason.replace("_", " "))
+
+    def _tell_of_times(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome) -> None:
+        """What is held back for its time, and what became of it."""
+        rule, symbol = self.engine.jumps.rule, getattr(event, "symbol", "")
+        for refused, reason in outcome.dropped:
+            self.refused_data.add(refused.symbol, reason)
+            why = f"{dated(refused)}; those after it do not go on from there"
+            self._complain(reason, "market data refused", symbol=refused.symbol, reason=why)
+        market = self.engine.markets.get(symbol)
+        if outcome.is_held and rule is not None and market is not None:
+            self._complain(
+                "held back",
+                "market data is held back: its time is far from its symbol's last",
+                symbol=symbol,
+                timestamp=format_timestamp(event.timestamp_ns),  # type: ignore[union-attr]  # a market event
+                last=format_timestamp(market.last_ns) if market.last_ns > NEVER_NS else "none",
+                needs=f"{rule.confirm} more of the symbol that agree (market_data.confirm)",
+            )
 
     def _tell_of_update(self, update: OrderUpdate, outcome: Outcome) -> None:
         """An execution service in trouble has the same news of every order: the first are told, then one in many."""

@@ -190,6 +190,7 @@ class ServiceFacts:
             reasons.extend(self.mismatches)
         if self.kill_is_forgotten:
             reasons.append(f"the pulled kill switch is not remembered: {self.kill_is_forgotten}")
+        reasons.extend(live.refused_data.sentences())
         if self.feed is not None and self.feed.state != CONNECTED:
             reasons.append(f"the broker is not connected: {self.feed.state}")
         if self.unreconciled and not self.waits_for:

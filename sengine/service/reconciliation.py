@@ -7,6 +7,7 @@ What it leads to is events like any other, so a recorded session runs again the 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 from sengine.adapters.execution.gateway import ExecutionGateway
@@ -15,7 +16,7 @@ from sengine.adapters.execution.peer import execution_peer
 from sengine.adapters.execution.reconcile import reconcile
 from sengine.adapters.nats.feed import NatsFeed
 from sengine.config import Config
-from sengine.domain.events import KillSwitch
+from sengine.domain.events import HoldFill, KillSwitch
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.status import ServiceFacts
 
@@ -48,12 +49,13 @@ class Reconciliation:
         feed.tell(self._broker_is_back, self._broker_is_lost)
         feed.on_unread_fill = self._fill_was_not_taken
 
-    async def at_start(self) -> bool:
+    async def at_start(self, past_session: str = "") -> bool:
         """Ask before anything is traded; whether trading may go on as it was. Where a person must look first, the kill
         switch is pulled.
 
         The broker comes first: a fill that is published from then on comes to the feed, one from before is in the
-        service's record, and one that is in both counts once.
+        service's record, and one that is in both counts once. ``past_session`` is the prefix of the order ids of the
+        session that is taken up.
         """
         if self._missed_since_ns is None:
             self._missed_since_ns = self._live.engine.now_ns
@@ -62,6 +64,7 @@ class Reconciliation:
         self._facts.waits_for = "the execution service's record of orders in flight"
         try:
             may_go_on = await self._ask()
+            may_go_on = await self._hold_lost_fills(past_session) and may_go_on
         finally:
             self._facts.waits_for = ""
         if self._missed_since_ns is None:
@@ -120,10 +123,27 @@ class Reconciliation:
             self._facts.unreconciled = ""
         return may_go_on
 
+    async def _hold_lost_fills(self, past_session: str) -> bool:
+        """Fills that were acknowledged to the broker, and so were on record, and are not: whether there are none."""
+        engine = self._live.engine
+        lost = [each for each in await self._feed.acknowledged_fills() if engine.lacks(each, past_session)]
+        for each in lost:
+            self._live.take(HoldFill(each, "it was acknowledged to the broker, and the journal does not have it"))
+        return self._may_go_on(
+            [f"the end of the journal is lost: it lacks {len(lost)} of the last fills that the broker has"]
+            if lost
+            else []
+        )
+
     async def _reconcile(self) -> bool:
         live = self._live
         mismatches = await reconcile(
-            self._peer, live, self._gateway.is_under_way, self._missed_since_ns, self._missing.late
+            self._peer,
+            live,
+            self._gateway.is_under_way,
+            self._missed_since_ns,
+            self._missing.late,
+            self._feed.expect_again,
         )
         if mismatches is None:
             missed = "" if self._missed_since_ns is None else "; fills may be missing, compare positions with the venue"
@@ -134,11 +154,15 @@ class Reconciliation:
                 in_flight=self._orders.count,
             )
             return True
+        return self._may_go_on(mismatches)
+
+    def _may_go_on(self, mismatches: Sequence[str]) -> bool:
+        """Tell what does not fit, and pull the kill switch where a person is to look."""
         for mismatch in mismatches:
-            live.say("error", mismatch)
+            self._live.say("error", mismatch)
         if not mismatches or self._on_mismatch != "halt":
             return True
-        self._facts.mismatches = mismatches
+        self._facts.mismatches = [*self._facts.mismatches, *mismatches]
         more = f" (and {len(mismatches) - 1} more)" if len(mismatches) > 1 else ""
-        live.take(KillSwitch(f"reconciliation: {mismatches[0]}{more}; look, then `sengine reconcile --adopt`"))
+        self._live.take(KillSwitch(f"reconciliation: {mismatches[0]}{more}; look, then `sengine reconcile --adopt`"))
         return False

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import time_ns
 
 from sengine.adapters.journal.journal import FOLDER, Beginning, Journal
 from sengine.adapters.journal.recovery import Recovered, new_session_after, recover
 from sengine.adapters.store.lead import lead_of
 from sengine.adapters.store.link import StoreLink, store_path
+from sengine.clock import format_timestamp
 from sengine.config import Config
-from sengine.domain.events import Flatten, KillSwitch
+from sengine.domain.events import Flatten, ForgetTime, KillSwitch
+from sengine.engine.state.trading_record import DAY_NS
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.status import ServiceFacts
 
@@ -31,6 +34,8 @@ class Recording:
     ) -> None:
         self.has_past = False
         """Whether an earlier session was taken up."""
+        self.past_session = ""
+        """The prefix of its order ids."""
         self._live = live
         self._facts = facts
         self._config = config
@@ -65,6 +70,7 @@ class Recording:
             beginning = new_session_after(self._folder)
         self._begin(beginning)
         live.recovered()
+        self._forget_future()
         kill_reason = live.engine.kill_reason or killed_already
         if kill_reason:
             # What asked for it, the file or the journal, and what did not both know it now.
@@ -84,6 +90,24 @@ class Recording:
         if self._config.recovery.on_mismatch == "halt":
             self._facts.mismatches = [said]
             self._live.take(KillSwitch(f"{said}; compare them with the venue, then `sengine reconcile --adopt`"))
+
+    def _forget_future(self) -> None:
+        """Symbols whose last time is yet to come, as after a clock that was wrong, would refuse all that is right."""
+        live, max_ahead_ns = self._live, self._config.market_data.max_ahead_ns
+        if max_ahead_ns is None:
+            return
+        now_ns = time_ns()
+        wrong = [each for each in live.engine.markets.values() if each.last_ns > now_ns + max_ahead_ns]
+        for market in wrong:
+            live.say(
+                "warning",
+                "the last time of a symbol is in the future; it begins anew",
+                symbol=market.symbol,
+                last=format_timestamp(market.last_ns),
+            )
+            live.take(ForgetTime(market.symbol, now_ns))
+        if not wrong and live.engine.record.day_ends_ns > now_ns + DAY_NS + max_ahead_ns:
+            live.take(ForgetTime("", now_ns))
 
     def resume_flattens(self) -> None:
         """A new command each, so that what is resumed is on record."""
@@ -131,6 +155,7 @@ class Recording:
 
     def _tell(self, recovered: Recovered) -> None:
         self.has_past = recovered.records > 0
+        self.past_session = recovered.session
         for note in recovered.notes:
             self._live.say("warning", note)
         if self.has_past:

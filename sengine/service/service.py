@@ -16,6 +16,7 @@ from time import time_ns
 from typing import Any, Final
 
 from sengine.adapters.containment.call_timer import CallTimer
+from sengine.adapters.containment.forks import forks_forbidden
 from sengine.adapters.containment.standstill import STANDSTILLS
 from sengine.adapters.containment.strategy_output import StrategyOutput, called_by
 from sengine.adapters.containment.strategy_watch import StrategyWatch
@@ -58,6 +59,8 @@ from sengine.service.reload.watching import Watcher
 _CONFIRM_CANCELS_S: Final = 1.0
 _STANDSTILL_TOLD_S: Final = 1.0
 _STOP_GATEWAY_S: Final = 0.5
+# For shutdown() of all strategies together, out of the five seconds in which the engine is to end.
+_SHUTDOWNS_S: Final = 2.0
 _POLL_S: Final = 0.005
 _TELL_EVERY_S: Final = 0.5
 
@@ -105,7 +108,7 @@ class EngineService:
 
     async def run(self) -> None:
         """Start, serve until ``shutdown`` or a signal, and stop. Raises ``SengineError`` when it cannot start."""
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         async with AsyncExitStack() as stack:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self.shutdown)
@@ -115,6 +118,7 @@ class EngineService:
             stack.callback(loop.remove_signal_handler, signal.SIGHUP)
             stack.enter_context(self._output)
             stack.callback(self.live.tell_said)
+            stack.enter_context(forks_forbidden(self.live.engine.guard, self._forked))
             self._timer.start()
             STANDSTILLS.wake_every_s, STANDSTILLS.on_standstill = self._timer.period_s, self._stood_still
             self._keep_doing(stack, "watch for standstills", STANDSTILLS.watch)
@@ -128,6 +132,10 @@ class EngineService:
                 self._on_started(self)
             await self._stopping.wait()
             await self._stop_trading(feed)
+
+    def _forked(self, sentence: str) -> None:
+        """In the thread that forked."""
+        self._loop.call_soon_threadsafe(partial(self.live.say, "error", sentence))
 
     def _stood_still(self, seconds: float) -> None:
         if seconds >= _STANDSTILL_TOLD_S:
@@ -234,7 +242,14 @@ class EngineService:
             self._keep_doing(stack, "watcher of strategy files", watcher.run)
         simulated = config.execution.target == "simulated"
         holds = recording.has_past and not simulated
-        feed = NatsFeed(config.nats, self.broker_url, live, lockstep=config.execution.lockstep, holds=holds)
+        feed = NatsFeed(
+            config.nats,
+            self.broker_url,
+            live,
+            lockstep=config.execution.lockstep,
+            holds=holds,
+            max_ahead_ns=config.market_data.max_ahead_ns,
+        )
         if not simulated:
             await self._start_gateway(stack, directory, recording, feed)
         else:
@@ -285,7 +300,7 @@ class EngineService:
                 gateway.cancel(working.order.order_id)
         await self._start_feed(stack, feed)
         if recording.has_past:
-            if await reconciliation.at_start():
+            if await reconciliation.at_start(recording.past_session):
                 recording.resume_flattens()
             else:
                 recording.give_up_flattens()
@@ -323,6 +338,7 @@ class EngineService:
                     first=left[:3],
                 )
         # Fills and cancellations are in the strategies' books when they are asked to end.
+        self._timer.share(_SHUTDOWNS_S)
         live.take(Shutdown(cancel_orders=self._reloading.settings.in_force.execution.cancel_on_shutdown))
 
     def _reload_all(self) -> None:

@@ -30,7 +30,7 @@ from sengine.adapters.journal.format import (
 from sengine.adapters.journal.journal import happened_of
 from sengine.adapters.journal.old_records import Unreadable
 from sengine.adapters.journal.reader import Entry, JournalReader
-from sengine.adapters.journal.recovery import Following
+from sengine.adapters.journal.recovery import Following, rule_of
 from sengine.adapters.journal.sources import StrategySources
 from sengine.adapters.journal.words import in_words, lines_of, position_line
 from sengine.adapters.store.lead import lead_of
@@ -213,7 +213,7 @@ class _Rerun:
         if outcome is not NOTHING:
             self._digest.add(outcome)
             self._check.fills += len(outcome.fills)
-            self._again = happened_of(outcome, {}, [])
+            self._again = happened_of(outcome, {}, outcome.crosses)
         return True
 
     def _process(self, record: Any) -> Outcome:
@@ -284,7 +284,9 @@ class _Rerun:
         if not config.journal.market_data:
             raise JournalError("it was recorded without market data (journal.market_data: false): nothing to run again")
         venue = build_venue(config) if config.execution.target == "simulated" else None
-        return build_engine(config, venue, header.session, reloads=True)
+        engine = build_engine(config, venue, header.session, reloads=True)
+        engine.jumps.change(rule_of(header))
+        return engine
 
     def _spec(self, record: StrategyRecord) -> StrategySpec:
         strategy, wrong = convert(record.config, StrategyConfig)
@@ -341,9 +343,9 @@ def _essence(happened: Happened) -> bytes:
         msgspec.structs.replace(each, signal=msgspec.structs.replace(each.signal, metadata=None))
         for each in happened.signals
     ]
-    return _encode(
-        (signals, happened.orders, happened.cancels, [(each.strategy_id, each.kind) for each in happened.faults])
-    )
+    crosses = [each for each in happened.fills if each.strategy_id]
+    faults = [(each.strategy_id, each.kind) for each in happened.faults]
+    return _encode((signals, happened.orders, happened.cancels, faults, crosses))
 
 
 def _sayings(happened: Happened) -> set[tuple[Any, ...]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import msgspec
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -41,6 +42,7 @@ from tests.adapters.served_engine import (
 )
 from tests.engine.conftest import Actor, fill, long, quote, short, trade
 from tests.patience import PATIENCE_S
+from tui.consequences import of_flatten
 
 FREE = "127.0.0.1:0"
 
@@ -625,6 +627,21 @@ async def test_flatten_previews_and_trades_and_the_orders_go_out_to_the_gateway(
         ]
         with pytest.raises(RefusedError, match='there is no strategy "z"'):
             await client.flatten("z")
+
+
+async def test_a_flatten_says_beforehand_what_it_crosses_inside(tmp_path: Path) -> None:
+    live = live_engine(Actor("a", long(size=3.0), route="direct"), Actor("b", short(), route="direct"))
+    async with served(live, tmp_path) as (client, _):
+        live.take(quote(1.0))
+        preview = await client.check_flatten()
+        assert (preview.message, preview.is_empty) == ("crosses 1 BTC inside at the mid, sells 2 BTC", False)
+        assert [(each.seller, each.buyer, each.quantity) for each in preview.crosses] == [("a", "b", 1.0)]
+        assert of_flatten(preview, None) == (
+            "This crosses 1 BTC inside at the mid, sells 2 BTC, at market.\n  a hands 1 BTC to b"
+        )
+        assert "at market" not in of_flatten(msgspec.structs.replace(preview, trades=()), None)
+        assert (await client.flatten()).crosses == preview.crosses
+        assert (await client.check_flatten()).is_empty
 
 
 async def test_a_failed_flatten_is_told_however_many_orders_were_refused_before(tmp_path: Path) -> None:

@@ -260,3 +260,35 @@ async def test_where_all_connections_are_at_work_the_next_one_is_turned_away() -
     finally:
         await listener.stop()
         await runner.cleanup()
+
+
+MALFORMED = (
+    b"GARBAGE\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"GET /\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /health HTTP/1.1\r\nHost: localhost\r\nno colon\r\n\r\n",
+    b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+    b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 9000 + b"\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"\x1b]0;title\x07 / HTTP/1.1\r\n\r\n",
+)
+
+
+async def test_malformed_requests_are_one_line_however_many_come(capfd: pytest.CaptureFixture[str]) -> None:
+    live = live_engine()
+    async with site(live) as (session, url):
+        host, port = url.removeprefix("http://").split(":")
+        for sent in MALFORMED * 5:
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(sent)
+            writer.write_eof()
+            answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
+            assert answer == b"" or answer.startswith(b"HTTP/1.")
+            assert b" 200 " not in answer[:20]
+            writer.close()
+        assert (await get(session, f"{url}/health"))[0] == 200
+    (line,) = live.logs.history
+    assert (line.level, line.event) == ("warning", "a malformed HTTP request was refused")
+    assert "Traceback" not in "".join(capfd.readouterr())
+    assert "\x1b" not in str(line.fields)

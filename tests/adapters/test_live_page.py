@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
 
+from sengine.adapters.web import live_page
 from sengine.adapters.web.http import HttpServer
 from sengine.adapters.web.live_page import MAX_READERS
 from sengine.domain.events import KillSwitch, PauseStrategy
@@ -128,3 +130,31 @@ async def test_a_phone_needs_not_scroll_sideways() -> None:
     async with page_of(trading_engine()) as url, open_tab(url, width=390, height=800) as tab:
         await tab.until("document.querySelectorAll('#strategies tr').length == 1")
         assert await tab.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+async def test_a_reader_that_never_reads_is_dropped_and_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_page, "WRITE_WITHIN_S", 0.2)
+    monkeypatch.setattr(live_page, "_INTERVAL_S", 0.001)
+    live = trading_engine()
+    async with page_of(live) as url:
+        place = url.removeprefix("http://").split(":")
+        idle = []
+        for _ in range(MAX_READERS):
+            connection = socket.socket()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(connection, (place[0], int(place[1])))
+            await asyncio.get_running_loop().sock_sendall(
+                connection, b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            )
+            idle.append(connection)
+        async with aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE_S):
+            while True:
+                async with session.get(f"{url}/events") as stream:
+                    if stream.status == 200:
+                        assert (await next_event(stream))[0] == "snapshot"
+                        break
+                await asyncio.sleep(0.05)
+        for connection in idle:
+            connection.close()
+    assert "a reader of the page was dropped: it did not read" in [line.event for line in live.logs.history]

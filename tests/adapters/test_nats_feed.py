@@ -24,9 +24,14 @@ from sengine.config.schema import NatsConfig, NatsFillsConfig
 from sengine.domain.events import BarEvent, BookEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
 from sengine.domain.order import Contribution, Fill, Order, Side
+from sengine.engine.core import Engine
 from sengine.engine.outcome import NOTHING, Outcome
+from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.state.positions import PositionTracker
 from sengine.errors import ConfigError
 from sengine.proto import market_data_pb2 as pb
+from sengine.runtime.refused_data import RefusedData
 from tests.outcomes import outcome_of
 from tests.patience import PATIENCE_S
 
@@ -43,6 +48,8 @@ class RecordingEngine:
         self.unfilled = 0
         self.filled = asyncio.Event()
         self.work: Any = None
+        self.engine = Engine(VoteBook("majority_vote", 1), RiskPipeline([]), PositionTracker(1.0))
+        self.refused_data = RefusedData(self.engine)
 
     def idle(self) -> None:
         pass

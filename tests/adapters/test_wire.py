@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import math
+from urllib.parse import unquote
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sengine.adapters.nats.publisher import subject_token
 from sengine.adapters.nats.wire import MAX_LEVELS, BadMessageError, Decoder
 from sengine.adapters.nats.wire_encoding import encode_bar, encode_book, encode_fill, encode_trade
 from sengine.config.schema import TopicsConfig
@@ -19,8 +21,9 @@ from sengine.engine.state.markets import book_fault
 from sengine.proto import market_data_pb2 as pb
 
 BOOK = "market_data.BTCUSDT.orderbook"
-TRADE = "market_data.BTCUSDT.trades"
-BAR = "market_data.BTCUSDT.bars"
+# Subjects that name no symbol, for messages that do.
+BOOKS, TRADES, BARS = "books", "trades", "bars"
+OPEN = TopicsConfig(market_data=BOOKS, trades=TRADES, bars=BARS)
 NOW_NS = 1_704_153_600_123_456_789
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 REASONS = {
@@ -35,6 +38,7 @@ REASONS = {
     "too_many_symbols",
     "bad_protobuf",
     "unknown_content_type",
+    "wrong_subject",
 }
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -80,7 +84,7 @@ def reason_of(payload: bytes, subject: str = BOOK, headers: dict[str, str] | Non
 
 @given(books)
 def test_a_book_survives_the_wire_exactly(event: BookEvent) -> None:
-    decoded = Decoder().decode_book(BOOK, encode_book(event))
+    decoded = Decoder(OPEN).decode_book(BOOKS, encode_book(event))
     assert isinstance(decoded, SoundBookEvent) == (book_fault(event.book) is None)
     assert msgspec.structs.astuple(decoded) == msgspec.structs.astuple(event)
 
@@ -92,12 +96,12 @@ def test_a_locked_book_is_a_sound_one() -> None:
 
 @given(trades)
 def test_a_trade_survives_the_wire_exactly(event: TradeEvent) -> None:
-    assert Decoder().decode_trade(TRADE, encode_trade(event)) == event
+    assert Decoder(OPEN).decode_trade(TRADES, encode_trade(event)) == event
 
 
 @given(bars)
 def test_a_bar_survives_the_wire_exactly(event: BarEvent) -> None:
-    assert Decoder().decode_bar(BAR, encode_bar(event)) == event
+    assert Decoder(OPEN).decode_bar(BARS, encode_bar(event)) == event
 
 
 @given(fills)
@@ -121,7 +125,7 @@ def test_protobuf_says_the_same_as_json(book: BookEvent, trade: TradeEvent, bar:
         asks=levels(book.book.asks),
         **optional(book.sequence),
     )
-    assert decoder.decode_book(BOOK, message.SerializeToString(), PROTOBUF) == book
+    assert decoder.decode_book(BOOKS, message.SerializeToString(), PROTOBUF) == book
     message = pb.Trade(
         symbol=trade.symbol,
         timestamp_ns=trade.timestamp_ns,
@@ -130,10 +134,10 @@ def test_protobuf_says_the_same_as_json(book: BookEvent, trade: TradeEvent, bar:
         side=trade.side,
         **optional(trade.sequence),
     )
-    assert decoder.decode_trade(TRADE, message.SerializeToString(), PROTOBUF) == trade
+    assert decoder.decode_trade(TRADES, message.SerializeToString(), PROTOBUF) == trade
     values = {name: getattr(bar.bar, name) for name in ("open", "high", "low", "close", "volume")}
     message = pb.Bar(symbol=bar.symbol, timestamp_ns=bar.timestamp_ns, **values, **optional(bar.sequence))
-    assert decoder.decode_bar(BAR, message.SerializeToString(), PROTOBUF) == bar
+    assert decoder.decode_bar(BARS, message.SerializeToString(), PROTOBUF) == bar
 
 
 json_values = st.recursive(
@@ -210,20 +214,20 @@ def test_a_date_as_a_number_is_refused_with_what_it_would_have_become(timestamp:
 def test_nanoseconds_of_protobuf_that_are_none_are_refused(timestamp_ns: int) -> None:
     message = pb.OrderBook(symbol="BTC", timestamp_ns=timestamp_ns).SerializeToString()
     with pytest.raises(BadMessageError, match=r"expected nanoseconds since 1970, got .* which would be 19"):
-        Decoder().decode_book(BOOK, message, PROTOBUF)
+        Decoder(OPEN).decode_book(BOOKS, message, PROTOBUF)
 
 
 @pytest.mark.parametrize("time_ns", [10 * 10**9, 5_000 * 10**9, 20_240_102 * 10**9, 638_397_846_000_000_000])
 def test_an_early_time_is_published_so_that_it_is_read_as_what_it_was(time_ns: int) -> None:
     event = TradeEvent("A", time_ns, 1.0, 1.0, "buy")
-    assert Decoder().decode_trade(TRADE, encode_trade(event)).timestamp_ns == time_ns
+    assert Decoder(OPEN).decode_trade(TRADES, encode_trade(event)).timestamp_ns == time_ns
 
 
 def test_a_missing_symbol_is_taken_from_the_subject() -> None:
     decoder = Decoder(TopicsConfig(market_data="md.v1.*.books"))
 
     assert decoder.decode_book("md.v1.ETHUSDT.books", book_message(symbol=...)).symbol == "ETHUSDT"
-    assert decoder.decode_book("md.v1.ETHUSDT.books", book_message()).symbol == "BTCUSDT"
+    assert decoder.decode_book("md.v1.BTCUSDT.books", book_message()).symbol == "BTCUSDT"
 
 
 def test_the_receive_time_is_part_of_the_event() -> None:
@@ -252,32 +256,80 @@ def test_each_mistake_has_its_reason() -> None:
     for before_1970 in (-1_723_161_255_088_169_167, 0, -0.5, "1969-07-20T20:17:00Z"):
         assert reason_of(book_message(timestamp=before_1970)) == "bad_timestamp"
     with pytest.raises(BadMessageError, match="expected a time after 1970, got -7"):
-        Decoder().decode_book(BOOK, pb.OrderBook(symbol="BTC", timestamp_ns=-7).SerializeToString(), PROTOBUF)
+        Decoder(OPEN).decode_book(BOOKS, pb.OrderBook(symbol="BTC", timestamp_ns=-7).SerializeToString(), PROTOBUF)
     assert reason_of(book_message(symbol="A" * 65)) == "bad_symbol"
     assert reason_of(book_message(symbol="BTC\x1b[2J")) == "bad_symbol"
     assert reason_of(book_message(padding="x" * 300_000)) == "too_large"
     assert reason_of(book_message(orderbook={"bids": [[1, 1]] * (MAX_LEVELS + 1), "asks": []})) == "too_many_levels"
     assert reason_of(b"\xff\xff\xff", headers=PROTOBUF) == "bad_protobuf"
-    assert reason_of(pb.OrderBook(symbol="A").SerializeToString(), headers=PROTOBUF) == "missing_field"
+    assert reason_of(pb.OrderBook(symbol="BTCUSDT").SerializeToString(), headers=PROTOBUF) == "missing_field"
     assert reason_of(book_message(), headers={"Content-Type": "application/avro"}) == "unknown_content_type"
 
 
 def test_made_up_symbols_are_refused_once_there_are_too_many() -> None:
     decoder = Decoder(max_symbols=2)
-    for symbol in ("A", "B", "A", "B"):
-        decoder.decode_book(BOOK, book_message(symbol=symbol))
 
+    def decoded(symbol: str) -> str:
+        return decoder.decode_book(f"market_data.{symbol}.orderbook", book_message(symbol=symbol)).symbol
+
+    for symbol in ("A", "B", "A", "B"):
+        decoded(symbol)
     with pytest.raises(BadMessageError, match="too_many_symbols"):
-        decoder.decode_book(BOOK, book_message(symbol="C"))
-    assert decoder.decode_book(BOOK, book_message(symbol="A")).symbol == "A"
+        decoded("C")
+    assert decoded("A") == "A"
+
+
+def test_a_symbol_that_is_reserved_has_its_place_however_many_were_made_up() -> None:
+    decoder = Decoder(max_symbols=2, is_reserved={"MINE"}.__contains__)
+    for symbol in ("A", "B"):
+        decoder.decode_book(f"market_data.{symbol}.orderbook", book_message(symbol=symbol))
+    assert decoder.decode_book("market_data.MINE.orderbook", book_message(symbol="MINE")).symbol == "MINE"
+    trade = {"timestamp": NOW_NS, "price": 1, "quantity": 1, "side": "buy"}
+    assert decoder.decode_trade("market_data.MINE.trades", json.dumps(trade).encode()).symbol == "MINE"
+
+
+@pytest.mark.parametrize(
+    ("token", "symbol", "is_taken"),
+    [
+        ("BTCUSDT", "BTCUSDT", True),
+        ("BTCUSDT", "BTC/USDT", True),
+        ("btcusdt", "BTCUSDT", True),
+        ("BRK%2EB", "BRK.B", True),
+        (subject_token("a b*c"), "a b*c", True),
+        ("BTCUSDT", "ETHUSDT", False),
+        ("BTCUSDT", "BTCUSDC", False),
+        ("+", "-", False),
+    ],
+)
+@pytest.mark.parametrize("goes_first", [True, False])
+def test_a_message_on_one_symbols_subject_that_names_another_is_refused(
+    token: str, symbol: str, *, is_taken: bool, goes_first: bool
+) -> None:
+    decoder = Decoder()
+    trade = {"symbol": symbol, "timestamp": NOW_NS, "price": 1, "quantity": 1, "side": "buy"}
+    bar = {"symbol": symbol, "timestamp": NOW_NS, "open": 1, "high": 1, "low": 1, "close": 1, "volume": 1}
+    book = pb.OrderBook(symbol=symbol, timestamp_ns=NOW_NS).SerializeToString()
+    if goes_first:  # the subject has named what it names before
+        decoder.decode_book(f"market_data.{token}.orderbook", book_message(symbol=unquote(token)))
+    for decode in (
+        lambda: decoder.decode_book(f"market_data.{token}.orderbook", book_message(symbol=symbol)),
+        lambda: decoder.decode_book(f"market_data.{token}.orderbook", book, PROTOBUF),
+        lambda: decoder.decode_trade(f"market_data.{token}.trades", json.dumps(trade).encode()),
+        lambda: decoder.decode_bar(f"market_data.{token}.bars", json.dumps(bar).encode()),
+    ):
+        if is_taken:
+            assert decode().symbol == symbol
+        else:
+            with pytest.raises(BadMessageError, match="wrong_subject"):
+                decode()
 
 
 def test_a_trade_of_no_known_side_is_refused() -> None:
     trade = {"symbol": "A", "timestamp": NOW_NS, "price": 1, "quantity": 1, "side": "none"}
     with pytest.raises(BadMessageError, match="bad_side"):
-        Decoder().decode_trade(TRADE, json.dumps(trade).encode())
+        Decoder(OPEN).decode_trade(TRADES, json.dumps(trade).encode())
     trade["side"] = "SELL"
-    assert Decoder().decode_trade(TRADE, json.dumps(trade).encode()).side == "sell"
+    assert Decoder(OPEN).decode_trade(TRADES, json.dumps(trade).encode()).side == "sell"
 
 
 @pytest.mark.parametrize(
@@ -294,4 +346,4 @@ def test_a_number_that_json_cannot_hold_is_refused_by_the_reader() -> None:
     event = TradeEvent("A", NOW_NS, math.nan, 1.0, "buy")
 
     with pytest.raises(BadMessageError, match="wrong_type"):
-        Decoder().decode_trade(TRADE, encode_trade(event))
+        Decoder(OPEN).decode_trade(TRADES, encode_trade(event))

@@ -25,6 +25,7 @@ def test_the_figures_that_differ_are_shown_with_their_change(run: Run) -> None:
     assert line.split() == ["commission", "0", f"{commission:,.6g}", f"{commission:+,.6g}"]
     assert "signals" not in said
     assert said.startswith("execution.commission_bps: 0.0 -> 1.0\n")
+    assert "sharpe and sortino mean little: scaled to a year from 50 s of data\n" in said
     assert any(line.startswith("total return") and line.count("%") == 3 for line in said.splitlines())
     assert said.endswith("different orders or fills, by their digests\n")
 

@@ -83,12 +83,12 @@ zzz: 1
         f'FILE: risk.bypass[0]: expected one of {", ".join(sorted(get_args(FilterName)))}, got "everything"',
         'FILE: risk.filers: unknown key; did you mean "filters"?',
         '--set execution.depth: expected one of touch, walk, got "deep"',
-        "FILE: zzz: unknown key; known keys: service, nats, plugins, strategies, aggregation, risk, position_tracker, "
-        "journal, recovery, logging, metrics, account, execution, api, http",
+        "FILE: zzz: unknown key; known keys: service, nats, market_data, plugins, strategies, aggregation, risk, "
+        "position_tracker, journal, recovery, logging, metrics, account, execution, api, http",
         'FILE: strategies[1].id: "a" is the id of strategies[0] already; ids are unique',
         "environment SENGINE_X: unknown variable; a key is written like SENGINE_NATS_URL",
-        "--set foo.bar: foo: unknown key; known keys: service, nats, plugins, strategies, aggregation, risk, "
-        "position_tracker, journal, recovery, logging, metrics, account, execution, api, http",
+        "--set foo.bar: foo: unknown key; known keys: service, nats, market_data, plugins, strategies, aggregation, "
+        "risk, position_tracker, journal, recovery, logging, metrics, account, execution, api, http",
     ]
 
 

@@ -121,7 +121,13 @@ def test_follower_knows_all_that_the_engine_knows_whatever_its_strategies_say(
 
 def happened(outcome: Outcome, paused: dict[str, str]) -> Happened:
     return Happened(
-        outcome.signals, outcome.orders, outcome.cancels, outcome.faults, paused, withdrawn=outcome.withdrawn
+        outcome.signals,
+        outcome.orders,
+        outcome.cancels,
+        outcome.faults,
+        paused,
+        outcome.crosses,
+        withdrawn=outcome.withdrawn,
     )
 
 

@@ -49,15 +49,81 @@ def test_what_rests_is_cancelled_and_what_is_held_is_sold() -> None:
     assert outcome.notices == ["flatten of everything (going home): cancels 2 orders, sells 2 BTC"]
 
 
-def test_each_symbol_and_side_is_one_order_shared_out_among_the_strategies() -> None:
-    engine = holding(("a", 2.0), ("b", 3.0), ("c", -1.5))
+def test_each_symbol_is_one_order_shared_out_among_the_strategies() -> None:
+    engine = holding(("a", 2.0), ("b", 3.0))
     outcome = engine.process(Flatten())
-    buy, sell = outcome.orders
-    assert [(part.strategy_id, part.quantity) for part in buy.contributions] == [("c", 1.5)]
+    (sell,) = outcome.orders
     assert [(part.strategy_id, part.quantity) for part in sell.contributions] == [("a", -2.0), ("b", -3.0)]
+    engine.process(fill(sell.order_id, sell.quantity, side=sell.side))
+    assert [held(engine, name) for name in "ab"] == [0.0, 0.0]
+
+
+def test_opposite_positions_are_crossed_inside_and_only_the_net_is_traded() -> None:
+    engine = holding(("a", 2.0), ("b", 3.0), ("c", -1.5), ("d", -1.0))
+    assert engine.flatten_plan().in_words == "crosses 2.5 BTC inside at the mid, sells 2.5 BTC"
+    outcome = engine.process(Flatten())
+    assert [(each.order_id, each.strategy_id, each.side, each.quantity, each.fill_id) for each in outcome.crosses] == [
+        ("x1", "a", "sell", 1.5, "x1-1"), ("x1", "c", "buy", 1.5, "x1-2"),
+        ("x2", "a", "sell", 0.5, "x2-1"), ("x2", "d", "buy", 0.5, "x2-2"),
+        ("x3", "b", "sell", 0.5, "x3-1"), ("x3", "d", "buy", 0.5, "x3-2"),
+    ]  # fmt: skip
+    assert {(each.price, each.commission) for each in outcome.fills} == {(100.0, 0.0)}
+    (sell,) = outcome.orders
+    assert [(part.strategy_id, part.quantity) for part in sell.contributions] == [("b", -2.5)]
+    assert [held(engine, name) for name in "abcd"] == [0.0, 2.5, 0.0, 0.0]
+    assert outcome.notices == ["flatten of everything (operator): crosses 2.5 BTC inside at the mid, sells 2.5 BTC"]
+    engine.process(fill(sell.order_id, 2.5, side="sell"))
+    assert (held(engine, "b"), engine.flattening) == (0.0, {})
+
+
+def test_positions_that_cancel_out_need_no_order_and_each_strategy_has_its_result_at_the_mid() -> None:
+    first, second = Actor("a", long(), route="direct"), Actor("b", short(), route="direct")
+    engine = simulated_engine(first, second)
+    engine.process(quote(1, 99.0, 101.0))
+    engine.process(quote(2, 109.0, 111.0))
+    outcome = engine.process(Flatten())
+    assert (outcome.orders, engine.flattening, engine.orders.count) == ([], {}, 0)
+    assert [(share.strategy_id, gross) for share, gross in outcome.shares] == [("a", 9.0), ("b", -11.0)]
+    assert [engine.positions.equity_of(name).realized for name in "ab"] == [9.0, -11.0]
+    assert (engine.positions.total.realized, engine.positions.total.unrealized) == (-2.0, 0.0)
+    told = [(share.side, share.price) for share in (first.fills[-1], second.fills[-1])]
+    assert told == [("sell", 110.0), ("buy", 110.0)]
+    assert [actor.instances[0].position for actor in (first, second)] == [0.0, 0.0]
+
+
+def test_a_flatten_of_one_strategy_crosses_with_nobody() -> None:
+    engine = holding(("a", 1.0), ("b", -1.0))
+    outcome = engine.process(Flatten("a"))
+    assert (outcome.crosses, sent(outcome)) == ([], [("sell", 1.0)])
+
+
+def test_late_fills_on_both_sides_are_crossed_as_well() -> None:
+    one, two = (Actor(name, route="direct") for name in "ab")
+    engine = engine_with(one, two)
+    one.says(long(limit_price=98.0))
+    two.says(short(limit_price=102.0))
+    engine.process(quote(1))
+    assert engine.process(Flatten()).cancels == ["1", "2"]
+    assert sent(engine.process(fill("1", 1.0))) == [("sell", 1.0)]
+    engine.process(fill("3", 0.25, side="sell"))
+    assert sent(engine.process(fill("2", 1.0, side="sell"))) == [("buy", 1.0)], "what is in flight cannot be crossed"
+    engine.process(fill("3", 0.75, side="sell", fill_id="rest"))
+    engine.process(fill("4", 1.0))
+    assert (held(engine, "a"), held(engine, "b"), engine.flattening) == (0.0, 0.0, {})
+
+
+@settings(max_examples=60)
+@given(st.lists(st.integers(-50, 50).filter(bool).map(lambda tenths: tenths / 10), min_size=1, max_size=6))
+def test_whatever_is_held_one_order_at_most_leaves_and_all_end_flat(quantities: list[float]) -> None:
+    names = "abcdef"[: len(quantities)]
+    engine = holding(*zip(names, quantities, strict=True))
+    outcome = engine.process(Flatten())
+    assert len(outcome.orders) <= 1
+    assert sum(each.quantity for each in outcome.orders) == pytest.approx(abs(sum(quantities)), abs=1e-9)
     for order in outcome.orders:
         engine.process(fill(order.order_id, order.quantity, side=order.side))
-    assert [held(engine, name) for name in "abc"] == [0.0, 0.0, 0.0]
+    assert [held(engine, name) for name in names] == [0.0] * len(names)
+    assert engine.flattening == {}
 
 
 @pytest.mark.parametrize(

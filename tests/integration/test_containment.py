@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from textwrap import indent
+from time import monotonic
 from typing import Any
 
 import pytest
 
 from sengine.adapters.control.client import ControlClient
-from tests.integration.engine_process import EngineProcess, book, flipper, publisher, until
+from tests.integration.engine_process import EngineProcess, book, children, flipper, is_running, publisher, until
 
 Running = Callable[..., Awaitable[EngineProcess]]
 NewEngine = Callable[..., EngineProcess]
@@ -380,3 +382,62 @@ async def test_what_strategies_print_and_log_is_in_the_log_and_on_the_screens_bo
     assert all("T" in line["event_time"] for line in lines)
     assert len(lines) == 21
     assert lines[-1]["event"].startswith("482 more lines of it left out")
+
+
+async def test_however_many_strategies_hang_in_shutdown_the_engine_ends_within_five_seconds(
+    new_engine: NewEngine,
+) -> None:
+    engine = new_engine({})
+    body = "while True:\n    try:\n        pass\n    except BaseException:\n        pass"
+    hanging = [write(engine, f"hangs_{number}", body, "shutdown", on_call=1) for number in range(30)]
+    engine.configure({"strategies": [*hanging, flipper()]})
+    engine.start()
+    await engine.ready()
+    async with publisher(engine.listeners["nats broker"]) as (_, publish):
+        await publish([book(1)])
+        await until(lambda: engine.ticks() == 1)
+    began_s = monotonic()
+    assert await engine.terminate() == 0
+    assert monotonic() - began_s < 5.0
+    cut = [line for line in engine.log() if line.get("kind") == "timeout"]
+    assert len(cut) == 30
+    assert {line["event"].partition(" after")[0] for line in cut} == {"interrupted"}
+
+
+FORKS = {
+    "forks": "os.fork()",
+    "forks_by_multiprocessing": "multiprocessing.get_context('fork').Process(target=int).start()",
+    "forks_by_preexec": "subprocess.Popen(['sleep', '600'], preexec_fn=lambda: None)",
+    "forks_in_a_thread": "t = threading.Thread(target=os.fork)\nt.start()\nt.join()",
+    # Python is not asked about this one, which ends when its turn does.
+    "forks_in_c": "ctypes.CDLL(None).fork()",
+}
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks at processes in /proc")
+async def test_a_fork_inside_a_strategy_makes_no_second_engine(new_engine: NewEngine) -> None:
+    engine = new_engine({})
+    for name, body in FORKS.items():
+        write(engine, name, body)
+        path = engine.folder / "strategies" / f"{name}.py"
+        path.write_text("import ctypes, multiprocessing, os, subprocess, threading\n" + path.read_text())
+    write(engine, "starts_a_program", "assert subprocess.run(['true']).returncode == 0")
+    path = engine.folder / "strategies" / "starts_a_program.py"
+    path.write_text("import subprocess\n" + path.read_text())
+    names = ["starts_a_program", *FORKS]
+    engine.configure({"strategies": [flipper(), *({"id": name, "plugin": name} for name in names)]})
+    engine.start()
+    await engine.ready()
+    before = set(children(engine.pid))
+    async with publisher(engine.listeners["nats broker"]) as (_, publish):
+        await publish(book(step) for step in range(1, 51))
+        await until(lambda: engine.ticks() == 50)
+        await until(lambda: {pid for pid in children(engine.pid) if is_running(pid)} <= before)
+    seen = strategies(engine)
+    assert seen["flip"]["ticks"] == 50
+    assert seen["starts_a_program"]["errors"] == 0
+    for name in ("forks", "forks_by_multiprocessing", "forks_by_preexec"):
+        assert engine.said(f"strategy {name} forked this process; the child was ended at once"), name
+    assert len(engine.said("order ")) == len({line["event"] for line in engine.said("order ")})
+    assert engine.get("/ready")["status"] == "ready"
+    assert await engine.terminate() == 0

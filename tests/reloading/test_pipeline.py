@@ -301,3 +301,27 @@ async def test_what_new_code_prints_is_told_once_from_its_proof_and_then_as_it_r
         ("saw 5.0", None),
     ]
     assert {line.fields["strategy_id"] for line in told} == {"a"}
+
+
+async def test_a_window_that_the_warm_up_cannot_fill_is_named_in_report_step_message_and_log(new_desk: NewDesk) -> None:
+    desk = await new_desk(warmup_ticks=20)
+    desk.tick(100)
+    desk.edit('"first"', '"second"')
+    report = await desk.reload()
+    assert report.is_done
+    assert report.lost == "BTC: mids had 100, has 20"
+    assert report.message.endswith("; it remembers less than before: BTC: mids had 100, has 20")
+    assert report.steps[-1].note == "remembers less than before: BTC: mids had 100, has 20"
+    assert [line.level for line in desk.live.logs.history if "remembers less" in line.event] == ["warning"]
+
+
+async def test_what_export_state_carries_over_is_not_lost(new_desk: NewDesk) -> None:
+    desk = await new_desk(warmup_ticks=20)
+    desk.add_method("def export_state(self): return {'mids': self.mids}")
+    desk.add_method("def import_state(self, state, version): self.mids = list(state['mids'])")
+    assert (await desk.reload()).is_done
+    desk.tick(100)
+    desk.edit('"first"', '"second"')
+    report = await desk.reload()
+    assert (report.is_done, report.lost) == (True, "")
+    assert "remembers" not in report.message

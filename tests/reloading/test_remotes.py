@@ -265,3 +265,13 @@ async def test_new_code_that_takes_too_much_memory_is_refused_by_its_proof(tmp_p
             "import failed: MemoryError: it needs more than the 64 MB that its process may take (memory_mb)"
         )
         assert d.pid == first
+
+
+async def test_what_a_new_process_remembers_less_of_by_its_own_account_is_in_the_report(tmp_path: Path) -> None:
+    async with desk(tmp_path, recent_ticks=5) as d:
+        await d.tick(12)
+        write_echo(tmp_path, "2.0.0")
+        report = await d.changed()
+        assert report.is_done
+        assert report.lost == "BTC: calls had 12, has 5"
+        assert report.message.endswith("; it remembers less than before: BTC: calls had 12, has 5")

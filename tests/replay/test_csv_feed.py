@@ -366,6 +366,11 @@ def one_by_one(header: str, rows: Sequence[str]) -> tuple[list[str], list[tuple[
     return events, reasons
 
 
+def test_an_odd_space_behind_a_sequence_number_is_no_traceback(tmp_path: Path) -> None:
+    got = read(tmp_path, f"{TRADES},seq", f"{T},BTC,10,1,buy,7\x1c")
+    assert [event.sequence for event in got.events] == [7]
+
+
 @settings(max_examples=300)
 @given(tables())
 def test_fast_path_makes_what_the_row_parser_makes(tmp_path_factory: pytest.TempPathFactory, table) -> None:

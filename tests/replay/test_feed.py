@@ -7,9 +7,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import zstandard
 
 from replay.csv_feed import CsvFeed
-from replay.feed import open_feed
+from replay.feed import Feed, open_feed
+from replay.merge import merge_feeds
 from replay.parquet_feed import ParquetFeed
 from replay.rows import RejectedRow
 from sengine.errors import DataError
@@ -89,3 +91,61 @@ def test_a_date_as_a_number_is_refused_in_every_feed(tmp_path: Path, cell: str, 
     assert list(open_feed(path, rejected.append)) == []
     assert [row.reason for row in rejected] == ["bad_timestamp"] * 3
     assert all(f"expected a timestamp, got {cell}" in row.detail for row in rejected)
+
+
+FORMS = ["csv", "csv.gz", "csv.zst", "parquet"]
+
+
+def written(folder: Path, rows: int, form: str, begin: int = 1_723_161_255) -> Path:
+    """Quotes, one a second."""
+    table = pl.DataFrame({"timestamp": range(begin, begin + rows)}).with_columns(symbol=pl.lit("BTC"))
+    table = table.with_columns(bid_price=10.0, bid_qty=1.0, ask_price=11.0, ask_qty=pl.int_range(rows) % 7 + 0.5)
+    path = folder / f"f{begin}.{form}"
+    if form == "parquet":
+        table.write_parquet(path)
+        return path
+    text = table.write_csv().encode()
+    path.write_bytes(gzip.compress(text) if form == "csv.gz" else zstandard.compress(text) if "zst" in form else text)
+    return path
+
+
+def assert_steady(feed: Feed, rows: int) -> None:
+    """The fraction follows the rows that were taken, from the first to the last."""
+    before = 0.0
+    for taken, _ in enumerate(feed, 1):
+        done = feed.fraction_done()
+        assert done is not None
+        assert before <= done <= 1.0
+        assert done == pytest.approx(taken / rows, abs=0.12)
+        before = done
+    assert feed.fraction_done() == 1.0
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("rows", [10, 500, 20_000])
+def test_how_much_is_done_follows_the_rows_also_of_a_small_file(tmp_path: Path, form: str, rows: int) -> None:
+    feed = open_feed(written(tmp_path, rows, form), pytest.fail)
+    assert feed.fraction_done() == 0.0
+    assert_steady(feed, rows)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_how_much_is_done_of_several_files_is_of_all_of_them_together(tmp_path: Path, form: str) -> None:
+    begins = (1_723_161_255, 1_723_161_255, 1_723_165_255, 1_723_169_255)
+    folders = [tmp_path / str(place) for place in range(4)]
+    feeds = []
+    for folder, begin in zip(folders, begins, strict=True):
+        folder.mkdir()
+        feeds.append(open_feed(written(folder, 4_000, form, begin), pytest.fail))
+    assert_steady(merge_feeds(feeds), 16_000)
+
+
+def test_rows_that_are_refused_count_as_done(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    header = "timestamp,symbol,bid_price,bid_qty,ask_price,ask_qty\n"
+    path.write_text(header + "1,A,x,1,2,1\n" * 90 + "1,A,1,1,2,1\n" * 10)
+    feed = open_feed(path, lambda row: None)
+    events = iter(feed)
+    next(events)
+    done = feed.fraction_done()
+    assert done == pytest.approx(0.9, abs=0.05)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 
 import pytest
 
+from replay.csv_feed import CsvFeed
 from replay.pacing import DueEvents, PacedReplay
 from replay.session import ReplaySession
 from sengine.domain.events import MarketEvent
@@ -112,3 +114,25 @@ async def test_what_the_files_raise_ends_the_replay(lab: Lab) -> None:
     replay._events._events = (1 // 0 for _ in range(1))
     with pytest.raises(ZeroDivisionError):
         await replay.run()
+
+
+async def test_how_far_a_small_file_is_follows_its_events_also_when_it_was_read_at_once(
+    lab: Lab, tmp_path: Path
+) -> None:
+    path = tmp_path / "small.csv"
+    rows = (f"{at},BTC,99,1,101,1\n" for at in range(20))
+    path.write_text("timestamp,symbol,bid_price,bid_qty,ask_price,ask_qty\n" + "".join(rows))
+    session = ReplaySession(lab.engine({"a": []}))
+    replay = PacedReplay(CsvFeed(path, pytest.fail), session, 0.0)
+    drive(replay, is_paused=True)
+    running = asyncio.create_task(replay.run())
+    for ticks in (1, 6, 11):
+        drive(replay, steps=1 if ticks == 1 else 5)
+        await until(lambda ticks=ticks: session.engine.ticks == ticks)
+        # One more may have been read, to know when it is due.
+        assert replay.fraction_done == pytest.approx(ticks / 20, abs=0.051)
+    drive(replay, is_paused=False)
+    await until(lambda: replay.is_over)
+    assert replay.fraction_done == 1.0
+    replay.end()
+    await running

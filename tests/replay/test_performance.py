@@ -5,12 +5,13 @@ from math import inf
 from typing import Any
 
 import empyrical
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay.performance import Performance, TradeTally, measure, returns_of, sharpe_ratio, sortino_ratio
+from replay.performance import Performance, TradeTally, means_little, measure, returns_of, sharpe_ratio, sortino_ratio
 from sengine.engine.outcome import Outcome
 
 S = 1_000_000_000
@@ -54,7 +55,7 @@ def test_sortino_is_that_of_empyrical(equity: list[float], periods: float) -> No
 
 def assert_same_ratio(ours: float | None, theirs: float, returns: Sequence[float]) -> None:
     # Where all returns are equal the deviation is rounding alone, and each computation has its own.
-    if max(returns) - min(returns) < 1e-9:
+    if max(returns) - min(returns) < 1e-9 or abs(theirs) > 1e6:
         return
     if ours is None:
         assert not np.isfinite(theirs)
@@ -91,6 +92,61 @@ def test_the_ratios_are_annualised_with_the_curves_own_interval() -> None:
     downside = np.sqrt(np.mean(np.minimum(returns, 0) ** 2))
     assert seconds.sortino == pytest.approx(returns.mean() / downside * YEAR_S**0.5)
     assert (seconds.return_interval_s, minutes.return_interval_s) == (1.0, 60.0)
+
+
+@pytest.mark.parametrize("each", [0.01, 0.001, -0.02, 1e-6])
+@pytest.mark.parametrize("count", [3, 50, 9_999])
+def test_a_constant_return_has_no_sharpe_and_no_sortino(each: float, count: int) -> None:
+    count = min(count, int(5 / abs(each)))
+    pnl = [100_000.0 * (1.0 + each) ** at - 100_000.0 for at in range(count)]
+    performance = measured(pnl, initial_capital=100_000.0)
+    assert performance.sharpe is None
+    # All of the same loss is a deviation from 0 and no rounding.
+    assert performance.sortino is None or (each < 0.0 and performance.sortino == pytest.approx(-(YEAR_S**0.5)))
+
+
+@given(st.floats(1e-7, 0.05), st.integers(3, 300), st.floats(1e3, 1e9))
+def test_no_constant_return_makes_a_ratio_of_rounding(each: float, count: int, capital: float) -> None:
+    pnl = [capital * (1.0 + each) ** at - capital for at in range(count)]
+    performance = measured(pnl, initial_capital=capital)
+    assert (performance.sharpe, performance.sortino) == (None, None)
+
+
+@given(st.lists(st.floats(-1e-9, 1e-9), min_size=2, max_size=50))
+def test_an_equity_that_moves_by_rounding_alone_has_no_ratio(dust: list[float]) -> None:
+    performance = measured(dust, initial_capital=1e6)
+    assert (performance.sharpe, performance.sortino) == (None, None)
+
+
+def test_a_result_of_rounding_is_no_win_and_no_loss() -> None:
+    tally = TradeTally()
+    tally.add(60_000.0, 0.0, 100.0)
+    tally.add(60_000.0, 0.0, -7e-12)
+    assert (tally.trades, tally.wins, tally.win_rate, tally.profit_factor) == (2, 1, 0.5, None)
+    tally.add(60_000.0, 0.1 + 0.2, 0.3)
+    assert (tally.wins, tally.win_rate, tally.profit_factor) == (1, pytest.approx(1 / 3), None)
+
+
+def test_an_equity_of_nothing_but_rounding_is_none_to_take_a_share_of() -> None:
+    performance = measured([0.0, 0.0, -1_000.0 + 1e-11, 0.0], gross=[500.0, 500.0, 500.0, 500.0])
+    assert performance.exposure == pytest.approx(0.5)
+    assert returns_of([1_000.0, 1e-11, 1_000.0, 1_100.0]) == pytest.approx([-1.0, 0.1])
+
+
+def test_figures_that_mean_little_say_why(lab: Any) -> None:
+    result = lab.run({"a": [lab.buy(2.0), None, lab.sell(2.0)]}, lab.quotes(100, 110, 90, 120))
+    assert result.means_little == {
+        "sharpe": "scaled to a year from 3 s of data",
+        "sortino": "scaled to a year from 3 s of data",
+        "win_rate": "from only 1 trade",
+        "profit_factor": "from only 1 trade",
+    }
+    performance = result.performance
+    assert means_little(performance, 29 * 86_400 * S)["sharpe"] == "scaled to a year from 29 days of data"
+    many = msgspec.structs.replace(performance, trades=30)
+    assert means_little(many, 30 * 86_400 * S) == {}
+    nothing = msgspec.structs.replace(many, sharpe=None, sortino=None)
+    assert means_little(nothing, S) == {}
 
 
 def test_ratios_that_are_not_defined_are_none() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from io import BytesIO, StringIO, TextIOWrapper
 from math import inf, isfinite
@@ -11,8 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from replay.html_report import html_report
+from replay.price_trail import PriceTrail
+from replay.report import report_json
 from replay.session import RunResult
 from replay.summary import print_summary, sparkline, summary_lines
+from replay.trade_marks import TradeMarks
 from sengine.domain.position import Position
 from sengine.domain.signal import Signal
 
@@ -96,6 +101,21 @@ def test_figures_that_are_not_defined_read_n_a(lab: Any) -> None:
     text = printed(lab.run({"a": []}, lab.quotes(100)))
     assert "sharpe         n/a" in text
     assert "win rate       n/a" in text
+
+
+def test_figures_that_mean_little_carry_a_word_in_text_json_and_page(result: RunResult) -> None:
+    words = (
+        "sharpe and sortino mean little: scaled to a year from 3 s of data",
+        "win rate means little: from only 1 trade",
+    )
+    text, page = printed(result), html_report(result, 1_000.0, ["a.csv"], PriceTrail(), TradeMarks())
+    assert words[0] in text.splitlines()
+    assert words[0][1:] in page
+    assert words[1] in text
+    assert words[1][1:] in page
+    assert json.loads(report_json(result, 1_000.0))["means_little"] == dict(result.means_little)
+    long = msgspec.structs.replace(result, means_little={})
+    assert "mean little" not in printed(long)
 
 
 def test_a_run_without_ticks_has_no_times_and_no_curve(lab: Any) -> None:

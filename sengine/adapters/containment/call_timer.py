@@ -26,6 +26,8 @@ BEATS: Final = 4
 """Beats within the time limit of a tick; a call is cut at most a quarter of the limit too late."""
 _AT_ONCE_S: Final = 1e-6
 _SLOW_KEPT: Final = 1024
+# Between beats when the time that all calls share is used up.
+_LAST_PERIOD_S: Final = 0.001
 _OURS: Final = "sengine."
 
 
@@ -59,6 +61,8 @@ class CallTimer:
         self._again = _Again()
         self._seen: tuple[object, int, int] | None = None
         self._beats_seen = 0
+        self._left: int | None = None
+        """Beats that all calls together may still take, where they share a time."""
         self._slow_s = tick_timeout_ms / 1000
         self._last_beat_s = math.inf
         self._last_activity = activity()
@@ -70,6 +74,11 @@ class CallTimer:
         # System calls of libraries go on after a beat.
         signal.siginterrupt(signal.SIGALRM, False)
         self._tick_on()
+
+    def share(self, seconds: float) -> None:
+        """From now on all calls together may take so long, each of them a half of what is left: one that hangs leaves
+        the others time, and however many hang, it ends."""
+        self._left = int(seconds / self.period_s)
 
     def stop(self) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -98,13 +107,20 @@ class CallTimer:
             return
         self._beats_seen += 1
         limit = self._patience if guard.has_patience else BEATS
+        if self._left is not None:
+            self._left -= 1
+            # One grows and the other shrinks as the call goes on: at a half of what was left they meet.
+            limit = min(limit, max(1, self._left))
+            if self._left <= 0:
+                self.period_s = _LAST_PERIOD_S
         if self._beats_seen < limit:
             return
         if frame is None or not _is_of_a_strategy(frame):
             # The call has just returned, or not begun: what is raised here would hit the engine.
             self._tick_on()
             return
-        error = StrategyTimeout(f"interrupted after {self._limits_ms[guard.has_patience]:g} ms")
+        limit_ms = self._limits_ms[guard.has_patience] if self._left is None else limit * self.period_s * 1000
+        error = StrategyTimeout(f"interrupted after {limit_ms:g} ms")
         self._again[_AT_ONCE_S]
         raise error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -18,6 +18,7 @@ from sengine.adapters.control.reading import read
 from sengine.adapters.transport.credentials import TlsFiles
 from sengine.config.schema import Config
 from sengine.errors import SengineError
+from sengine.printable import printable_lines
 from sengine.proto import engine_pb2 as pb
 from sengine.proto.engine_pb2_grpc import EngineControlStub
 
@@ -63,6 +64,8 @@ class ControlClient:
         else:
             self._channel = grpc.aio.insecure_channel(str(self.address), options)
         self._stub: Any = EngineControlStub(self._channel)
+        self.prepare: Callable[[Any], Any] = lambda view: view
+        """What each answer goes through before it is handed out."""
 
     @classmethod
     def of_config(
@@ -214,20 +217,20 @@ class ControlClient:
             reply = await method(request, timeout=self._timeout_s, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
             raise self._sentence(error) from None
-        return read(view, reply)
+        return self.prepare(read(view, reply))  # type: ignore[no-any-return]
 
     async def _stream(self, view: type[V], method: Any, request: Any) -> AsyncGenerator[V, None]:
         call = method(request, metadata=self._metadata)
         try:
             async for message in call:
-                yield read(view, message)
+                yield self.prepare(read(view, message))
         except grpc.aio.AioRpcError as error:
             raise self._sentence(error) from None
         finally:
             call.cancel()
 
     def _sentence(self, error: grpc.aio.AioRpcError) -> SengineError:
-        code, details = error.code(), error.details() or ""
+        code, details = error.code(), printable_lines(error.details() or "")
         if code is grpc.StatusCode.UNAVAILABLE:
             socket = self.address.socket
             if socket is not None and socket.exists() and not os.access(socket, os.W_OK):

@@ -113,6 +113,10 @@ def flatten_reply(plan: FlattenPlan, waits_for: str = "") -> pb.FlattenReply:
     return pb.FlattenReply(
         message=said or "nothing to flatten: no position is held and no order rests there",
         cancels=plan.cancels,
+        crosses=[
+            pb.FlattenCross(symbol=each.symbol, seller=each.seller, buyer=each.buyer, quantity=each.quantity)
+            for each in plan.crosses
+        ],
         trades=[
             pb.FlattenTrade(
                 symbol=each.symbol,

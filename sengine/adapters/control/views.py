@@ -383,12 +383,26 @@ class FlattenTradeView(View, frozen=True):
     strategy_ids: tuple[str, ...]
 
 
+class FlattenCrossView(View, frozen=True):
+    symbol: str
+    seller: str
+    buyer: str
+    quantity: float
+
+
 class FlattenView(View, frozen=True):
-    """What a flatten does, or would do: a sentence, the orders that it cancels, and what it trades."""
+    """What a flatten does, or would do: a sentence, the orders that it cancels, what it trades, and what strategies
+    hand over to each other inside."""
 
     message: str
     cancels: tuple[str, ...]
     trades: tuple[FlattenTradeView, ...]
+    crosses: tuple[FlattenCrossView, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.cancels or self.trades or self.crosses)
 
 
 class ReloadView(View, frozen=True):

@@ -58,21 +58,22 @@ async def reconcile(
     is_under_way: Callable[[str], bool] = lambda order_id: False,
     since_ns: int | None = None,
     ended_ids: Callable[[], Sequence[str]] = lambda: (),
+    on_taken: Callable[[Fill], None] = lambda fill: None,
 ) -> Sequence[str] | None:
     """Settle the orders in flight, but for those that are still under way to the service: the mismatches that are left,
     ``None`` where the service cannot be asked. Fills may be missing from event time ``since_ns`` on, ``None`` where
-    only those of open orders can be, and of the orders ``ended_ids``.
+    only those of open orders can be, and of the orders ``ended_ids``. ``on_taken`` gets each fill that is taken over.
 
     The market goes on while it answers, so what does not fit and what it does not know is asked about twice.
     """
     answer = await ask(peer, live.engine, live.say, is_under_way, since_ns, ended_ids)
     if answer is None:
         return None
-    total = settle(live, answer)
+    total = settle(live, answer, on_taken)
     if total.absent or total.mismatches:
         await asyncio.sleep(_AGAIN_S)
         answer = await ask(peer, live.engine, live.say, is_under_way, since_ns, ended_ids)
-        again = settle(live, answer) if answer is not None else Settled()
+        again = settle(live, answer, on_taken) if answer is not None else Settled()
         absent = [order_id for order_id in again.absent if order_id in total.absent]
         ended = total.ended + again.ended + close_absent(live, absent)
         mismatches = [each for each in again.mismatches if each in total.mismatches]
@@ -130,7 +131,7 @@ async def _ask_once(stub: OrderExecutionStub, peer: ExecutionPeer, since_ns: int
     return answer
 
 
-def settle(live: Hub, answer: Answer) -> Settled:
+def settle(live: Hub, answer: Answer, on_taken: Callable[[Fill], None] = lambda fill: None) -> Settled:
     """Take over what is news; what does not fit, and what the service never got, is for the caller to judge."""
     engine, orders = live.engine, live.engine.orders
     mismatches: list[str] = []
@@ -141,6 +142,7 @@ def settle(live: Hub, answer: Answer) -> Settled:
             continue
         if orders.is_known(fill.order_id):
             live.take(fill)
+            on_taken(fill)
             applied += 1
         else:
             mismatches.append(

@@ -150,7 +150,8 @@ class Journal:
 
     def outcome(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome) -> bool:
         """Record what the event led to; whether its orders may leave."""
-        fills = outcome.fills if outcome.fills and type(event) is not Fill else []
+        # What came from outside is on record as the event; what was crossed because of it is not.
+        fills = (outcome.crosses if type(event) is Fill else outcome.fills) if outcome.fills else []
         if (
             outcome.signals
             or outcome.orders

@@ -27,6 +27,8 @@ from sengine.adapters.journal.format import (
 from sengine.adapters.journal.journal import Beginning
 from sengine.adapters.journal.old_records import Unreadable
 from sengine.adapters.journal.reader import Entry, JournalReader, TornEnd, cut_torn_end
+from sengine.config.convert import convert
+from sengine.config.schema import MarketDataConfig
 from sengine.domain.events import ChangeAggregation, KillSwitch, MarketEvent, ReloadParameters, UnloadStrategy
 from sengine.engine.checkpoint.checkpoint import Checkpoint, restore
 from sengine.engine.checkpoint.follower import Follower, Happened
@@ -34,6 +36,7 @@ from sengine.engine.checkpoint.in_force import InForce, Running
 from sengine.engine.core import Engine
 from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.engine.risk.pipeline import RiskPipeline
+from sengine.engine.time_jumps import JumpRule
 
 _AT_ONCE: Final = 4096
 _NOT_FOLLOWED: Final = (Header, Checkpoint, Gap, Closed, Sample, StrategyLoaded, StrategySwapped, Unreadable)
@@ -50,6 +53,8 @@ class Recovered(msgspec.Struct):
     records: int = 0
     was_closed: bool = False
     notes: list[str] = []
+    session: str = ""
+    """The prefix of the last session's order ids."""
 
 
 def new_session_after(directory: Path) -> Beginning:
@@ -85,7 +90,8 @@ async def recover(directory: Path, engine: Engine, warmup_events: int, until: Be
         following.notes.extend(following.in_force.instead(InForce.of(engine)))
     following.notes.extend(_cut(unbegun, reader.torn))
     beginning = _beginning(reader, start, following.in_segment, unbegun)
-    return Recovered(beginning, following.records, following.was_closed, following.notes)
+    session = reader.headers()[max(reader.paths)].session
+    return Recovered(beginning, following.records, following.was_closed, following.notes, session)
 
 
 def first_to_follow(reader: JournalReader, warmup_events: int, until: int | None = None) -> int:
@@ -148,6 +154,14 @@ def decide(in_force: InForce, command: Any) -> None:
         strategies[record.strategy_id] = Running(version, record.config.get("config", {}))
 
 
+def rule_of(header: Header) -> JumpRule | None:
+    """When a session held events back for their time; ``None`` for one of a version that never did."""
+    if "market_data" not in header.config:
+        return None
+    market_data, wrong = convert(header.config["market_data"], MarketDataConfig)
+    return None if wrong else JumpRule(market_data.max_jump_ns, market_data.confirm)
+
+
 class Following:
     """Takes an engine through journal entries, the first of which begin a segment. ``step`` does some of them."""
 
@@ -162,6 +176,7 @@ class Following:
         """What was in force where the entries end."""
         self._decision: Any = None
         self._engine = engine
+        self._rule = engine.jumps.rule
         self._entries = entries
         self._follower: Follower | None = None
         self._next: Entry | None = None
@@ -180,6 +195,7 @@ class Following:
         return True
 
     def end(self) -> None:
+        self._engine.jumps.change(self._rule)
         self._decide()
         if self._follower is not None:
             self._follower.end()
@@ -190,6 +206,8 @@ class Following:
 
     def _follow_one(self, entry: Entry) -> None:
         record = entry.record
+        if isinstance(record, Header):
+            self._engine.jumps.change(rule_of(record))
         if isinstance(record, Checkpoint) and self._follower is None:
             self.notes.extend(restore(self._engine, record))
             self._follower = Follower(self._engine)

@@ -7,6 +7,7 @@ from typing import Any
 from sengine.domain.events import TradeEvent
 from sengine.engine.checkpoint.follower import Happened
 from sengine.engine.state.saved import SavedPosition
+from sengine.printable import printable
 
 
 def position_line(position: SavedPosition) -> str:
@@ -31,12 +32,16 @@ def lines_of(happened: Happened) -> list[str]:
         lines.append(f"order {order.order_id} {order.side} {order.quantity:g} {order.symbol}{limit}")
     lines += [f"cancel {order_id}" for order_id in happened.cancels]
     lines += [f"error of {fault.strategy_id}: {fault.kind}: {fault.message}" for fault in happened.faults]
-    return lines or ["nothing"]
+    return [printable(line) for line in lines] or ["nothing"]
 
 
 def in_words(record: Any) -> str:
     """An event in a line."""
     name = type(record).__name__
+    return printable(_in_words(record, name))
+
+
+def _in_words(record: Any, name: str) -> str:
     book = getattr(record, "book", None)
     if book is not None and book.bids and book.asks:
         return f"{name} {record.symbol} at {record.timestamp_ns}: {book.bids[0].price:g} / {book.asks[0].price:g}"

@@ -60,6 +60,20 @@ async def pull_fills(
             await asyncio.sleep(_AGAIN_S)
 
 
+async def last_acknowledged(connection: Client, subject: str, durable: str, most: int) -> list[bytes]:
+    """The last messages that were acknowledged to the broker, oldest first; none where they cannot be asked for."""
+    jetstream = connection.jetstream()
+    try:
+        stream = await jetstream.find_stream_name_by_subject(subject)
+        info = await jetstream.consumer_info(stream, durable)
+        last = info.ack_floor.stream_seq if info.ack_floor is not None else 0
+        first = (await jetstream.stream_info(stream)).state.first_seq
+        numbers = range(max(first, last - most + 1, 1), last + 1)
+        return [(await jetstream.get_msg(stream, number)).data or b"" for number in numbers]
+    except (nats.errors.Error, OSError, TimeoutError):
+        return []
+
+
 async def _subscribe(jetstream: JetStreamContext, subject: str, durable: str) -> JetStreamContext.PullSubscription:
     try:
         stream = await jetstream.find_stream_name_by_subject(subject)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from time import perf_counter_ns, time_ns
 from typing import Final
 
 from sengine.adapters.nats.connection import OnMessage, OrderedConnection, content_type
+from sengine.adapters.nats.durable_fills import last_acknowledged
 from sengine.adapters.nats.ending import end
 from sengine.adapters.nats.inbox import Arrival, Inbox, Kind
 from sengine.adapters.nats.link import NatsLink
 from sengine.adapters.nats.stats import FeedStats
 from sengine.adapters.nats.wire import BadMessageError, Decoder
-from sengine.clock import NS_PER_MS, NS_PER_S
+from sengine.clock import NS_PER_MS, NS_PER_S, format_timestamp
 from sengine.config.schema import NatsConfig
 from sengine.domain.events import MarketEvent
+from sengine.domain.order import Fill
 from sengine.engine.outcome import Outcome
+from sengine.engine.state.orders import identity_of
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.log_throttle import Complaints
 
@@ -24,10 +28,13 @@ from sengine.runtime.log_throttle import Complaints
 _TURN_NS: Final = 2 * NS_PER_MS
 _FOLD_EVERY: Final = 4096
 _MAX_LAG_NS: Final = 3600 * NS_PER_S
+_ANY_TIME_NS: Final = 2**64
+FROM_THE_FUTURE: Final = "from_the_future"
 _MAX_SUBJECT_BYTES: Final = 256
 _MAX_HEADER_BYTES: Final = 4096
+ACKNOWLEDGED_LOOKED_AT: Final = 200
 FILLS_HELD: Final = 100_000
-"""Fills that may wait for ``release``."""
+"""Fills that may wait for ``release``, and that may be expected again."""
 
 
 class NatsFeed:
@@ -50,6 +57,7 @@ class NatsFeed:
         lockstep: bool = False,
         lockstep_timeout_s: float = 5.0,
         holds: bool = False,
+        max_ahead_ns: int | None = 5 * NS_PER_S,
     ) -> None:
         self._config = config
         self._live = live
@@ -57,7 +65,8 @@ class NatsFeed:
         self._lockstep = lockstep
         self._lockstep_timeout_s = lockstep_timeout_s
         self._inbox = Inbox(config.pending_limit, conflate=config.overload == "conflate")
-        self._decoder = Decoder(config.topics, config.max_message_bytes)
+        self._decoder = Decoder(config.topics, config.max_message_bytes, is_reserved=self._is_named)
+        self._least_lag_ns = -max_ahead_ns if max_ahead_ns is not None else -_ANY_TIME_NS
         self._decode = (self._decoder.decode_book, self._decoder.decode_trade, self._decoder.decode_bar)
         self._max_bytes = config.max_message_bytes
         self._complain = Complaints(live.say)
@@ -77,6 +86,8 @@ class NatsFeed:
         self._link = NatsLink(config, url, self.stats, subjects, self.take_fill, live.say, self._complain)
         self._held: list[tuple[bytes, bytes]] = []
         """Fills that wait for ``release``, with their subjects."""
+        self._taken: dict[str, Fill] = {}
+        """Fills that were taken before they came, oldest first."""
         self._is_holding = holds
         self.on_unread_fill: Callable[[], None] = lambda: None
         """Told of a message on the subject of fills that was not taken: it may have been one."""
@@ -91,6 +102,23 @@ class NatsFeed:
     def tell(self, on_subscribed: Callable[[], None], on_lost: Callable[[], None]) -> None:
         """Call these each time that all is subscribed, and when it is so no longer."""
         self._link.on_subscribed, self._link.on_lost = on_subscribed, on_lost
+
+    async def acknowledged_fills(self) -> Sequence[Fill]:
+        """The last fills that were acknowledged to the broker, which were applied then; none where fills are plain."""
+        connection, durable = self._link.connection, self._config.durable
+        if connection is None or not durable:
+            return ()
+        fills = []
+        for payload in await last_acknowledged(connection, self._config.topics.fills, durable, ACKNOWLEDGED_LOOKED_AT):
+            with suppress(BadMessageError):
+                fills.append(self._decoder.decode_fill(payload))
+        return fills
+
+    def expect_again(self, fill: Fill) -> None:
+        """A fill was taken elsewhere, before it came; when the very same comes it is passed over."""
+        self._taken[identity_of(fill)] = fill
+        if len(self._taken) > FILLS_HELD:
+            del self._taken[next(iter(self._taken))]
 
     def release(self) -> None:
         """Take what comes from now on, and first the fills that waited for that."""
@@ -198,7 +226,10 @@ class NatsFeed:
             return False
         self.stats.decoded += 1
         self.stats.fills += 1
-        self._live.take(fill)
+        if self._taken and self._taken.get(identity_of(fill)) == fill:
+            del self._taken[identity_of(fill)]
+        else:
+            self._live.take(fill)
         return True
 
     # Processing.
@@ -251,14 +282,18 @@ class NatsFeed:
                 headers = {"Content-Type": arrival.headers.decode("ascii", "replace")}
             event = self._decode[arrival.kind](arrival.subject.decode(), arrival.payload, headers, arrival.received_ns)
         except BadMessageError as error:
-            self._refuse(error.reason, error.detail, arrival.subject)
+            symbol = self._decoder.symbol_of(arrival.subject.decode(), arrival.kind)
+            self._refuse(error.reason, error.detail, arrival.subject, symbol)
             return None
         except UnicodeDecodeError:
             self._refuse("bad_subject", "subject: expected UTF-8 text", arrival.subject)
             return None
         stats = self.stats
-        stats.decoded += 1
         lag_ns = arrival.received_ns - event.timestamp_ns
+        if lag_ns < self._least_lag_ns:
+            self._refuse_future(event, -lag_ns, arrival.subject)
+            return None
+        stats.decoded += 1
         if 0 <= lag_ns < _MAX_LAG_NS:
             stats.lag.record(lag_ns)
         return event
@@ -272,8 +307,26 @@ class NatsFeed:
             self._folded_at = stats.decoded
             stats.lag.fold()
 
-    def _refuse(self, reason: str, detail: str, subject: bytes) -> None:
+    def _refuse_future(self, event: MarketEvent, ahead_ns: int, subject: bytes) -> None:
+        """Not let in: everything after it would be older."""
+        self.stats.malformed[FROM_THE_FUTURE] += 1
+        self._live.refused_data.add(event.symbol, FROM_THE_FUTURE)
+        self._complain(
+            FROM_THE_FUTURE,
+            "market data refused",
+            symbol=event.symbol,
+            reason=f"dated {format_timestamp(event.timestamp_ns)}, {ahead_ns / NS_PER_S:,.3g} s after it was received; "
+            f"at most {-self._least_lag_ns / NS_PER_S:g} s (market_data.max_ahead): is a clock wrong?",
+            subject=_shown(subject),
+        )
+
+    def _is_named(self, symbol: str) -> bool:
+        return any(symbol in guest.spec.symbols for guest in self._live.engine.roster)
+
+    def _refuse(self, reason: str, detail: str, subject: bytes, symbol: str = "") -> None:
         self.stats.malformed[reason] += 1
+        if symbol:
+            self._live.refused_data.add(symbol, reason)
         self._complain(reason, "a message cannot be read", reason=reason, detail=detail, subject=_shown(subject))
 
 

@@ -8,8 +8,9 @@ the subject names it, ``seq`` always. Protobuf (``market_data.proto``) when the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal, NoReturn
+from urllib.parse import unquote
 
 import msgspec
 from google.protobuf.message import DecodeError as ProtobufError
@@ -32,6 +33,7 @@ PROTOBUF: Final = "application/x-protobuf"
 _JSON: Final = ("", "application/json", "text/json")
 _PROTOBUF: Final = (PROTOBUF, "application/protobuf")
 _MAX_INT64: Final = 2**63 - 1
+_SUBJECTS_A_SYMBOL: Final = 8
 _JSON_FAULTS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
 _SIDES: Final = {"buy": "buy", "sell": "sell", "BUY": "buy", "SELL": "sell", "Buy": "buy", "Sell": "sell"}
 
@@ -96,16 +98,24 @@ class Decoder:
     """Decodes the messages of one connection.
 
     It remembers the symbols it has seen, at most ``max_symbols``: made-up ones beyond that are refused (``too_many_
-    symbols``), so that they cannot fill the memory. ``topics`` say which part of a subject is the symbol.
+    symbols``), so that they cannot fill the memory. One that ``is_reserved`` always has its place. ``topics`` say which
+    part of a subject is the symbol; a message that names another is refused (``wrong_subject``).
     """
 
     def __init__(
-        self, topics: TopicsConfig | None = None, max_bytes: int = 262_144, max_symbols: int = MAX_SYMBOLS
+        self,
+        topics: TopicsConfig | None = None,
+        max_bytes: int = 262_144,
+        max_symbols: int = MAX_SYMBOLS,
+        is_reserved: Callable[[str], bool] = lambda symbol: False,
     ) -> None:
         topics = topics or TopicsConfig()
         self._max_bytes = max_bytes
         self._max_symbols = max_symbols
+        self._is_reserved = is_reserved
         self._symbols: dict[str, str] = {}
+        self._named: dict[str, str] = {}
+        """The symbol of each subject seen whose message named it."""
         self._book_place = _symbol_place(topics.market_data)
         self._trade_place = _symbol_place(topics.trades)
         self._bar_place = _symbol_place(topics.bars)
@@ -129,8 +139,11 @@ class Decoder:
         sides, time_ns = message.orderbook, message.timestamp
         book = OrderBook(_levels(sides.bids), _levels(sides.asks))
         kind = SoundBookEvent if book_fault(book) is None else BookEvent
+        symbol = self._named.get(subject)
+        if symbol is None or symbol != message.symbol:
+            symbol = self._symbol_on(subject, message.symbol, self._book_place)
         return kind(
-            self._symbols.get(message.symbol) or self._new_symbol(message.symbol, subject, self._book_place),
+            symbol,
             time_ns if type(time_ns) is int and PLAIN_FROM_NS <= time_ns <= _MAX_INT64 else _moment_ns(time_ns),
             book,
             message.seq,
@@ -156,7 +169,7 @@ class Decoder:
         side = _SIDES.get(message.side)
         if side is None:
             raise BadMessageError("bad_side", f"side: expected buy or sell, got {_shown(message.side)}")
-        symbol = self._symbols.get(message.symbol) or self._new_symbol(message.symbol, subject, self._trade_place)
+        symbol = self._symbol(message.symbol, subject, self._trade_place)
         return TradeEvent(symbol, time_ns, message.price, message.quantity, side, sequence, received_ns)
 
     def decode_bar(
@@ -175,7 +188,7 @@ class Decoder:
             except _JSON_FAULTS as error:
                 _refuse_json(error)
             time_ns, sequence = _moment_ns(message.timestamp), message.seq
-        symbol = self._symbols.get(message.symbol) or self._new_symbol(message.symbol, subject, self._bar_place)
+        symbol = self._symbol(message.symbol, subject, self._bar_place)
         bar = OHLCV(message.open, message.high, message.low, message.close, message.volume)
         return BarEvent(symbol, time_ns, bar, sequence, received_ns)
 
@@ -204,7 +217,7 @@ class Decoder:
         if len(message.bids) > MAX_LEVELS or len(message.asks) > MAX_LEVELS:
             _refuse_levels(max(len(message.bids), len(message.asks)))
         return BookEvent(
-            self._symbols.get(message.symbol) or self._new_symbol(message.symbol, subject, self._book_place),
+            self._symbol(message.symbol, subject, self._book_place),
             _protobuf_time_ns(message),
             OrderBook(
                 tuple([PriceLevel(level.price, level.quantity) for level in message.bids]),
@@ -214,20 +227,37 @@ class Decoder:
             received_ns,
         )
 
-    def _new_symbol(self, symbol: str, subject: str, place: int) -> str:
-        """Check a symbol that was not seen before; one that the message leaves out is the subject's."""
+    def _symbol(self, symbol: str, subject: str, place: int) -> str:
+        named = self._named.get(subject)
+        return named if named is not None and named == symbol else self._symbol_on(subject, symbol, place)
+
+    def symbol_of(self, subject: str, kind: int) -> str:
+        """What a subject names, for a message of the kind (0 book, 1 trade, 2 bar); empty where it names nothing."""
+        return unquote(_part(subject, (self._book_place, self._trade_place, self._bar_place)[kind]))
+
+    def _symbol_on(self, subject: str, symbol: str, place: int) -> str:
+        """The symbol of a message whose subject did not name it yet; one that the message leaves out is the
+        subject's."""
+        part = _part(subject, place)
         if not symbol:
-            parts = subject.split(".", place + 1) if place >= 0 else ()
-            if len(parts) <= place or place < 0:
+            if not part:
                 raise BadMessageError("missing_field", "symbol: neither the message nor its subject names one")
-            symbol = parts[place]
-            if known := self._symbols.get(symbol):
-                return known
-        if not 0 < len(symbol) <= MAX_SYMBOL_CHARS or not symbol.isprintable() or symbol.isspace():
+            symbol = part
+        _check_symbol(symbol)
+        if part and not _is_same(part, symbol):
             raise BadMessageError(
-                "bad_symbol", f"symbol: expected 1 to {MAX_SYMBOL_CHARS} printable characters, got {_shown(symbol)}"
+                "wrong_subject", f"symbol: expected {_shown(part)}, which the subject names, got {_shown(symbol)}"
             )
-        if len(self._symbols) >= self._max_symbols:
+        symbol = self._symbols.get(symbol) or self._new_symbol(symbol)
+        if part:
+            if len(self._named) >= _SUBJECTS_A_SYMBOL * self._max_symbols:
+                self._named.clear()
+            self._named[subject] = symbol
+        return symbol
+
+    def _new_symbol(self, symbol: str) -> str:
+        """Find a symbol that was not seen before its place."""
+        if len(self._symbols) >= self._max_symbols and not self._is_reserved(symbol):
             raise BadMessageError(
                 "too_many_symbols", f"symbol: {_shown(symbol)} would be one more than {self._max_symbols} symbols"
             )
@@ -242,6 +272,28 @@ def _symbol_place(pattern: str) -> int:
     """Which dot-separated part of a subject is the symbol; -1 where none is."""
     parts = pattern.split(".")
     return parts.index("*") if "*" in parts else -1
+
+
+def _check_symbol(symbol: str) -> None:
+    if not 0 < len(symbol) <= MAX_SYMBOL_CHARS or not symbol.isprintable() or symbol.isspace():
+        raise BadMessageError(
+            "bad_symbol", f"symbol: expected 1 to {MAX_SYMBOL_CHARS} printable characters, got {_shown(symbol)}"
+        )
+
+
+def _part(subject: str, place: int) -> str:
+    """The part of a subject that is the symbol; empty where none is."""
+    parts = subject.split(".", place + 1) if place >= 0 else ()
+    return parts[place] if len(parts) > place >= 0 else ""
+
+
+def _is_same(part: str, symbol: str) -> bool:
+    """Whether a part of a subject is this symbol: as it is, with what subjects cannot hold encoded (``BRK%2EB``), or
+    with the same letters and digits (``btcusdt`` for ``BTC/USDT``)."""
+    if part == symbol or unquote(part) == symbol:
+        return True
+    plain, other = ("".join(filter(str.isalnum, each)).casefold() for each in (unquote(part), symbol))
+    return plain == other != ""
 
 
 def _levels(levels: tuple[Level, ...]) -> tuple[PriceLevel, ...]:

@@ -10,6 +10,7 @@ import contextlib
 from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
+from time import time_ns
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -31,8 +32,10 @@ from sengine.adapters.paper.journal import NewsLine, PaperJournal
 from sengine.adapters.paper.venue import EventTimeVenue
 from sengine.adapters.transport.connections import CONNECTION_BOUNDS
 from sengine.adapters.transport.private_socket import LISTEN_OPTION, PrivateSocket
+from sengine.clock import format_timestamp
 from sengine.config.schema import Config
 from sengine.domain.events import BarEvent, BookEvent
+from sengine.engine.time_jumps import JumpRule
 from sengine.errors import ConfigError
 from sengine.proto import execution_pb2 as pb
 from sengine.proto.execution_pb2_grpc import OrderExecutionServicer, add_OrderExecutionServicer_to_server
@@ -145,9 +148,15 @@ class PaperExecution:
         self._nats_options = connect_options(config.nats)
         self._listen = listen
         self._journal = PaperJournal(journal) if journal is not None else None
-        self._decoder = Decoder(config.nats.topics, config.nats.max_message_bytes)
+        named = frozenset(symbol for strategy in config.strategies for symbol in strategy.symbols)
+        self._decoder = Decoder(config.nats.topics, config.nats.max_message_bytes, is_reserved=named.__contains__)
+        self._max_ahead_ns = config.market_data.max_ahead_ns
         self.fills = FillPublisher(config.nats.topics.fills, self._on_published)
-        self.venue = EventTimeVenue(config.execution)
+        self.venue = EventTimeVenue(
+            config.execution,
+            jumps=JumpRule(config.market_data.max_jump_ns, config.market_data.confirm),
+            is_reserved=named.__contains__,
+        )
         self.desk = PaperDesk(self.venue, self.fills.put, self._journal)
         self.desk.is_full = self.fills.is_full
         self.address = ""
@@ -297,9 +306,13 @@ class PaperExecution:
     ) -> _Event | None:
         kind = content_type(headers)
         try:
-            return decode(
+            event = decode(
                 subject.decode(), payload, {"Content-Type": kind.decode("ascii", "replace")} if kind else None
             )
+            if self._max_ahead_ns is None or event.timestamp_ns <= time_ns() + self._max_ahead_ns:
+                return event
+            # As the engine does: everything after it would be older.
+            self._bad("from_the_future", f"timestamp: {event.symbol} is dated {format_timestamp(event.timestamp_ns)}")
         except BadMessageError as error:
             self._bad(error.reason, str(error))
         except UnicodeDecodeError:

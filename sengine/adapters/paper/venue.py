@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from sengine.adapters.execution.messages import book_crc
 from sengine.clock import NS_PER_MS
 from sengine.config.schema import ExecutionConfig
-from sengine.domain.events import BarEvent, BookEvent
+from sengine.domain.events import BarEvent, BookEvent, MarketEvent
 from sengine.domain.market import OrderBook
 from sengine.domain.order import Order
 from sengine.engine.orders.simulated_venue import SimulatedVenue, VenueReport
 from sengine.engine.state.markets import bar_fault, book_fault, close_touch
+from sengine.engine.state.saved import NEVER_NS
+from sengine.engine.time_jumps import TIME_BACKWARDS, JumpGate, JumpRule
 
 BOOKS_KEPT: Final = 4096
 SYMBOLS_KEPT: Final = 10_000
@@ -28,12 +30,27 @@ SYMBOLS_KEPT: Final = 10_000
 class RecentBooks:
     """The newest books of a symbol with their times; at least ``limit`` of them, at most twice as many."""
 
-    __slots__ = ("_limit", "books", "dropped_until_ns", "has_book", "last_ns", "symbol", "times_ns")
+    __slots__ = (
+        "_limit",
+        "bar_interval_ns",
+        "bar_ns",
+        "books",
+        "born_ns",
+        "dropped_until_ns",
+        "has_book",
+        "horizon_ns",
+        "last_ns",
+        "symbol",
+        "times_ns",
+    )
 
     def __init__(self, symbol: str, limit: int) -> None:
         self.symbol = symbol
-        self.last_ns = -(2**63)
+        self.last_ns = NEVER_NS
         """Time of the newest event, which never goes back."""
+        # As of an engine's market: see there.
+        self.born_ns = self.horizon_ns = self.bar_ns = NEVER_NS
+        self.bar_interval_ns = 0
         self.has_book = False
         """Whether the symbol has real books; one that only has bars is priced at their close."""
         self.times_ns: list[int] = []
@@ -41,6 +58,14 @@ class RecentBooks:
         self.dropped_until_ns: int | None = None
         """Time of the newest book that is no longer kept."""
         self._limit = limit
+
+    def begin_anew(self) -> None:
+        """The times were wrong."""
+        self.last_ns = self.born_ns = self.horizon_ns = self.bar_ns = NEVER_NS
+        self.bar_interval_ns = 0
+        self.times_ns.clear()
+        self.books.clear()
+        self.dropped_until_ns = None
 
     def add(self, time_ns: int, book: OrderBook) -> None:
         """Append the newest book. Old ones leave in bulk, so that a book costs two appends."""
@@ -56,14 +81,23 @@ class EventTimeVenue:
     """The simulated venue of replay, behind a memory of recent books.
 
     Orders do not use up each other's liquidity, so each has a ``SimulatedVenue`` of its own, and one that arrives late
-    can catch up on past books alone.
+    can catch up on past books alone. ``jumps`` is the engine's, so that both take the same events; a symbol that
+    ``is_reserved`` always has its place.
     """
 
-    def __init__(self, execution: ExecutionConfig, books_kept: int = BOOKS_KEPT) -> None:
+    def __init__(
+        self,
+        execution: ExecutionConfig,
+        books_kept: int = BOOKS_KEPT,
+        jumps: JumpRule | None = None,
+        is_reserved: Callable[[str], bool] = lambda symbol: False,
+    ) -> None:
         self._execution = execution
         self._latency_ns = int(execution.latency_ms * NS_PER_MS)
         self._books_kept = books_kept
+        self._is_reserved = is_reserved
         self._recent: dict[str, RecentBooks] = {}
+        self._jumps: JumpGate[RecentBooks] = JumpGate(jumps, self._recent, RecentBooks.begin_anew)
         self._open: dict[str, dict[str, SimulatedVenue]] = {}
         """Venues with something in them, by symbol and order id, oldest first."""
         self._symbol_of: dict[str, str] = {}
@@ -85,20 +119,11 @@ class EventTimeVenue:
 
     def on_book(self, event: BookEvent) -> Sequence[VenueReport]:
         """Take a book and match what waits for it."""
-        recent = self._recent_of(event.symbol)
-        if recent is None or not self._admit(recent, event.timestamp_ns, book_fault(event.book)):
-            return ()
-        recent.has_book = True
-        return self._on_touch(recent, event.book, event.timestamp_ns)
+        return self._on_event(event, book_fault(event.book))
 
     def on_bar(self, event: BarEvent) -> Sequence[VenueReport]:
         """Take a bar; where the symbol has no books, orders meet its close."""
-        recent = self._recent_of(event.symbol)
-        if recent is None or not self._admit(recent, event.timestamp_ns, bar_fault(event)):
-            return ()
-        if recent.has_book:
-            return ()
-        return self._on_touch(recent, close_touch(event.bar), event.timestamp_ns)
+        return self._on_event(event, bar_fault(event))
 
     def submit(self, order: Order, crc: int = 0, *, has_rested: bool = False) -> Sequence[VenueReport]:
         """Take an order and match it against the kept books from its due time on. ``has_rested``: after a restart.
@@ -147,20 +172,44 @@ class EventTimeVenue:
     def _recent_of(self, symbol: str) -> RecentBooks | None:
         recent = self._recent.get(symbol)
         if recent is None:
-            if len(self._recent) >= SYMBOLS_KEPT:
+            if len(self._recent) >= SYMBOLS_KEPT and not self._is_reserved(symbol):
                 self.rejected["too_many_symbols"] += 1
                 return None
             recent = self._recent[symbol] = RecentBooks(symbol, self._books_kept)
         return recent
 
-    def _admit(self, recent: RecentBooks, time_ns: int, fault: str | None) -> bool:
-        if fault is None and time_ns < recent.last_ns:
-            fault = "time_backwards"
+    def _on_event(self, event: BookEvent | BarEvent, fault: str | None) -> Sequence[VenueReport]:
+        recent = self._recent_of(event.symbol)
+        if recent is None:
+            return ()
         if fault is not None:
             self.rejected[fault] += 1
-            return False
+            return ()
+        if not recent.last_ns <= event.timestamp_ns <= recent.horizon_ns:
+            outcome = self._jumps.judge(event, recent)
+            if outcome is not None:
+                self.rejected.update(reason for _, reason in outcome.dropped)
+                reports: list[VenueReport] = []
+                while (due := self._jumps.take()) is not None:
+                    reports.extend(self._take(due, self._recent[due.symbol]))
+                return reports
+        return self._take(event, recent)
+
+    def _take(self, event: MarketEvent, recent: RecentBooks) -> Sequence[VenueReport]:
+        """An event whose time is believed."""
+        time_ns = event.timestamp_ns
+        if time_ns < recent.last_ns:
+            self.rejected[TIME_BACKWARDS] += 1
+            return ()
         recent.last_ns = time_ns
-        return True
+        if isinstance(event, BookEvent):
+            recent.has_book = True
+            return self._on_touch(recent, event.book, time_ns)
+        assert isinstance(event, BarEvent)
+        if time_ns > recent.bar_ns != NEVER_NS:
+            recent.bar_interval_ns = time_ns - recent.bar_ns
+        recent.bar_ns = time_ns
+        return () if recent.has_book else self._on_touch(recent, close_touch(event.bar), time_ns)
 
     def _on_touch(self, recent: RecentBooks, touch: OrderBook, time_ns: int) -> Sequence[VenueReport]:
         recent.add(time_ns, touch)

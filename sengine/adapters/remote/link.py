@@ -21,6 +21,7 @@ from sengine.adapters.remote.session import RemoteSession, SessionError, SilentE
 from sengine.adapters.remote.watch import LOOK_EVERY_S, STALLED_AFTER_S, RemoteWatch
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import PauseStrategy, ReportedError
+from sengine.engine.strategies.windows import sizes_told
 from sengine.errors import ConfigError, SengineError
 from sengine.runtime.live_engine import LiveEngine
 
@@ -282,6 +283,11 @@ class RemoteLink:
         if self._in_use.connection is not None:
             await self._watch.ask(self._in_use.connection)
         return self._watch.instances
+
+    async def sizes(self) -> Mapping[str, Mapping[str, int]]:
+        """How much each instance in the process in use remembers, as far as it tells, of now where it answers."""
+        await self.instances()
+        return {key: sizes_told(said) for key, said in self._watch.said.items() if isinstance(said, dict)}
 
     async def replace(self, config: dict[str, Any]) -> None:
         """A new process with the code of now and these parameters: it is started aside, initialised and warmed up, and

@@ -176,7 +176,10 @@ class Projection:
             for part in order.contributions:
                 self._insert("order_parts", order.order_id, part.strategy_id, part.quantity, part.signal_sequence)
         for fill in what.fills:
-            self._fill(fill)
+            if fill.strategy_id:
+                self._book([fill])  # crossed inside: there is no order
+            else:
+                self._fill(fill)
         for update in what.updates:
             self._update(update)
         for order_id in what.cancels:
@@ -212,6 +215,9 @@ class Projection:
             status = "filled"
         notional = fill.price * fill.quantity
         self._do(_FILLED, fill.quantity, notional, fill.commission, fill.timestamp_ns, status, status, fill.order_id)
+        self._book(shares)
+
+    def _book(self, shares: Sequence[Fill]) -> None:
         for share in shares:
             pair = share.strategy_id, share.symbol
             position = self._books.get(pair)

@@ -19,6 +19,8 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from sengine.adapters.containment.forks import own_fork
+
 HAS_DEATH_SIGNAL: Final = sys.platform == "linux"
 DIE_WITH_PARENT: Final = "--die-with-parent"
 _GRACE_S: Final = 5.0
@@ -89,28 +91,30 @@ async def spawn(
     """Start ``sengine ARGUMENTS... --die-with-parent``. Output goes where ours goes unless ``stdout`` and ``stderr``
     (as of ``subprocess``) say otherwise."""
     # A process group of its own: Ctrl-C in the terminal is for us, and we end our children in order.
-    process = await asyncio.create_subprocess_exec(
-        *own_command(*arguments, DIE_WITH_PARENT),
-        stdin=PIPE,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=True,
-        env=dict(env) if env is not None else None,
-    )
+    with own_fork():
+        process = await asyncio.create_subprocess_exec(
+            *own_command(*arguments, DIE_WITH_PARENT),
+            stdin=PIPE,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            env=dict(env) if env is not None else None,
+        )
     return Child(process)
 
 
 async def spawn_program(command: Sequence[str], *, stdout: int | None = DEVNULL, stderr: int | None = DEVNULL) -> Child:
     """Start a program that is not ours. It is killed with this process where ``HAS_DEATH_SIGNAL``; elsewhere it is not,
     and wants one of our own commands as its parent."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=True,
-        preexec_fn=_die_with_parent(os.getpid()) if HAS_DEATH_SIGNAL else None,
-    )
+    with own_fork():
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            preexec_fn=_die_with_parent(os.getpid()) if HAS_DEATH_SIGNAL else None,
+        )
     return Child(process)
 
 

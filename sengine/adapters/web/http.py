@@ -17,6 +17,7 @@ from sengine.adapters.control.holdings import positions_message
 from sengine.adapters.control.messages import strategies_message
 from sengine.adapters.control.reading import read
 from sengine.adapters.control.views import PositionsView, StrategiesView
+from sengine.adapters.web.complaints import http_logger
 from sengine.adapters.web.listener import Listener
 from sengine.adapters.web.live_page import LivePage
 from sengine.adapters.web.metrics import CONTENT_TYPE, exposition
@@ -76,6 +77,7 @@ class HttpServer:
         runner = web.AppRunner(
             self._app,
             access_log=None,
+            logger=http_logger(self._live.say),
             handle_signals=False,
             keepalive_timeout=30,
             shutdown_timeout=1,

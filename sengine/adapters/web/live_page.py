@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from sengine.adapters.control.messages import snapshot_message
 from sengine.adapters.control.reading import read
 from sengine.adapters.control.views import SnapshotView
 from sengine.runtime.live_engine import LiveEngine, SignalRecord, Subscription
+from sengine.runtime.log_throttle import Complaints
 from sengine.runtime.status import ServiceFacts
 
 _FILES: Final = Path(__file__).parent / "page"
@@ -27,6 +29,9 @@ _TYPES: Final = {"page.html": "text/html", "page.css": "text/css", "page.js": "t
 _INTERVAL_S: Final = 0.5
 _FIRST_SIGNALS: Final = 100
 MAX_READERS: Final = 16
+_SEND_BUFFER_BYTES: Final = 64 * 1024
+WRITE_WITHIN_S: Final = 10.0
+"""A reader whose buffers are full for this long is not there any more."""
 # The page's own files are all that it may load, and it may not be framed by another.
 _POLICY: Final = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'"
 _HEADERS: Final = {
@@ -43,6 +48,7 @@ class LivePage:
     def __init__(self, live: LiveEngine, facts: ServiceFacts) -> None:
         self._live = live
         self._facts = facts
+        self._complain = Complaints(live.say)
         self._readers: set[asyncio.Task[None]] = set()
         self._snapshot: bytes = b""
         self._snapshot_at_s = 0.0
@@ -60,6 +66,10 @@ class LivePage:
             raise web.HTTPServiceUnavailable(text=f"{MAX_READERS} pages are open already; close one")
         response = web.StreamResponse(headers={**_HEADERS, "Content-Type": "text/event-stream"})
         await response.prepare(request)
+        connection = request.transport.get_extra_info("socket") if request.transport is not None else None
+        if connection is not None:
+            # A system may keep megabytes for whoever does not read.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         task = asyncio.current_task()
         assert task is not None
         self._readers.add(task)
@@ -70,11 +80,18 @@ class LivePage:
             # Whoever closes the page ends the connection, and writing then raises.
             with contextlib.suppress(ConnectionError, asyncio.CancelledError):
                 while True:
-                    await response.write(_event("snapshot", await self._fresh_snapshot()))
+                    events = _event("snapshot", await self._fresh_snapshot())
                     signals = _waiting(subscription)
                     if signals:
-                        await response.write(_event("signals", orjson.dumps(signals)))
+                        events += _event("signals", orjson.dumps(signals))
+                    async with asyncio.timeout(WRITE_WITHIN_S):
+                        await response.write(events)
                     await asyncio.sleep(_INTERVAL_S)
+        except TimeoutError:
+            # What it has not read by then waits in bounded buffers; it will come again if it is still there.
+            self._complain("slow", "a reader of the page was dropped: it did not read")
+            if request.transport is not None:
+                request.transport.abort()
         finally:
             subscription.close()
             self._readers.discard(task)

@@ -21,6 +21,7 @@ from sengine.engine.orders.flatten import Flattening
 from sengine.engine.state.saved import SavedBooks, SavedMarket, SavedOrders, SavedResting, SavedTradingRecord
 from sengine.engine.strategies.faults import in_words
 from sengine.engine.strategies.lifecycle import State
+from sengine.engine.time_jumps import JumpState
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -48,6 +49,9 @@ class Checkpoint(msgspec.Struct, frozen=True):
     in_force: InForce | None = None
     held_fills: list[HoldFill] = []
     refused_fills: list[Fill] = []
+    crossed: int = 0
+    jumps: JumpState = JumpState()
+    """What is held back for its time."""
 
 
 def checkpoint(engine: Engine) -> Checkpoint:
@@ -75,6 +79,8 @@ def checkpoint(engine: Engine) -> Checkpoint:
         InForce.of(engine),
         list(engine.held_fills.waiting),
         list(engine.held_fills.refused),
+        engine._flattens.crossed,
+        engine.jumps.state(),
     )
 
 
@@ -94,12 +100,14 @@ def restore(engine: Engine, state: Checkpoint) -> Sequence[str]:
     desk.orders_sent, desk.kill_reason = state.orders_sent, state.kill_reason
     for market in state.markets:
         engine._new_market(market.symbol).restore(market)
+    engine.jumps.restore(state.jumps)
     engine.positions.restore(state.books)
     engine.record.restore(state.record)
     engine.orders.restore(state.orders)
     if engine._venue is not None:
         engine._venue.restore(state.resting)
     engine._flattens.pending.update(deepcopy(state.flattening))
+    engine._flattens.crossed = state.crossed
     engine.held_fills.restore(state.held_fills, state.refused_fills)
     troubles = [trouble for guest in state.strategies for trouble in _restore_strategy(engine, guest)]
     active = {guest.strategy_id for guest in engine.roster if guest.is_active}

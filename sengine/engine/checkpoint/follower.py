@@ -14,6 +14,7 @@ import msgspec
 
 from sengine.domain.events import (
     ChangeAggregation,
+    EndOfData,
     Event,
     MarketEvent,
     ReloadParameters,
@@ -34,7 +35,8 @@ from sengine.errors import SengineError
 _END_OF_TIME_NS: Final = 2**63
 # What a restart decides anew: which strategies run, with which parameters, within which limits.
 _PASSED_OVER: Final = (
-    UnloadStrategy, ReloadParameters, ChangeAggregation, ChangeLimits, RemoteReady, RemoteRolledBack, Shutdown,
+    UnloadStrategy, ReloadParameters, ChangeAggregation, ChangeLimits, RemoteReady, RemoteRolledBack, EndOfData,
+    Shutdown,
 )  # fmt: skip
 
 
@@ -49,7 +51,7 @@ class Happened(msgspec.Struct, frozen=True, omit_defaults=True):
     """Strategies that the event paused, and why."""
     fills: Sequence[Fill] = []
     updates: Sequence[OrderUpdate] = []
-    """Both of the simulated venue; those from outside are events."""
+    """Both of the simulated venue, those from outside are events; and the crosses of a flatten."""
     rollbacks: Sequence[RolledBack] = []
     withdrawn: dict[str, int] = {}
     """Orders that a CLOSE withdrew and that might still fill, by the sequence of its signal."""
@@ -94,6 +96,7 @@ class Follower:
             flow.cancel(order_id)
         for order_id, sequence in what.withdrawn.items():
             self._engine.orders.withdraw(order_id, sequence)
+        self._flattens.book([fill for fill in what.fills if fill.strategy_id])
         for order in what.orders:
             desk.orders_sent += 1
             flow.send(order)

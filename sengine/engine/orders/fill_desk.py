@@ -29,12 +29,14 @@ class FillDesk:
         markets: Mapping[str, Market],
         anomalies: Counter[str],
         book: Callable[[Fill, Outcome], None],
+        orders_sent: Callable[[], int],
     ) -> None:
         self.held = HeldFills()
         self._orders = orders
         self._markets = markets
         self._anomalies = anomalies
         self._book = book
+        self._orders_sent = orders_sent
 
     def doubt(self, fill: Fill, bounds: FillBounds) -> str:
         """Why a person is to look at a fill before it is booked, a clause; empty when it may be taken as it is."""
@@ -45,6 +47,18 @@ class FillDesk:
             return "it was refused before"
         market = self._markets.get(fill.symbol)
         return doubt_of(fill, working, market.mid if market is not None else 0.0, bounds)
+
+    def lacks(self, fill: Fill, session: str) -> bool:
+        """Whether the books lack a fill that was applied once: of an order that is known, or of one of ``session``, a
+        prefix of ids, that has a higher number than any on record."""
+        working = self._orders.find(fill.order_id)
+        if self._orders.has_seen(fill) or self.held.waits(fill) or self.held.was_refused(fill):
+            return False
+        if working is not None:
+            return _refusal(fill, working) is None
+        number = fill.order_id.removeprefix(session)
+        is_own = bool(session) and fill.order_id.startswith(session) and number.isascii() and number.isdigit()
+        return is_own and int(number) > self._orders_sent()
 
     def on_fill(self, fill: Fill) -> Outcome:
         """A fill from outside: booked once, and only if it can be true."""

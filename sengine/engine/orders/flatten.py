@@ -1,5 +1,8 @@
 """Bringing positions to zero for an operator: cancel what rests, trade what is held, and see it through.
 
+What one strategy is to sell and another to buy is crossed between them at the mid, as fills of the engine's own without
+commission; only what is left over is traded, so that the flatten never trades with itself.
+
 An order that is being cancelled may still fill, and a market order in flight will. So a flatten is not over when its
 orders are sent: until a strategy's position on a symbol is zero and nothing of it is open, that pair is ``pending``,
 its signals are filtered, and whatever a late fill leaves is traded away as well. It ends without being done when one of
@@ -9,11 +12,11 @@ its own orders is rejected or cancelled: to send it again at once would only be 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import fsum
+from math import fsum, isfinite
 
 import msgspec
 
-from sengine.domain.order import Contribution, Order, ProposedOrder, Side
+from sengine.domain.order import Contribution, Fill, Order, ProposedOrder, Side
 from sengine.domain.position import FLAT_BELOW
 from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.outcome import Outcome
@@ -36,18 +39,32 @@ class FlattenTrade(msgspec.Struct, frozen=True):
         return abs(fsum(quantity for _, quantity in self.parts))
 
 
+class FlattenCross(msgspec.Struct, frozen=True):
+    """One strategy hands ``quantity`` of ``symbol`` over to another, inside the engine."""
+
+    symbol: str
+    seller: str
+    buyer: str
+    quantity: float
+
+
 class FlattenPlan(msgspec.Struct, frozen=True):
-    """What a flatten does at once: ids of the orders it cancels, and what it trades."""
+    """What a flatten does at once: ids of the orders it cancels, what it crosses inside and what it trades."""
 
     cancels: tuple[str, ...]
+    crosses: tuple[FlattenCross, ...]
     trades: tuple[FlattenTrade, ...]
 
     @property
     def in_words(self) -> str:
-        """``cancels 3 orders, sells 2 BTCUSDT``; empty when there is nothing to do."""
+        """``cancels 3 orders, crosses 1 BTCUSDT inside at the mid, sells 2 BTCUSDT``; empty when there is nothing to
+        do."""
         said = []
         if self.cancels:
             said.append(f"cancels {len(self.cancels)} order{'s' * (len(self.cancels) != 1)}")
+        for symbol in dict.fromkeys(each.symbol for each in self.crosses):
+            crossed = fsum(each.quantity for each in self.crosses if each.symbol == symbol)
+            said.append(f"crosses {crossed:.10g} {symbol} inside at the mid")
         said += [f"{each.side}s {each.quantity:.10g} {each.symbol}" for each in self.trades]
         return ", ".join(said)
 
@@ -59,7 +76,8 @@ class Flattening(msgspec.Struct):
 
 
 class FlattenDesk:
-    """Carries flattens out. ``send`` takes a reducing order and returns its id; ``withdraw`` takes back a vote."""
+    """Carries flattens out. ``send`` takes a reducing order and returns its id; ``withdraw`` takes back a vote;
+    ``price`` is the mid of a symbol, NaN while there is none."""
 
     def __init__(
         self,
@@ -68,7 +86,11 @@ class FlattenDesk:
         flow: OrderFlow,
         send: Callable[[ProposedOrder], str],
         withdraw: Callable[[str, str], None],
+        price: Callable[[str], float],
+        order_prefix: str = "",
     ) -> None:
+        self.crossed = 0
+        """Crosses so far; they number the orders that their fills name."""
         self.pending: dict[Pair, Flattening] = {}
         self.is_following = False
         """While the engine follows a recorded session, orders are the recorded ones only; ``recall`` hears of them."""
@@ -77,6 +99,8 @@ class FlattenDesk:
         self._flow = flow
         self._send = send
         self._withdraw = withdraw
+        self._price = price
+        self._order_prefix = order_prefix
 
     def knows(self, strategy_id: str, symbol: str) -> bool:
         """Whether anything was ever held, or is in flight, that a flatten of these names would look at."""
@@ -134,6 +158,11 @@ class FlattenDesk:
                     flattening.order_ids.append(order.order_id)
         self._end_done()
 
+    def book(self, fills: Sequence[Fill]) -> None:
+        """Crosses, a sell and a buy each."""
+        self.crossed += len(fills) // 2
+        self._flow.cross(fills)
+
     def give_up(self) -> int:
         """Leave what is pending as it is; how many pairs that were."""
         given_up = len(self.pending)
@@ -141,7 +170,10 @@ class FlattenDesk:
         return given_up
 
     def _trade(self, now_ns: int) -> None:
-        for trade in self._trades(sorted(self.pending)) if not self.is_following else ():
+        crosses, trades = ((), ()) if self.is_following else self._matched(sorted(self.pending))
+        for cross in crosses:
+            self.book(self._fills_of(cross, now_ns))
+        for trade in trades:
             contributions = tuple(Contribution(name, quantity, 0) for name, quantity in trade.parts)
             order_id = self._send(ProposedOrder(trade.symbol, trade.side, trade.quantity, now_ns, contributions))
             for name, _ in trade.parts:
@@ -162,17 +194,50 @@ class FlattenDesk:
         pairs = list(pairs)
         resting = [each for pair in pairs for each in self._orders.of(*pair) if each.rests and not each.is_cancelling]
         cancels = tuple(dict.fromkeys(each.order.order_id for each in resting))
-        return FlattenPlan(cancels, tuple(self._trades(pairs)))
+        crosses, trades = self._matched(pairs)
+        return FlattenPlan(cancels, tuple(crosses), tuple(trades))
 
-    def _trades(self, pairs: Iterable[Pair]) -> Sequence[FlattenTrade]:
-        """At most one sell and one buy a symbol, symbols in alphabetical order."""
-        sides: dict[tuple[str, Side], list[tuple[str, float]]] = {}
+    def _matched(self, pairs: Iterable[Pair]) -> tuple[Sequence[FlattenCross], Sequence[FlattenTrade]]:
+        """What is crossed, and at most one order a symbol for what is left, symbols in alphabetical order. Who is
+        crossed with whom goes by their names, so that quantities stay whole."""
+        by_symbol: dict[str, list[tuple[str, float]]] = {}
         for strategy_id, symbol in pairs:
             quantity = self._missing(strategy_id, symbol)
             if quantity:
-                side = Side.BUY if quantity > 0.0 else Side.SELL
-                sides.setdefault((symbol, side), []).append((strategy_id, quantity))
-        return [FlattenTrade(symbol, side, tuple(parts)) for (symbol, side), parts in sorted(sides.items())]
+                by_symbol.setdefault(symbol, []).append((strategy_id, quantity))
+        crosses: list[FlattenCross] = []
+        trades: list[FlattenTrade] = []
+        for symbol, parts in sorted(by_symbol.items()):
+            crosses += self._crossed(symbol, parts) if isfinite(self._price(symbol)) else ()
+            for side in (Side.BUY, Side.SELL):
+                own = tuple([part for part in parts if part[1] * (1.0 if side is Side.BUY else -1.0) > 0.0])
+                if own:
+                    trades.append(FlattenTrade(symbol, side, own))
+        return crosses, trades
+
+    def _crossed(self, symbol: str, parts: list[tuple[str, float]]) -> Sequence[FlattenCross]:
+        """Takes what can be crossed out of ``parts``, which keep what is to be traded."""
+        crosses = []
+        sellers = [place for place, (_, quantity) in enumerate(parts) if quantity < 0.0]
+        buyers = [place for place, (_, quantity) in enumerate(parts) if quantity > 0.0]
+        while sellers and buyers:
+            (seller, to_sell), (buyer, to_buy) = parts[sellers[0]], parts[buyers[0]]
+            quantity = min(-to_sell, to_buy)
+            crosses.append(FlattenCross(symbol, seller, buyer, quantity))
+            for side, name, left in ((sellers, seller, to_sell + quantity), (buyers, buyer, to_buy - quantity)):
+                is_done = abs(left) <= FLAT_BELOW * self._positions.largest(name, symbol)
+                parts[side[0]] = (name, 0.0 if is_done else left)
+                if is_done:
+                    del side[0]
+        return crosses
+
+    def _fills_of(self, cross: FlattenCross, now_ns: int) -> Sequence[Fill]:
+        """Both sides of a cross, each already its strategy's own."""
+        order_id, price = f"{self._order_prefix}x{self.crossed + 1}", self._price(cross.symbol)
+        return [
+            Fill(order_id, name, cross.symbol, side, price, cross.quantity, 0.0, now_ns, f"{order_id}-{number}")
+            for number, (name, side) in enumerate(((cross.seller, "sell"), (cross.buyer, "buy")), 1)
+        ]
 
     def _missing(self, strategy_id: str, symbol: str) -> float:
         """What is still to be traded: minus the position and the market orders in flight, and never more than held."""

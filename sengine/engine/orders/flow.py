@@ -99,6 +99,15 @@ class OrderFlow:
         if self._orders.withdraw(order_id, by):
             self._outcome.withdrawn[order_id] = by
 
+    def cross(self, fills: Sequence[Fill]) -> None:
+        """Book what strategies trade with each other inside: no order, and each fill already one strategy's own."""
+        outcome = self._outcome
+        outcome.fills.extend(fills)
+        for fill in fills:
+            market = self._markets.get(fill.symbol)
+            self._book_shares([fill], market.mid if market is not None and market.mid else fill.price, outcome)
+        self._tell_shares(fills, outcome, self._now_ns)
+
     def cancel_all(self) -> None:
         for working in list(self._orders.open_orders()):
             self.cancel(working.order.order_id)
@@ -149,9 +158,15 @@ class OrderFlow:
         market = self._markets.get(fill.symbol)
         mark_price = market.mid if market is not None and market.mid else fill.price
         outcome.fills.append(fill)
+        self._book_shares(shares, mark_price, outcome)
+        self._tell_shares(shares, outcome, now_ns)
+
+    def _book_shares(self, shares: Sequence[Fill], mark_price: float, outcome: Outcome) -> None:
         for share in shares:
             outcome.shares.append((share, self._positions.book(share, mark_price)))
             self._hold_against_limit(share, outcome)
+
+    def _tell_shares(self, shares: Sequence[Fill], outcome: Outcome, now_ns: int) -> None:
         for share in shares:
             guest = self._roster.find(share.strategy_id)
             if guest is not None:

@@ -130,6 +130,10 @@ class VoteBook:
         """Forget a strategy's vote on one symbol."""
         self._votes.get(symbol, {}).pop(strategy_id, None)
 
+    def forget(self, symbol: str) -> None:
+        """Forget all votes on a symbol, whose times were wrong."""
+        self._votes.pop(symbol, None)
+
     def decide(self, symbol: str, now_ns: int) -> Decision:
         """Aggregate the fresh votes on ``symbol``; stale ones are dropped for good. No fresh vote gives NONE."""
         votes = self._votes.get(symbol)

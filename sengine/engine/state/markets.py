@@ -10,10 +10,14 @@ from typing import Final
 from sengine.clock import NS_PER_S
 from sengine.domain.events import BarEvent, TradeEvent
 from sengine.domain.market import EMPTY_BOOK, OHLCV, DataKind, MarketData, OrderBook, PriceLevel, Trade
-from sengine.engine.state.saved import SavedMarket
+from sengine.engine.state.saved import NEVER_NS, SavedMarket
 
 RECENT_TRADES: Final = 100
 BAR_NS: Final = 60 * NS_PER_S
+MOST_MISSING: Final = 1_000_000
+"""A sequence number further ahead than this is not so many messages that are missing, but one that jumped."""
+ANEW_AFTER: Final = 3
+"""So many numbers in a row that are not newer than the last: the publisher counts anew."""
 REFERENCE_NS: Final = NS_PER_S
 """How long a mid is what later ones are compared with to find jumps."""
 
@@ -87,15 +91,21 @@ class Market:
     __slots__ = (
         "_bar_start_ns",
         "_bar_touch",
+        "_behind",
         "_doubted",
         "_followed",
         "_followed_ns",
         "_trades",
         "bar",
+        "bar_interval_ns",
+        "bar_ns",
         "book",
         "book_sequence",
+        "born_ns",
         "has_book",
+        "horizon_ns",
         "last_ns",
+        "look_ns",
         "mid",
         "recent",
         "recent_trades",
@@ -110,7 +120,14 @@ class Market:
         self.symbol = symbol
         self.routed = False
         """Whether any strategy is subscribed to the symbol."""
-        self.last_ns = -(2**63)
+        self.last_ns = NEVER_NS
+        self.born_ns = NEVER_NS
+        """The time of the first event; while it is the last one's too, nothing confirms it."""
+        self.horizon_ns = NEVER_NS
+        """An event after this is judged (``time_jumps``): up to here it is no jump."""
+        self.bar_ns = NEVER_NS
+        self.bar_interval_ns = 0
+        """The last bar's time, and how long after the one before it came."""
         self.book = EMPTY_BOOK
         self.has_book = False
         self._bar_touch: OrderBook | None = None
@@ -128,12 +145,16 @@ class Market:
         """The last ticks with their numbers, where the engine keeps them."""
         self.reference_mid = 0.0
         """The mid of up to a second ago, for finding jumps; 0.0 until the mid first changed."""
-        self.reference_until_ns = self.last_ns
+        self.reference_until_ns = NEVER_NS
+        self.look_ns = NEVER_NS
+        """When the reference or the day may change: at the first change of the mid from here on."""
         # Books are known by identity, so that a new one is no work: the one that trades or bars came after and its
         # time, and the one that an unsound one came after.
         self._followed: OrderBook | None = None
         self._followed_ns = 0
         self._doubted: OrderBook | None = None
+        # Numbers that were not newer: the last one, how many in a row, and the newest number then.
+        self._behind: dict[DataKind, tuple[int, int, int]] = {}
 
     @property
     def touch(self) -> OrderBook | None:
@@ -178,6 +199,9 @@ class Market:
 
     def take_bar(self, event: BarEvent) -> None:
         """Make a published bar the current one. A symbol without a book is priced at its close."""
+        if event.timestamp_ns > self.bar_ns != NEVER_NS:
+            self.bar_interval_ns = event.timestamp_ns - self.bar_ns
+        self.bar_ns = event.timestamp_ns
         self.bar = event.bar
         self._bar_start_ns = event.timestamp_ns // BAR_NS * BAR_NS
         if not self.has_book:
@@ -186,15 +210,35 @@ class Market:
             self.mid = event.bar.close
 
     def missed(self, kind: DataKind, sequence: int) -> int:
-        """How many messages of this kind are missing before ``sequence``; -1 when it is not newer than the last."""
-        if kind is DataKind.BOOK:
-            last, self.book_sequence = self.book_sequence, max(sequence, self.book_sequence)
-        else:
-            last = self.sequences.get(kind, -1)
-            self.sequences[kind] = max(sequence, last)
+        """How many messages of this kind are missing before ``sequence``; -1 when it is not newer than the last.
+
+        A publisher that goes on counting from an older number is followed there: one number from the future does not
+        make all later ones old.
+        """
+        last = self.book_sequence if kind is DataKind.BOOK else self.sequences.get(kind, -1)
         if sequence <= last:
-            return -1
-        return 0 if last == -1 else sequence - last - 1
+            before, in_a_row, newest = self._behind.get(kind, (-2, 0, last))
+            in_a_row = in_a_row + 1 if (sequence, last) == (before + 1, newest) else 1
+            self._behind[kind] = (sequence, in_a_row, last)
+            if in_a_row < ANEW_AFTER:
+                return -1
+        if kind is DataKind.BOOK:
+            self.book_sequence = sequence
+        else:
+            self.sequences[kind] = sequence
+        return 0 if last == -1 or sequence <= last else sequence - last - 1
+
+    def begin_anew(self) -> None:
+        """Forget the times and the publisher's numbers: they were wrong. What is known of prices stays."""
+        self.last_ns = self.born_ns = self.horizon_ns = self.bar_ns = NEVER_NS
+        self.reference_until_ns = self.look_ns = NEVER_NS
+        self.bar_interval_ns = self._bar_start_ns = self._followed_ns = 0
+        self.book_sequence = -1
+        self.sequences.clear()
+        self._behind.clear()
+        self._trades.clear()
+        self.recent_trades = ()
+        self.bar = None
 
     def state(self) -> SavedMarket:
         return SavedMarket(
@@ -214,6 +258,12 @@ class Market:
             self.book is self._followed,
             self._followed_ns,
             self.book is self._doubted,
+            self.look_ns,
+            self.born_ns,
+            self.horizon_ns,
+            self.bar_ns,
+            self.bar_interval_ns,
+            dict(self._behind),
         )
 
     def restore(self, state: SavedMarket) -> None:
@@ -228,3 +278,6 @@ class Market:
         self.reference_mid, self.reference_until_ns = state.reference_mid, state.reference_until_ns
         self._followed, self._followed_ns = self.book if state.is_followed else None, state.followed_ns
         self._doubted = self.book if state.is_doubted else None
+        self.look_ns, self.born_ns, self.horizon_ns = state.look_ns, state.born_ns, state.horizon_ns
+        self.bar_ns, self.bar_interval_ns = state.bar_ns, state.bar_interval_ns
+        self._behind.update(state.behind)

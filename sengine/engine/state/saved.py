@@ -5,13 +5,15 @@ A live thing makes its saved value and takes it up again. The names of the field
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
 from sengine.domain.market import OHLCV, DataKind, OrderBook, Trade
 from sengine.domain.order import Order
 
+NEVER_NS: Final = -(2**63)
+"""Before all time: nothing was seen yet."""
 Twin: TypeAlias = tuple[str, str, str, float, float]
 """Strategies, symbol, side, quantity and limit price (0.0 for a market order) of an order."""
 
@@ -35,6 +37,12 @@ class SavedMarket(msgspec.Struct, frozen=True):
     is_followed: bool
     followed_ns: int
     is_doubted: bool
+    look_ns: int = 0
+    born_ns: int = NEVER_NS
+    horizon_ns: int = NEVER_NS
+    bar_ns: int = NEVER_NS
+    bar_interval_ns: int = 0
+    behind: dict[DataKind, tuple[int, int, int]] = {}
 
 
 class SavedPosition(msgspec.Struct, frozen=True):
@@ -125,3 +133,5 @@ class SavedTradingRecord(msgspec.Struct, frozen=True):
     day_equity: dict[str, float] = msgspec.field(default_factory=dict)
     day_ends_ns: int = 0
     rejections: dict[tuple[str, str], SavedRejections] = msgspec.field(default_factory=dict)
+    next_day_ends_ns: int = 0
+    next_day_equity: dict[str, float] = msgspec.field(default_factory=dict)

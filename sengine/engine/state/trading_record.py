@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from sengine.clock import NS_PER_S
@@ -10,6 +10,8 @@ from sengine.domain.order import Order, ProposedOrder
 from sengine.engine.state.saved import SavedRejections, SavedRun, SavedTradingRecord, Twin
 
 DAY_NS: Final = 86_400 * NS_PER_S
+SURE_WITHIN_NS: Final = 60 * NS_PER_S
+"""An event this soon after the one before it, of whatever symbol, turns the day by itself: a minute early at most."""
 TIMES_KEPT: Final = 1_000
 """The largest number of orders or executions that a check can count."""
 _TIMES_HELD: Final = 2 * TIMES_KEPT
@@ -55,6 +57,10 @@ class TradingRecord:
         self.day_ends_ns = 0
         self.rejections: dict[tuple[str, str], Rejections] = {}
         """By strategy and symbol, while there is a row of them; ``sengine.engine.orders.reject_pause`` keeps it."""
+        self.next_day_ends_ns = 0
+        """The end of a later day that one event is of, while no second one confirms it; 0 for none."""
+        self.next_day_equity: dict[str, float] = {}
+        """P&L when that day seemed to begin."""
         # No part of the record: which lists of it an order of these strategies on this symbol belongs to.
         self._lists_of: dict[tuple[str, ...], Sequence[list[int]]] = {}
 
@@ -96,7 +102,39 @@ class TradingRecord:
     def begin_day(self, now_ns: int, equity: Mapping[str, float]) -> None:
         """The first moment of a UTC day, with the P&L that it begins with."""
         self.day_equity = dict(equity)
-        self.day_ends_ns = now_ns - now_ns % DAY_NS + DAY_NS
+        self.day_ends_ns = end_of_day(now_ns)
+        self.next_day_ends_ns = 0
+
+    def see(self, now_ns: int, equity: Callable[[], Mapping[str, float]], *, is_sure: bool) -> None:
+        """Look at the time of an event, which may be of a new day.
+
+        The day turns when two in a row are of a later one, and began with the first of them, so that a single wrong
+        stamp does not begin the day's loss anew; an event that ``is_sure`` turns it alone.
+        """
+        if now_ns < self.day_ends_ns:
+            self.next_day_ends_ns = 0
+            return
+        if self.next_day_ends_ns:
+            self.day_equity = self.next_day_equity
+            self.day_ends_ns = min(self.next_day_ends_ns, end_of_day(now_ns))
+            self.next_day_ends_ns, self.next_day_equity = 0, {}
+        if now_ns < self.day_ends_ns:
+            return
+        if is_sure:
+            self.begin_day(now_ns, equity())
+        else:
+            self.next_day_ends_ns, self.next_day_equity = end_of_day(now_ns), dict(equity())
+
+    def forget_after(self, now_ns: int) -> None:
+        """What is dated later than ``now_ns``, the right time, has a wrong date."""
+        if self.day_ends_ns > end_of_day(now_ns):
+            self.day_ends_ns = 0
+        self.next_day_ends_ns = 0
+        for times_ns in self.sent_ns.values():
+            times_ns[:] = [each for each in times_ns if each <= now_ns]
+        self.twins = {twin: at_ns for twin, at_ns in self.twins.items() if at_ns <= now_ns}
+        for run in self.runs.values():
+            run.times_ns = [each for each in run.times_ns if each <= now_ns]
 
     def saved(self) -> SavedTradingRecord:
         """Everything, for a checkpoint; it shares nothing mutable."""
@@ -110,6 +148,8 @@ class TradingRecord:
                 key: SavedRejections(each.in_a_row, each.since_ns, each.until_ns, each.pause_ns)
                 for key, each in self.rejections.items()
             },
+            self.next_day_ends_ns,
+            dict(self.next_day_equity),
         )
 
     def restore(self, saved: SavedTradingRecord) -> None:
@@ -123,6 +163,8 @@ class TradingRecord:
             key: Rejections(each.in_a_row, each.since_ns, each.until_ns, each.pause_ns)
             for key, each in saved.rejections.items()
         }
+        self.next_day_ends_ns = saved.next_day_ends_ns
+        self.next_day_equity = dict(saved.next_day_equity)
         self._lists_of.clear()
 
     def _forget(self) -> None:
@@ -141,6 +183,11 @@ class TradingRecord:
             self._lists_of.clear()
         lists = self._lists_of[key] = [self.sent_ns.setdefault(each, []) for each in wanted]
         return lists
+
+
+def end_of_day(now_ns: int) -> int:
+    """The end of the UTC day that a time is in."""
+    return now_ns - now_ns % DAY_NS + DAY_NS
 
 
 def twin_of(order: ProposedOrder) -> Twin:

@@ -27,6 +27,7 @@ class Draft:
         self._began_s = perf_counter()
         self._path = path
         self.steps: list[ReloadStep] = []
+        self._step_note = ""
         self._report = ReloadReport(strategy_id, what, trigger, time_ns(), False, old_version, "", "")
 
     def note(self, **figures: Any) -> None:
@@ -44,6 +45,11 @@ class Draft:
         )
         if proof.reason:
             raise self.failure(proof.reason, proof.where)
+
+    def tell_lost(self, lost: str) -> None:
+        """What is remembered less of than before, in words: in the report and as the note of the step that is on."""
+        self.note(lost=lost)
+        self._step_note = f"remembers less than before: {lost}" if lost else ""
 
     @property
     def on_tick_us(self) -> float:
@@ -69,7 +75,8 @@ class Draft:
             reason = sentence.format(reason)
             self.steps.append(ReloadStep(name, False, (perf_counter() - began_s) * 1000, reason))
             raise self.failure(reason, where) from error
-        self.steps.append(ReloadStep(name, True, (perf_counter() - began_s) * 1000))
+        note, self._step_note = self._step_note, ""
+        self.steps.append(ReloadStep(name, True, (perf_counter() - began_s) * 1000, note))
 
     def failure(self, reason: str, where: str) -> ReloadFailedError:
         """What to raise, after writing it down."""

@@ -32,6 +32,7 @@ from sengine.runtime.live_engine import LiveEngine
 from sengine.service.reload.aside import run_aside
 from sengine.service.reload.candidates import Candidate, keys_of, made_aside
 from sengine.service.reload.draft import Draft, ReloadFailedError
+from sengine.service.reload.lost import lost_in_words, sizes_of
 from sengine.service.reload.prover_child import ProverChild
 from sengine.service.reload.request import Instance, ProofRequest, pack
 from sengine.service.reload.stall import LoopStall
@@ -126,6 +127,7 @@ class Pipeline:
     ) -> None:
         """The last ticks and the swap, between two ticks."""
         engine = self._live.engine
+        had = sizes_of(guest)
         began_ns = perf_counter_ns()
         limit_ms, until_s = self._settings.tick_timeout_ms, perf_counter() + self._settings.tick_timeout_ms / 1000
         # What it prints was told by its proof, or by the version that these ticks were for.
@@ -152,6 +154,7 @@ class Pipeline:
         if guest.spec is not spec or any(guest.instances.get(each.key) is not each.instance for each in candidates):
             fault = outcome.faults[-1]
             raise draft.failure(fault.message, fault.where)
+        draft.tell_lost(lost_in_words(had, sizes_of(guest)))
 
     async def _proved(
         self, strategy: StrategyConfig, path: Path, guest: Guest | None, instances: Sequence[Instance], draft: Draft
@@ -230,7 +233,7 @@ def _said_of_swap(report: ReloadReport) -> str:
     signals = f"; {compared.same} of {compared.ticks} recent ticks answered as before" if compared is not None else ""
     return (
         f"strategy {report.strategy_id} reloaded: {report.old_version} -> {report.new_version}{signals}; "
-        f"swapped in {report.swap_pause_us:.0f} us"
+        f"swapped in {report.swap_pause_us:.0f} us{report.lost_sentence}"
     )
 
 

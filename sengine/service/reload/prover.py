@@ -20,10 +20,12 @@ from typing import IO, Final
 
 import msgspec
 
+from sengine.adapters.containment.forks import forks_forbidden
 from sengine.adapters.containment.strategy_output import StrategyOutput
 from sengine.adapters.transport.memory_limit import MemoryLimit
 from sengine.domain.reload import ReloadStep
 from sengine.domain.strategy_line import StrategyLine
+from sengine.engine.strategies.guard import Guard
 from sengine.service.reload.proof import prove
 from sengine.service.reload.request import Proof, ProofRequest
 
@@ -90,7 +92,7 @@ def _prove_and_exit(request: ProofRequest, pipe: int, notes: IO[bytes]) -> None:
         memory.begin()
         said: list[StrategyLine] = []
         name = request.strategy.id
-        with memory, StrategyOutput(lambda: name, lambda: 0, said.append):
+        with memory, StrategyOutput(lambda: name, lambda: 0, said.append), forks_forbidden(Guard()):
             proof = prove(request, on_step)
         proof.said = said
         faulthandler.cancel_dump_traceback_later()

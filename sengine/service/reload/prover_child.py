@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from sengine.adapters.containment.forks import own_fork
 from sengine.adapters.transport.processes import own_command
 from sengine.errors import SengineError
 from sengine.service.reload.prover import LENGTH
@@ -62,12 +63,13 @@ class ProverChild:
 
     async def _running(self) -> asyncio.subprocess.Process:
         if self._process is None or self._process.returncode is not None:
-            self._process = await asyncio.create_subprocess_exec(
-                *own_command("prover"),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                start_new_session=True,
-            )
+            with own_fork():
+                self._process = await asyncio.create_subprocess_exec(
+                    *own_command("prover"),
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    start_new_session=True,
+                )
         return self._process
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:

@@ -29,6 +29,7 @@ from sengine.runtime.live_engine import LiveEngine
 from sengine.service.reload.aside import run_aside
 from sengine.service.reload.candidates import keys_of
 from sengine.service.reload.draft import Draft, ReloadFailedError
+from sengine.service.reload.lost import lost_in_words
 from sengine.service.reload.pipeline import MOST_PROOF_TICKS, position_of, proof_ticks
 from sengine.service.reload.prover_child import ProverChild
 from sengine.service.reload.request import Instance, ProofRequest, pack
@@ -85,7 +86,9 @@ class RemotePipeline:
                 path = Path(guest.spec.source)
                 await self._prove(await self._request(link, guest, strategy, path), path, draft)
         with draft.step("warm up in a new process"):
+            had = await link.sizes() if link.is_connected else {}
             await link.replace(dict(strategy.config))
+            draft.tell_lost(lost_in_words(had, await link.sizes()))
 
     async def _prove(self, request: Callable[[], bytes], path: Path, draft: Draft) -> None:
         encoded = await run_aside(request, self._settings.setup_timeout_ms / 1000, path)
@@ -178,4 +181,5 @@ def _said(report: ReloadReport) -> str:
     compared = report.compared
     signals = f"; {compared.same} of {compared.ticks} recent ticks answered as before" if compared is not None else ""
     versions = f"{report.old_version} -> {report.new_version}"
-    return f"strategy {report.strategy_id} reloaded in its process: {report.what}; {versions}{signals}"
+    said = f"strategy {report.strategy_id} reloaded in its process: {report.what}; {versions}{signals}"
+    return said + report.lost_sentence

@@ -268,7 +268,8 @@ class Reloading:
             fields["first_difference"] = report.compared.first_difference
         if report.where:
             fields["where"] = report.where
-        self._live.say("info" if report.is_done else "error", report.message, **fields)
+        level = "error" if not report.is_done else "warning" if report.lost else "info"
+        self._live.say(level, report.message, **fields)
         return report
 
     def _is_told(self, report: ReloadReport) -> bool:
