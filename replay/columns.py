@@ -17,8 +17,8 @@ from replay.rows import BadRowError, clean_side, clean_symbol
 from replay.runs import Run
 from sengine.clock import epoch_unit_ns
 from sengine.domain.epoch_numbers import are_all_taken, market_time_ns
-from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
-from sengine.domain.market import OHLCV, OrderBook, PriceLevel
+from sengine.domain.events import BarEvent, BookEvent, MarketEvent, TradeEvent
+from sengine.domain.market import OHLCV, OrderBook, PriceLevel, Quote
 
 
 def run_of(table: pl.DataFrame, layout: Layout, *, known_ns: bool = False) -> Run | None:
@@ -31,7 +31,9 @@ def run_of(table: pl.DataFrame, layout: Layout, *, known_ns: bool = False) -> Ru
         times = _times_ns(columns["timestamp"], known_ns)
         symbols = _translated(columns["symbol"], clean_symbol)
         sides = _translated(columns["side"], clean_side) if layout.kind is Kind.TRADES else None
-        bodies = _bodies([columns[name] for name in layout.numbers], layout)
+        numbers = [columns[name] for name in layout.numbers]
+        is_sound = _all_sound(numbers, layout)
+        bodies = [column.to_list() for column in numbers] if is_sound else _bodies(numbers, layout)
     except (BadRowError, ValueError, ArithmeticError):
         return None
     sequences: tuple[list[int], ...] = ()
@@ -43,17 +45,18 @@ def run_of(table: pl.DataFrame, layout: Layout, *, known_ns: bool = False) -> Ru
     events: Iterator[MarketEvent]
     if sides is not None:
         events = map(TradeEvent, symbols, rows_left, *bodies, sides, *sequences)
+    elif is_sound:
+        events = map(Quote, symbols, rows_left, *bodies, *sequences)
     elif layout.kind is Kind.BARS:
         events = map(BarEvent, symbols, rows_left, map(OHLCV, *bodies), *sequences)
     else:
-        kind = SoundBookEvent if _all_sound([columns[name] for name in layout.numbers], layout) else BookEvent
-        events = map(kind, symbols, rows_left, map(OrderBook, *bodies), *sequences)
+        events = map(BookEvent, symbols, rows_left, map(OrderBook, *bodies), *sequences)
     return Run(events, rows_left)
 
 
 def _all_sound(numbers: list[pl.Series], layout: Layout) -> bool:
     """Whether every one of these quotes is a book that the engine would take: finite, positive, not crossed."""
-    if layout.kind is not Kind.QUOTES:
+    if layout.kind is not Kind.QUOTES or any(column.dtype != pl.Float64 or column.null_count() for column in numbers):
         return False
     bid, bid_quantity, ask, ask_quantity = numbers
     sound = (bid > 0.0) & (bid <= ask) & (ask < inf)

@@ -18,8 +18,8 @@ import msgspec
 from replay.runs import Run
 from sengine.clock import epoch_unit_ns
 from sengine.domain.epoch_numbers import are_all_taken
-from sengine.domain.events import BookEvent, SoundBookEvent
-from sengine.domain.market import OrderBook, PriceLevel
+from sengine.domain.events import BookEvent
+from sengine.domain.market import OrderBook, PriceLevel, Quote
 
 COLUMNS: Final = ("timestamp", "symbol", "bid_price", "bid_qty", "ask_price", "ask_qty")
 _FIRST_SYMBOL: Final = re.compile(rb"\d+,([A-Za-z0-9_./:-]*[A-Za-z][A-Za-z0-9_./:-]*),", re.ASCII)
@@ -52,6 +52,8 @@ def plain_quotes(text: bytes, lines: int) -> Run | None:
         min(bids) > 0.0 and all(map(le, bids, asks)) and min(bid_quantities) >= 0.0 and min(ask_quantities) >= 0.0
     )
     rows_left = iter(times)
+    symbol = repeat(intern(found[1].decode()))
+    if is_sound:
+        return Run(map(Quote, symbol, rows_left, bids, bid_quantities, asks, ask_quantities), rows_left)
     books = map(OrderBook, zip(map(PriceLevel, bids, bid_quantities)), zip(map(PriceLevel, asks, ask_quantities)))
-    kind = SoundBookEvent if is_sound else BookEvent
-    return Run(map(kind, repeat(intern(found[1].decode())), rows_left, books), rows_left)
+    return Run(map(BookEvent, symbol, rows_left, books), rows_left)

@@ -36,9 +36,8 @@ class Momentum(BaseStrategy):
         self.long_window = self.params.long_window
 
     def on_tick(self, data: MarketData) -> Signal | None:
-        book, mids = data.orderbook, self.mids
-        # data.mid, spelled out: this runs on every tick. Without a book it is the close of the bar.
-        mids.append((book.bids[0].price + book.asks[0].price) / 2 if book.bids else data.mid)
+        mids = self.mids
+        mids.append(data.mid)
         surplus = len(mids) - self.long_window
         if surplus < 0:
             return None

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from sengine.domain.market import OHLCV, OrderBook
+from sengine.domain.market import OHLCV, OrderBook, Quote
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.domain.signal import Signal
 
@@ -216,7 +216,7 @@ class ForgetTime(msgspec.Struct, frozen=True):
     now_ns: int
 
 
-MarketEvent: TypeAlias = BookEvent | TradeEvent | BarEvent
+MarketEvent: TypeAlias = Quote | BookEvent | TradeEvent | BarEvent
 Command: TypeAlias = (
     PauseStrategy
     | ResumeStrategy

@@ -55,6 +55,26 @@ class OrderBook(msgspec.Struct, frozen=True, gc=False):
 EMPTY_BOOK = OrderBook((), ())
 
 
+class Quote(msgspec.Struct, frozen=True, gc=False):
+    """The best bid and the best ask of a symbol, and when: an event of the engine, of which nearly all of a file of
+    quotes is made. Only sound ones are: finite, positive, bid <= ask. ``sequence`` is the publisher's, -1 where it
+    sends none."""
+
+    symbol: str
+    timestamp_ns: int
+    bid: float
+    bid_quantity: float
+    ask: float
+    ask_quantity: float
+    sequence: int = -1
+    received_ns: int = 0
+
+    @property
+    def book(self) -> OrderBook:
+        """The same as a book of one level a side."""
+        return OrderBook((PriceLevel(self.bid, self.bid_quantity),), (PriceLevel(self.ask, self.ask_quantity),))
+
+
 class Trade(msgspec.Struct, frozen=True, gc=False):
     """A trade that happened in the market; ``side`` is the taker's, ``buy`` or ``sell``."""
 
@@ -105,3 +125,36 @@ class MarketData(msgspec.Struct, frozen=True, gc=False):
         if self.ohlcv is None:
             raise ValueError(f"{self.symbol} has neither a book nor a bar yet")
         return self.ohlcv.close
+
+    @property
+    def best_bid(self) -> float:
+        """Highest bid price. Raises ``IndexError`` where the symbol has no book."""
+        return self.orderbook.bids[0].price
+
+    @property
+    def best_ask(self) -> float:
+        """Lowest ask price. Raises ``IndexError`` where the symbol has no book."""
+        return self.orderbook.asks[0].price
+
+
+class QuoteData(MarketData, frozen=True, gc=False):
+    """What ``on_tick`` gets after a quote: its ``orderbook`` is made when it is asked for, and prices need none."""
+
+    quote: Quote = Quote("", 0, 0.0, 0.0, 0.0, 0.0)
+
+    @property  # type: ignore[misc]  # the base keeps the book itself, this one what it is made of
+    def orderbook(self) -> OrderBook:
+        return self.quote.book
+
+    @property
+    def mid(self) -> float:
+        quote = self.quote
+        return (quote.bid + quote.ask) / 2
+
+    @property
+    def best_bid(self) -> float:
+        return self.quote.bid
+
+    @property
+    def best_ask(self) -> float:
+        return self.quote.ask

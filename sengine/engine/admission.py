@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
-from sengine.domain.market import DataKind
+from sengine.domain.market import DataKind, Quote
 from sengine.engine.outcome import Outcome
 from sengine.engine.state.markets import MOST_MISSING, Market
 from sengine.engine.strategies.registry import Roster
 from sengine.engine.time_jumps import TIME_BACKWARDS, TIME_JUMP, JumpGate, JumpRule
 
 _KINDS = {
+    Quote: DataKind.BOOK,
     SoundBookEvent: DataKind.BOOK,
     BookEvent: DataKind.BOOK,
     TradeEvent: DataKind.TRADE,

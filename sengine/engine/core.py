@@ -29,11 +29,10 @@ from sengine.domain.events import (
     TakeHeld,
     TradeEvent,
 )
-from sengine.domain.market import DataKind, MarketData, OrderBook
+from sengine.domain.market import EMPTY_BOOK, DataKind, MarketData, Quote, QuoteData
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.admission import Admission
 from sengine.engine.commands import CommandDesk
-from sengine.engine.fast_path import process_until
 from sengine.engine.latency import FOLD_EVERY, FoldTurns, LatencyHistogram
 from sengine.engine.orders.after_close import AfterClose
 from sengine.engine.orders.fill_desk import FillDesk
@@ -60,6 +59,9 @@ from sengine.engine.strategies.swap import SwapStrategy
 from sengine.engine.time_jumps import JumpGate, JumpRule
 
 _FILL_AHEAD_NS: Final = 5 * NS_PER_S
+
+# Members of an Enum are looked up through a descriptor; on each tick that shows.
+_BOOK: Final = DataKind.BOOK
 
 
 class Engine:
@@ -154,6 +156,7 @@ class Engine:
         )
         remote = RemoteDesk(self.roster, self._answers, flow.anomalies, lambda: self.now_ns)
         self._handlers: dict[type, Callable[[Any], Outcome]] = {
+            Quote: self._on_quote,
             SoundBookEvent: self._on_sound_book,
             BookEvent: self._on_book,
             TradeEvent: self._on_trade,
@@ -187,7 +190,13 @@ class Engine:
         that ``events`` has ended. Only one quiet tick in ``time_one_in``, a power of two, is timed. After an outcome
         with ``confirmed`` events, ``TakeHeld`` is to be processed as often before the next call.
         """
-        return process_until(self, events, stop_ns)
+        for event in events:
+            if event.timestamp_ns >= stop_ns:
+                return event, None
+            outcome = self._on_quote(event) if type(event) is Quote else self.process(event)
+            if outcome is not NOTHING:
+                return event, outcome
+        return None
 
     @property
     def orders_sent(self) -> int:
@@ -231,28 +240,62 @@ class Engine:
         return self._admission.drop(event, fault)
 
     def _on_sound_book(self, event: BookEvent) -> Outcome:
-        started_ns = self._stopwatch_ns()
-        symbol, now_ns, book = event.symbol, event.timestamp_ns, event.book
-        market = self.markets.get(symbol) or self._new_market(symbol)
-        routes = self._book_routes.get(symbol)
+        started_ns = self._started_ns()
+        now_ns, book = event.timestamp_ns, event.book
+        market = self.markets.get(event.symbol) or self._new_market(event.symbol)
+        routes = self._book_routes.get(event.symbol)
         if not routes or not market.last_ns <= now_ns <= market.horizon_ns or event.sequence != -1:
             stopped = self._admission.stop(event, market)
             if stopped is not None:
                 return stopped
+            routes = self.roster.routes_for(DataKind.BOOK, event.symbol)
+        market.last_ns = now_ns
+        market.take_book(book)
+        self._price((book.bids[0].price + book.asks[0].price) / 2, market, now_ns)
+        outcome = self._meet(market, now_ns) if self._venue is not None else NOTHING
+        if routes or market.recent is not None or self.roster.unstarted:
+            data = MarketData(market.symbol, now_ns, book, market.recent_trades, market.bar)
+            outcome = self._tell(market, routes, data, outcome, started_ns)
+        if started_ns:
+            self._end_tick(started_ns)
+        return outcome
+
+    def _on_quote(self, quote: Quote) -> Outcome:
+        """``_on_sound_book`` for what nearly all events of a file of quotes are: no book is made."""
+        started_ns = self._started_ns()
+        symbol, now_ns = quote.symbol, quote.timestamp_ns
+        market = self.markets.get(symbol) or self._new_market(symbol)
+        routes = self._book_routes.get(symbol)
+        if not routes or not market.last_ns <= now_ns <= market.horizon_ns or quote.sequence != -1:
+            stopped = self._admission.stop(quote, market)
+            if stopped is not None:
+                return stopped
             routes = self.roster.routes_for(DataKind.BOOK, symbol)
         market.last_ns = now_ns
-        market.book = book
-        market.has_book = True
-        mid = (book.bids[0].price + book.asks[0].price) / 2
+        market.take_quote(quote)
+        self._price((quote.bid + quote.ask) / 2, market, now_ns)
+        outcome = self._meet(market, now_ns) if self._venue is not None else NOTHING
+        if routes or market.recent is not None or self.roster.unstarted:
+            data = QuoteData(symbol, now_ns, EMPTY_BOOK, market.recent_trades, market.bar, _BOOK, quote)
+            outcome = self._tell(market, routes, data, outcome, started_ns)
+        if started_ns:
+            self._end_tick(started_ns)
+        return outcome
+
+    def _started_ns(self) -> int:
+        """When a tick began, for one in ``time_one_in`` of them; 0 for the others."""
+        return 0 if self.ticks & (self.time_one_in - 1) else self._stopwatch_ns()
+
+    def _price(self, mid: float, market: Market, now_ns: int) -> None:
+        """Step 2 of a new book: most quotes move quantities only; what is held is then worth what it was."""
         if mid != market.mid:
-            # Most quotes move quantities only; what is held is then worth what it was.
             if now_ns >= market.look_ns:
                 self._look(market, now_ns)
             market.mid = mid
-            if symbol in self.positions.open:
-                self.positions.mark(symbol, mid)
+            if market.symbol in self.positions.open:
+                self.positions.mark(market.symbol, mid)
         self.now_ns = now_ns
-        return self._advance(event, market, DataKind.BOOK, routes, book, started_ns)
+        self.ticks += 1
 
     def _look(self, market: Market, now_ns: int, *, is_sure: bool = False) -> None:
         """What happens about once a second and symbol, when the mid is about to change: a reference for jumps, and a
@@ -265,7 +308,7 @@ class Engine:
         market.look_ns = now_ns if record.next_day_ends_ns else market.reference_until_ns
 
     def _on_trade(self, event: TradeEvent) -> Outcome:
-        started_ns = self._stopwatch_ns()
+        started_ns = self._started_ns()
         market = self.markets.get(event.symbol) or self._new_market(event.symbol)
         fault = trade_fault(event)
         if fault is not None:
@@ -277,10 +320,10 @@ class Engine:
         market.last_ns = self.now_ns = event.timestamp_ns
         market.take_trade(event)
         routes = self.roster.routes_for(DataKind.TRADE, event.symbol)
-        return self._advance(event, market, DataKind.TRADE, routes, None, started_ns)
+        return self._advance(event, market, DataKind.TRADE, routes, False, started_ns)
 
     def _on_bar(self, event: BarEvent) -> Outcome:
-        started_ns = self._stopwatch_ns()
+        started_ns = self._started_ns()
         market = self.markets.get(event.symbol) or self._new_market(event.symbol)
         fault = bar_fault(event)
         if fault is not None:
@@ -294,12 +337,11 @@ class Engine:
             # Bars may be a day apart, so that a second one would confirm the day when it is over.
             self._look(market, market.last_ns, is_sure=True)
         market.take_bar(event)
-        new_touch = None
-        if not market.has_book:
-            new_touch = market.touch
+        is_price = not market.has_book
+        if is_price:
             self.positions.mark(event.symbol, market.mid)
         routes = self.roster.routes_for(DataKind.BAR, event.symbol)
-        return self._advance(event, market, DataKind.BAR, routes, new_touch, started_ns)
+        return self._advance(event, market, DataKind.BAR, routes, is_price, started_ns)
 
     def _advance(
         self,
@@ -307,37 +349,67 @@ class Engine:
         market: Market,
         kind: DataKind,
         routes: Sequence[Route],
-        new_touch: OrderBook | None,
+        is_price: bool,
         started_ns: int,
     ) -> Outcome:
-        """Steps 3 to 10 of an admitted event. ``new_touch`` is what resting simulated orders are matched against,
-        ``None`` when the event brought no new price."""
+        """Steps 3 to 10 of an admitted trade or bar; ``is_price`` where resting orders are matched against it."""
         now_ns = event.timestamp_ns
         self.ticks += 1
-        outcome = NOTHING
-        if new_touch is not None and self._venue is not None and market.symbol in self._venue.waiting:
-            outcome = self._flow.match(market.symbol, new_touch, now_ns)
-            if self._flow.unwanted:
-                self._after_close.follow_up(outcome, now_ns)
-            if self._flattens.pending:
-                self._flattens.follow_up(outcome, now_ns)
-            self._flow.news.tell(outcome, now_ns)
+        outcome = self._meet(market, now_ns) if is_price and self._venue is not None else NOTHING
+        if routes or market.recent is not None or self.roster.unstarted:
+            data = MarketData(market.symbol, now_ns, market.book, market.recent_trades, market.bar, kind)
+            outcome = self._tell(market, routes, data, outcome, started_ns)
+        if started_ns:
+            self._end_tick(started_ns)
+        return outcome
+
+    def _meet(self, market: Market, now_ns: int) -> Outcome:
+        """Step 3: what rests at the simulated venue meets the new touch."""
+        assert self._venue is not None
+        touch = market.touch if market.symbol in self._venue.waiting else None
+        if touch is None:
+            return NOTHING
+        outcome = self._flow.match(market.symbol, touch, now_ns)
+        if self._flow.unwanted:
+            self._after_close.follow_up(outcome, now_ns)
+        if self._flattens.pending:
+            self._flattens.follow_up(outcome, now_ns)
+        self._flow.news.tell(outcome, now_ns)
+        return outcome
+
+    def _tell(
+        self, market: Market, routes: Sequence[Route], data: MarketData, outcome: Outcome, started_ns: int
+    ) -> Outcome:
+        """Steps 4 to 10: call the strategies, and settle what they answer."""
         if self.roster.unstarted:
             if outcome is NOTHING:
                 outcome = Outcome()
-            self.roster.pause_unstarted(now_ns, outcome)
-        recent = market.recent
-        if routes or recent is not None:
-            data = MarketData(market.symbol, now_ns, market.book, market.recent_trades, market.bar, kind)
-            if recent is not None:
-                recent.append((self.ticks, data))
-            answers = self._ask(routes, data)
-            if answers:
-                if outcome is NOTHING:
-                    outcome = Outcome()
-                self._answers.take(answers, data, outcome)
-        self._end_tick(started_ns)
+            self.roster.pause_unstarted(data.timestamp_ns, outcome)
+        if market.recent is not None:
+            market.recent.append((self.ticks, data))
+        answers = self._ask(routes, data) if started_ns else self._ask_untimed(routes, data)
+        if answers:
+            if outcome is NOTHING:
+                outcome = Outcome()
+            self._answers.take(answers, data, outcome)
         return outcome
+
+    def _ask_untimed(self, routes: Sequence[Route], data: MarketData) -> Sequence[Answer]:
+        """``_ask`` for the ticks that nobody times."""
+        answers: list[Answer] = []
+        guard = self.guard
+        for guest, on_tick in routes:
+            guest.ticks += 1
+            guard.running = guest
+            try:
+                answer = on_tick(data)
+                guard.running = None
+            except BaseException as error:
+                guard.contain(error)
+                answer = Raised(error)
+            if answer is not None:
+                answers.append((guest, answer))
+        return answers
 
     def _ask(self, routes: Sequence[Route], data: MarketData) -> Sequence[Answer]:
         """Call ``on_tick`` of each strategy; what those with something to say returned or raised."""

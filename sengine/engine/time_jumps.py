@@ -20,6 +20,7 @@ import msgspec
 
 from sengine.clock import format_timestamp
 from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
+from sengine.domain.market import Quote
 from sengine.engine.outcome import Outcome
 from sengine.engine.state.saved import NEVER_NS
 
@@ -60,11 +61,14 @@ class HeldEvent(msgspec.Struct, frozen=True):
     is_sound: bool = False
     trade: TradeEvent | None = None
     bar: BarEvent | None = None
+    quote: Quote | None = None
 
     @classmethod
     def of(cls, arrival: int, event: MarketEvent) -> HeldEvent:
         if isinstance(event, BookEvent):
             return cls(arrival, book=event, is_sound=isinstance(event, SoundBookEvent))
+        if isinstance(event, Quote):
+            return cls(arrival, quote=event)
         return cls(arrival, trade=event) if isinstance(event, TradeEvent) else cls(arrival, bar=event)
 
     @property
@@ -72,7 +76,7 @@ class HeldEvent(msgspec.Struct, frozen=True):
         book = self.book
         if book is not None and self.is_sound:
             return SoundBookEvent(book.symbol, book.timestamp_ns, book.book, book.sequence, book.received_ns)
-        event = book or self.trade or self.bar
+        event = book or self.trade or self.bar or self.quote
         assert event is not None
         return event
 

@@ -40,7 +40,8 @@ class World:
     @staticmethod
     def market(symbol: str, bid: float, ask: float) -> Market:
         market = Market(symbol)
-        market.book, market.has_book, market.mid, market.last_ns = book(bid, ask), True, (bid + ask) / 2, ns(1)
+        market.take_book(book(bid, ask))
+        market.mid, market.last_ns = (bid + ask) / 2, ns(1)
         return market
 
     def holds(self, quantity: float, strategy_id: str = "a", symbol: str = SYMBOL) -> World:
@@ -167,11 +168,11 @@ def test_after_an_unsound_book_orders_wait_for_a_sound_one() -> None:
     assert check_of(check).review(buys(), world.view) is None
     market.doubt()
     assert code(check_of(check).review(buys(), world.view)) == "unsound_book"
-    market.book = book()
+    market.take_book(book())
     assert check_of(check).review(buys(), world.view) is None
-    market.book = book(101.0, 99.0)
+    market.take_book(book(101.0, 99.0))
     assert code(check_of(check).review(buys(), world.view)) == "unsound_book"
-    market.book = book(nan, 99.0)
+    market.take_book(book(nan, 99.0))
     assert code(check_of(check).review(buys(), world.view)) == "unsound_book"
 
 

@@ -15,24 +15,16 @@ from hypothesis import strategies as st
 from replay.csv_feed import CsvFeed
 from replay.formats import Kind, recognise
 from replay.rows import BadRowError, RejectedRow, RowParser
-from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
+from sengine.domain.events import BarEvent, BookEvent, MarketEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
-from sengine.engine.state.markets import book_fault
 from sengine.errors import DataError
+from tests.replay.plain_events import plain
 
 QUOTES = "timestamp,symbol,bid_price,bid_qty,ask_price,ask_qty"
 DEPTH = "timestamp,symbol,bid_price_1,bid_qty_1,bid_price_2,bid_qty_2,ask_price_1,ask_qty_1,ask_price_2,ask_qty_2"
 TRADES = "timestamp,symbol,price,quantity,side"
 BARS = "timestamp,symbol,open,high,low,close,volume"
 T = 1_723_161_255_088_169_167
-
-
-def plain(event: MarketEvent) -> MarketEvent:
-    """The event as it is made row by row; one that a feed calls sound must be what the engine calls sound."""
-    if not isinstance(event, SoundBookEvent):
-        return event
-    assert book_fault(event.book) is None
-    return BookEvent(event.symbol, event.timestamp_ns, event.book, event.sequence)
 
 
 class Read:

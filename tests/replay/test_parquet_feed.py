@@ -14,21 +14,13 @@ from replay.csv_feed import CsvFeed
 from replay.formats import Kind
 from replay.parquet_feed import ParquetFeed
 from replay.rows import RejectedRow
-from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
+from sengine.domain.events import BarEvent, BookEvent, MarketEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
-from sengine.engine.state.markets import book_fault
 from sengine.errors import DataError
+from tests.replay.plain_events import plain
 
 T = 1_723_161_255_088_169_167
 MOMENT = datetime(2024, 8, 8, 23, 54, 15, 88_169, tzinfo=UTC)
-
-
-def plain(event: MarketEvent) -> MarketEvent:
-    """The event as it is made row by row; one that a feed calls sound must be what the engine calls sound."""
-    if not isinstance(event, SoundBookEvent):
-        return event
-    assert book_fault(event.book) is None
-    return BookEvent(event.symbol, event.timestamp_ns, event.book, event.sequence)
 
 
 class Read:

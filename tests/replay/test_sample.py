@@ -14,22 +14,13 @@ import zstandard
 from replay.feed import open_feed
 from replay.sample import write_sample
 from replay.synthetic import generate_quotes
-from sengine.domain.events import BookEvent, MarketEvent, SoundBookEvent
-from sengine.engine.state.markets import book_fault
 from sengine.errors import DataError
+from tests.replay.plain_events import plain
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
 
 # Changing the generator changes everybody's samples and the digests of runs over them: do it knowingly.
 CSV_SHA256 = "1dd1b394541267cdcd9b1aed6972d98d88bcd599c119e6e9bb51575205f97b97"
-
-
-def plain(event: MarketEvent) -> MarketEvent:
-    """The event as it is made row by row; one that a feed calls sound must be what the engine calls sound."""
-    if not isinstance(event, SoundBookEvent):
-        return event
-    assert book_fault(event.book) is None
-    return BookEvent(event.symbol, event.timestamp_ns, event.book, event.sequence)
 
 
 def test_bytes_are_the_same_on_every_machine(tmp_path: Path) -> None:

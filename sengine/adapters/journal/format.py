@@ -33,6 +33,7 @@ from sengine.domain.events import (
     TradeEvent,
     UnloadStrategy,
 )
+from sengine.domain.market import Quote
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.checkpoint.checkpoint import Checkpoint
 from sengine.engine.checkpoint.follower import Happened
@@ -120,6 +121,7 @@ class Sample(msgspec.Struct, frozen=True):
 TAGS: Final[dict[type, str]] = {
     # The engine's events; those without a short tag here have their class's name.
     **{kind: kind.__name__ for member in get_args(Event) for kind in (get_args(member) or (member,))},
+    Quote: "Q",
     SoundBookEvent: "B",
     BookEvent: "b",
     TradeEvent: "t",
@@ -144,7 +146,7 @@ TAGS: Final[dict[type, str]] = {
     Closed: "E",
     Sample: "S",
 }
-MARKET_TAGS: Final = frozenset(TAGS[kind] for kind in (SoundBookEvent, BookEvent, TradeEvent, BarEvent))
+MARKET_TAGS: Final = frozenset(TAGS[kind] for kind in (Quote, SoundBookEvent, BookEvent, TradeEvent, BarEvent))
 PREFIX: Final = {kind: b"\x92" + msgspec.msgpack.encode(tag) for kind, tag in TAGS.items()}
 """What a record of each type begins with: an array of two, and the tag."""
 _Decode: TypeAlias = Callable[[memoryview | bytes], Any]
@@ -155,7 +157,7 @@ _TAG_OF: Final = {prefix: TAGS[kind] for kind, prefix in PREFIX.items()}
 _KIND_OF: Final = {tag: kind for kind, tag in TAGS.items()}
 UNREADABLE: Final = "?"
 """The tag of a record that stands for one that does not decode."""
-_DECIDING_NOTHING: Final = (SoundBookEvent, BookEvent, TradeEvent, BarEvent, Gap, Closed, Sample)
+_DECIDING_NOTHING: Final = (Quote, SoundBookEvent, BookEvent, TradeEvent, BarEvent, Gap, Closed, Sample)
 
 
 class Unsound(Exception):  # noqa: N818 - it is told on, never seen by a person

@@ -10,6 +10,7 @@ from sengine.adapters.nats.connection import until_sent
 from sengine.adapters.nats.wire_encoding import encode_bar, encode_book, encode_fill, encode_trade
 from sengine.config.schema import TopicsConfig
 from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
+from sengine.domain.market import Quote
 from sengine.domain.order import Fill
 
 
@@ -27,6 +28,7 @@ class Publisher:
         self._fills = topics.fills
         self._kinds = {
             BookEvent: (topics.market_data, encode_book),
+            Quote: (topics.market_data, encode_book),
             SoundBookEvent: (topics.market_data, encode_book),
             TradeEvent: (topics.trades, encode_trade),
             BarEvent: (topics.bars, encode_bar),

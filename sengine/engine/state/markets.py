@@ -9,7 +9,7 @@ from typing import Final
 
 from sengine.clock import NS_PER_S
 from sengine.domain.events import BarEvent, TradeEvent
-from sengine.domain.market import EMPTY_BOOK, OHLCV, DataKind, MarketData, OrderBook, PriceLevel, Trade
+from sengine.domain.market import EMPTY_BOOK, OHLCV, DataKind, MarketData, OrderBook, PriceLevel, Quote, Trade
 from sengine.engine.state.saved import NEVER_NS, SavedMarket
 
 RECENT_TRADES: Final = 100
@@ -92,14 +92,15 @@ class Market:
         "_bar_start_ns",
         "_bar_touch",
         "_behind",
+        "_book",
         "_doubted",
         "_followed",
         "_followed_ns",
+        "_quote",
         "_trades",
         "bar",
         "bar_interval_ns",
         "bar_ns",
-        "book",
         "book_sequence",
         "born_ns",
         "has_book",
@@ -128,7 +129,9 @@ class Market:
         self.bar_ns = NEVER_NS
         self.bar_interval_ns = 0
         """The last bar's time, and how long after the one before it came."""
-        self.book = EMPTY_BOOK
+        self._book: OrderBook | None = EMPTY_BOOK
+        self._quote: Quote | None = None
+        """What the book is made of when somebody asks for it; ``None`` where a whole book came."""
         self.has_book = False
         self._bar_touch: OrderBook | None = None
         self.mid = 0.0
@@ -150,11 +153,33 @@ class Market:
         """When the reference or the day may change: at the first change of the mid from here on."""
         # Books are known by identity, so that a new one is no work: the one that trades or bars came after and its
         # time, and the one that an unsound one came after.
-        self._followed: OrderBook | None = None
+        self._followed: OrderBook | Quote | None = None
         self._followed_ns = 0
-        self._doubted: OrderBook | None = None
+        self._doubted: OrderBook | Quote | None = None
         # Numbers that were not newer: the last one, how many in a row, and the newest number then.
         self._behind: dict[DataKind, tuple[int, int, int]] = {}
+
+    @property
+    def book(self) -> OrderBook:
+        """The last sound book; empty before the first."""
+        book = self._book
+        if book is None:
+            assert self._quote is not None
+            book = self._book = self._quote.book
+        return book
+
+    @property
+    def _latest(self) -> OrderBook | Quote:
+        """What came last: the quote or the book itself, so that it can be known again."""
+        return self._quote or self.book
+
+    def take_book(self, book: OrderBook) -> None:
+        self._book, self._quote = book, None
+        self.has_book = True
+
+    def take_quote(self, quote: Quote) -> None:
+        self._book, self._quote = None, quote
+        self.has_book = True
 
     @property
     def touch(self) -> OrderBook | None:
@@ -164,16 +189,16 @@ class Market:
     @property
     def price_ns(self) -> int:
         """When the touch came: the book, or for a symbol that only has bars, the last bar."""
-        return self._followed_ns if self.book is self._followed else self.last_ns
+        return self._followed_ns if self._latest is self._followed else self.last_ns
 
     @property
     def is_doubted(self) -> bool:
         """Whether an unsound book came after the one in use."""
-        return self.book is self._doubted
+        return self._latest is self._doubted
 
     def doubt(self) -> None:
         """An unsound book came; the one in use is old news until a sound one comes."""
-        self._doubted = self.book
+        self._doubted = self._latest
 
     def refer(self, day_ends_ns: int, now_ns: int) -> None:
         """Compare the mids of the next second, or up to the day's end, with the one that is about to go."""
@@ -182,8 +207,8 @@ class Market:
 
     def follow_book(self) -> None:
         """Something else than a book is coming: remember how old the book is."""
-        if self.has_book and self.book is not self._followed:
-            self._followed, self._followed_ns = self.book, self.last_ns
+        if self.has_book and self._latest is not self._followed:
+            self._followed, self._followed_ns = self._latest, self.last_ns
 
     def take_trade(self, event: TradeEvent) -> None:
         """Add a trade to the recent ones and to the current one-minute bar."""
@@ -206,7 +231,7 @@ class Market:
         self._bar_start_ns = event.timestamp_ns // BAR_NS * BAR_NS
         if not self.has_book:
             self._bar_touch = close_touch(event.bar)
-            self._followed, self._followed_ns = self.book, event.timestamp_ns
+            self._followed, self._followed_ns = self._latest, event.timestamp_ns
             self.mid = event.bar.close
 
     def missed(self, kind: DataKind, sequence: int) -> int:
@@ -255,9 +280,9 @@ class Market:
             dict(self.sequences),
             self.reference_mid,
             self.reference_until_ns,
-            self.book is self._followed,
+            self._latest is self._followed,
             self._followed_ns,
-            self.book is self._doubted,
+            self._latest is self._doubted,
             self.look_ns,
             self.born_ns,
             self.horizon_ns,
@@ -269,15 +294,15 @@ class Market:
     def restore(self, state: SavedMarket) -> None:
         """Take up a checkpoint's market; whether anybody wants the symbol is not of it."""
         self.last_ns, self.mid = state.last_ns, state.mid
-        self.book, self.has_book, self._bar_touch = state.book, state.has_book, state.bar_touch
+        self._book, self.has_book, self._bar_touch = state.book, state.has_book, state.bar_touch
         self.bar, self._bar_start_ns = state.bar, state.bar_start_ns
         self._trades.extend(state.trades)
         self.recent_trades = tuple(self._trades)
         self.book_sequence = state.book_sequence
         self.sequences.update(state.sequences)
         self.reference_mid, self.reference_until_ns = state.reference_mid, state.reference_until_ns
-        self._followed, self._followed_ns = self.book if state.is_followed else None, state.followed_ns
-        self._doubted = self.book if state.is_doubted else None
+        self._followed, self._followed_ns = self._latest if state.is_followed else None, state.followed_ns
+        self._doubted = self._latest if state.is_doubted else None
         self.look_ns, self.born_ns, self.horizon_ns = state.look_ns, state.born_ns, state.horizon_ns
         self.bar_ns, self.bar_interval_ns = state.bar_ns, state.bar_interval_ns
         self._behind.update(state.behind)
