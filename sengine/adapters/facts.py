@@ -166,6 +166,8 @@ class ServiceFacts:
     """Why fills may be missing from the books until the execution service has been asked; empty when none can be."""
     missing_fills: Callable[[], Sequence[str]] = lambda: ()
     """Orders of which fills are missing, though it was asked for them, one sentence each."""
+    on_adopt: Callable[[], None] = lambda: None
+    """Called when a person goes on with the books as they are, though something did not fit."""
     mismatches: Sequence[str] = ()
     """Where the execution service's record did not fit ours; they count until a person re-arms."""
     kill_is_forgotten: str = ""

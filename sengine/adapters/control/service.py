@@ -230,6 +230,7 @@ class ControlService(EngineControlServicer):
         message = "re-armed; orders may go out again"
         if self._facts.mismatches:
             self._facts.mismatches = ()
+            self._facts.on_adopt()
             message += "; the books stay as they are, with what differs from the execution service's record"
         return pb.CommandReply(message=message)
 
