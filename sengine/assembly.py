@@ -30,8 +30,6 @@ from sengine.plugins.catalog import Catalog
 from sengine.plugins.loader import LoadedPlugin, load_plugin
 from sengine.resources import resource_path
 
-_ROUTES = ("vote", "direct")
-_KINDS = ", ".join(DataKind)
 # Checks whose figure is a sum over symbols.
 _SUMS = ("gross_exposure", "net_exposure", "daily_loss")
 
@@ -231,22 +229,11 @@ def _with_defaults(path: Path) -> StrategyConfig:
 
 
 def strategy_spec(strategy: StrategyConfig, plugin: LoadedPlugin) -> StrategySpec:
-    """What the engine needs of a configured strategy and its loaded file.
-
-    Raises ``PluginError`` where the strategy's class asks for a route or for events that there are not.
-    """
+    """What the engine needs of a configured strategy and its loaded file."""
     place = f"strategies.{strategy.id}.config"
-    kind = plugin.strategy_type
-    route = strategy.route or kind.route
-    if route not in _ROUTES:
-        raise PluginError(f"{plugin.path}: route: expected vote or direct, got {route!r}")
-    asked_for = strategy.data or kind.market_data
-    try:
-        kinds = tuple(DataKind(name) for name in asked_for)
-    except (TypeError, ValueError):
-        kinds = ()
-    if not kinds:
-        raise PluginError(f'{plugin.path}: market_data: expected some of {_KINDS}, as in ("book",), got {asked_for!r}')
+    declared = plugin.declared
+    route = strategy.route or declared.route
+    kinds = tuple(DataKind(name) for name in strategy.data or declared.market_data)
 
     def create() -> Any:
         return plugin.create(strategy.id, dict(strategy.config), place)
@@ -262,7 +249,7 @@ def strategy_spec(strategy: StrategyConfig, plugin: LoadedPlugin) -> StrategySpe
         lambda config: plugin.prepare(config, place),
         str(plugin.path),
         plugin.version,
-        kind.one_instance_per_symbol,
+        declared.one_instance_per_symbol,
         loaded_from=plugin,
     )
 

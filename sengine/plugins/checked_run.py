@@ -15,7 +15,7 @@ from sengine.domain.market import MarketData
 from sengine.domain.signal import StampedSignal
 from sengine.engine.aggregation import VoteBook
 from sengine.engine.core import Engine
-from sengine.engine.faults import RemoteError, describe_error, place_of
+from sengine.engine.faults import RemoteError, in_words, place_of
 from sengine.engine.guard import ON_TICK, Guard, Loading
 from sengine.engine.positions import PositionTracker
 from sengine.engine.recent import ANY_SYMBOL, recent_ticks
@@ -23,7 +23,7 @@ from sengine.engine.risk import RiskPipeline
 from sengine.engine.running import RunningVersion
 from sengine.engine.simulated import SimulatedVenue
 from sengine.engine.spec import StrategySpec
-from sengine.engine.stamping import stamp
+from sengine.engine.stamping import several, stamp
 
 Limit: TypeAlias = Callable[[Guard], AbstractContextManager[None]]
 """Cuts calls under this guard short that take too long, while it is entered."""
@@ -106,7 +106,8 @@ def answers(
                     signals = _stamped(spec, result, data)
             except BaseException as error:
                 guard.contain(error)
-                wrong = Said(number, data.timestamp_ns, data.symbol, describe_error(error))
+                said, _ = in_words(guard, callee, error)
+                wrong = Said(number, data.timestamp_ns, data.symbol, said)
                 ran.fail(wrong, call, place_of(error, version))
                 break
             if number > len(before):
@@ -150,9 +151,9 @@ def _engine(venue: SimulatedVenue | None, recent_ticks: int = 0) -> Engine:
 def _stamped(spec: StrategySpec, result: Any, data: MarketData) -> list[StampedSignal]:
     if result is None:
         return []
-    signals = result if isinstance(result, list | tuple) else (result,)
+    signals = several(result)
     for signal in signals:
-        if isinstance(signal, ReportedError):
+        if type(signal) is ReportedError:
             raise RemoteError(signal)
     return [stamp(spec, signal, data, 1) for signal in signals]
 

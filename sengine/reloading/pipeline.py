@@ -63,7 +63,7 @@ class Pipeline:
         """
         async with self._turn:
             guest = self._live.engine.roster.get(strategy.id)
-            draft = Draft(strategy.id, "code", trigger, guest.spec.version, path)
+            draft = Draft(strategy.id, "code", trigger, guest.spec.version, path, self._live.engine.guard)
             with suppress(ReloadFailedError):
                 await self._swap(guest, strategy, path, draft)
             return draft.finished(_said_of_swap)
@@ -71,7 +71,7 @@ class Pipeline:
     async def load(self, strategy: StrategyConfig, path: Path, trigger: str) -> ReloadReport:
         """Take a new strategy in, once it is proved, and as if it had run all the while."""
         async with self._turn:
-            draft = Draft(strategy.id, "load", trigger, "", path)
+            draft = Draft(strategy.id, "load", trigger, "", path, self._live.engine.guard)
             with suppress(ReloadFailedError):
                 await self._load(strategy, path, draft)
             return draft.finished(_said_of_load)

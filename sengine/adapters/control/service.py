@@ -23,7 +23,7 @@ from sengine.adapters.control.streams import StreamLimit, batches
 from sengine.adapters.control.text import config_text
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.flatten_watch import until_flat
-from sengine.adapters.parameters import give_parameters
+from sengine.adapters.parameters import give_parameters, prepared_parameters
 from sengine.adapters.pnl_history import PnlHistory
 from sengine.adapters.price_history import PriceHistory
 from sengine.config.redact import with_secrets
@@ -166,7 +166,7 @@ class ControlService(EngineControlServicer):
             return self._reloaded(await self._context.reload(name))
         config = with_secrets(json_object(request.config_json), dict(guest.config))
         if request.validate_only:
-            prepared = guest.spec.prepare(config)[1]
+            prepared = prepared_parameters(guest, config)
             return pb.ReloadReply(message="these parameters are valid", config_json=config_text(prepared))
         report = give_parameters(self._live, name, config, "command")
         self._facts.reloads.record(report)
