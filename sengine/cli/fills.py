@@ -33,7 +33,7 @@ def fills(
     A fill whose price is far from the market, or that fills an order many times over, is not booked before you have
     looked at the venue. One that is refused stays refused; with other figures it may come again.
 
-    Example: `sengine fills`, then `sengine fills accept f-17`, `sengine fills refuse f-17` or `sengine fills refuse --all`
+    Example: `sengine fills`, then `sengine fills accept f-17` or `sengine fills refuse --all`
     """
     if every and (action is not Action.REFUSE or fill_id):
         raise typer.BadParameter(f"--all is for refuse without an id, got {action} {fill_id}")

@@ -129,6 +129,7 @@ async def test_flatten_says_what_it_would_do_and_does_it_only_when_told_to(tmp_p
             "message": "cancels 1 order, sells 2 BTC",
             "cancels": ["2"],
             "trades": [{"symbol": "BTC", "side": "sell", "quantity": 2.0, "strategy_ids": ["a"]}],
+            "crosses": [],
         }
         assert live.engine.positions.quantity("a", "BTC") == 0.0
         again = await sengine("flatten", "--address", client.address)
