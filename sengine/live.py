@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, PAGESIZE, mmap
@@ -443,7 +444,8 @@ def _page_wiped_by_forks() -> mmap:
     """Memory that begins with 1, and in a child of a fork with 0, where the system has such a thing: asking it is
     cheaper than asking for the process's id."""
     page = mmap(-1, PAGESIZE, flags=MAP_PRIVATE | MAP_ANONYMOUS)
-    with contextlib.suppress(OSError):
-        page.madvise(_WIPE_ON_FORK)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            page.madvise(_WIPE_ON_FORK)
     page[0] = 1
     return page
