@@ -28,12 +28,12 @@ from sengine.engine.recent import ANY_SYMBOL, Tick, recent_ticks
 from sengine.engine.roster import LoadStrategy
 from sengine.engine.spec import StrategySpec
 from sengine.engine.swap import SwapStrategy
+from sengine.engine.windows import lost_in_words, sizes_of
 from sengine.live import LiveEngine
 from sengine.plugins.loader import LoadedPlugin
 from sengine.reloading.aside import run_aside
 from sengine.reloading.candidates import Candidate, keys_of, made_aside
 from sengine.reloading.draft import Draft, ReloadFailedError
-from sengine.reloading.lost import lost_in_words, sizes_of
 from sengine.reloading.prover_child import ProverChild
 from sengine.reloading.request import Instance, ProofRequest, pack
 from sengine.reloading.stall import LoopStall

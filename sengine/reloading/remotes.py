@@ -25,11 +25,11 @@ from sengine.domain.market import DataKind, MarketData
 from sengine.domain.reload import ReloadReport
 from sengine.engine.guest import Guest
 from sengine.engine.roster import LoadStrategy
+from sengine.engine.windows import lost_in_words
 from sengine.live import LiveEngine
 from sengine.reloading.aside import run_aside
 from sengine.reloading.candidates import keys_of
 from sengine.reloading.draft import Draft, ReloadFailedError
-from sengine.reloading.lost import lost_in_words
 from sengine.reloading.pipeline import MOST_PROOF_TICKS, position_of, proof_ticks
 from sengine.reloading.prover_child import ProverChild
 from sengine.reloading.request import Instance, ProofRequest, pack
