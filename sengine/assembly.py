@@ -21,7 +21,7 @@ from sengine.engine.fill_doubts import FillBounds
 from sengine.engine.positions import PositionTracker
 from sengine.engine.recent import ANY_SYMBOL
 from sengine.engine.risk import RiskPipeline
-from sengine.engine.risk_checks import CHECKS, AnyCheck
+from sengine.engine.risk_checks import CHECKS, AnyCheck, LateEngineCheck
 from sengine.engine.simulated import SimulatedVenue
 from sengine.engine.spec import StrategySpec
 from sengine.engine.time_jumps import JumpRule
@@ -49,7 +49,7 @@ def build_engine(
     plugins = config.plugins
     return Engine(
         VoteBook(config.aggregation.method, config.aggregation.window_size_ns),
-        RiskPipeline(risk_checks(config.risk), config.risk.bypass),
+        RiskPipeline(risk_checks(config.risk, is_live=reloads), config.risk.bypass),
         PositionTracker(config.account.initial_capital),
         venue,
         max_errors=config.plugins.max_errors,
@@ -66,9 +66,13 @@ def jump_rule(market_data: MarketDataConfig) -> JumpRule:
     return JumpRule(market_data.max_jump_ns, market_data.confirm)
 
 
-def risk_checks(risk: RiskConfig) -> list[AnyCheck]:
-    """The configured checks in their order: a filter and its check have the same name and attributes."""
-    return [CHECKS[str(item.__struct_config__.tag)](**msgspec.structs.asdict(item)) for item in risk.filters]
+def risk_checks(risk: RiskConfig, *, is_live: bool = False) -> list[AnyCheck]:
+    """The configured checks in their order: a filter and its check have the same name and attributes. Live, an engine
+    that is late sends nothing, whether that is configured or not."""
+    checks = [CHECKS[str(item.__struct_config__.tag)](**msgspec.structs.asdict(item)) for item in risk.filters]
+    if is_live and not any(isinstance(check, LateEngineCheck) for check in checks):
+        checks.append(LateEngineCheck())
+    return checks
 
 
 def build_venue(config: Config) -> SimulatedVenue:

@@ -18,7 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 import structlog
 
-from sengine.clock import format_timestamp
+from sengine.clock import NS_PER_S, format_timestamp
 from sengine.complaints import Complaints
 from sengine.config.schema import ExecutionConfig
 from sengine.domain.events import (
@@ -50,6 +50,8 @@ _log = structlog.get_logger("sengine.engine")
 HISTORY = 1000
 OWN_HISTORY = 200
 END_OF_TIME_NS = 2**63
+LATE_NS = NS_PER_S
+"""Market data that waited longer than this is told of."""
 TOLD_AT_FIRST = 20
 TOLD_EVERY = 1000
 # Of Linux; Python has no name for it.
@@ -210,6 +212,8 @@ class LiveEngine:
         self._wall_clock_ns = wall_clock_ns
         self._complain = Complaints(self.say)
         self.refused_data = RefusedData(engine)
+        self.late_ns = 0
+        """How long the last event had waited when it was handed over; the feed writes it."""
         self._settled = asyncio.Event()
         self._settled.set()
 
@@ -362,13 +366,24 @@ class LiveEngine:
             loop.call_soon(self.take, update)
         outcome.orders.clear()
 
+    def _take_back(self, order: Order, reason: str) -> None:
+        """An order that was approved and does not leave. Not at once: an outcome is being passed on."""
+        self._complain("late order", "an order is taken back", order_id=order.order_id, reason=reason)
+        update = OrderUpdate(order.order_id, OrderStatus.REJECTED, order.timestamp_ns, f"not sent: {reason}")
+        asyncio.get_running_loop().call_soon(self.take, update)
+
     def _pass_on(self, outcome: Outcome, received_ns: int) -> None:
         gateway = self.gateway
         if gateway is not None:
             for order_id in outcome.cancels:
                 gateway.cancel(order_id)
+            age_ns = self._wall_clock_ns() - received_ns if received_ns and outcome.orders else 0
             for order in outcome.orders:
-                gateway.send(order, received_ns)
+                too_late = self.engine.risk.too_late(order, age_ns) if age_ns > 0 else ""
+                if too_late:
+                    self._take_back(order, too_late)
+                else:
+                    gateway.send(order, received_ns)
         for result in outcome.signals:
             signal = result.signal
             self.signal_counts[signal.strategy_id, signal.symbol, signal.direction] += 1

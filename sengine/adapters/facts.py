@@ -9,10 +9,11 @@ from time import time_ns
 from typing import Protocol
 
 from sengine.adapters.audit import AuditTrail
+from sengine.clock import NS_PER_S
 from sengine.domain.reload import ReloadReport
 from sengine.engine.latency import LatencyHistogram
 from sengine.engine.orders import identity_of
-from sengine.live import LiveEngine
+from sengine.live import LATE_NS, LiveEngine
 
 CONNECTED = "connected"
 REPORTS_KEPT = 20
@@ -193,6 +194,8 @@ class ServiceFacts:
         if self.kill_is_forgotten:
             reasons.append(f"the pulled kill switch is not remembered: {self.kill_is_forgotten}")
         reasons.extend(live.refused_data.sentences())
+        if live.late_ns > LATE_NS and self.feed is not None and self.feed.pending:
+            reasons.append(f"the engine is late: market data waits {live.late_ns / NS_PER_S:.1f} s to be processed")
         if self.feed is not None and self.feed.state != CONNECTED:
             reasons.append(f"the broker is not connected: {self.feed.state}")
         if self.unreconciled and not self.waits_for:

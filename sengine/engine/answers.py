@@ -16,6 +16,7 @@ from sengine.engine.faults import RemoteError
 from sengine.engine.guest import Guest
 from sengine.engine.order_flow import OrderFlow
 from sengine.engine.outcome import Outcome
+from sengine.engine.risk_checks import RiskView
 from sengine.engine.roster import Roster
 from sengine.engine.stamping import several, stamp
 
@@ -35,7 +36,7 @@ class Raised:
 class AnswerDesk:
     """Stamps signals, has them settled, and counts how they ended."""
 
-    def __init__(self, roster: Roster, votes: VoteBook, desk: DecisionDesk, flow: OrderFlow) -> None:
+    def __init__(self, roster: Roster, votes: VoteBook, desk: DecisionDesk, flow: OrderFlow, view: RiskView) -> None:
         self.signals = 0
         self.dispositions: Counter[Disposition] = Counter()
         self.filtered_by: Counter[str] = Counter()
@@ -45,6 +46,7 @@ class AnswerDesk:
         self._votes = votes
         self._desk = desk
         self._flow = flow
+        self._view = view
 
     def take(self, answers: Sequence[Answer], data: MarketData, outcome: Outcome) -> None:
         """Everything that the strategies answered to one tick, in the order of the configuration."""
@@ -65,6 +67,7 @@ class AnswerDesk:
         """What a strategy in another process answered to an earlier tick. Too late, its signals are ``filtered``."""
         if self.is_deaf:
             return
+        self._view.late_ns = said.late_ns
         fresh: list[StampedSignal] = []
         tick = MarketData(said.symbol, said.timestamp_ns, EMPTY_BOOK)
         self._stamp(guest, (*said.signals, *said.errors), tick, fresh, outcome)

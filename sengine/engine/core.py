@@ -126,7 +126,7 @@ class Engine:
         )
         self._desk.flattening = self._flattens.pending
         self._after_close = AfterClose(positions, self.orders, flow, self._desk)
-        self._answers = AnswerDesk(self.roster, votes, self._desk, flow)
+        self._answers = AnswerDesk(self.roster, votes, self._desk, flow, self.risk_view)
         self.dispositions, self.filtered_by = self._answers.dispositions, self._answers.filtered_by
         # How long it takes.
         self._stopwatch_ns = stopwatch_ns
@@ -333,6 +333,7 @@ class Engine:
             if answers:
                 if outcome is NOTHING:
                     outcome = Outcome()
+                self.risk_view.late_ns = event.late_ns
                 self._answers.take(answers, data, outcome)
         self._end_tick(started_ns)
         return outcome

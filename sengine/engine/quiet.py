@@ -83,6 +83,7 @@ def process_until(
             answers = ((guest, answer),)
         if answers:
             outcome = Outcome()
+            engine.risk_view.late_ns = event.late_ns
             engine._answers.take(answers, data, outcome)
         if started_ns:
             engine._end_tick(started_ns)

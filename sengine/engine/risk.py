@@ -10,7 +10,15 @@ import msgspec
 
 from sengine.domain.order import Order, ProposedOrder
 from sengine.engine.faults import describe_error
-from sengine.engine.risk_checks import AnyCheck, Check, PositionLimitCheck, ProposedContribution, Refusal, RiskView
+from sengine.engine.risk_checks import (
+    AnyCheck,
+    Check,
+    LateEngineCheck,
+    PositionLimitCheck,
+    ProposedContribution,
+    Refusal,
+    RiskView,
+)
 
 _Subject = TypeVar("_Subject", ProposedContribution, ProposedOrder)
 _Review: TypeAlias = tuple[str, Callable[[_Subject, RiskView], Refusal | None]]
@@ -87,6 +95,15 @@ class RiskPipeline:
         limit = min([check.max_position for check in checks if isinstance(check, PositionLimitCheck)], default=inf)
         _keep(self.max_positions, (strategy_id, symbol), limit)
         return limit
+
+    def too_late(self, order: ProposedOrder, age_ns: int) -> str:
+        """Why an order may not leave any more whose event came so long ago; empty where it may. What an operator asked
+        for, as a flatten, is never too late."""
+        parts = [part for part in order.contributions if part.signal_sequence]
+        for check in self._for((order.symbol, *[part.strategy_id for part in parts])) if parts else ():
+            if isinstance(check, LateEngineCheck) and age_ns > check.max_age_ns:
+                return check.sentence(age_ns)
+        return ""
 
     def loosened_by(self, checks: Sequence[Check], bypass: Collection[str]) -> list[str]:
         """What ``checks`` would let pass that those in force do not, in words; empty where they are as strict.

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias, get_args
 from sengine.engine.risk_checks.basis import Check, ProposedContribution, Reducing, Refusal, RiskView, Usage
 from sengine.engine.risk_checks.exposure import GrossExposureCheck, MaxOpenOrdersCheck, NetExposureCheck, SelfCrossCheck
 from sengine.engine.risk_checks.loss import DailyLossCheck, DrawdownCheck
-from sengine.engine.risk_checks.market import BookCheck, PriceCollarCheck, StaleMarketDataCheck
+from sengine.engine.risk_checks.market import BookCheck, LateEngineCheck, PriceCollarCheck, StaleMarketDataCheck
 from sengine.engine.risk_checks.rate import DuplicateOrderCheck, OrderRateCheck, RepeatedExecutionCheck
 from sengine.engine.risk_checks.schedule import SymbolAllowListCheck, TradingHoursCheck
 from sengine.engine.risk_checks.signal import ConfidenceCheck, PositionLimitCheck
@@ -35,6 +35,7 @@ AnyCheck: TypeAlias = (
     | GrossExposureCheck
     | NetExposureCheck
     | DailyLossCheck
+    | LateEngineCheck
 )
 
 CHECKS: Final[dict[str, type[AnyCheck]]] = {check.name: check for check in get_args(AnyCheck)}
@@ -50,6 +51,7 @@ __all__ = [
     "DrawdownCheck",
     "DuplicateOrderCheck",
     "GrossExposureCheck",
+    "LateEngineCheck",
     "MaxOpenOrdersCheck",
     "MaxOrderNotionalCheck",
     "MaxOrderQuantityCheck",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from sengine.clock import NS_PER_MS
+from sengine.clock import NS_PER_MS, NS_PER_S
 from sengine.domain.order import ProposedOrder
 from sengine.engine.risk_checks.basis import Check, Reducing, Refusal, RiskView, Usage
 
@@ -40,6 +40,32 @@ class StaleMarketDataCheck(Check, frozen=True, tag="stale_market_data"):
 
     def usage(self, view: RiskView) -> Usage:
         return Usage("max_age_ms", self.max_age_ns / NS_PER_MS)
+
+
+class LateEngineCheck(Check, frozen=True, tag="late_engine"):
+    """The event that an order answers must have been processed within ``max_age`` of its arrival, by the wall clock."""
+
+    max_age_ns: int = NS_PER_S
+
+    name: ClassVar[str] = "late_engine"
+    codes: ClassVar = {"late": "the event that the order answers waited longer than `max_age` to be processed"}
+    reducing = Reducing.IS_CHECKED
+    source = "FIA best practices: market data reasonability"
+    looser_above = ("max_age_ns",)
+
+    def review_order(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
+        if view.late_ns <= self.max_age_ns:
+            return None
+        return self.refuse("late", self.sentence(view.late_ns))
+
+    def sentence(self, late_ns: int) -> str:
+        return (
+            f"the engine is late: what the order answers came {late_ns / NS_PER_MS:,.0f} ms ago, max_age is "
+            f"{self.max_age_ns / NS_PER_MS:g} ms"
+        )
+
+    def usage(self, view: RiskView) -> Usage:
+        return Usage("max_age_ms", self.max_age_ns / NS_PER_MS, view.late_ns / NS_PER_MS)
 
 
 class BookCheck(Check, frozen=True, tag="crossed_or_empty_book"):
