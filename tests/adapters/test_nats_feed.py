@@ -29,11 +29,10 @@ from sengine.engine.core import Engine
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.positions import PositionTracker
 from sengine.engine.risk import RiskPipeline
-from sengine.engine.spec import StrategySpec
 from sengine.errors import ConfigError
 from sengine.proto import market_data_pb2 as pb
 from sengine.refused_data import RefusedData
-from sengine.strategy import BaseStrategy
+from tests.engine.conftest import Actor
 from tests.patience import PATIENCE_S
 
 BOOK = "market_data.BTCUSDT.orderbook"
@@ -485,7 +484,7 @@ async def test_the_future_is_taken_where_it_is_allowed(start_feed, broker, live,
 
 
 async def test_a_symbol_whose_data_is_all_refused_is_known_by_its_subject(feed, live, connection, until) -> None:
-    live.engine.roster.load(StrategySpec("s", lambda: BaseStrategy("s"), ("BTCUSDT",)))
+    live.engine.roster.load(Actor(symbols=("BTCUSDT",)).spec)
     for _ in range(5):
         await connection.publish(BOOK, b"{}")
     await until(lambda: feed.stats.messages == 5 and sum(feed.stats.malformed.values()) == 5)
