@@ -35,7 +35,8 @@ HEAD = """# Protocols
 
 What the `.proto` files in `sengine/proto` say. This page is made from their comments. How to call the control API from
 a shell is in [operations](operations.md#the-api), how to serve orders in [live trading](live.md#orders-out), and how to
-serve a strategy in [strategies in their own process](remote-strategies.md).
+serve a strategy in [strategies in their own process](remote-strategies.md). What the engine answers over HTTP is in
+[operations](operations.md#the-api), too.
 """
 
 

@@ -16,7 +16,7 @@ from replay.formats import Kind, Layout
 from replay.rows import BadRowError, clean_side, clean_symbol
 from replay.runs import Run
 from sengine.clock import epoch_unit_ns
-from sengine.domain.epoch_numbers import are_all_taken, market_time_ns
+from sengine.domain.epoch_numbers import EARLY_NS, are_all_taken, is_misread_ns, market_time_ns
 from sengine.domain.events import BarEvent, BookEvent, MarketEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel, Quote
 
@@ -68,14 +68,24 @@ def _all_sound(numbers: list[pl.Series], layout: Layout) -> bool:
 def _times_ns(column: pl.Series, known_ns: bool) -> list[int]:
     if column.null_count():
         raise ValueError("a timestamp is missing")
-    if known_ns or column.is_empty():
-        return column.to_list()
+    if column.is_empty():
+        return []
+    if known_ns:
+        return _checked(column.to_list())
     if column.dtype == pl.Int64:
         low, high = _bounds(column)
         if are_all_taken(low, high):
             unit_ns = epoch_unit_ns(low)
             return (column * unit_ns if unit_ns > 1 else column).to_list()
-    return list(map(market_time_ns, column.to_list()))
+    times = list(map(market_time_ns, column.to_list()))
+    return _checked(times) if column.dtype == pl.String else times
+
+
+def _checked(times: list[int]) -> list[int]:
+    """The same, unless one is so early that the row parser has to look at it."""
+    if min(times) < EARLY_NS and any(map(is_misread_ns, times)):
+        raise ValueError("a number that was taken for a time since 1970")
+    return times
 
 
 def _bounds(column: pl.Series) -> tuple[int, int]:

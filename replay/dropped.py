@@ -7,8 +7,9 @@ from typing import Final
 
 import msgspec
 
-from replay.rows import RejectedRow
+from replay.rows import Reason, RejectedRow
 from sengine.clock import format_timestamp
+from sengine.domain.epoch_numbers import COUNTS_BELOW_NS
 from sengine.domain.events import BarEvent, BookEvent, MarketEvent, TradeEvent
 
 WARN_ABOVE: Final = 0.01
@@ -80,6 +81,15 @@ def nothing_left(rejected: Mapping[str, int], first: Mapping[str, DroppedRow]) -
     what = "the only row was" if total == 1 else f"all {total:,} rows were"
     lines = [f"{what} dropped, so there was nothing to run on"]
     return "\n".join([*lines, *_by_reason(rejected, first)])
+
+
+def counts_alone(last_ns: int, rejected: Mapping[str, int], first: Mapping[str, DroppedRow]) -> str:
+    """Why a run has read its times wrongly: some of them are no epoch numbers, and all others are as small as a count,
+    as seconds of a day that begin at midnight; else empty."""
+    if Reason.NOT_EPOCH not in rejected or last_ns >= COUNTS_BELOW_NS:
+        return ""
+    rest = "the times that were taken are of the first hours of 1970, so they are none either"
+    return f"{rejected[Reason.NOT_EPOCH]:,} times are no epoch numbers, first {first[Reason.NOT_EPOCH]}\n{rest}"
 
 
 def much_dropped(ticks: int, rejected: Mapping[str, int], first: Mapping[str, DroppedRow]) -> str:

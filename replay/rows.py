@@ -15,7 +15,8 @@ from typing import Final
 import msgspec
 
 from replay.formats import Kind, Layout
-from sengine.domain.epoch_numbers import market_time_ns
+from sengine.clock import is_epoch_text
+from sengine.domain.epoch_numbers import NotEpochError, is_misread_ns, market_time_ns, misread_sentence
 from sengine.domain.events import BarEvent, BookEvent, MarketEvent, TradeEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
 
@@ -31,6 +32,7 @@ class Reason(StrEnum):
     EXTRA_COLUMN = "extra_column"
     NOT_A_NUMBER = "not_a_number"
     BAD_TIMESTAMP = "bad_timestamp"
+    NOT_EPOCH = "not_an_epoch_number"
     EMPTY_SYMBOL = "empty_symbol"
     BAD_SYMBOL = "bad_symbol"
     BAD_SIDE = "bad_side"
@@ -124,11 +126,15 @@ class RowParser:
         if cell is None or (isinstance(cell, str) and not cell.strip()):
             raise BadRowError(Reason.BAD_TIMESTAMP, "timestamp: expected a time from 1678 to 2262, got nothing")
         try:
-            if self._known_ns and isinstance(cell, int):
-                return cell
-            return market_time_ns(cell)  # type: ignore[arg-type]
+            is_ns = self._known_ns and isinstance(cell, int)
+            time_ns: int = cell if is_ns else market_time_ns(cell)  # type: ignore[arg-type, assignment]
+        except NotEpochError as error:
+            raise BadRowError(Reason.NOT_EPOCH, f"timestamp: {error}") from None
         except (ValueError, ArithmeticError, TypeError) as error:
             raise BadRowError(Reason.BAD_TIMESTAMP, f"timestamp: {error}") from None
+        if is_misread_ns(time_ns) and (is_ns or (isinstance(cell, str) and not is_epoch_text(cell))):
+            raise BadRowError(Reason.NOT_EPOCH, f"timestamp: {misread_sentence(time_ns)}")
+        return time_ns
 
     def _sequence(self, needed: Sequence[object]) -> int:
         if not self._has_sequence:

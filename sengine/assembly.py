@@ -18,7 +18,7 @@ from sengine.domain.market import DataKind
 from sengine.engine.core import Engine
 from sengine.engine.orders.fill_doubts import FillBounds
 from sengine.engine.orders.simulated_venue import SimulatedVenue
-from sengine.engine.risk.limits import LIMITS, AnyLimit
+from sengine.engine.risk.limits import LIMITS, AnyLimit, LateEngineLimit
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.positions import PositionTracker
@@ -30,8 +30,6 @@ from sengine.plugins.catalog import Catalog
 from sengine.plugins.loader import LoadedPlugin, load_plugin
 from sengine.resources import resource_path
 
-_ROUTES = ("vote", "direct")
-_KINDS = ", ".join(DataKind)
 # Checks whose figure is a sum over symbols.
 _SUMS = ("gross_exposure", "net_exposure", "daily_loss")
 
@@ -51,7 +49,7 @@ def build_engine(
     plugins = config.plugins
     return Engine(
         VoteBook(config.aggregation.method, config.aggregation.window_size_ns),
-        RiskPipeline(risk_limits(config.risk), config.risk.bypass),
+        RiskPipeline(risk_limits(config.risk, is_live=reloads), config.risk.bypass),
         PositionTracker(config.account.initial_capital),
         venue,
         max_errors=config.plugins.max_errors,
@@ -68,9 +66,13 @@ def jump_rule(market_data: MarketDataConfig) -> JumpRule:
     return JumpRule(market_data.max_jump_ns, market_data.confirm)
 
 
-def risk_limits(risk: RiskConfig) -> list[AnyLimit]:
-    """The configured limits in their order: a filter and its limit have the same name and attributes."""
-    return [LIMITS[str(item.__struct_config__.tag)](**msgspec.structs.asdict(item)) for item in risk.filters]
+def risk_limits(risk: RiskConfig, *, is_live: bool = False) -> list[AnyLimit]:
+    """The configured limits in their order: a filter and its limit have the same name and attributes. Live, an engine
+    that is late sends nothing, whether that is configured or not."""
+    limits = [LIMITS[str(item.__struct_config__.tag)](**msgspec.structs.asdict(item)) for item in risk.filters]
+    if is_live and not any(isinstance(limit, LateEngineLimit) for limit in limits):
+        limits.append(LateEngineLimit())
+    return limits
 
 
 def build_venue(config: Config) -> SimulatedVenue:
@@ -231,22 +233,11 @@ def _with_defaults(path: Path) -> StrategyConfig:
 
 
 def strategy_spec(strategy: StrategyConfig, plugin: LoadedPlugin) -> StrategySpec:
-    """What the engine needs of a configured strategy and its loaded file.
-
-    Raises ``PluginError`` where the strategy's class asks for a route or for events that there are not.
-    """
+    """What the engine needs of a configured strategy and its loaded file."""
     place = f"strategies.{strategy.id}.config"
-    kind = plugin.strategy_type
-    route = strategy.route or kind.route
-    if route not in _ROUTES:
-        raise PluginError(f"{plugin.path}: route: expected vote or direct, got {route!r}")
-    asked_for = strategy.data or kind.market_data
-    try:
-        kinds = tuple(DataKind(name) for name in asked_for)
-    except (TypeError, ValueError):
-        kinds = ()
-    if not kinds:
-        raise PluginError(f'{plugin.path}: market_data: expected some of {_KINDS}, as in ("book",), got {asked_for!r}')
+    declared = plugin.declared
+    route = strategy.route or declared.route
+    kinds = tuple(DataKind(name) for name in strategy.data or declared.market_data)
 
     def create() -> Any:
         return plugin.create(strategy.id, dict(strategy.config), place)
@@ -262,7 +253,7 @@ def strategy_spec(strategy: StrategyConfig, plugin: LoadedPlugin) -> StrategySpe
         lambda config: plugin.prepare(config, place),
         str(plugin.path),
         plugin.version,
-        kind.one_instance_per_symbol,
+        declared.one_instance_per_symbol,
         loaded_from=plugin,
     )
 

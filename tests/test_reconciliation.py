@@ -20,7 +20,7 @@ from sengine.adapters.nats.publisher import Publisher
 from sengine.adapters.paper.messages import fill_message
 from sengine.config import Config
 from sengine.config.schema import ExecutionConfig, NatsConfig, NatsFillsConfig
-from sengine.domain.events import AcceptFill, BookEvent, RefuseFill
+from sengine.domain.events import AcceptFill, BookEvent, Rearm, RefuseFill
 from sengine.domain.order import Fill
 from sengine.domain.signal import Signal
 from sengine.proto import execution_pb2 as pb
@@ -310,6 +310,23 @@ async def test_fills_that_nobody_has_keep_the_engine_from_being_ready(
     await until(lambda: parts.live.engine.kill_reason.startswith("reconciliation: order s-1"))
     assert "fills are missing: order s-1: the execution service says that 1 of 1 are filled" in parts.why_not_ready
     assert "fills of 2 more orders are missing" in parts.why_not_ready
+    parts.live.take(Rearm())
+    parts.facts.on_adopt()
+    assert (parts.why_not_ready, parts.live.engine.orders.count, parts.held) == ("", 0, 0.0)
+
+
+async def test_a_fill_that_waits_for_a_person_is_not_missing(service: Service, start: Callable[..., Any]) -> None:
+    parts = await start()
+    parts.live.take(Fill("s-1", "", "BTC", "buy", 1e9, 1.0, 0.0, T0, "f1"))
+    service.know("s-1", pb.ORDER_STATUS_FILLED, 1.0)
+    await report(parts, "s-1", pb.ORDER_STATUS_FILLED, 1.0)
+    assert not parts.reconciliation._missing.late()
+    asked = service.asked
+    parts.reconciliation._broker_is_lost()
+    parts.reconciliation._broker_is_back()
+    await until(lambda: service.asked > asked)
+    await until(lambda: not parts.facts.unreconciled)
+    assert not parts.live.engine.kill_reason
 
 
 async def test_a_fill_that_cannot_be_read_is_asked_for(

@@ -70,7 +70,7 @@ def replay(
     if not files:
         raise ConfigError(["replay needs market data: name FILEs, or a journal with --journal DIR"])
 
-    from replay.dropped import much_dropped, nothing_left
+    from replay.dropped import counts_alone, much_dropped, nothing_left
     from replay.report import report_json
     from replay.run import ReplayOptions, run_replay
     from replay.strategy_log import said_lines
@@ -126,6 +126,8 @@ def replay(
                 typer.echo(f"wrote {written}")
     if is_empty:
         raise DataError(nothing_left(result.rejected, result.dropped))
+    if misread := counts_alone(result.last_ns, result.rejected, result.dropped):
+        raise DataError(misread)
     if warning := much_dropped(result.ticks, result.rejected, result.dropped):
         for line in warning.splitlines():
             typer.echo(f"sengine: {line}", err=True)

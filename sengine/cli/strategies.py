@@ -64,7 +64,7 @@ def show(name: NameArgument, directory: DirectoryOption = DEFAULT_DIRECTORY) -> 
 
     loaded = load_plugin(known_strategies(directory).find(name))
     spec = strategy_spec(StrategyConfig(id="shown", plugin=name), loaded)
-    parameters = loaded.strategy_type.parameters
+    parameters = loaded.parameters
     instances = "one instance per symbol" if spec.one_instance_per_symbol else "one instance for all symbols"
     paragraphs = [
         Text.assemble((loaded.plugin.name, "bold"), f" {loaded.version}"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -13,14 +14,20 @@ from sengine.cli.strategy_folder import DEFAULT_DIRECTORY, DirectoryOption, know
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from replay.rows import RejectedRow
     from sengine.config.schema import PluginsConfig, StrategyConfig
     from sengine.domain.events import MarketEvent
     from sengine.engine.strategies.guard import Guard
     from sengine.engine.strategies.spec import StrategySpec
     from sengine.plugins.conformance import Finding
+    from sengine.plugins.market import Market
 
 # Far beyond any time limit of a tick: what a process of its own takes longer for does not come back.
 _ANSWER_WITHIN_S: Final = 5.0
+_GENERATED: Final = 5_000
+# What a check of a Python strategy goes through; two of them only in part.
+_PASSES: Final = 9
+_NOT_PROVED: Final = 3
 
 
 def check(
@@ -34,9 +41,15 @@ def check(
     ] = "",
     directory: DirectoryOption = DEFAULT_DIRECTORY,
     data: Annotated[
-        list[Path] | None, typer.Option("--data", metavar="FILE", help="Market data to use; may be repeated.")
+        list[Path] | None,
+        typer.Option("--data", metavar="FILE", help="Market data, all of it; may be repeated."),
     ] = None,
-    ticks: Annotated[int, typer.Option(metavar="N", min=10, help="Market data events to use.")] = 5000,
+    ticks: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=10, show_default=False, help="Use only the first N events; without --data there are 5000."
+        ),
+    ] = None,
     warmup: Annotated[int, typer.Option(metavar="N", min=1, help="Ticks of warm-up, as plugins.warmup_ticks.")] = 500,
     parameters: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the strategy.")
@@ -53,7 +66,8 @@ def check(
 
     The same ticks go through each several times. Its signals must be the same on another day and with other random
     numbers, whatever other instances there are, without the ticks that come later, in a process of its own, compiled
-    as not compiled, and with twice the warm-up. The exit code is 1 where a check fails.
+    as not compiled, and after a reload with that warm-up. Where there is no signal to compare, a check is not proved.
+    The exit code is 1 where a check fails, and 3 where none does and one is not proved.
 
     Example: sengine strategies check momentum
     """
@@ -69,10 +83,10 @@ def check(
         wanted = [name]
     else:
         wanted = [str(known.find(name))] if name else [str(path) for path in known.files().values()]
-    events = _events(data or (), ticks)
+    market = _market(data or (), ticks)
     limits = _limits()
     helping = {} if name else _helpers(wanted)
-    failed = False
+    code = 0
     for one in wanted:
         if is_address:
             strategy = StrategyConfig(id="checked", type="grpc", address=one, token=token, tls_ca=tls_ca, config=config)
@@ -81,13 +95,16 @@ def check(
         if one in helping:
             findings: Sequence[Finding] = [helping[one]]
         elif name:
-            findings = _findings(strategy, events, warmup, limits)
+            findings = _findings(strategy, market, warmup, limits)
         else:
-            findings = _findings_or_refusal(strategy, events, warmup, limits)
-        failed = failed or any(not finding.passed for finding in findings)
-        _report(one, len(events), findings, as_json=as_json)
-    if failed:
-        raise typer.Exit(1)
+            findings = _findings_or_refusal(strategy, market, warmup, limits)
+        if any(finding.has_failed for finding in findings):
+            code = 1
+        elif not code and any(not finding.proved for finding in findings):
+            code = _NOT_PROVED
+        _report(one, market.count, findings, as_json=as_json)
+    if code:
+        raise typer.Exit(code)
 
 
 def _helpers(paths: Sequence[str]) -> dict[str, Finding]:
@@ -112,47 +129,95 @@ def _limits() -> PluginsConfig:
         return PluginsConfig()
 
 
-def _events(data: Sequence[Path], most: int) -> Sequence[MarketEvent]:
+def _market(data: Sequence[Path], most: int | None) -> Market:
+    """The generated one, or what the files hold. Raises ``DataError`` where that is nothing."""
+    from contextlib import ExitStack
     from itertools import islice
 
     from replay.feed import open_feed
     from replay.merge import merge_feeds
     from replay.synthetic import generate_quotes
+    from sengine.errors import DataError
+    from sengine.plugins.market import Market
 
     if not data:
-        return list(generate_quotes(most, ["BTCUSDT", "ETHUSDT"], 1))
-    feeds = [open_feed(file, lambda row: None) for file in data]
-    events = list(islice(merge_feeds(feeds), most))
-    for feed in feeds:
-        feed.close()
-    return events
+        return Market(lambda: generate_quotes(most or _GENERATED, ["BTCUSDT", "ETHUSDT"], 1))
+    refused: list[str] = []
+
+    def on_bad_row(row: RejectedRow) -> None:
+        if not refused:
+            refused.append(str(row))
+
+    def read() -> Iterator[MarketEvent]:
+        with ExitStack() as stack:
+            feeds = [open_feed(file, on_bad_row) for file in data]
+            for feed in feeds:
+                stack.callback(feed.close)
+            yield from islice(merge_feeds(feeds), most)
+
+    market = Market(read)
+    if not market.count:
+        why = refused[0] if refused else "there is no row"
+        raise DataError(f"--data {', '.join(map(str, data))}: nothing to check on: {why}")
+    return market
 
 
-def _findings(
-    strategy: StrategyConfig, events: Sequence[MarketEvent], warmup: int, limits: PluginsConfig
-) -> Sequence[Finding]:
-    """What the checks found of the strategy in the file ``module``, or at ``address``."""
+@contextmanager
+def _progress(market: Market, place: str) -> Iterator[None]:
+    """A bar over all passes, on a terminal; in a pipe, nothing."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from sengine.cli.console import open_console
+
+    console = open_console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    name = place.rpartition("/")[2]
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+    with bar as progress:
+        task, before = progress.add_task(f"checks {name}", total=_PASSES), market.passes
+
+        def update(passes: int, share: float) -> None:
+            done = passes - before - 1 + share
+            progress.update(task, completed=done, total=max(_PASSES, passes - before))
+
+        market.on_progress = update
+        yield
+
+
+def _findings(strategy: StrategyConfig, market: Market, warmup: int, limits: PluginsConfig) -> Sequence[Finding]:
+    """What the checks found of the strategy in the file ``module``, or at ``address``. What it prints is counted."""
     from sengine.adapters.containment.call_timer import time_limit
+    from sengine.adapters.containment.strategy_output import StrategyOutput
     from sengine.adapters.remote.lockstep import LockstepHosts
     from sengine.plugins import conformance
+    from sengine.printable import printable
 
     def limit(guard: Guard) -> AbstractContextManager[None]:
         return time_limit(guard, limits.tick_timeout_ms, limits.setup_timeout_ms)
 
     with LockstepHosts(lambda module: Path(module), _ANSWER_WITHIN_S) as hosts:
         ways = {} if strategy.address else _ways(Path(strategy.module), strategy.config)
-        return conformance.check(ways, events, warmup, apart=lambda: hosts.spec(strategy), limit=limit)
+        place, said = strategy.address or strategy.module, list[str]()
+        # The bar first: it is drawn on the standard error that there is now.
+        with _progress(market, place), StrategyOutput(lambda: "it", lambda: 0, lambda line: said.append(line.text)):
+            findings = conformance.check(ways, market, warmup, apart=lambda: hosts.spec(strategy), limit=limit)
+    if said:
+        typer.echo(f"sengine: {place} prints while it is checked, first {printable(said[0])!r}", err=True)
+    return findings
 
 
 def _findings_or_refusal(
-    strategy: StrategyConfig, events: Sequence[MarketEvent], warmup: int, limits: PluginsConfig
+    strategy: StrategyConfig, market: Market, warmup: int, limits: PluginsConfig
 ) -> Sequence[Finding]:
     """One of many: that it cannot be loaded is no reason not to check the others."""
     from sengine.errors import ConfigError, PluginError
     from sengine.plugins.conformance import Finding
 
     try:
-        return _findings(strategy, events, warmup, limits)
+        return _findings(strategy, market, warmup, limits)
     except (ConfigError, PluginError) as error:
         return [Finding("loads", False, "; ".join(str(error).splitlines()))]
 
@@ -194,9 +259,8 @@ def _show(place: str, events: int, findings: Sequence[Finding]) -> None:
     console = open_console()
     console.print(f"{place}, {events} events", soft_wrap=True, markup=False)
     for finding in findings:
-        word = "skipped" if finding.skipped else "passed" if finding.passed else "FAILED"
-        colour = {"passed": "green", "FAILED": "bold red", "skipped": "yellow"}[word]
-        line = Text.assemble((f"  {word:<7}", colour), f"  {finding.check}: {finding.sentence}")
+        colour = {"passed": "green", "FAILED": "bold red", "skipped": "yellow", "not proved": "bold yellow"}
+        line = Text.assemble((f"  {finding.word:<7}", colour[finding.word]), f"  {finding.check}: {finding.sentence}")
         console.print(line, soft_wrap=True)
 
 

@@ -58,6 +58,7 @@ def strategy_host(
     from sengine.adapters.transport.memory_limit import MemoryLimit
     from sengine.adapters.transport.processes import watch_parent
     from sengine.assembly import host_spec
+    from sengine.cli.console import unfiltered
     from sengine.engine.strategies.guard import Guard
     from sengine.errors import PluginError
     from sengine.plugins.loader import load_plugin
@@ -70,7 +71,7 @@ def strategy_host(
     file = known_strategies(directory).find(strategy)
     clock, announce = EventClock(), partial(print, file=sys.stdout, flush=True)
     # Whatever is printed here is the strategy's; the engine that started this reads it and says whose.
-    telling = StrategyOutput(lambda: "it", clock.now_ns, line_writer(sys.stdout), per_second=tell_output)
+    telling = StrategyOutput(lambda: "it", clock.now_ns, line_writer(unfiltered(sys.stdout)), per_second=tell_output)
     with telling if tell_output else nullcontext(), forks_forbidden(Guard()):
         memory = MemoryLimit(memory_mb)
         memory.begin()

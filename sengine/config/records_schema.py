@@ -28,6 +28,9 @@ class PositionTrackerConfig(Section, frozen=True):
         Duration,
         Meta(ge=0, description="Rows older than this go, but for open orders and held positions; 0 keeps all."),
     ] = field(default=0, name="retain_for")
+    retain_bytes: Annotated[
+        int, Meta(ge=0, description="The oldest of these rows go when all together are larger; 0 keeps all.")
+    ] = 4 << 30
 
 
 class JournalConfig(Section, frozen=True):
@@ -53,9 +56,9 @@ class JournalConfig(Section, frozen=True):
     retain_bytes: Annotated[
         int, Meta(ge=0, description="Oldest files go when all together are larger; 0 keeps them all.")
     ] = 4 << 30
-    retain_for_ns: Annotated[Duration, Meta(ge=0, description="Files older than this go; 0 keeps them all.")] = field(
-        default=7 * 86_400 * NS_PER_S, name="retain_for"
-    )
+    retain_for_ns: Annotated[
+        Duration, Meta(ge=0, description="Files older than this by the times in their records go; 0 keeps them all.")
+    ] = field(default=7 * 86_400 * NS_PER_S, name="retain_for")
     compress: Annotated[Literal["zstd", "none"], Meta(description="How finished files are compressed.")] = "zstd"
 
 

@@ -85,6 +85,15 @@ class StaleMarketDataFilter(Scoped, frozen=True, tag_field="type", tag="stale_ma
     ] = field(default=10 * NS_PER_S, name="max_age")
 
 
+class LateEngineFilter(Scoped, frozen=True, tag_field="type", tag="late_engine"):
+    """Refuses orders on market data that waited too long; live it is on, with its default, where none is listed."""
+
+    max_age_ns: Annotated[
+        Duration,
+        Meta(gt=0, description="Largest age of what an order answers, since its arrival, by the wall clock."),
+    ] = field(default=NS_PER_S, name="max_age")
+
+
 class BookFilter(Scoped, frozen=True, tag_field="type", tag="crossed_or_empty_book"):
     """Refuses where there is no sound book."""
 
@@ -198,6 +207,7 @@ Filter: TypeAlias = (
     | GrossExposureFilter
     | NetExposureFilter
     | DailyLossFilter
+    | LateEngineFilter
 )
 FilterName: TypeAlias = Literal[
     "confidence",
@@ -218,6 +228,7 @@ FilterName: TypeAlias = Literal[
     "gross_exposure",
     "net_exposure",
     "daily_loss",
+    "late_engine",
 ]
 
 

@@ -25,12 +25,19 @@ TICKS_FROM_NS: Final = 621_355_968_000_000_000
 _FILE_TIMES: Final = (116_444_736_000_000_000, 157_469_184_000_000_000)
 _SHEET_DAYS: Final = (29_221, 73_051)  # 1980 to 2100
 _MAX_NS: Final = 2**63 - 1
+EARLY_NS: Final = 86_400 * NS_PER_S
+"""The end of the first day of 1970."""
+
+
+class NotEpochError(ValueError):
+    """A number that stands where a time should and is no epoch number; the message is the whole sentence."""
 
 
 def market_time_ns(cell: str | float | Decimal) -> int:
     """Nanoseconds of a time of market data: ISO 8601 text, or an epoch number as text or number.
 
-    Raises ``ValueError`` with a sentence: the value, what it seems to be and would have become, and what to write.
+    Raises ``NotEpochError`` with a sentence: the value, what it seems to be and would have become, and what to write;
+    ``ValueError`` for what is neither a date nor a number.
     """
     try:
         time_ns = parse_timestamp_ns(cell) if isinstance(cell, str) else epoch_to_ns(cell)
@@ -38,10 +45,10 @@ def market_time_ns(cell: str | float | Decimal) -> int:
         seems = _seems(_number(cell)) if _is_number(cell) else ""
         if not seems:
             raise
-        raise ValueError(_sentence(cell, seems, "it is no epoch number")) from None
+        raise NotEpochError(_sentence(cell, seems, "it is no epoch number")) from None
     if time_ns >= PLAIN_FROM_NS or not _is_number(cell) or _is_taken(time_ns, epoch_unit_ns(_number(cell))):
         return time_ns
-    raise ValueError(_sentence(cell, _seems(_number(cell)), f"as an epoch number it would be {_moment(time_ns)}"))
+    raise NotEpochError(_sentence(cell, _seems(_number(cell)), f"as an epoch number it would be {_moment(time_ns)}"))
 
 
 def are_all_taken(low: int, high: int) -> bool:
@@ -57,6 +64,21 @@ def are_all_taken(low: int, high: int) -> bool:
 def is_doubtful_ns(time_ns: int) -> bool:
     """Whether a time that came as nanoseconds since 1970 must be something else: too early, or the ticks of .NET."""
     return not FROM_NS <= time_ns < TICKS_FROM_NS and time_ns < PLAIN_FROM_NS
+
+
+def is_misread_ns(time_ns: int) -> bool:
+    """Whether a time that came with a date must be a number that some other program took for nanoseconds or seconds:
+    on the first day of 1970 only whole seconds of a count are taken."""
+    return 0 < time_ns < EARLY_NS and (time_ns >= COUNTS_BELOW_NS or time_ns % NS_PER_S != 0)
+
+
+def misread_sentence(time_ns: int) -> str:
+    """What is wrong with a time for which ``is_misread_ns`` holds."""
+    seems = _seems(Decimal(time_ns)) or _seems(Decimal(time_ns // NS_PER_S))
+    return (
+        f"expected a timestamp, got {format_timestamp(time_ns)}: {seems or 'a number'}, which the program that wrote "
+        "it took for a count since 1970. Write the file anew from its source"
+    )
 
 
 def _is_taken(time_ns: int, unit_ns: int) -> bool:

@@ -1,7 +1,8 @@
 """Everything that can happen to the engine, in one ordered stream. ``Engine.process`` takes exactly these.
 
 ``received_ns`` is when the live feed saw the event; replay leaves it 0. It is carried for lag figures and the
-journal, and decides nothing: windows, staleness and rates use ``timestamp_ns``.
+journal, and decides nothing: windows, staleness and rates use ``timestamp_ns``. ``late_ns`` is how long it had waited
+when it was handed to the engine, by the wall clock; a part of the event, it decides again what it decided then.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class BookEvent(msgspec.Struct, frozen=True, gc=False):
     book: OrderBook
     sequence: int = -1
     received_ns: int = 0
+    late_ns: int = 0
 
 
 class SoundBookEvent(BookEvent, frozen=True, gc=False):
@@ -39,6 +41,7 @@ class TradeEvent(msgspec.Struct, frozen=True, gc=False):
     side: str
     sequence: int = -1
     received_ns: int = 0
+    late_ns: int = 0
 
 
 class BarEvent(msgspec.Struct, frozen=True, gc=False):
@@ -49,6 +52,7 @@ class BarEvent(msgspec.Struct, frozen=True, gc=False):
     bar: OHLCV
     sequence: int = -1
     received_ns: int = 0
+    late_ns: int = 0
 
 
 class PauseStrategy(msgspec.Struct, frozen=True):
@@ -99,6 +103,7 @@ class RemoteSignals(msgspec.Struct, frozen=True):
     signals: tuple[Signal, ...] = ()
     errors: tuple[ReportedError, ...] = ()
     received_ns: int = 0
+    late_ns: int = 0
 
 
 class RemoteReady(msgspec.Struct, frozen=True):

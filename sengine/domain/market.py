@@ -68,6 +68,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
     ask_quantity: float
     sequence: int = -1
     received_ns: int = 0
+    late_ns: int = 0
 
     @property
     def book(self) -> OrderBook:

@@ -130,7 +130,7 @@ class Engine:
         )
         self._desk.flattening = self._flattens.pending
         self._after_close = AfterClose(positions, self.orders, flow, self._desk)
-        self._answers = AnswerDesk(self.roster, votes, self._desk, flow)
+        self._answers = AnswerDesk(self.roster, votes, self._desk, flow, self.risk_view)
         self.dispositions, self.filtered_by = self._answers.dispositions, self._answers.filtered_by
         # How long it takes.
         self._stopwatch_ns = stopwatch_ns
@@ -255,7 +255,7 @@ class Engine:
         outcome = self._meet(market, now_ns) if self._venue is not None else NOTHING
         if routes or market.recent is not None or self.roster.unstarted:
             data = MarketData(market.symbol, now_ns, book, market.recent_trades, market.bar)
-            outcome = self._tell(market, routes, data, outcome, started_ns)
+            outcome = self._tell(market, routes, data, outcome, started_ns, event.late_ns)
         if started_ns:
             self._end_tick(started_ns)
         return outcome
@@ -277,7 +277,7 @@ class Engine:
         outcome = self._meet(market, now_ns) if self._venue is not None else NOTHING
         if routes or market.recent is not None or self.roster.unstarted:
             data = QuoteData(symbol, now_ns, EMPTY_BOOK, market.recent_trades, market.bar, _BOOK, quote)
-            outcome = self._tell(market, routes, data, outcome, started_ns)
+            outcome = self._tell(market, routes, data, outcome, started_ns, quote.late_ns)
         if started_ns:
             self._end_tick(started_ns)
         return outcome
@@ -358,7 +358,7 @@ class Engine:
         outcome = self._meet(market, now_ns) if is_price and self._venue is not None else NOTHING
         if routes or market.recent is not None or self.roster.unstarted:
             data = MarketData(market.symbol, now_ns, market.book, market.recent_trades, market.bar, kind)
-            outcome = self._tell(market, routes, data, outcome, started_ns)
+            outcome = self._tell(market, routes, data, outcome, started_ns, event.late_ns)
         if started_ns:
             self._end_tick(started_ns)
         return outcome
@@ -378,7 +378,13 @@ class Engine:
         return outcome
 
     def _tell(
-        self, market: Market, routes: Sequence[Route], data: MarketData, outcome: Outcome, started_ns: int
+        self,
+        market: Market,
+        routes: Sequence[Route],
+        data: MarketData,
+        outcome: Outcome,
+        started_ns: int,
+        late_ns: int,
     ) -> Outcome:
         """Steps 4 to 10: call the strategies, and settle what they answer."""
         if self.roster.unstarted:
@@ -391,6 +397,7 @@ class Engine:
         if answers:
             if outcome is NOTHING:
                 outcome = Outcome()
+            self.risk_view.late_ns = late_ns
             self._answers.take(answers, data, outcome)
         return outcome
 

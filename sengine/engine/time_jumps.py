@@ -75,7 +75,7 @@ class HeldEvent(msgspec.Struct, frozen=True):
     def event(self) -> MarketEvent:
         book = self.book
         if book is not None and self.is_sound:
-            return SoundBookEvent(book.symbol, book.timestamp_ns, book.book, book.sequence, book.received_ns)
+            return SoundBookEvent(*msgspec.structs.astuple(book))
         event = book or self.trade or self.bar or self.quote
         assert event is not None
         return event

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any, TypeAlias
 
 import msgspec
@@ -19,11 +19,14 @@ from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.positions import PositionTracker
 from sengine.engine.state.recent_ticks import ANY_SYMBOL, recent_ticks
-from sengine.engine.strategies.faults import RemoteError, describe_error, place_of
+from sengine.engine.strategies.faults import RemoteError, in_words, place_of
 from sengine.engine.strategies.guard import ON_TICK, Guard, Loading
+from sengine.engine.strategies.runtime import Guest
 from sengine.engine.strategies.spec import StrategySpec
-from sengine.engine.strategies.stamping import stamp
+from sengine.engine.strategies.stamping import several, stamp
+from sengine.engine.strategies.swap import SwapStrategy, Warmed
 from sengine.engine.strategies.version import RunningVersion
+from sengine.engine.strategies.windows import lost_in_words, sizes_of
 
 Limit: TypeAlias = Callable[[Guard], AbstractContextManager[None]]
 """Cuts calls under this guard short that take too long, while it is entered."""
@@ -52,11 +55,24 @@ class Failure(msgspec.Struct, frozen=True):
         return f"{f'{at}: ' if at else ''}{self.call} at {when}: {' '.join(said.words.split())}"
 
 
+class Reload(msgspec.Struct, frozen=True):
+    """After the first ``at`` events new instances take over, shown the last ``warmup_ticks`` ticks of each."""
+
+    at: int
+    warmup_ticks: int
+
+
 class CheckedRun(msgspec.Struct):
-    """What it ``said``; the last of that is what it did wrong, where it did."""
+    """What it ``said``; the last of that is what it did wrong, where it did. ``events`` is how many there were,
+    ``ticks`` how many calls of ``on_tick``. After a reload ``was_longer`` tells whether an instance had seen more than
+    its successor was shown, and ``lost`` which windows are shorter than they were, in words."""
 
     said: list[Said] = []
     failure: Failure | None = None
+    events: int = 0
+    ticks: int = 0
+    was_longer: bool = False
+    lost: str = ""
 
     def fail(self, said: Said, call: str, place: str) -> None:
         self.said.append(said)
@@ -67,14 +83,22 @@ def unlimited(guard: Guard) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def run(spec: StrategySpec, events: Sequence[MarketEvent], limit: Limit = unlimited) -> CheckedRun:
-    """The strategy alone in an engine of its own, its orders filled at once at the touch."""
-    engine = _engine(SimulatedVenue())
+def run(
+    spec: StrategySpec, events: Iterable[MarketEvent], limit: Limit = unlimited, reload: Reload | None = None
+) -> CheckedRun:
+    """The strategy alone in an engine of its own, its orders filled at once at the touch; with a ``reload`` of the same
+    code on the way, where one is asked for."""
+    engine = _engine(SimulatedVenue(), 0 if reload is None else reload.warmup_ticks + 1)
     ran = CheckedRun()
     with limit(engine.guard):
-        engine.roster.load(spec)
+        guest = engine.roster.load(spec)
         for number, event in enumerate(events, 1):
+            if reload is not None and number == reload.at + 1:
+                _reload(engine, guest, reload, ran, event)
+                if ran.failure is not None:
+                    break
             outcome = engine.process(event)
+            ran.events, ran.ticks = number, guest.ticks
             for result in outcome.signals:
                 signal = result.signal
                 limit_price = "" if signal.limit_price is None else f" at {signal.limit_price!r}"
@@ -84,6 +108,22 @@ def run(spec: StrategySpec, events: Sequence[MarketEvent], limit: Limit = unlimi
                 ran.fail(Said(number, event.timestamp_ns, event.symbol, fault.message), fault.call, fault.where)
                 break
     return ran
+
+
+def _reload(engine: Engine, guest: Guest, reload: Reload, ran: CheckedRun, event: MarketEvent) -> None:
+    """What a running engine does with a changed file, but for the change."""
+    spec, had, warmed = guest.spec, sizes_of(guest), dict[str, Warmed]()
+    for key in guest.instances:
+        kept = len(recent_ticks(engine.markets, key, spec.symbols, spec.kinds))
+        ran.was_longer = ran.was_longer or kept > reload.warmup_ticks
+        held = sum(each.quantity for each in engine.positions.positions() if key in (ANY_SYMBOL, each.symbol))
+        warmed[key] = Warmed(min(kept, reload.warmup_ticks), held)
+    outcome = engine.process(SwapStrategy(spec, warmed))
+    ran.lost = lost_in_words(had, sizes_of(guest))
+    if outcome.faults:
+        fault = outcome.faults[0]
+        said = Said(reload.at, event.timestamp_ns, event.symbol, fault.message)
+        ran.fail(said, "the warm-up of a new instance", fault.where)
 
 
 def answers(
@@ -106,7 +146,8 @@ def answers(
                     signals = _stamped(spec, result, data)
             except BaseException as error:
                 guard.contain(error)
-                wrong = Said(number, data.timestamp_ns, data.symbol, describe_error(error))
+                said, _ = in_words(guard, callee, error)
+                wrong = Said(number, data.timestamp_ns, data.symbol, said)
                 ran.fail(wrong, call, place_of(error, version))
                 break
             if number > len(before):
@@ -115,12 +156,12 @@ def answers(
     return ran
 
 
-def shown(spec: StrategySpec, events: Sequence[MarketEvent], limit: Limit = unlimited) -> list[MarketData]:
-    """What the engine shows of these events to a strategy that asks for such kinds of them."""
-    engine = _engine(None, recent_ticks=len(events))
+def shown(spec: StrategySpec, events: Iterable[MarketEvent], most: int, limit: Limit = unlimited) -> list[MarketData]:
+    """What the engine shows of the first ``most`` events to a strategy that asks for such kinds of them."""
+    engine = _engine(None, recent_ticks=most)
     with limit(engine.guard):
         engine.roster.load(spec)
-        for event in events:
+        for event in islice(events, most):
             engine.process(event)
     return [data for _, data in recent_ticks(engine.markets, ANY_SYMBOL, spec.symbols, spec.kinds)]
 
@@ -150,9 +191,9 @@ def _engine(venue: SimulatedVenue | None, recent_ticks: int = 0) -> Engine:
 def _stamped(spec: StrategySpec, result: Any, data: MarketData) -> list[StampedSignal]:
     if result is None:
         return []
-    signals = result if isinstance(result, list | tuple) else (result,)
+    signals = several(result)
     for signal in signals:
-        if isinstance(signal, ReportedError):
+        if type(signal) is ReportedError:
             raise RemoteError(signal)
     return [stamp(spec, signal, data, 1) for signal in signals]
 

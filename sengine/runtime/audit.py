@@ -6,6 +6,7 @@ import os
 import pwd
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Lock
 from time import time_ns
 from typing import Any, Final
 
@@ -50,18 +51,20 @@ class AuditTrail:
         self._complain = complain
         self._wall_clock_ns = wall_clock_ns
         self._longest_bytes = longest_bytes
+        self._lock = Lock()
         self._full = max(_full_files(self.path), default=0)
         self._file = self._open()
 
     def record(self, who: str, how: str, what: str, result: str, **details: Any) -> None:
-        """Add a line. It never raises: what an operator asked for is carried out also when the disk is full."""
+        """Add a line, on any thread. It never raises: what was asked for is carried out also when the disk is full."""
         bounded = {name: _bounded(value) for name, value in details.items()}
         line = AuditRecord(format_timestamp(self._wall_clock_ns()), _bounded(who), how, what, bounded, _bounded(result))
         try:
-            if os.fstat(self._file).st_size >= self._longest_bytes:
-                self._begin_another()
-            text = printable_json(msgspec.json.encode(line).decode())
-            os.write(self._file, text.encode() + b"\n")
+            content = printable_json(msgspec.json.encode(line).decode()).encode() + b"\n"
+            with self._lock:
+                if os.fstat(self._file).st_size >= self._longest_bytes:
+                    self._begin_another()
+                os.write(self._file, content)
         except (OSError, TypeError, ValueError) as error:
             self._complain(f"not in the audit trail: {what} by {who}: {error}")
 

@@ -6,16 +6,19 @@ All of it lives on one asyncio loop in one thread, so there are no locks: ``take
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
-from os import _exit, getpid
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, PAGESIZE, mmap
+from os import _exit
 from time import time_ns
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 import structlog
 
-from sengine.clock import format_timestamp
+from sengine.clock import NS_PER_S, format_timestamp
 from sengine.config.schema import ExecutionConfig
 from sengine.domain.events import (
     Event,
@@ -47,8 +50,12 @@ _log = structlog.get_logger("sengine.engine")
 HISTORY = 1000
 OWN_HISTORY = 200
 END_OF_TIME_NS = 2**63
+LATE_NS = NS_PER_S
+"""Market data that waited longer than this is told of."""
 TOLD_AT_FIRST = 20
 TOLD_EVERY = 1000
+# Of Linux; Python has no name for it.
+_WIPE_ON_FORK = 18
 T = TypeVar("T")
 
 
@@ -195,7 +202,7 @@ class LiveEngine:
         earlier session is taken up is told at once, and again when it is carried out."""
         self.before_rearm: Callable[[], None] = lambda: None
         """Takes away what remembers the switch. Raises ``LifecycleError`` where it stays."""
-        self._pid = getpid()
+        self._ours = _page_wiped_by_forks()
         self.is_recovering = False
         """While an earlier session is taken up, nothing may come between its events."""
         self._after_recovery: list[KillSwitch | RemoteReady | RemoteRolledBack] = []
@@ -205,6 +212,8 @@ class LiveEngine:
         self._wall_clock_ns = wall_clock_ns
         self._complain = Complaints(self.say)
         self.refused_data = RefusedData(engine)
+        self.late_ns = 0
+        """How long the last event had waited when it was handed over; the feed writes it."""
         self._settled = asyncio.Event()
         self._settled.set()
 
@@ -268,7 +277,7 @@ class LiveEngine:
     def _end_if_forked(self) -> None:
         """A child of a fork that Python was not asked about, as of one in C code, goes no further than its call: it has
         our sockets, and would trade on them."""
-        if getpid() != self._pid:
+        if not self._ours[0]:
             _exit(1)
 
     def _took(
@@ -357,13 +366,24 @@ class LiveEngine:
             loop.call_soon(self.take, update)
         outcome.orders.clear()
 
+    def _take_back(self, order: Order, reason: str) -> None:
+        """An order that was approved and does not leave. Not at once: an outcome is being passed on."""
+        self._complain("late order", "an order is taken back", order_id=order.order_id, reason=reason)
+        update = OrderUpdate(order.order_id, OrderStatus.REJECTED, order.timestamp_ns, f"not sent: {reason}")
+        asyncio.get_running_loop().call_soon(self.take, update)
+
     def _pass_on(self, outcome: Outcome, received_ns: int) -> None:
         gateway = self.gateway
         if gateway is not None:
             for order_id in outcome.cancels:
                 gateway.cancel(order_id)
+            age_ns = self._wall_clock_ns() - received_ns if received_ns and outcome.orders else 0
             for order in outcome.orders:
-                gateway.send(order, received_ns)
+                too_late = self.engine.risk.too_late(order, age_ns) if age_ns > 0 else ""
+                if too_late:
+                    self._take_back(order, too_late)
+                else:
+                    gateway.send(order, received_ns)
         for result in outcome.signals:
             signal = result.signal
             self.signal_counts[signal.strategy_id, signal.symbol, signal.direction] += 1
@@ -433,3 +453,14 @@ class LiveEngine:
         if count <= TOLD_AT_FIRST or not count % TOLD_EVERY:
             for notice in outcome.notices:
                 self.say("warning", notice, so_far=count)
+
+
+def _page_wiped_by_forks() -> mmap:
+    """Memory that begins with 1, and in a child of a fork with 0, where the system has such a thing: asking it is
+    cheaper than asking for the process's id."""
+    page = mmap(-1, PAGESIZE, flags=MAP_PRIVATE | MAP_ANONYMOUS)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            page.madvise(_WIPE_ON_FORK)
+    page[0] = 1
+    return page

@@ -8,6 +8,9 @@ from typing import Any
 from sengine.config.redact import plain
 from sengine.domain.events import ReloadParameters
 from sengine.domain.reload import ReloadReport, ReloadStep
+from sengine.engine.strategies.faults import in_words
+from sengine.engine.strategies.runtime import Guest
+from sengine.errors import ConfigError, PluginError
 from sengine.runtime.live_engine import LiveEngine
 
 
@@ -43,3 +46,17 @@ def give_parameters(live: LiveEngine, strategy_id: str, config: dict[str, Any], 
         (ReloadStep("parameters", not reason, took_ms, reason),),
         took_ms=took_ms,
     )
+
+
+def prepared_parameters(guest: Guest, config: dict[str, Any]) -> dict[str, Any]:
+    """The parameters with their defaults. Raises ``ConfigError`` or ``PluginError``, whatever declaring them does."""
+    try:
+        with guest.guard.calling(guest, has_patience=True):
+            prepared: dict[str, Any] = guest.spec.prepare(config)[1]
+            return prepared
+    except BaseException as error:
+        guest.guard.contain(error)
+        if type(error) in (ConfigError, PluginError):
+            raise
+        said, _ = in_words(guest.guard, guest, error)
+        raise PluginError(f"{guest.spec.source}: parameters: {said}") from error

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from time import time_ns
 from typing import Protocol
 
+from sengine.clock import NS_PER_S
 from sengine.domain.reload import ReloadReport
 from sengine.engine.latency import LatencyHistogram
 from sengine.engine.state.orders import identity_of
 from sengine.runtime.audit import AuditTrail
-from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.live_engine import LATE_NS, LiveEngine
 
 CONNECTED = "connected"
 REPORTS_KEPT = 20
@@ -166,6 +167,8 @@ class ServiceFacts:
     """Why fills may be missing from the books until the execution service has been asked; empty when none can be."""
     missing_fills: Callable[[], Sequence[str]] = lambda: ()
     """Orders of which fills are missing, though it was asked for them, one sentence each."""
+    on_adopt: Callable[[], None] = lambda: None
+    """Called when a person goes on with the books as they are, though something did not fit."""
     mismatches: Sequence[str] = ()
     """Where the execution service's record did not fit ours; they count until a person re-arms."""
     kill_is_forgotten: str = ""
@@ -191,6 +194,8 @@ class ServiceFacts:
         if self.kill_is_forgotten:
             reasons.append(f"the pulled kill switch is not remembered: {self.kill_is_forgotten}")
         reasons.extend(live.refused_data.sentences())
+        if live.late_ns > LATE_NS and self.feed is not None and self.feed.pending:
+            reasons.append(f"the engine is late: market data waits {live.late_ns / NS_PER_S:.1f} s to be processed")
         if self.feed is not None and self.feed.state != CONNECTED:
             reasons.append(f"the broker is not connected: {self.feed.state}")
         if self.unreconciled and not self.waits_for:

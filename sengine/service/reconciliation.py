@@ -13,10 +13,11 @@ from typing import Final
 from sengine.adapters.execution.gateway import ExecutionGateway
 from sengine.adapters.execution.missing_fills import MissingFills
 from sengine.adapters.execution.peer import execution_peer
-from sengine.adapters.execution.reconcile import reconcile
+from sengine.adapters.execution.reconcile import Taking, reconcile
 from sengine.adapters.nats.feed import NatsFeed
 from sengine.config import Config
 from sengine.domain.events import HoldFill, KillSwitch
+from sengine.domain.order import OrderStatus, OrderUpdate
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.status import ServiceFacts
 
@@ -43,7 +44,7 @@ class Reconciliation:
         """Event time since when fills may have been missed; ``None`` where none can have been."""
         self._losses = 0
         self._missing = MissingFills(live.engine, config.execution.fill_grace_ms, self._wanted.set, live.say)
-        facts.missing_fills = self._missing.sentences
+        facts.missing_fills, facts.on_adopt = self._missing.sentences, self._adopt
         gateway.on_reconnected = self._service_is_back
         gateway.on_filled = self._missing.announced
         feed.tell(self._broker_is_back, self._broker_is_lost)
@@ -87,6 +88,14 @@ class Reconciliation:
                 await asyncio.sleep(_BETWEEN_S)
         finally:
             self._missing.close()
+
+    def _adopt(self) -> None:
+        """Go on with the books as they are: what the service says has ended is in flight no longer."""
+        for order_id in self._missing.give_up():
+            if self._orders.is_open(order_id):
+                reason = "the execution service says that it has ended; adopted with the fills that came"
+                now_ns = self._live.engine.now_ns
+                self._live.take(OrderUpdate(order_id, OrderStatus.CANCELLED, now_ns, reason))
 
     # Reasons to ask.
 
@@ -143,7 +152,7 @@ class Reconciliation:
             self._gateway.is_under_way,
             self._missed_since_ns,
             self._missing.late,
-            self._feed.expect_again,
+            Taking(self._feed.expect_again, self._missing.not_there),
         )
         if mismatches is None:
             missed = "" if self._missed_since_ns is None else "; fills may be missing, compare positions with the venue"
@@ -160,9 +169,12 @@ class Reconciliation:
         """Tell what does not fit, and pull the kill switch where a person is to look."""
         for mismatch in mismatches:
             self._live.say("error", mismatch)
-        if not mismatches or self._on_mismatch != "halt":
+        if not mismatches:
             return True
-        self._facts.mismatches = [*self._facts.mismatches, *mismatches]
+        if self._on_mismatch != "halt":
+            self._adopt()
+            return True
+        self._facts.mismatches = list(dict.fromkeys((*self._facts.mismatches, *mismatches)))
         more = f" (and {len(mismatches) - 1} more)" if len(mismatches) > 1 else ""
         self._live.take(KillSwitch(f"reconciliation: {mismatches[0]}{more}; look, then `sengine reconcile --adopt`"))
         return False

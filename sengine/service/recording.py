@@ -134,8 +134,19 @@ class Recording:
         def on_change(failure: str) -> None:
             loop.call_soon_threadsafe(self._changed, failure)
 
+        def on_removal(keys: str, sentence: str) -> None:
+            if self._facts.audit is not None:
+                self._facts.audit.record("the engine", keys, "Retention", sentence)
+            loop.call_soon_threadsafe(self._live.say, "info", sentence)
+
         self._journal = Journal(
-            self._folder, self._config, self._live.engine, self._session, beginning, on_change=on_change
+            self._folder,
+            self._config,
+            self._live.engine,
+            self._session,
+            beginning,
+            on_change=on_change,
+            on_removal=on_removal,
         )
         self._live.journal = self._journal
         if self._config.position_tracker.persistence:

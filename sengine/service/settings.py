@@ -30,7 +30,7 @@ class LiveSettings:
 
         Raises ``LimitError`` where that would make one looser and ``allow_loosening`` is false.
         """
-        command = ChangeLimits(tuple(risk_limits(risk)), tuple(risk.bypass), allow_loosening)
+        command = ChangeLimits(tuple(risk_limits(risk, is_live=True)), tuple(risk.bypass), allow_loosening)
         looser = len(self._live.take(command).notices)
         now = msgspec.structs.replace(self.in_force.risk, filters=risk.filters, bypass=risk.bypass)
         self.in_force = msgspec.structs.replace(self.in_force, risk=now)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import aiohttp
@@ -76,22 +77,58 @@ async def test_ready_says_what_is_missing_until_nothing_is() -> None:
         assert (await get(session, f"{url}/ready"))[0] == 503
 
 
-async def test_signals_come_newest_first_and_filtered() -> None:
+async def test_signals_are_a_list_of_what_the_plan_says_oldest_first() -> None:
+    live = live_engine(Actor("a", long(0.8), short(0.1)))
+    live.take(quote(1_723_161_255.5))
+    live.take(quote(1_723_161_256.0))
+    async with site(live) as (session, url):
+        first, second = (await get(session, f"{url}/api/signals"))[1]
+    assert list(first)[:7] == [
+        "timestamp", "strategy_id", "symbol", "direction", "confidence", "filtered", "filter_reason",
+    ]  # fmt: skip
+    assert list(first.values())[:7] == ["2024-08-08T23:54:15.500000000Z", "a", "BTC", "LONG", 0.8, False, ""]
+    assert list(second.values())[:6] == ["2024-08-08T23:54:16.000000000Z", "a", "BTC", "SHORT", 0.1, True]
+    assert second["filter_reason"] == second["reason"] != ""
+    assert (first["disposition"], second["disposition"], second["check"]) == ("passed", "filtered", "confidence")
+    assert datetime.fromisoformat(first["timestamp"]).timestamp() == 1_723_161_255.5
+    assert first["timestamp_ns"] == 1_723_161_255_500_000_000
+
+
+async def test_the_newest_signals_are_found_by_strategy_and_disposition() -> None:
     live = live_engine(Actor("a", long(0.8), short(0.1), short(0.2)), Actor("b", short(0.3)))
     for second in range(3):
         live.take(quote(float(second)))
     async with site(live) as (session, url):
-        every = (await get(session, f"{url}/api/signals"))[1]["signals"]
+        every = (await get(session, f"{url}/api/signals"))[1]
         assert [(each["strategy_id"], each["confidence"]) for each in every] == [
-            ("a", 0.2),
-            ("a", 0.1),
-            ("b", 0.3),
             ("a", 0.8),
+            ("b", 0.3),
+            ("a", 0.1),
+            ("a", 0.2),
         ]
         query = {"limit": "1", "strategy": "a", "disposition": "filtered"}
-        (one,) = (await get(session, f"{url}/api/signals", params=query))[1]["signals"]
-        assert one["check"] == "confidence"
-        assert (await get(session, f"{url}/api/signals?strategy=nobody"))[1] == {"signals": []}
+        (one,) = (await get(session, f"{url}/api/signals", params=query))[1]
+        assert (one["check"], one["confidence"]) == ("confidence", 0.2)
+        assert (await get(session, f"{url}/api/signals?strategy=nobody"))[1] == []
+
+
+async def test_a_signal_that_lost_the_vote_was_not_filtered() -> None:
+    live = live_engine(Actor("a", long(0.9)), Actor("b", short(0.1)))
+    live.take(quote(0.0))
+    async with site(live) as (session, url):
+        answer = (await get(session, f"{url}/api/signals"))[1]
+    (lost,) = [each for each in answer if each["strategy_id"] == "b"]
+    assert (lost["disposition"], lost["filtered"], lost["filter_reason"]) == ("overruled", False, "")
+
+
+async def test_a_strategy_has_the_plans_count_and_time_of_its_signals() -> None:
+    live = live_engine(Actor("a", long()), Actor("b"))
+    live.take(quote(1_723_161_255.0))
+    async with site(live) as (session, url):
+        a, b = (await get(session, f"{url}/api/strategies"))[1]["strategies"]
+    assert (a["signal_count"], a["last_signal_time"]) == (1, "2024-08-08T23:54:15.000000000Z")
+    assert (b["signal_count"], b["last_signal_time"]) == (0, None)
+    assert a.keys() >= {"strategy_id", "is_active", "position", "unrealized_pnl", "realized_pnl"}
 
 
 async def test_strategies_and_positions_are_pages() -> None:

@@ -249,22 +249,92 @@ def test_segment_holds_at_least_as_many_bytes_of_events_as_its_beginning_has(tmp
         assert 1.9 < reader.paths[number].stat().st_size / first_event.offset < 2.2
 
 
-def test_old_and_excess_segments_go_oldest_first(tmp_path: Path) -> None:
-    for number in range(1, 6):
-        path = tmp_path / f"{number:010d}.journal"
-        path.write_bytes(b"x" * 1000)
-        os.utime(path, ns=(number * 10**9, number * 10**9))
-    (tmp_path / "other.txt").write_text("not ours")
+DAY_NS = 86_400 * 10**9
+T0 = 20_000 * DAY_NS
 
-    def now_ns() -> int:
-        return 6 * 10**9
 
-    Retention(tmp_path, JournalConfig(retain_bytes=4_500, compress="none"), now_ns).tidy()
-    assert list(segments(tmp_path)) == [2, 3, 4, 5]
-    Retention(tmp_path, JournalConfig(retain_for_ns=2 * 10**9, compress="none"), now_ns).tidy()
-    assert list(segments(tmp_path)) == [4, 5]
-    Retention(tmp_path, JournalConfig(retain_bytes=1, retain_for_ns=1, compress="none"), now_ns).tidy()
-    assert list(segments(tmp_path)) == [5]
+def begun(folder: Path, days: dict[int, tuple[float, float | None]]) -> None:
+    """Segments, each of which begins on a day by the wall clock's time and one by event time."""
+    for number, (wall, event) in days.items():
+        now_ns = 0 if event is None else T0 + int(event * DAY_NS)
+        header = Header(1, "s-", number, 0, T0 + int(wall * DAY_NS), "1", {}, [], False, now_ns=now_ns)
+        path = folder / f"{number:010d}.journal"
+        path.write_bytes(frame(msgspec.msgpack.encode(("H", header))).ljust(1000, b"\0"))
+        os.utime(path, (0, 0))  # the file's own time says nothing
+
+
+def kept(folder: Path, **config: Any) -> list[int]:
+    """What is left, as nothing goes that was not told before."""
+    told: list[tuple[str, str]] = []
+    before = set(segments(folder))
+
+    def tell(keys: str, sentence: str) -> None:
+        assert set(segments(folder)) == before, "before it is done"
+        told.append((keys, sentence))
+
+    nothing = {"compress": "none", "retain_bytes": 0, "retain_for_ns": 0}
+    Retention(folder, JournalConfig(**nothing | config), tell).tidy()
+    left = list(segments(folder))
+    assert bool(told) == (len(left) < len(before))
+    for keys, sentence in told:
+        assert all(f"{key} (" in sentence for key in keys.split(" and "))
+    return left
+
+
+def test_old_and_excess_segments_go_oldest_first_and_are_told_before(tmp_path: Path) -> None:
+    begun(tmp_path, {number: (number, number) for number in range(1, 6)})
+    assert kept(tmp_path, retain_bytes=4_500) == [2, 3, 4, 5]
+    assert kept(tmp_path, retain_for_ns=int(1.5 * DAY_NS)) == [3, 4, 5]
+    assert kept(tmp_path, retain_bytes=1, retain_for_ns=1) == [5]
+
+
+@pytest.mark.parametrize(
+    ("days", "left"),
+    [
+        # The clock of the machine is in the next century when the engine starts again, or began in 1970.
+        ({1: (0, 0), 2: (1, 1), 3: (36_500, 1.1)}, [1, 2, 3]),
+        ({1: (0, 0), 2: (1, 1), 3: (-20_000, 1.1)}, [1, 2, 3]),
+        # It was wrong for a while and is right again.
+        ({1: (0, 0), 2: (36_500, 1), 3: (2, 2), 4: (9.5, 9.5)}, [3, 4]),
+        ({1: (0, 0), 2: (-20_000, 1), 3: (2, 2), 4: (9.5, 9.5)}, [3, 4]),
+        # Events of a week have come within a minute, as of a recording that is played fast.
+        ({1: (0, 0), 2: (0.1, 10), 3: (0.2, 20)}, [1, 2, 3]),
+        # No event came for a long time: then nothing has become of what there is.
+        ({1: (0, 0), 2: (1, 1), 3: (30, 1)}, [1, 2, 3]),
+        # An earlier version wrote no event times; a session that knew nothing begins without one.
+        ({1: (0, None), 2: (2, None), 3: (9.5, None)}, [2, 3]),
+        ({1: (0, None), 2: (9, None), 3: (9.5, 9.5), 4: (20, 20)}, [3, 4]),
+        ({1: (0, 0), 2: (1, 1), 3: (8.5, 8.5), 4: (9, None)}, [2, 3, 4]),
+    ],
+)
+def test_a_clock_that_jumped_thins_no_journal(
+    tmp_path: Path, days: dict[int, tuple[float, float | None]], left: list[int]
+) -> None:
+    begun(tmp_path, days)
+    assert kept(tmp_path, retain_for_ns=7 * DAY_NS) == left
+
+
+def test_a_segment_whose_beginning_cannot_be_read_is_not_called_old(tmp_path: Path) -> None:
+    begun(tmp_path, {number: (10 * number, 10 * number) for number in range(1, 4)})
+    (tmp_path / "0000000003.journal").write_bytes(b"x" * 1000)
+    assert kept(tmp_path, retain_for_ns=15 * DAY_NS) == [1, 2, 3]
+    assert kept(tmp_path, retain_for_ns=7 * DAY_NS, retain_bytes=2_000) == [2, 3]
+
+
+def test_a_journal_says_what_goes_and_the_times_of_its_records_decide(tmp_path: Path) -> None:
+    told: list[str] = []
+    journal = new_journal(
+        tmp_path,
+        config=journal_config(segment_bytes=4096, retain_bytes=10_000),
+        on_removal=lambda keys, sentence: told.append(f"{keys}: {sentence}"),
+    )
+    for step in range(1_000):
+        journal.event(SoundBookEvent("BTC", step, BOOK))
+    journal.close()
+    Retention(tmp_path, JournalConfig(retain_bytes=10_000, compress="none")).tidy()
+    assert told
+    assert told[0].startswith("journal.retain_bytes: the journal's oldest files go: 0000000001.journal")
+    assert min(segments(tmp_path)) > 1
 
 
 # Torn, damaged, missing.

@@ -7,7 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
-from time import time_ns
+from time import sleep, time_ns
 from typing import Any
 
 import msgspec
@@ -32,6 +32,7 @@ from sengine.engine.state.positions import PositionTracker
 from sengine.errors import ConfigError
 from sengine.proto import market_data_pb2 as pb
 from sengine.runtime.refused_data import RefusedData
+from tests.engine.conftest import Actor
 from tests.outcomes import outcome_of
 from tests.patience import PATIENCE_S
 
@@ -50,6 +51,7 @@ class RecordingEngine:
         self.work: Any = None
         self.engine = Engine(VoteBook("majority_vote", 1), RiskPipeline([]), PositionTracker(1.0))
         self.refused_data = RefusedData(self.engine)
+        self.late_ns = 0
 
     def idle(self) -> None:
         pass
@@ -141,7 +143,7 @@ async def test_books_trades_bars_and_fills_arrive_as_they_were_published(feed, l
     await until(lambda: len(live.events) == 4)
 
     market_data = [event for event in live.events if not isinstance(event, Fill)]
-    assert [msgspec.structs.replace(event, received_ns=0) for event in market_data] == sent
+    assert [msgspec.structs.replace(event, received_ns=0, late_ns=0) for event in market_data] == sent
     assert [event.fill_id for event in live.events if isinstance(event, Fill)] == ["f1"]
     assert all(0 <= time_ns() - event.received_ns < 10**10 for event in market_data)
     assert (feed.stats.messages, feed.stats.decoded, feed.stats.fills) == (4, 4, 1)
@@ -449,3 +451,59 @@ async def test_a_wrong_address_or_login_is_refused_before_anything_starts(live, 
             NatsFeed(NatsConfig(), url, live)
     with pytest.raises(ConfigError, match=r"nats\.credentials_file.*none\.creds"):
         await NatsFeed(NatsConfig(credentials_file=str(tmp_path / "none.creds")), "nats://127.0.0.1", live).start()
+
+
+async def test_what_is_dated_after_its_arrival_is_refused_and_told_with_the_numbers(
+    feed, live, connection, until
+) -> None:
+    publisher = Publisher(connection)
+    ahead_ns = 3600 * 10**9
+    for event in (
+        book_of(timestamp_ns=time_ns() + ahead_ns),
+        TradeEvent("BTCUSDT", time_ns() + ahead_ns, 1.0, 1.0, "buy"),
+        BarEvent("BTCUSDT", time_ns() + ahead_ns, OHLCV(1.0, 1.0, 1.0, 1.0, 1.0)),
+        book_of(timestamp_ns=time_ns() + 10**9),
+    ):
+        await publisher.publish(event)
+    await until(lambda: feed.stats.messages == 4 and live.events)
+    assert [type(event) for event in live.events] == [BookEvent]
+    assert feed.stats.malformed == {"from_the_future": 3}
+    assert feed.stats.decoded == 1
+    ((_, message, fields),) = [each for each in live.said if each[0] == "warning"]
+    assert message == "market data refused"
+    assert fields["symbol"] == "BTCUSDT"
+    assert "market_data.max_ahead" in fields["reason"]
+    assert "5 s" in fields["reason"]
+
+
+async def test_the_future_is_taken_where_it_is_allowed(start_feed, broker, live, connection, until) -> None:
+    feed = await start_feed(broker.url, max_ahead_ns=None)
+    assert await feed.connected(PATIENCE_S)
+    await Publisher(connection).publish(book_of(timestamp_ns=time_ns() + 10**18))
+    await until(lambda: live.events)
+    assert not feed.stats.malformed
+
+
+async def test_a_symbol_whose_data_is_all_refused_is_known_by_its_subject(feed, live, connection, until) -> None:
+    live.engine.roster.load(Actor(symbols=("BTCUSDT",)).spec)
+    for _ in range(5):
+        await connection.publish(BOOK, b"{}")
+    await until(lambda: feed.stats.messages == 5 and sum(feed.stats.malformed.values()) == 5)
+    (sentence,) = live.refused_data.sentences()
+    assert sentence == "all market data of BTCUSDT is refused: 5 in a row, the last as missing field"
+
+
+async def test_what_waited_says_for_how_long_and_the_lag_counts_it(start_feed, broker, live, connection, until) -> None:
+    feed = await start_feed(broker.url)
+    assert await feed.connected(PATIENCE_S)
+    waits_s = [0.15]
+    live.work = lambda: sleep(waits_s.pop()) if waits_s else None
+    publisher = Publisher(connection)
+    for number in range(3):
+        await publisher.publish(book_of(sequence=number))
+    await publisher.flush()
+    await until(lambda: len(live.events) == 3)
+    assert live.events[-1].late_ns >= 0.1 * 10**9
+    assert live.late_ns == live.events[-1].late_ns
+    feed.stats.lag.fold()
+    assert feed.stats.lag.max_ns >= 0.1 * 10**9

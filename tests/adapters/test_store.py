@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sengine.adapters.journal.format import Closed, Header, Sample, frames, segm
 from sengine.adapters.journal.reader import JournalReader
 from sengine.adapters.store.keeper import Store, in_words
 from sengine.adapters.store.rebuild import rebuild
-from sengine.adapters.store.schema import forget_before
+from sengine.adapters.store.retention import StoreRetention, by_place, by_time, forget
 from sengine.adapters.store.tail import JournalTail, TailEntry
 from sengine.domain.events import CancelOrder, ReloadParameters, UnloadStrategy
 from sengine.domain.order import Fill, OrderStatus, OrderUpdate
@@ -186,12 +187,80 @@ def test_old_rows_go_and_what_is_held_or_open_stays(tmp_path: Path) -> None:
         play(take, [], [(quote(2), ())])
     catch_up(path, tmp_path / "journal")
     store = Store(path, tmp_path / "journal")
-    forget_before(store.connection, 10**18)
+    assert forget(store.connection, by_time(10**18)) == 4
+    assert forget(store.connection, by_time(10**18)) == 0
+    assert forget(store.connection, by_place(99, 0)) == 2, "P&L has the time of the machine's clock"
+    assert forget(store.connection, by_place(99, 0)) == 0
     store.close()
     assert query(path, "SELECT count(*) FROM signals") == [(0,)]
     assert query(path, "SELECT quantity FROM held") == [(1.0,)]
     assert query(path, "SELECT status FROM orders") == [("sent",)]
     assert query(path, "SELECT count(*) FROM order_parts") == [(1,)]
+
+
+def _many_rows(folder: Path, events: int = 600) -> Path:
+    """A store with rows of every table, some of them of each second."""
+    actor = Actor("a", *[long(size=1e-9, metadata=None)] * events, route="direct")
+    with recording(folder / "journal", engine_with(actor), config_with()) as take:
+        for second in range(1, events + 1):
+            (outcome,) = play(take, [], [(quote(second), ())])
+            (order,) = outcome.orders
+            take(Fill(order.order_id, "", "BTC", "buy", 100.0, 1e-9, 0.0, second * 10**9, f"f{second}"))
+    path = folder / "positions.db"
+    catch_up(path, folder / "journal")
+    return path
+
+
+def _retain(path: Path, retain_for_ns: int = 0, retain_bytes: int = 0) -> tuple[list[str], int]:
+    """What was said, and in how many pieces it was done."""
+    store = sqlite3.connect(path, isolation_level=None)
+    said: list[str] = []
+    retention, pieces = StoreRetention(retain_for_ns, retain_bytes, lambda level, text: said.append(text)), 0
+    while retention.step(store):
+        pieces += 1
+        assert pieces < 1_000
+    store.close()
+    return said, pieces
+
+
+def _edges(path: Path) -> dict[str, tuple[int, int, int]]:
+    return {
+        table: query(path, f"SELECT count(*), min(time_ns), max(time_ns) FROM {table}")[0]
+        for table in ("signals", "orders", "fills", "positions")
+    }
+
+
+def test_rows_go_by_the_times_in_the_rows_and_a_clock_that_jumped_thins_nothing(tmp_path: Path) -> None:
+    path = _many_rows(tmp_path)
+    before = _edges(path)
+    with closing(sqlite3.connect(path)) as store, store:
+        store.execute("UPDATE pnl SET time_ns = ?", (4 * 10**18,))  # the machine's clock of another century
+    assert _retain(path, retain_for_ns=600 * 10**9) == ([], 0)
+    assert _edges(path) == before
+    said, pieces = _retain(path, retain_for_ns=100 * 10**9)
+    assert said == ["records before 1970-01-01T00:08:20.000000000Z go, by position_tracker.retain_for"]
+    assert pieces > 1
+    for count, oldest_ns, newest_ns in _edges(path).values():
+        assert (count, oldest_ns, newest_ns) == (101, 500 * 10**9, 600 * 10**9)
+    assert query(path, "SELECT count(*) FROM order_parts") == [(101,)]
+    assert query(path, "SELECT count(*) FROM pnl")[0][0] > 0
+
+
+def test_a_store_has_a_bound_and_the_oldest_rows_go_first_with_their_room(tmp_path: Path) -> None:
+    path = _many_rows(tmp_path, 3_000)
+    size = path.stat().st_size
+    said, pieces = _retain(path, retain_bytes=size // 2)
+    assert len(said) == 1
+    assert said[0].startswith("the oldest records go: all together have")
+    assert f"more than position_tracker.retain_bytes, {size // 2:,}" in said[0]
+    assert pieces > 3, "in small pieces"
+    for count, oldest_ns, newest_ns in _edges(path).values():
+        assert 500 < count < 2_500
+        assert (newest_ns, oldest_ns) == (3_000 * 10**9, (3_000 - count + 1) * 10**9), "the newest, without a hole"
+    assert path.stat().st_size < 0.6 * size
+    assert _retain(path, retain_bytes=size // 2) == ([], 0)
+    _retain(path, retain_bytes=1)
+    assert query(path, "SELECT quantity FROM held") == query(path, "SELECT quantity FROM positions"), "held stays"
 
 
 def test_versions_of_strategies_have_their_history(tmp_path: Path) -> None:

@@ -129,6 +129,7 @@ async def test_flatten_says_what_it_would_do_and_does_it_only_when_told_to(tmp_p
             "message": "cancels 1 order, sells 2 BTC",
             "cancels": ["2"],
             "trades": [{"symbol": "BTC", "side": "sell", "quantity": 2.0, "strategy_ids": ["a"]}],
+            "crosses": [],
         }
         assert live.engine.positions.quantity("a", "BTC") == 0.0
         again = await sengine("flatten", "--address", client.address)
@@ -164,4 +165,10 @@ async def test_fills_that_wait_are_shown_booked_and_refused(tmp_path: Path) -> N
         assert (await run("refuse", "f2"))[:2] == (0, "fill f2 is refused; it is not booked\n")
         assert live.engine.positions.quantity("a", "BTC") == 1.0
         assert await run("accept", "f2") == (1, "", 'sengine: no fill "f2" waits for you; those that do: none\n')
-        assert (await run("accept"))[0] == 2
+        assert (
+            (await run("accept"))[0] == (await run("accept", "--all"))[0] == (await run("refuse", "x", "--all"))[0] == 2
+        )
+        for number in range(60):
+            live.take(fill("1", 1.0, 999.0, fill_id=f"g{number}"))
+        assert (await run("refuse", "--all"))[:2] == (0, "60 fills are refused; they are not booked\n")
+        assert not live.engine.held_fills

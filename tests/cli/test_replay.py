@@ -186,9 +186,12 @@ def test_a_run_that_dropped_every_row_is_bad_input_that_names_the_first_bad_cell
         (("15,A,102,1,101,1",), "1 crossed book, first quotes.csv:2: crossed book: bid 102 x 1, ask 101 x 1"),
         (
             ("20240102,A,99,1,101,1",) * 3,
-            "3 bad timestamp, first quotes.csv:2: timestamp: expected a timestamp, got 20",
+            "3 not an epoch number, first quotes.csv:2: timestamp: expected a timestamp, got 20",
         ),
-        (("-5,A,99,1,101,1",) * 3, "3 bad timestamp, first quotes.csv:2: timestamp: expected a timestamp, got -5"),
+        (
+            ("-5,A,99,1,101,1",) * 3,
+            "3 not an epoch number, first quotes.csv:2: timestamp: expected a timestamp, got",
+        ),
         ((), "the market data holds no rows, so there was nothing to run on"),
     ],
 )
@@ -198,6 +201,14 @@ def test_no_way_of_having_no_market_data_ends_with_0(
     ran = run("replay", quotes(*rows))
     assert (ran.code, ran.out) == (2, "")
     assert f"sengine: {sentence}" in ran.err
+
+
+def test_seconds_of_a_day_from_midnight_are_no_run(run: Run, quotes: Run) -> None:
+    path = quotes(*(f"{at},A,99,1,101,1" for at in range(0, 86_400, 600)))
+    ran = run("replay", path)
+    assert ran.code == 2
+    assert "sengine: 127 times are no epoch numbers, first quotes.csv:19: timestamp: expected a timestamp" in ran.err
+    assert "got 10200, seconds of a day (2:50:00)" in ran.err
 
 
 def test_symbols_that_no_strategy_wants_alone_are_no_run_either(run: Run, quotes: Run) -> None:

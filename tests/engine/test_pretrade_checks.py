@@ -146,7 +146,8 @@ def test_a_trade_or_bar_does_not_make_the_book_younger() -> None:
         market.last_ns = ns(at_s)
     assert market.price_ns == ns(1)
     assert code(check_of(limits.PriceAgeLimit(2 * S)).review(buys(at_s=5.0), world.view)) == "stale_price"
-    market.book, market.last_ns = book(), ns(6)
+    market.take_book(book())
+    market.last_ns = ns(6)
     assert market.price_ns == ns(6)
 
 
@@ -440,6 +441,7 @@ EXAMPLES = [
     limits.SymbolAllowList((SYMBOL,)),
     limits.TradingHours("08:00", "16:30"),
     limits.PriceAgeLimit(S),
+    limits.LateEngineLimit(S),
     limits.SoundBook(),
     limits.PriceCollar(100.0, 50.0),
     limits.OrderQuantityLimit(5.0),
@@ -480,6 +482,7 @@ def test_every_check_tells_what_is_used_of_its_limit(example: AnyLimit) -> None:
         "gross_exposure": Usage("max_notional", 1_000.0, 650.0, ""),
         "net_exposure": Usage("max_notional", 1_000.0, 290.0, ""),
         "daily_loss": Usage("max_loss", 100.0, 10.0, ""),
+        "late_engine": Usage("max_age_ms", 1_000.0, 0.0, ""),
     }
     usage = check_of(example).usage(world.view)
     if example.name in usages:

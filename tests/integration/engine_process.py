@@ -242,7 +242,7 @@ class EngineProcess:
 
     def signals(self) -> list[dict[str, Any]]:
         """Oldest first."""
-        return self.get("/api/signals?limit=1000")["signals"][::-1]
+        return self.get("/api/signals")
 
     # Its end.
 

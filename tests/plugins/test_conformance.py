@@ -13,18 +13,22 @@ from pathlib import Path
 
 import pytest
 
+from replay.sample import write_sample
 from replay.synthetic import generate_quotes
 from sengine.adapters.containment.call_timer import CallTimer
 from sengine.adapters.remote.lockstep import LockstepHosts
 from sengine.assembly import strategy_spec
 from sengine.config.schema import StrategyConfig
+from sengine.domain.events import MarketEvent
 from sengine.engine.strategies.guard import Guard
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.plugins.conformance import Finding, check
 from sengine.plugins.loader import load_plugin
+from sengine.plugins.market import Market
 from sengine.resources import resource_path
 
 EVENTS = list(generate_quotes(600, ["BTCUSDT", "ETHUSDT"], 1))
+MANY = list(generate_quotes(3000, ["BTCUSDT", "ETHUSDT"], 1))
 
 STRATEGY = """
 import random, time
@@ -69,7 +73,7 @@ def failed(findings: list[Finding]) -> list[str]:
 
 @pytest.mark.parametrize("name", ["momentum", "rsi", "market_maker"])
 def test_the_examples_pass_every_check(name: str) -> None:
-    findings = check({"as Python": loading(resource_path("strategies", f"{name}.py"))}, EVENTS, 60)
+    findings = check({"as Python": loading(resource_path("strategies", f"{name}.py"))}, MANY, 60)
     assert [finding.sentence for finding in findings if not finding.passed or finding.skipped] == []
 
 
@@ -111,6 +115,86 @@ def test_too_little_data_for_the_warm_up_is_said_and_no_failure() -> None:
     (warm_up,) = [finding for finding in findings if finding.check == "warm-up"]
     assert warm_up.skipped
     assert "it needs 121 ticks of this data, there are 100" in warm_up.sentence
+
+
+BARS = """
+from sengine.strategy import BaseStrategy, Signal
+
+class Channel(BaseStrategy):
+    # Bars of 60 ticks; long above the highest of the last five, short below the lowest.
+    def __init__(self):
+        super().__init__("channel")
+        self.ticks, self.bars = 0, []
+
+    def on_tick(self, data):
+        self.ticks += 1
+        if self.ticks % 60 == 0:
+            self.bars = [*self.bars, data.mid][-5:]
+        if not self.bars:
+            return None
+        if data.mid > max(self.bars) and self.position <= 0:
+            return Signal(direction="LONG", confidence=0.5)
+        if data.mid < min(self.bars) and self.position >= 0:
+            return Signal(direction="SHORT", confidence=0.5)
+{state}
+def create_strategy():
+    return Channel()
+"""
+STATE = """
+    def export_state(self):
+        return {"ticks": self.ticks, "bars": self.bars}
+
+    def import_state(self, state, version):
+        self.ticks, self.bars = state["ticks"], list(state["bars"])
+"""
+
+
+def warm_up_of(path: Path, ticks: int = 120) -> Finding:
+    findings = {finding.check: finding for finding in check({"as Python": loading(path)}, MANY, ticks)}
+    return findings["warm-up"]
+
+
+def test_a_warm_up_is_held_against_the_run_that_was_never_interrupted(tmp_path: Path) -> None:
+    """After k ticks and after 2k ticks such a strategy says the same, and neither is what it would have said."""
+    path = tmp_path / "channel.py"
+    path.write_text(BARS.replace("{state}", ""))
+    finding = warm_up_of(path)
+    assert finding.has_failed
+    assert "120 ticks of warm-up (plugins.warmup_ticks) are too few for it: at tick " in finding.sentence
+    assert "when it is never interrupted" in finding.sentence
+    assert "bars had 5, has 2" in finding.sentence
+
+
+def test_declared_state_makes_the_warm_up_enough(tmp_path: Path) -> None:
+    path = tmp_path / "channel.py"
+    path.write_text(BARS.replace("{state}", STATE))
+    assert warm_up_of(path).word == "passed"
+
+
+@pytest.mark.parametrize("condition", ["setattr(self, 'ticks', 1)", "self.ticks < 0"])
+def test_without_any_signal_nothing_that_compares_signals_is_proved(condition: str, tmp_path: Path) -> None:
+    path = tmp_path / "silent.py"
+    path.write_text(STRATEGY.format(condition=condition).replace("self.ticks % 7 == 0", "False"))
+    words = {each.check: each.word for each in check({"as Python": loading(path), "again": loading(path)}, EVENTS, 60)}
+    assert words == {
+        "signals": "not proved",
+        "no errors": "passed",
+        "same again": "not proved",
+        "repeatable": "not proved",
+        "no shared state": "not proved",
+        "no other input": "passed",
+        "no look-ahead": "not proved",
+        "warm-up": "not proved",
+    }
+
+
+def test_signals_only_before_the_reload_prove_nothing_about_the_warm_up(tmp_path: Path) -> None:
+    path = tmp_path / "early.py"
+    path.write_text(STRATEGY.format(condition="self.ticks == 3").replace("self.ticks % 7 == 0", "False"))
+    findings = {finding.check: finding for finding in check({"as Python": loading(path)}, EVENTS, 60)}
+    assert findings["repeatable"].word == "passed"
+    assert findings["warm-up"].word == "not proved"
+    assert "it gave no signal after tick 300" in findings["warm-up"].sentence
 
 
 FAILING = """
@@ -183,15 +267,14 @@ def test_a_changed_signature_is_a_finding_at_the_line_of_its_def(failing: Callab
 
 
 def test_an_error_in_the_warm_up_alone_is_a_finding_of_that(tmp_path: Path) -> None:
-    """Without fills it is in another position than in the run before."""
-    path = tmp_path / "flat.py"
-    path.write_text(STRATEGY.format(condition="self.ticks > 300 and self.position == 0 and 1 / 0"))
-    text = path.read_text().replace('        return Signal(direction="SHORT"', '        return Signal(direction="LONG"')
-    path.write_text(text.replace("self.ticks % 7 == 0", "self.ticks < 4"))
+    path = tmp_path / "late.py"
+    late = f"self.ticks == 1 and data.timestamp_ns > {EVENTS[100].timestamp_ns} and 1 / 0"
+    path.write_text(STRATEGY.format(condition=late))
     findings = check({"as Python": loading(path)}, EVENTS, 60)
     (warm_up,) = [finding for finding in findings if finding.check == "warm-up"]
     assert not warm_up.passed
-    assert f"{path}:17: on_tick at tick " in warm_up.sentence
+    assert warm_up.sentence.startswith(f"{path}:17: the warm-up of a new instance at tick 300 (")
+    assert "ZeroDivisionError" in warm_up.sentence
 
 
 @pytest.mark.parametrize(
@@ -264,3 +347,54 @@ def test_the_command_reports_and_its_exit_code_tells(tmp_path: Path) -> None:
     wrong = sengine("strategies", "check", "momentum", "--set", "short_window")
     assert wrong.returncode != 0
     assert "expected KEY=VALUE" in wrong.stderr
+
+
+def test_a_check_without_any_signal_is_not_proved_and_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "silent.py"
+    path.write_text(STRATEGY.format(condition="False").replace("self.ticks % 7 == 0", "False"))
+    ran = sengine("strategies", "check", str(path), "--ticks", "1500")
+    assert ran.returncode == 3, ran.stdout + ran.stderr
+    assert "  not proved  signals: it gave no signal at all on this data: nothing is proved by it" in ran.stdout
+    assert "  passed   no errors: it made no error on 1500 events" in ran.stdout
+    told = json.loads(sengine("strategies", "check", str(path), "--ticks", "1500", "--json").stdout)
+    findings = {each["check"]: each for each in told["findings"]}
+    assert (findings["repeatable"]["passed"], findings["repeatable"]["proved"]) == (False, False)
+
+
+def test_all_of_the_data_is_used_and_what_it_prints_is_told_aside(tmp_path: Path) -> None:
+    path, market = tmp_path / "tested.py", tmp_path / "m.csv"
+    path.write_text(STRATEGY.format(condition="not print('hello') and self.ticks % 5 == 0"))
+    write_sample(market, 6000, ["BTCUSDT"], seed=3)
+    ran = sengine("strategies", "check", str(path), "--data", str(market), "--warmup", "35")
+    assert "passed   no errors: it made no error on 6000 events" in ran.stdout
+    assert "hello" not in ran.stdout
+    assert ran.stderr == f"sengine: {path} prints while it is checked, first 'hello'\n"
+    less = sengine("strategies", "check", str(path), "--data", str(market), "--ticks", "700")
+    assert "it made no error on 700 events" in less.stdout
+
+
+def test_data_of_which_nothing_can_be_used_is_refused_with_its_first_fault(tmp_path: Path) -> None:
+    market = tmp_path / "bad.csv"
+    market.write_text("timestamp,symbol,bid_price,bid_qty,ask_price,ask_qty\n2024-01-02T00:00:00Z,BTC,x,1,2,1\n")
+    ran = sengine("strategies", "check", "momentum", "--data", str(market))
+    assert ran.returncode == 2
+    assert "nothing to check on: " in ran.stderr
+    assert "bad.csv:2: " in ran.stderr
+
+
+def test_a_market_is_read_again_where_it_is_too_large_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = 0
+
+    def read() -> Iterator[MarketEvent]:
+        nonlocal reads
+        reads += 1
+        yield from EVENTS
+
+    kept = Market(read)
+    assert [list(kept), list(kept), kept.count, reads] == [EVENTS, EVENTS, 600, 1]
+    monkeypatch.setattr("sengine.plugins.market._KEPT", 100)
+    large, shares = Market(read), list[tuple[int, float]]()
+    large.on_progress = lambda passes, share: shares.append((passes, share))
+    assert [list(large), list(large), large.count] == [EVENTS, EVENTS, 600]
+    assert reads == 4
+    assert shares == [(1, 0.0), (2, 0.0)]

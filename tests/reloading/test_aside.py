@@ -62,12 +62,24 @@ async def test_work_that_catches_everything_is_interrupted_again_and_again() -> 
     assert monotonic() - began_s < 5.0
 
 
-async def test_what_ends_a_process_is_raised_like_anything_else() -> None:
+async def test_what_ends_a_process_is_told_like_anything_else() -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(PluginError, match=rf"^{HERE}:\d+: KeyboardInterrupt$"):
         await run_aside(interrupt, 1.0, HERE)
+
+
+async def test_an_error_is_put_into_words_where_it_was_raised_and_in_time() -> None:
+    class EndlessError(Exception):
+        def __str__(self) -> str:
+            return str(wait_for_ever())
+
+    def fail() -> None:
+        raise EndlessError
+
+    with pytest.raises(PluginError, match="did not return within"):
+        await run_aside(fail, 0.1, HERE)
 
 
 HERE_ONLY = f"import os, time\nIS_HERE = os.getpid() == {os.getpid()}\nNAME ="

@@ -89,7 +89,7 @@ def test_a_date_as_a_number_is_refused_in_every_feed(tmp_path: Path, cell: str, 
         path.write_bytes(gzip.compress(text) if form == "csv.gz" else text)
     rejected: list[RejectedRow] = []
     assert list(open_feed(path, rejected.append)) == []
-    assert [row.reason for row in rejected] == ["bad_timestamp"] * 3
+    assert [row.reason for row in rejected] == ["not_an_epoch_number"] * 3
     assert all(f"expected a timestamp, got {cell}" in row.detail for row in rejected)
 
 
@@ -149,3 +149,22 @@ def test_rows_that_are_refused_count_as_done(tmp_path: Path) -> None:
     next(events)
     done = feed.fraction_done()
     assert done == pytest.approx(0.9, abs=0.05)
+
+
+@pytest.mark.parametrize("unit", ["ns", "s"])
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_number_that_another_program_took_for_a_time_is_refused(tmp_path: Path, unit: str, form: str) -> None:
+    # As pandas.to_datetime does: 20240102 is then 20 ms after 1970 began, and 45293 seconds of it half a day.
+    counts = [20_240_102, 20_240_103] if unit == "ns" else [45_293 * 10**9, 45_294 * 10**9]
+    times = pl.Series("timestamp", counts, pl.Int64).cast(pl.Datetime("ns"))
+    table = pl.DataFrame([times]).with_columns(symbol=pl.lit("A"), price=1.0, quantity=1.0, side=pl.lit("buy"))
+    path = tmp_path / f"f.{form}"
+    if form == "csv":
+        table.write_csv(path)
+    else:
+        table.write_parquet(path)
+    rejected: list[RejectedRow] = []
+    assert list(open_feed(path, rejected.append)) == []
+    assert [row.reason for row in rejected] == ["not_an_epoch_number"] * 2
+    assert "got 1970-01-01T" in rejected[0].detail
+    assert ("the date 2024-01-02" if unit == "ns" else "a spreadsheet's day (2024-01-02") in rejected[0].detail

@@ -41,7 +41,7 @@ from sengine.proto import engine_pb2 as pb
 from sengine.proto.engine_pb2_grpc import EngineControlServicer
 from sengine.runtime.audit import details_of
 from sengine.runtime.live_engine import HISTORY, LiveEngine, LogRecord, SignalRecord
-from sengine.runtime.parameters import give_parameters
+from sengine.runtime.parameters import give_parameters, prepared_parameters
 from sengine.runtime.status import ServiceFacts
 
 LEAST_INTERVAL_MS: Final = 100
@@ -166,7 +166,7 @@ class ControlService(EngineControlServicer):
             return self._reloaded(await self._context.reload(name))
         config = with_secrets(json_object(request.config_json), dict(guest.config))
         if request.validate_only:
-            prepared = guest.spec.prepare(config)[1]
+            prepared = prepared_parameters(guest, config)
             return pb.ReloadReply(message="these parameters are valid", config_json=config_text(prepared))
         report = give_parameters(self._live, name, config, "command")
         self._facts.reloads.record(report)
@@ -230,6 +230,7 @@ class ControlService(EngineControlServicer):
         message = "re-armed; orders may go out again"
         if self._facts.mismatches:
             self._facts.mismatches = ()
+            self._facts.on_adopt()
             message += "; the books stay as they are, with what differs from the execution service's record"
         return pb.CommandReply(message=message)
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from sengine.domain.position import Position
 from sengine.domain.state import StrategyState
 from sengine.engine.core import Engine
+from sengine.engine.strategies.exported import described as own_words
 from sengine.engine.strategies.faults import in_words
-from sengine.engine.strategies.plain_values import OWN_STATE, bounded_text, plain_value
 from sengine.engine.strategies.runtime import Guest
-
-_LONGEST_SHOWN: Final = 200
 
 
 class OpenOrder(msgspec.Struct, frozen=True):
@@ -139,14 +137,9 @@ def _described(guest: Guest) -> dict[str, Any]:
     for symbol, instance in guest.instances.items():
         try:
             with guest.guard.calling(guest):
-                described[symbol] = plain_value(instance.get_state(), "get_state", OWN_STATE, _as_shown)
+                described[symbol] = own_words(instance)
         except BaseException as error:
             guest.guard.contain(error)
             said, _ = in_words(guest.guard, guest, error)
             described[symbol] = {"error": f"get_state failed: {said}"}
     return described
-
-
-def _as_shown(value: object, place: str) -> str:
-    """What has no plain form, as its author shows it; inside the guard."""
-    return bounded_text(repr(value), _LONGEST_SHOWN)

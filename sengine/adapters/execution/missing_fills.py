@@ -29,6 +29,8 @@ class _Owed(msgspec.Struct):
     filled: float
     due_s: float
     is_asked: bool = False
+    has_ended: bool = False
+    """Whether the order will not fill any more, the service says."""
 
 
 class MissingFills:
@@ -36,6 +38,7 @@ class MissingFills:
 
     def __init__(self, engine: Engine, grace_ms: float, ask: Callable[[], None], say: Callable[..., None]) -> None:
         self._orders = engine.orders
+        self._held = engine.held_fills
         self._grace_ms = grace_ms
         self._ask = ask
         self._say = say
@@ -47,17 +50,25 @@ class MissingFills:
         working = self._orders.find(order_id)
         if working is None or not isfinite(working.order.quantity):
             return
-        filled = min(filled, working.order.quantity)
-        if not _is_missing(working, filled):
-            self._owed.pop(order_id, None)
+        owed = self._owe(working, min(filled, working.order.quantity))
+        if owed is None:
             return
-        loop = asyncio.get_running_loop()
-        if order_id not in self._owed and len(self._owed) >= ORDERS_KEPT:
-            del self._owed[next(iter(self._owed))]
-        owed = self._owed.setdefault(order_id, _Owed(filled, loop.time() + self._grace_ms / _MS_PER_S))
-        owed.filled = max(owed.filled, filled)
+        owed.has_ended = owed.has_ended or owed.filled >= working.order.quantity
         if self._timer is None:
+            loop = asyncio.get_running_loop()
             self._timer = loop.call_at(owed.due_s, self._look)
+
+    def not_there(self, order_id: str, filled: float, has_ended: bool) -> None:
+        """The service was asked: so much is filled, and its fills make less."""
+        working = self._orders.find(order_id)
+        owed = self._owe(working, filled) if working is not None else None
+        if owed is not None:
+            owed.is_asked, owed.has_ended = True, has_ended
+
+    def give_up(self) -> Sequence[str]:
+        """Wait no longer for fills that are late; the ids of their orders that will not fill any more."""
+        late = self.late()
+        return [order_id for order_id in late if self._owed.pop(order_id).has_ended]
 
     def late(self) -> Sequence[str]:
         """Ids of the orders whose fills are late."""
@@ -89,11 +100,29 @@ class MissingFills:
         if len(late) < len(waiting):
             self._timer = loop.call_at(min(owed.due_s for _, owed in waiting if not owed.is_asked), self._look)
 
+    def _owe(self, working: WorkingOrder, filled: float) -> _Owed | None:
+        """Wait for fills of an order, unless they are there."""
+        order_id = working.order.order_id
+        if not self._is_missing(working, filled):
+            self._owed.pop(order_id, None)
+            return None
+        if order_id not in self._owed and len(self._owed) >= ORDERS_KEPT:
+            del self._owed[next(iter(self._owed))]
+        due_s = asyncio.get_running_loop().time() + self._grace_ms / _MS_PER_S
+        owed = self._owed.setdefault(order_id, _Owed(filled, due_s))
+        owed.filled = max(owed.filled, filled)
+        return owed
+
+    def _is_missing(self, working: WorkingOrder, filled: float) -> bool:
+        """Whether fewer are booked, or wait for a person, than are filled."""
+        there = working.filled + self._held.quantity_of(working.order.order_id)
+        return filled - there > FLAT_BELOW * working.order.quantity
+
     def _still_owed(self) -> list[tuple[str, _Owed]]:
         """Those of which fills are still missing; the others are forgotten."""
         for order_id, owed in list(self._owed.items()):
             working = self._orders.find(order_id)
-            if working is None or not _is_missing(working, owed.filled):
+            if working is None or not self._is_missing(working, owed.filled):
                 del self._owed[order_id]
         return list(self._owed.items())
 
@@ -104,7 +133,3 @@ class MissingFills:
             f"order {order_id}: the execution service says that {self._owed[order_id].filled:g} of "
             f"{working.order.quantity:g} are filled, and its fills make {working.filled:g}"
         )
-
-
-def _is_missing(working: WorkingOrder, filled: float) -> bool:
-    return filled - working.filled > FLAT_BELOW * working.order.quantity

@@ -35,6 +35,17 @@ _SIDES: Final = {pb.SIDE_BUY: "buy", pb.SIDE_SELL: "sell"}
 Say = Callable[..., None]
 
 
+class Taking(msgspec.Struct, frozen=True):
+    """What is told while an answer is settled: ``fill`` of each fill that is taken over; ``missing`` of each order of
+    which the service says that more is filled than its fills make: id, how much, and whether it has ended."""
+
+    fill: Callable[[Fill], None] = lambda fill: None
+    missing: Callable[[str, float, bool], None] = lambda order_id, filled, has_ended: None
+
+
+NOT_HEARD: Final = Taking()
+
+
 class Answer(msgspec.Struct):
     """What the execution service knows: fills, and orders by id. ``asked`` are the ids that it was asked about."""
 
@@ -58,22 +69,22 @@ async def reconcile(
     is_under_way: Callable[[str], bool] = lambda order_id: False,
     since_ns: int | None = None,
     ended_ids: Callable[[], Sequence[str]] = lambda: (),
-    on_taken: Callable[[Fill], None] = lambda fill: None,
+    taking: Taking = NOT_HEARD,
 ) -> Sequence[str] | None:
     """Settle the orders in flight, but for those that are still under way to the service: the mismatches that are left,
     ``None`` where the service cannot be asked. Fills may be missing from event time ``since_ns`` on, ``None`` where
-    only those of open orders can be, and of the orders ``ended_ids``. ``on_taken`` gets each fill that is taken over.
+    only those of open orders can be, and of the orders ``ended_ids``. ``taking`` hears of what is found.
 
     The market goes on while it answers, so what does not fit and what it does not know is asked about twice.
     """
     answer = await ask(peer, live.engine, live.say, is_under_way, since_ns, ended_ids)
     if answer is None:
         return None
-    total = settle(live, answer, on_taken)
+    total = settle(live, answer, taking)
     if total.absent or total.mismatches:
         await asyncio.sleep(_AGAIN_S)
         answer = await ask(peer, live.engine, live.say, is_under_way, since_ns, ended_ids)
-        again = settle(live, answer, on_taken) if answer is not None else Settled()
+        again = settle(live, answer, taking) if answer is not None else Settled()
         absent = [order_id for order_id in again.absent if order_id in total.absent]
         ended = total.ended + again.ended + close_absent(live, absent)
         mismatches = [each for each in again.mismatches if each in total.mismatches]
@@ -131,7 +142,7 @@ async def _ask_once(stub: OrderExecutionStub, peer: ExecutionPeer, since_ns: int
     return answer
 
 
-def settle(live: Hub, answer: Answer, on_taken: Callable[[Fill], None] = lambda fill: None) -> Settled:
+def settle(live: Hub, answer: Answer, taking: Taking = NOT_HEARD) -> Settled:
     """Take over what is news; what does not fit, and what the service never got, is for the caller to judge."""
     engine, orders = live.engine, live.engine.orders
     mismatches: list[str] = []
@@ -142,7 +153,7 @@ def settle(live: Hub, answer: Answer, on_taken: Callable[[Fill], None] = lambda 
             continue
         if orders.is_known(fill.order_id):
             live.take(fill)
-            on_taken(fill)
+            taking.fill(fill)
             applied += 1
         else:
             mismatches.append(
@@ -162,6 +173,7 @@ def settle(live: Hub, answer: Answer, on_taken: Callable[[Fill], None] = lambda 
             abs(state.filled_quantity - working.filled - engine.held_fills.quantity_of(order_id))
             > FLAT_BELOW * working.order.quantity
         ):
+            taking.missing(order_id, state.filled_quantity, state.status != pb.ORDER_STATUS_ACCEPTED)
             mismatches.append(
                 f"order {order_id}: the execution service says that {state.filled_quantity:g} of "
                 f"{working.order.quantity:g} are filled, and its fills make {working.filled:g}"

@@ -78,6 +78,8 @@ class Header(msgspec.Struct, frozen=True):
     starts_session: bool
     follows_from: int = 0
     lost: int | None = None
+    now_ns: int = 0
+    """Event time where the segment begins; 0 where there was none yet, or an earlier version wrote it."""
 
 
 class StrategyLoaded(msgspec.Struct, frozen=True):

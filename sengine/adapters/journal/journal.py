@@ -29,7 +29,7 @@ from sengine.adapters.journal.format import (
     StrategySwapped,
     frame,
 )
-from sengine.adapters.journal.retention import Retention
+from sengine.adapters.journal.retention import Retention, Tell
 from sengine.adapters.journal.sources import StrategySources
 from sengine.adapters.journal.writer import JournalWriter
 from sengine.config.redact import plain, redacted
@@ -62,7 +62,8 @@ class Journal:
     """Records one session of ``engine`` into ``directory``. All but the writing is done on the engine's loop.
 
     ``on_change`` is called, on any thread, with why the journal cannot be written, and with an empty text once it can
-    again. Raises ``SengineError`` when the first segment cannot be written.
+    again; ``on_removal``, before old segments go, as of ``Retention``. Raises ``SengineError`` when the first segment
+    cannot be written.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Journal:
         beginning: Beginning,
         *,
         on_change: Callable[[str], None] = lambda failure: None,
+        on_removal: Tell = lambda keys, sentence: None,
         **writer: Any,
     ) -> None:
         self.directory = directory
@@ -99,7 +101,7 @@ class Journal:
         self._takes_market_data = config.journal.market_data
         self._segment_bytes = config.journal.segment_bytes
         self._encode = msgspec.msgpack.Encoder().encode
-        self._retention = Retention(directory, config.journal)
+        self._retention = Retention(directory, config.journal, on_removal)
         self._bytes = self._roll_at_bytes = 0
         self._writer = JournalWriter(
             directory,
@@ -246,6 +248,7 @@ class Journal:
             starts_session,
             self._follows_from,
             lost,
+            self._engine.now_ns,
         )
         payloads = [self._encode((TAGS[type(each)], each)) for each in (header, self._checkpoint(), *more)]
         content = b"".join(map(frame, payloads))

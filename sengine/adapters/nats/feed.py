@@ -21,7 +21,7 @@ from sengine.domain.events import MarketEvent
 from sengine.domain.order import Fill
 from sengine.engine.outcome import Outcome
 from sengine.engine.state.orders import identity_of
-from sengine.runtime.live_engine import LiveEngine
+from sengine.runtime.live_engine import LATE_NS, LiveEngine
 from sengine.runtime.log_throttle import Complaints
 
 # How long a backlog may keep the loop to itself before others get their turn.
@@ -280,7 +280,9 @@ class NatsFeed:
         try:
             if arrival.headers is not None:
                 headers = {"Content-Type": arrival.headers.decode("ascii", "replace")}
-            event = self._decode[arrival.kind](arrival.subject.decode(), arrival.payload, headers, arrival.received_ns)
+            received_ns = arrival.received_ns
+            self._live.late_ns = late_ns = max(0, time_ns() - received_ns)
+            event = self._decode[arrival.kind](arrival.subject.decode(), arrival.payload, headers, received_ns, late_ns)
         except BadMessageError as error:
             symbol = self._decoder.symbol_of(arrival.subject.decode(), arrival.kind)
             self._refuse(error.reason, error.detail, arrival.subject, symbol)
@@ -289,11 +291,12 @@ class NatsFeed:
             self._refuse("bad_subject", "subject: expected UTF-8 text", arrival.subject)
             return None
         stats = self.stats
-        lag_ns = arrival.received_ns - event.timestamp_ns
+        lag_ns = received_ns - event.timestamp_ns
         if lag_ns < self._least_lag_ns:
             self._refuse_future(event, -lag_ns, arrival.subject)
             return None
         stats.decoded += 1
+        lag_ns += late_ns
         if 0 <= lag_ns < _MAX_LAG_NS:
             stats.lag.record(lag_ns)
         return event
@@ -303,6 +306,14 @@ class NatsFeed:
         if not self._turn_is_due:
             self._live.idle()
         stats.conflated = self._inbox.conflated
+        late_ns = self._live.late_ns
+        if late_ns > LATE_NS:
+            self._complain(
+                "late",
+                "the engine is late: orders are refused while market data waits too long (late_engine)",
+                late_ms=late_ns // NS_PER_MS,
+                waiting=self._inbox.waiting,
+            )
         if stats.decoded - self._folded_at >= _FOLD_EVERY:
             self._folded_at = stats.decoded
             stats.lag.fold()

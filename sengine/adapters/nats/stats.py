@@ -48,7 +48,8 @@ class FeedStats:
         self.lockstep_timeouts = 0
         self.state: FeedState = "disconnected"
         self.lag = LatencyHistogram()
-        """From an event's own timestamp to its arrival here; times that cannot be (replayed data) are left out."""
+        """From an event's own timestamp until it is processed here, the time that it waited included; times that cannot
+        be (replayed data) are left out."""
         self.pending_messages: Callable[[], int] = int
 
     @property

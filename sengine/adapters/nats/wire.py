@@ -125,13 +125,18 @@ class Decoder:
         self._fill = msgspec.json.Decoder(_FillMessage).decode
 
     def decode_book(
-        self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None, received_ns: int = 0
+        self,
+        subject: str,
+        payload: bytes,
+        headers: Mapping[str, str] | None = None,
+        received_ns: int = 0,
+        late_ns: int = 0,
     ) -> BookEvent:
         """An order book. Raises ``BadMessageError``."""
         if len(payload) > self._max_bytes:
             self._refuse_size(payload)
         if headers and _is_protobuf(headers):
-            return self._protobuf_book(subject, payload, received_ns)
+            return self._protobuf_book(subject, payload, received_ns, late_ns)
         try:
             message = self._book(payload)
         except _JSON_FAULTS as error:
@@ -148,10 +153,16 @@ class Decoder:
             book,
             message.seq,
             received_ns,
+            late_ns,
         )
 
     def decode_trade(
-        self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None, received_ns: int = 0
+        self,
+        subject: str,
+        payload: bytes,
+        headers: Mapping[str, str] | None = None,
+        received_ns: int = 0,
+        late_ns: int = 0,
     ) -> TradeEvent:
         """A trade. Raises ``BadMessageError``."""
         if len(payload) > self._max_bytes:
@@ -170,10 +181,15 @@ class Decoder:
         if side is None:
             raise BadMessageError("bad_side", f"side: expected buy or sell, got {_shown(message.side)}")
         symbol = self._symbol(message.symbol, subject, self._trade_place)
-        return TradeEvent(symbol, time_ns, message.price, message.quantity, side, sequence, received_ns)
+        return TradeEvent(symbol, time_ns, message.price, message.quantity, side, sequence, received_ns, late_ns)
 
     def decode_bar(
-        self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None, received_ns: int = 0
+        self,
+        subject: str,
+        payload: bytes,
+        headers: Mapping[str, str] | None = None,
+        received_ns: int = 0,
+        late_ns: int = 0,
     ) -> BarEvent:
         """A finished bar. Raises ``BadMessageError``."""
         if len(payload) > self._max_bytes:
@@ -190,7 +206,7 @@ class Decoder:
             time_ns, sequence = _moment_ns(message.timestamp), message.seq
         symbol = self._symbol(message.symbol, subject, self._bar_place)
         bar = OHLCV(message.open, message.high, message.low, message.close, message.volume)
-        return BarEvent(symbol, time_ns, bar, sequence, received_ns)
+        return BarEvent(symbol, time_ns, bar, sequence, received_ns, late_ns)
 
     def decode_fill(self, payload: bytes) -> Fill:
         """A whole fill of one of the engine's orders, JSON only. Raises ``BadMessageError``."""
@@ -212,7 +228,7 @@ class Decoder:
             fill_id=message.fill_id,
         )
 
-    def _protobuf_book(self, subject: str, payload: bytes, received_ns: int) -> BookEvent:
+    def _protobuf_book(self, subject: str, payload: bytes, received_ns: int, late_ns: int) -> BookEvent:
         message = _parsed(pb.OrderBook(), payload)
         if len(message.bids) > MAX_LEVELS or len(message.asks) > MAX_LEVELS:
             _refuse_levels(max(len(message.bids), len(message.asks)))
@@ -225,6 +241,7 @@ class Decoder:
             ),
             _protobuf_sequence(message),
             received_ns,
+            late_ns,
         )
 
     def _symbol(self, symbol: str, subject: str, place: int) -> str:

@@ -23,13 +23,15 @@ from sengine.domain.events import ReportedError
 from sengine.domain.position import Position
 from sengine.domain.signal import Signal
 from sengine.engine.state.recent_ticks import ANY_SYMBOL
-from sengine.engine.strategies.faults import StrategyFault, describe_error, kind_of
+from sengine.engine.strategies.exported import described, exported_state
+from sengine.engine.strategies.faults import StrategyFault, in_words, kind_of
 from sengine.engine.strategies.guard import Guard
+from sengine.engine.strategies.plain_values import type_name
 from sengine.engine.strategies.runtime import Guest
 from sengine.engine.strategies.spec import StrategySpec
-from sengine.engine.strategies.stamping import InvalidSignalError
+from sengine.engine.strategies.stamping import InvalidSignalError, several
 from sengine.engine.strategies.swap import take_over
-from sengine.errors import SengineError
+from sengine.errors import ConfigError, PluginError, SengineError
 from sengine.proto import strategy_pb2 as pb
 from sengine.proto.strategy_pb2_grpc import StrategyServiceServicer
 from sengine.strategy import BaseStrategy
@@ -142,28 +144,31 @@ class StrategyService(StrategyServiceServicer):
 
     async def GetState(self, request: pb.GetStateRequest, context: Any) -> pb.GetStateResponse:  # noqa: N802
         run = await self._initialized(context)
-        described: dict[str, Any] = {}
+        says: dict[str, Any] = {}
         saved: dict[str, str] = {}
         version = 0
         for symbol, instance in run.guest.instances.items():
             try:
                 with self._memory:
-                    described[symbol] = dict(instance.get_state())
-                    declared = instance.export_state()
-                if declared is not None:
-                    saved[symbol] = msgspec.json.encode(declared).decode()
-                    version = instance.state_version
-            except (Exception, SystemExit) as error:
-                described[symbol] = {"error": f"its state cannot be told: {describe_error(error)}"}
-        return pb.GetStateResponse(state_json=json_of(described), saved_json=saved, saved_version=version)
+                    says[symbol] = described(instance)
+                    state = exported_state(instance)
+                    if state is not None:
+                        saved[symbol] = msgspec.json.encode(msgspec.msgpack.decode(state)).decode()
+                        version = int(instance.state_version)
+            except BaseException as error:
+                run.guest.guard.contain(error)
+                said, _ = in_words(run.guest.guard, run.guest, error)
+                says[symbol] = {"error": f"its state cannot be told: {said}"}
+        return pb.GetStateResponse(state_json=json_of(says), saved_json=saved, saved_version=version)
 
     async def HotReload(self, request: pb.HotReloadRequest, context: Any) -> pb.HotReloadResponse:  # noqa: N802
         run = await self._initialized(context)
         try:
             with self._memory:
                 run.guest.reload_parameters(object_of(request.config_json))
-        except (Exception, SystemExit) as error:
-            text = str(error) if isinstance(error, SengineError) else run.reported("reload", error, 0).message
+        except BaseException as error:
+            is_ours = type(error) in (ConfigError, PluginError)
+            text = str(error) if is_ours else run.reported("reload", error, 0).message
             return pb.HotReloadResponse(success=False, error=text)
         return pb.HotReloadResponse(success=True, config_json=json_of(run.guest.config))
 
@@ -174,7 +179,7 @@ class StrategyService(StrategyServiceServicer):
             try:
                 with self._memory:
                     instance.shutdown()
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 assert run is not None
                 errors.append(run.reported("exception", error, 0))
         return pb.ShutdownResponse(errors=errors_message(errors))
@@ -217,15 +222,20 @@ def _answer(run: _Run, tick: pb.Tick) -> pb.Answer | None:
     if said is None or tick.is_warm_up:
         return None
     answer, reported = pb.Answer(tick=tick.number), list[ReportedError]()
-    for signal in said if isinstance(said, list | tuple) else (said,):
-        if not isinstance(signal, Signal):
-            wrong = InvalidSignalError(f"on_tick must return Signal, several or None, got {type(signal).__name__}")
-            reported.append(run.reported("bad_return", wrong, tick.timestamp_ns))
-            continue
+    try:
+        signals = several(said)
+    except InvalidSignalError as error:
+        signals = ()
+        reported.append(run.reported("bad_return", error, tick.timestamp_ns))
+    for signal in signals:
+        is_one = issubclass(type(signal), Signal)
         try:
-            answer.signals.append(signal_message(signal))
-        except Exception as error:
-            reported.append(run.reported("invalid_signal", InvalidSignalError(str(error)), tick.timestamp_ns))
+            if not is_one:
+                raise InvalidSignalError(f"on_tick must return Signal, several or None, got {type_name(type(signal))}")
+            answer.signals.append(signal_message(signal))  # type: ignore[arg-type]
+        except BaseException as error:
+            kind = "invalid_signal" if is_one else "bad_return"
+            reported.append(run.reported(kind, error, tick.timestamp_ns))
     answer.errors.extend(errors_message(reported))
     return answer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import perf_counter_ns
+from time import perf_counter_ns, time_ns
 from typing import Any
 
 import msgspec
@@ -96,7 +96,22 @@ class RemoteIntake:
 
     def take_answer(self, sent: Sent, signals: tuple[Signal, ...], errors: tuple[ReportedError, ...]) -> None:
         data = sent.data
-        self.live.take(RemoteSignals(self.strategy.id, data.symbol, data.timestamp_ns, sent.number, signals, errors))
+        # A strategy may think for as long as it is configured to; what the engine is late itself comes on top.
+        guest, thought_ns = self.live.engine.roster.find(self.strategy.id), perf_counter_ns() - sent.given_ns
+        may_think_ns = (guest.spec.max_signal_age_ns or 0) if guest is not None else 0
+        late_ns = self.live.late_ns + (thought_ns if thought_ns > may_think_ns else 0)
+        self.live.take(
+            RemoteSignals(
+                self.strategy.id,
+                data.symbol,
+                data.timestamp_ns,
+                sent.number,
+                signals,
+                errors,
+                time_ns() - late_ns,
+                late_ns,
+            )
+        )
 
     def take_error(self, error: ReportedError) -> None:
         """An error outside of any tick."""

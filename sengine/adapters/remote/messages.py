@@ -15,10 +15,10 @@ from sengine.domain.order import Fill
 from sengine.domain.order_news import OrderNews
 from sengine.domain.signal import Signal
 from sengine.engine.state.markets import RECENT_TRADES
+from sengine.engine.strategies.plain_values import PARAMETERS, NotPlainError, own_text, plain_dict, shown
+from sengine.engine.strategies.stamping import MOST_SIGNALS, InvalidSignalError, number_of, own_metadata
 from sengine.proto import strategy_pb2 as pb
 
-MOST_SIGNALS: Final = 256
-"""Signals and errors that one answer may hold."""
 LARGEST_MESSAGE: Final = 4 * 1024 * 1024
 _LONGEST_TEXT: Final = 4000
 
@@ -163,30 +163,29 @@ def news_of(message: pb.OrderNews, strategy_id: str) -> OrderNews:
 
 
 def signal_message(signal: Signal) -> pb.Signal:
-    """Whatever the strategy put into it, as far as the message can hold that; the engine judges the values.
-
-    Raises ``TypeError`` or ``ValueError`` with a sentence for what it cannot hold.
-    """
+    """Whatever the strategy put into it, as plain values and as far as the message can hold that; the engine judges
+    the values. Raises ``InvalidSignalError`` with a sentence for what it cannot hold."""
+    symbol, size = signal.symbol, signal.size
     message = pb.Signal(
-        symbol=_text("symbol", signal.symbol or ""),
+        symbol="" if symbol is None else _text("symbol", symbol),
         direction=_text("direction", signal.direction),
-        confidence=_number("confidence", signal.confidence),
-        size=_number("size", signal.size or 0.0),
+        confidence=number_of("confidence", signal.confidence),
+        size=0.0 if size is None else number_of("size", size),
     )
     if signal.limit_price is not None:
-        message.limit_price = _number("limit_price", signal.limit_price)
+        message.limit_price = number_of("limit_price", signal.limit_price)
     if signal.metadata is not None:
-        message.metadata_json = msgspec.json.encode(signal.metadata, enc_hook=str).decode()
+        message.metadata_json = json_of(own_metadata(signal.metadata))
     return message
 
 
 def signal_of(message: pb.Signal) -> Signal:
-    """Metadata that is no JSON object is left out; the rest is for the engine to judge."""
+    """Metadata that is no JSON object, or none of plain values, is left out; the rest is for the engine to judge."""
     metadata = None
     if message.metadata_json:
         try:
-            metadata = msgspec.json.decode(message.metadata_json, type=dict[str, Any])
-        except msgspec.DecodeError:
+            metadata = object_of(message.metadata_json)
+        except ValueError:
             metadata = {"unreadable": message.metadata_json[:200]}
     return Signal(
         symbol=message.symbol,
@@ -219,17 +218,19 @@ def answer_of(answer: pb.Answer) -> tuple[tuple[Signal, ...], tuple[ReportedErro
 
 
 def object_of(json: str) -> dict[str, Any]:
-    """A JSON object, empty for an empty text. Raises ``ValueError`` for anything else."""
+    """A JSON object of plain values, empty for an empty text. Raises ``ValueError`` for anything else, and for numbers
+    beyond 64 bits."""
     if not json:
         return {}
     try:
-        return msgspec.json.decode(json, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
+        return plain_dict(msgspec.json.decode(json, type=dict[str, Any]), "it", PARAMETERS)
+    except (msgspec.MsgspecError, NotPlainError) as error:
         raise ValueError(f"expected a JSON object, got {json[:100]!r}: {error}") from None
 
 
 def json_of(values: Mapping[str, Any]) -> str:
-    return msgspec.json.encode(values, enc_hook=str).decode()
+    """Of plain values."""
+    return msgspec.json.encode(values).decode()
 
 
 def errors_message(errors: Iterable[ReportedError]) -> list[pb.Error]:
@@ -239,16 +240,6 @@ def errors_message(errors: Iterable[ReportedError]) -> list[pb.Error]:
 
 
 def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a text, got {value!r}")
-    return str(value)
-
-
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        try:
-            # NumPy scalars are numbers to their author.
-            return float(value.item())  # type: ignore[union-attr]
-        except (AttributeError, TypeError, ValueError):
-            raise TypeError(f"{name} must be a number, got {value!r}") from None
-    return float(value)
+    if not issubclass(type(value), str):
+        raise InvalidSignalError(f"{name} must be a text, got {shown(value)}")
+    return own_text(value)  # type: ignore[arg-type]

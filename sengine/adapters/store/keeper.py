@@ -10,18 +10,19 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
-from time import monotonic, sleep, time_ns
+from time import monotonic, sleep
 from typing import Final
 
 from sengine.adapters.journal.format import segments
 from sengine.adapters.store.projection import Projection
-from sengine.adapters.store.schema import OtherVersionError, forget_before, is_damage, open_to_write, set_aside
+from sengine.adapters.store.retention import StoreRetention
+from sengine.adapters.store.schema import OtherVersionError, is_damage, open_to_write, set_aside
 from sengine.adapters.store.tail import CHUNK_BYTES, JournalTail, TailEntry
 from sengine.errors import JournalError, StoreError
 
 EVERY_S: Final = 0.2
 AGAIN_S: Final = 2.0
-RETAIN_EVERY_S: Final = 3600.0
+BETWEEN_PIECES_S: Final = 0.02
 # So short that the loop, which waits for the interpreter meanwhile, does not notice.
 _AT_ONCE: Final = 8
 _AT_PLACE: Final = "INSERT OR REPLACE INTO place VALUES (1, ?, ?, ?)"
@@ -115,7 +116,8 @@ class Store:
 class StoreKeeper:
     """Keeps the store at ``path`` up with the journal in ``directory``, on a thread, from ``start`` to ``stop``.
 
-    ``say`` is called, on that thread, with a level and a sentence. Rows older than ``retain_for_ns`` go, 0 keeps all.
+    ``say`` is called, on that thread, with a level and a sentence. Rows older than ``retain_for_ns`` go, and the oldest
+    where there are more than ``retain_bytes``; 0 keeps all.
     """
 
     def __init__(
@@ -124,6 +126,7 @@ class StoreKeeper:
         directory: Path,
         say: Callable[[str, str], None],
         retain_for_ns: int = 0,
+        retain_bytes: int = 0,
         again_s: float = AGAIN_S,
     ) -> None:
         self.failure = ""
@@ -132,10 +135,11 @@ class StoreKeeper:
         self.path = path
         self._directory = directory
         self._say = say
-        self._retain_for_ns = retain_for_ns
+        self._retention = StoreRetention(retain_for_ns, retain_bytes, say)
         self._again_s = again_s
-        self._next_retention_s = 0.0
         self._has_set_aside = False
+        self._has_more = False
+        """Old rows that wait to be thrown away."""
         self._store: Store | None = None
         self._deadline_s = 0.0
         self._stop = Event()
@@ -163,10 +167,11 @@ class StoreKeeper:
             else:
                 self._mended()
             if not is_last:
-                self._stop.wait(self._again_s if self.failure else EVERY_S)
+                self._stop.wait(self._again_s if self.failure else BETWEEN_PIECES_S if self._has_more else EVERY_S)
         self._close()
 
     def _keep_up(self) -> None:
+        self._has_more = False
         store = self._store
         if store is None:
             store = self._store = self._open()
@@ -178,9 +183,8 @@ class StoreKeeper:
                 sleep(0)  # the loop's turn
         finally:
             self.changes += store.changes - before
-        if self._retain_for_ns and monotonic() >= self._next_retention_s:
-            self._next_retention_s = monotonic() + RETAIN_EVERY_S
-            forget_before(store.connection, time_ns() - self._retain_for_ns)
+        if self._retention.step(store.connection):
+            self._has_more = True
 
     def _open(self) -> Store:
         try:

@@ -29,7 +29,8 @@ class StoreLink:
         self._journal = journal
         self._every_s = config.position_tracker.snapshot_every_ns / NS_PER_S
         path = store_path(config, directory)
-        self._keeper = StoreKeeper(path, journal.directory, self._say, config.position_tracker.retain_for_ns)
+        tracker = config.position_tracker
+        self._keeper = StoreKeeper(path, journal.directory, self._say, tracker.retain_for_ns, tracker.retain_bytes)
         facts.store = self._keeper
         self._loop = asyncio.get_running_loop()
         self._samples: asyncio.Task[None] | None = None

@@ -84,6 +84,8 @@ def open_to_write(path: Path, *, busy_ms: int = BUSY_MS) -> sqlite3.Connection:
     try:
         if is_new:
             # Before the file has a WAL: what it is must stand in the file itself.
+            # So that room which becomes free can be given back in small pieces.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -147,24 +149,6 @@ def _check_version(path: Path, connection: sqlite3.Connection) -> None:
         raise OtherVersionError(
             f"{path}: made by another version of sengine (format {version}, this one has {VERSION}); stop the engine "
             "and make the records anew with `sengine journal rebuild`"
-        )
-
-
-def forget_before(connection: sqlite3.Connection, time_ns: int) -> None:
-    """Throw rows away that are older; what is open or held stays."""
-    connection.execute("BEGIN IMMEDIATE")
-    with connection:
-        connection.execute(
-            f"DELETE FROM order_parts WHERE order_id IN (SELECT order_id FROM orders WHERE time_ns < ? AND {ENDED})",
-            (time_ns,),
-        )
-        for table in ("signals", "fills", "pnl"):
-            connection.execute(f"DELETE FROM {table} WHERE time_ns < ?", (time_ns,))
-        connection.execute(f"DELETE FROM orders WHERE time_ns < ? AND {ENDED}", (time_ns,))
-        connection.execute(
-            "DELETE FROM positions WHERE time_ns < ? "
-            "AND (segment, offset, n) NOT IN (SELECT segment, offset, n FROM held)",
-            (time_ns,),
         )
 
 

@@ -27,13 +27,13 @@ def too_much(megabytes: int) -> str:
 
 class MemoryLimit:
     """``begin`` sets it, for what is taken from then on. ``with limit:`` around each call into the strategy; outside of
-    those there is a reserve. ``host_is_up`` when the host has taken what it needs itself, with no call in between:
-    that is not the strategy's. ``megabytes`` of 0 is no limit."""
+    those there is a reserve, once it was needed. ``host_is_up`` when the host has taken what it needs itself, with no
+    call in between: that is not the strategy's. ``megabytes`` of 0 is no limit."""
 
     def __init__(self, megabytes: int = 0) -> None:
         self.megabytes = megabytes
         self._inside = self._outside = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-        self._is_set = False
+        self._is_set = self._is_strict = False
         self._loaded = 0
         """Bytes of data when the strategy's file had been run."""
 
@@ -54,6 +54,7 @@ class MemoryLimit:
         """``error`` with the limit named, where that is what it, or what it comes from, ran into."""
         if not self._is_set:
             return error
+        self._keep_reserve(error)
         told = too_much(self.megabytes)
         if isinstance(error, MemoryError):
             return MemoryError(told).with_traceback(error.__traceback__)
@@ -61,21 +62,27 @@ class MemoryLimit:
             return PluginError(f"{error}: {told}")
         return error
 
+    def _keep_reserve(self, error: BaseException) -> None:
+        """From the first time on that it is too little, the host gets its reserve back after each call."""
+        if not self._is_strict and isinstance(error.__cause__ or error, MemoryError):
+            self._is_strict = True
+            resource.setrlimit(resource.RLIMIT_DATA, self._outside)
+
     def __enter__(self) -> None:
-        if self._is_set:
+        if self._is_strict:
             resource.setrlimit(resource.RLIMIT_DATA, self._inside)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._is_set:
+        if self._is_strict:
             resource.setrlimit(resource.RLIMIT_DATA, self._outside)
 
     def _set(self, most: int) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         bound = most + _RESERVE if hard == resource.RLIM_INFINITY else min(most + _RESERVE, hard)
         self._inside, self._outside = (min(most, bound), hard), (bound, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, self._outside)
+        resource.setrlimit(resource.RLIMIT_DATA, self._inside)
         self._is_set = True
 
 

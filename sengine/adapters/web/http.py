@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from time import time_ns
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 import orjson
@@ -17,6 +17,7 @@ from sengine.adapters.control.holdings import positions_message
 from sengine.adapters.control.messages import strategies_message
 from sengine.adapters.control.reading import read
 from sengine.adapters.control.views import PositionsView, StrategiesView
+from sengine.adapters.web.answers import signal_answer, strategies_answer
 from sengine.adapters.web.complaints import http_logger
 from sengine.adapters.web.listener import Listener
 from sengine.adapters.web.live_page import LivePage
@@ -24,10 +25,10 @@ from sengine.adapters.web.metrics import CONTENT_TYPE, exposition
 from sengine.domain.signal import Disposition
 from sengine.errors import EngineError, SengineError
 from sengine.runtime.live_engine import HISTORY, LiveEngine
+from sengine.runtime.loop_share import LoopShare
 from sengine.runtime.status import ServiceFacts
 
 _log = structlog.get_logger("sengine.http")
-_DEFAULT_LIMIT: Final = 100
 _Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -131,17 +132,16 @@ class HttpServer:
         strategy, disposition = query.get("strategy"), query.get("disposition")
         if disposition is not None and disposition not in list(Disposition):
             raise _QueryError(f'disposition: expected one of {", ".join(Disposition)}, got "{disposition[:100]}"')
-        found: list[dict[str, Any]] = []
-        for record in reversed(self._live.signals.history):
-            if len(found) == limit:
-                break
-            if strategy in (None, record.strategy_id) and disposition in (None, record.disposition):
-                found.append(msgspec.structs.asdict(record))
-        return _json({"signals": found})
+        found = [
+            record
+            for record in self._live.signals.history
+            if strategy in (None, record.strategy_id) and disposition in (None, record.disposition)
+        ]
+        return _json([signal_answer(record) async for record in LoopShare().over(found[-limit:])])
 
     async def _strategies(self, request: web.Request) -> web.Response:
         _query(request)
-        return _json(msgspec.to_builtins(read(StrategiesView, await strategies_message(self._live, self._facts))))
+        return _json(strategies_answer(read(StrategiesView, await strategies_message(self._live, self._facts))))
 
     async def _positions(self, request: web.Request) -> web.Response:
         strategy = _query(request, "strategy").get("strategy", "")
@@ -191,7 +191,7 @@ def _query(request: web.Request, *known: str) -> dict[str, str]:
 
 def _limit(text: str | None) -> int:
     if text is None:
-        return _DEFAULT_LIMIT
+        return HISTORY
     if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= HISTORY:
         return int(text)
     raise _QueryError(f'limit: expected an integer from 1 to {HISTORY}, got "{text[:100]}"')

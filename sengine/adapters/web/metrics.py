@@ -233,7 +233,7 @@ def _feed(feed: FeedFigures | None) -> Iterator[Family]:
     yield total("sengine_feed_conflated_total", "Books skipped for a newer one (overload: conflate).", feed.conflated)
     yield total("sengine_feed_reconnects_total", "Reconnections to the broker.", feed.reconnects)
     yield gauge("sengine_feed_queue_depth", "Messages that wait to be processed.", feed.pending)
-    yield seconds("sengine_feed_lag_seconds", "From an event's timestamp to its arrival here.", feed.lag)
+    yield seconds("sengine_feed_lag_seconds", "From an event's timestamp until it is processed here.", feed.lag)
 
 
 def _gateway(live: LiveEngine, gateway: GatewayFigures | None) -> Iterator[Family]:

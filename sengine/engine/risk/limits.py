@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final, TypeAlias, get_args
 
+from sengine.clock import NS_PER_S
 from sengine.engine.risk.limit import Limit, Reducing
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -90,6 +91,18 @@ class PriceAgeLimit(Limit, frozen=True, tag="stale_market_data"):
         "stale_price": "the symbol's last sound book, or bar where there are no books, is older than `max_age`",
         "no_price": "the symbol has no price",
     }
+    reducing = Reducing.IS_CHECKED
+    source = "FIA best practices: market data reasonability"
+    looser_above = ("max_age_ns",)
+
+
+class LateEngineLimit(Limit, frozen=True, tag="late_engine"):
+    """The event that an order answers must have been processed within ``max_age`` of its arrival, by the wall clock."""
+
+    max_age_ns: int = NS_PER_S
+
+    name: ClassVar[str] = "late_engine"
+    codes: ClassVar = {"late": "the event that the order answers waited longer than `max_age` to be processed"}
     reducing = Reducing.IS_CHECKED
     source = "FIA best practices: market data reasonability"
     looser_above = ("max_age_ns",)
@@ -272,6 +285,7 @@ AnyLimit: TypeAlias = (
     | SymbolAllowList
     | TradingHours
     | PriceAgeLimit
+    | LateEngineLimit
     | SoundBook
     | PriceCollar
     | OrderQuantityLimit

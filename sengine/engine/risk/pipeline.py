@@ -11,6 +11,7 @@ import msgspec
 from sengine.domain.order import Order, ProposedOrder
 from sengine.engine.risk.checks import check_of
 from sengine.engine.risk.checks.basis import Check, ContributionCheck, OrderCheck
+from sengine.engine.risk.checks.market import LateEngineCheck
 from sengine.engine.risk.checks.signal import PositionLimitCheck
 from sengine.engine.risk.limit import Refusal
 from sengine.engine.risk.limits import AnyLimit
@@ -80,6 +81,15 @@ class RiskPipeline:
         tightest = min([check.max_position for check in checks if isinstance(check, PositionLimitCheck)], default=inf)
         _keep(self.max_positions, (strategy_id, symbol), tightest)
         return tightest
+
+    def too_late(self, order: ProposedOrder, age_ns: int) -> str:
+        """Why an order may not leave any more whose event came so long ago; empty where it may. What an operator asked
+        for, as a flatten, is never too late."""
+        parts = [part for part in order.contributions if part.signal_sequence]
+        for check in self._for((order.symbol, *[part.strategy_id for part in parts])) if parts else []:
+            if isinstance(check, LateEngineCheck) and age_ns > check.max_age_ns:
+                return check.sentence(age_ns)
+        return ""
 
     def loosened_by(self, limits: Sequence[AnyLimit], bypass: Collection[str]) -> list[str]:
         """What ``limits`` would let pass that those in force do not, in words; empty where they are as strict.

@@ -55,7 +55,7 @@ class Exposure:
 class RiskView:
     """All that checks may see of the engine. Read only."""
 
-    __slots__ = ("initial_capital", "markets", "orders", "positions", "record")
+    __slots__ = ("initial_capital", "late_ns", "markets", "orders", "positions", "record")
 
     def __init__(
         self,
@@ -69,6 +69,10 @@ class RiskView:
         self.orders = orders if orders is not None else OrderTracker()
         self.markets = markets if markets is not None else {}
         self.record = record if record is not None else TradingRecord()
+        self.late_ns = 0
+        """How long the event had waited to be processed that is being answered."""
+        self.late_ns = 0
+        """How long the event had waited to be processed that is being answered."""
 
     def equity_of(self, strategy_id: str) -> Account:
         """P&L of a strategy, of all together for ""."""

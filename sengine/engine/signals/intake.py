@@ -12,6 +12,7 @@ from sengine.domain.market import EMPTY_BOOK, MarketData
 from sengine.domain.signal import Disposition, Signal, SignalResult, StampedSignal
 from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.outcome import Outcome
+from sengine.engine.risk.view import RiskView
 from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.signals.decisions import DecisionDesk
 from sengine.engine.strategies.faults import RemoteError
@@ -35,7 +36,7 @@ class Raised:
 class AnswerDesk:
     """Stamps signals, has them settled, and counts how they ended."""
 
-    def __init__(self, roster: Roster, votes: VoteBook, desk: DecisionDesk, flow: OrderFlow) -> None:
+    def __init__(self, roster: Roster, votes: VoteBook, desk: DecisionDesk, flow: OrderFlow, view: RiskView) -> None:
         self.signals = 0
         self.dispositions: Counter[Disposition] = Counter()
         self.filtered_by: Counter[str] = Counter()
@@ -45,6 +46,7 @@ class AnswerDesk:
         self._votes = votes
         self._desk = desk
         self._flow = flow
+        self._view = view
 
     def take(self, answers: Sequence[Answer], data: MarketData, outcome: Outcome) -> None:
         """Everything that the strategies answered to one tick, in the order of the configuration."""
@@ -65,6 +67,7 @@ class AnswerDesk:
         """What a strategy in another process answered to an earlier tick. Too late, its signals are ``filtered``."""
         if self.is_deaf:
             return
+        self._view.late_ns = said.late_ns
         fresh: list[StampedSignal] = []
         tick = MarketData(said.symbol, said.timestamp_ns, EMPTY_BOOK)
         self._stamp(guest, (*said.signals, *said.errors), tick, fresh, outcome)

@@ -1,4 +1,4 @@
-"""What a strategy declares as its state, for the next version of its file and for the next start."""
+"""What a strategy says of itself: its state for its successors, and what an operator is to see, as plain values."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
-from sengine.engine.strategies.plain_values import PARAMETERS, NotPlainError, plain_value
+from sengine.engine.strategies.plain_values import OWN_STATE, PARAMETERS, NotPlainError, bounded_text, plain_value
 from sengine.strategy import BaseStrategy
 
 LARGEST_STATE: Final = 16 << 20
+_LONGEST_SHOWN: Final = 200
 
 
 def exported_state(strategy: BaseStrategy) -> bytes | None:
@@ -30,6 +31,16 @@ def exported_state(strategy: BaseStrategy) -> bytes | None:
     if len(encoded) > LARGEST_STATE:
         raise NotPlainError(f"export_state must return at most {LARGEST_STATE:,} bytes, got {len(encoded):,}")
     return encoded
+
+
+def described(strategy: BaseStrategy) -> Any:
+    """What ``get_state`` returns, as plain values; what has no plain form as its author shows it. Call it inside the
+    guard. Raises what ``get_state`` raises, and ``NotPlainError``."""
+    return plain_value(strategy.get_state(), "get_state", OWN_STATE, _as_shown)
+
+
+def _as_shown(value: object, place: str) -> str:
+    return bounded_text(repr(value), _LONGEST_SHOWN)
 
 
 def _as_plain(value: object) -> Any:

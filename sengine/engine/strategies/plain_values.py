@@ -15,7 +15,6 @@ from fractions import Fraction
 from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
-DEEPEST: Final = 8
 LONGEST_TEXT: Final = 4_000
 _INT64: Final = 2**63
 _SHOWN: Final = (str, int, float, bool, type(None))
@@ -26,16 +25,18 @@ Unknown: TypeAlias = Callable[[object, str], object]
 
 
 class Bounds(NamedTuple):
-    """How many values there may be in all, lists and dicts counted, and how many characters of text."""
+    """How many values there may be in all, lists and dicts counted, how many characters of text, and how many levels
+    of lists and dicts."""
 
     values: int
     characters: int
+    levels: int = 8
 
 
 METADATA: Final = Bounds(256, 16_000)
 OWN_STATE: Final = Bounds(4_000, 64_000)
-PARAMETERS: Final = Bounds(100_000, 4_000_000)
-_KEY: Final = Bounds(DEEPEST, 1_000)
+PARAMETERS: Final = Bounds(100_000, 4_000_000, 32)
+_KEY: Final = Bounds(8, 1_000)
 
 _name_of_type = type.__dict__["__name__"].__get__
 
@@ -103,7 +104,7 @@ class _Reading:
 
     def __init__(self, bounds: Bounds, unknown: Unknown) -> None:
         self._bounds = bounds
-        self._values_left, self._characters_left = bounds
+        self._values_left, self._characters_left = bounds.values, bounds.characters
         self._unknown = unknown
 
     def of(self, value: object, place: str, depth: int) -> Any:
@@ -113,8 +114,8 @@ class _Reading:
         kind: type = type(value)
         if kind is float or kind is bool or value is None:
             return value
-        if depth > DEEPEST:
-            raise NotPlainError(f"{place}: expected at most {DEEPEST} levels of lists and dicts")
+        if depth > self._bounds.levels:
+            raise NotPlainError(f"{place}: expected at most {self._bounds.levels} levels of lists and dicts")
         if issubclass(kind, Enum):
             return self.of(value.value, place, depth + 1)  # type: ignore[attr-defined]
         if issubclass(kind, str):

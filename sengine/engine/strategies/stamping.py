@@ -52,17 +52,17 @@ def stamp(spec: StrategySpec, signal: object, data: MarketData, sequence: int) -
         symbol = _symbol(spec, symbol, data)
     confidence = signal.confidence
     if type(confidence) is not float:
-        confidence = _number("confidence", confidence)
+        confidence = number_of("confidence", confidence)
     if not 0.0 <= confidence <= 1.0:
         raise InvalidSignalError(f"confidence must be from 0 to 1, got {confidence!r}")
     size = signal.size
     if type(size) is not float:
-        size = 0.0 if size is None else _number("size", size)
+        size = 0.0 if size is None else number_of("size", size)
     if not (size >= 0.0 and isfinite(size)):
         raise InvalidSignalError(f"size must be finite and >= 0, got {size!r}")
     limit_price = signal.limit_price
     if limit_price is not None:
-        limit_price = _number("limit_price", limit_price)
+        limit_price = number_of("limit_price", limit_price)
         if not (limit_price > 0.0 and isfinite(limit_price)):
             raise InvalidSignalError(f"limit_price must be finite and > 0, got {limit_price!r}")
         if spec.route != "direct":
@@ -124,7 +124,7 @@ def _symbol(spec: StrategySpec, symbol: object, data: MarketData) -> str:
     raise InvalidSignalError(f"symbol must be one that the strategy is subscribed to, got {shown(symbol)}")
 
 
-def _number(name: str, value: object) -> float:
+def number_of(name: str, value: object) -> float:
     """A number of any kind as a plain float."""
     kind: type = type(value)
     if issubclass(kind, float):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 from sengine.engine.state.recent_ticks import ANY_SYMBOL
@@ -76,22 +77,22 @@ class RunningVersion:
         instance = self.spec.create()
         if self.reloaded is not None:
             instance.params = self.reloaded[0]
-            instance.hot_reload(self.reloaded[1])
+            instance.hot_reload(deepcopy(self.reloaded[1]))
         return instance
 
     def give_parameters(self, config: dict[str, Any]) -> None:
-        """Validate ``config`` and hand it to every instance. Whatever raises, the old parameters are back in force."""
+        """Validate ``config`` and hand a copy to every instance. Whatever raises, the old ones are back in force."""
         prepared = self.spec.prepare(config)
         given: list[tuple[BaseStrategy, Any]] = []
         try:
             for instance in self.all_instances:
                 given.append((instance, instance.params))
                 instance.params = prepared[0]
-                instance.hot_reload(prepared[1])
+                instance.hot_reload(deepcopy(prepared[1]))
         except BaseException:
             for instance, params in given:
                 instance.params = params
-                instance.hot_reload(self.config)
+                instance.hot_reload(deepcopy(self.config))
             raise
         self.config, self.written = prepared[1], config
         self.reloaded = prepared

@@ -5,13 +5,18 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+from sengine.engine.state.recent_ticks import ANY_SYMBOL
+from sengine.engine.strategies.runtime import Guest
 from sengine.strategy import BaseStrategy
 
 _SIZED: Final = (list, tuple, deque, dict, set, array)
 _MOST_NAMES: Final = 200
 _MOST_TOLD: Final = 5
+_MOST_SYMBOLS: Final = 3
+Sizes: TypeAlias = Mapping[str, Mapping[str, int]]
+"""By instance and name, as of ``window_sizes``."""
 
 
 class _Bare(BaseStrategy):
@@ -51,6 +56,26 @@ def lost_windows(before: Mapping[str, int], now: Mapping[str, int]) -> str:
     lost = [f"{name} had {had}, has {now[name]}" for name, had in before.items() if name in now and now[name] < had]
     more = [f"and {len(lost) - _MOST_TOLD} more"] if len(lost) > _MOST_TOLD else []
     return "; ".join([*lost[:_MOST_TOLD], *more])
+
+
+def sizes_of(guest: Guest) -> Sizes:
+    """``window_sizes`` of each running instance; nothing of one that does not tell."""
+    sizes: dict[str, dict[str, int]] = {}
+    for key, instance in guest.instances.items():
+        try:
+            with guest.guard.calling(guest):
+                sizes[key] = window_sizes(instance)
+        except BaseException as error:
+            guest.guard.contain(error)
+    return sizes
+
+
+def lost_in_words(had: Sizes, has: Sizes) -> str:
+    """``BTCUSDT: mids had 200, has 120``, one instance after the other; empty where nothing was lost."""
+    lost = {key: lost_windows(sizes, has[key]) for key, sizes in had.items() if key in has}
+    told = [f"{key}: {words}" if key != ANY_SYMBOL else words for key, words in lost.items() if words]
+    more = [f"and of {len(told) - _MOST_SYMBOLS} more symbols"] if len(told) > _MOST_SYMBOLS else []
+    return "; ".join([*told[:_MOST_SYMBOLS], *more])
 
 
 def _sizes(held: Mapping[str, Any]) -> dict[str, int]:

@@ -17,8 +17,10 @@ from time import monotonic
 from typing import Any, Final, TypeVar
 
 from sengine.adapters.containment.strategy_output import unheard
+from sengine.engine.strategies.faults import describe_error
 from sengine.engine.strategies.guard import StrategyTimeout
-from sengine.errors import PluginError
+from sengine.errors import PluginError, SengineError
+from sengine.plugins.loader import locate
 
 T = TypeVar("T")
 # How long the thread may keep the interpreter from the loop; Python's own default is ten times that.
@@ -46,7 +48,8 @@ async def run_aside(work: Callable[[], T], timeout_s: float, path: Path) -> T:
                 with unheard():
                     result = work()
             except BaseException as raised:
-                error = raised
+                # Showing it runs its author's code, which is to happen here and in time.
+                error = raised if issubclass(type(raised), SengineError) else _in_words(raised, path)
             loop.call_soon_threadsafe(settle, result, error)
 
     thread = Thread(target=run, name="reload", daemon=True)
@@ -66,6 +69,10 @@ async def run_aside(work: Callable[[], T], timeout_s: float, path: Path) -> T:
     if error is not None:
         raise error
     return result  # type: ignore[no-any-return]
+
+
+def _in_words(error: BaseException, path: Path) -> PluginError:
+    return PluginError(f"{locate(error, path)}: {describe_error(error)}")
 
 
 async def _interrupt(thread: Thread) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter, time_ns
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import msgspec
 
 from sengine.domain.reload import ReloadReport, ReloadStep
+from sengine.engine.strategies.faults import in_words
+from sengine.engine.strategies.guard import Guard, Loading
 from sengine.service.reload.proof import explained
 from sengine.service.reload.request import Proof
 
@@ -23,9 +26,12 @@ class ReloadFailedError(Exception):
 class Draft:
     """Collects steps and figures of one reload. ``step`` ends the reload with ``ReloadFailedError`` when it fails."""
 
-    def __init__(self, strategy_id: str, what: str, trigger: str, old_version: str, path: Path) -> None:
+    def __init__(
+        self, strategy_id: str, what: str, trigger: str, old_version: str, path: Path, guard: Guard | None = None
+    ) -> None:
         self._began_s = perf_counter()
         self._path = path
+        self._describe = partial(_described, guard or Guard(), Loading(strategy_id))
         self.steps: list[ReloadStep] = []
         self._step_note = ""
         self._report = ReloadReport(strategy_id, what, trigger, time_ns(), False, old_version, "", "")
@@ -71,7 +77,7 @@ class Draft:
             raise
         # Whatever else it is, it is the strategy's doing.
         except BaseException as error:
-            reason, where = explained(error, self._path)
+            reason, where = explained(error, self._path, describe=self._describe)
             reason = sentence.format(reason)
             self.steps.append(ReloadStep(name, False, (perf_counter() - began_s) * 1000, reason))
             raise self.failure(reason, where) from error
@@ -90,3 +96,7 @@ class Draft:
             self._report, steps=tuple(self.steps), took_ms=took_ms, is_done=not self._report.reason
         )
         return msgspec.structs.replace(report, message=say(report))
+
+
+def _described(guard: Guard, callee: Loading, error: BaseException) -> str:
+    return in_words(guard, callee, error)[0]

@@ -27,12 +27,12 @@ from sengine.engine.strategies.exported import exported_state
 from sengine.engine.strategies.runtime import Guest
 from sengine.engine.strategies.spec import LoadStrategy, StrategySpec
 from sengine.engine.strategies.swap import SwapStrategy
+from sengine.engine.strategies.windows import lost_in_words, sizes_of
 from sengine.plugins.loader import LoadedPlugin
 from sengine.runtime.live_engine import LiveEngine
 from sengine.service.reload.aside import run_aside
 from sengine.service.reload.candidates import Candidate, keys_of, made_aside
 from sengine.service.reload.draft import Draft, ReloadFailedError
-from sengine.service.reload.lost import lost_in_words, sizes_of
 from sengine.service.reload.prover_child import ProverChild
 from sengine.service.reload.request import Instance, ProofRequest, pack
 from sengine.service.reload.stall import LoopStall
@@ -62,7 +62,7 @@ class Pipeline:
         """
         async with self._turn:
             guest = self._live.engine.roster.get(strategy.id)
-            draft = Draft(strategy.id, "code", trigger, guest.spec.version, path)
+            draft = Draft(strategy.id, "code", trigger, guest.spec.version, path, self._live.engine.guard)
             with suppress(ReloadFailedError):
                 await self._swap(guest, strategy, path, draft)
             return draft.finished(_said_of_swap)
@@ -70,7 +70,7 @@ class Pipeline:
     async def load(self, strategy: StrategyConfig, path: Path, trigger: str) -> ReloadReport:
         """Take a new strategy in, once it is proved, and as if it had run all the while."""
         async with self._turn:
-            draft = Draft(strategy.id, "load", trigger, "", path)
+            draft = Draft(strategy.id, "load", trigger, "", path, self._live.engine.guard)
             with suppress(ReloadFailedError):
                 await self._load(strategy, path, draft)
             return draft.finished(_said_of_load)

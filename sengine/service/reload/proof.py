@@ -20,8 +20,9 @@ from sengine.domain.market import MarketData
 from sengine.domain.reload import ReloadStep, SignalComparison
 from sengine.engine.state.recent_ticks import ANY_SYMBOL
 from sengine.engine.strategies.faults import describe_error
+from sengine.engine.strategies.plain_values import bounded_text
 from sengine.engine.strategies.spec import StrategySpec
-from sengine.engine.strategies.stamping import InvalidSignalError, stamp
+from sengine.engine.strategies.stamping import InvalidSignalError, several, stamp
 from sengine.errors import PluginError, SengineError
 from sengine.plugins.loader import load_plugin, locate
 from sengine.plugins.private_modules import compiled_code
@@ -125,11 +126,17 @@ def compare(ticks: Sequence[MarketData], before: Sequence[Signals], now: Sequenc
     return SignalComparison(len(ticks), len(ticks) - differ, differ, first)
 
 
-def explained(error: BaseException, path: Path, called: Callable[..., object] | None = None) -> tuple[str, str]:
-    """Why and where, as of ``locate``. Our own sentences begin with the place; it is taken off them."""
-    if not isinstance(error, SengineError):
-        return describe_error(error), locate(error, path, called)
-    text = str(error)
+def explained(
+    error: BaseException,
+    path: Path,
+    called: Callable[..., object] | None = None,
+    describe: Callable[[BaseException], str] = describe_error,
+) -> tuple[str, str]:
+    """Why and where, as of ``locate``. Our own sentences begin with the place; it is taken off them. ``describe`` runs
+    its author's code."""
+    if not issubclass(type(error), SengineError):
+        return describe(error), locate(error, path, called)
+    text = bounded_text(str(error))
     head, colon, rest = text.partition(": ")
     return (rest, head) if colon and head.startswith(str(path.parent)) else (text, str(path))
 
@@ -148,8 +155,7 @@ def _sane(
 def _read(spec: StrategySpec, answer: object, data: MarketData) -> Signals:
     if answer is None:
         return ()
-    signals = answer if isinstance(answer, list | tuple) else (answer,)
-    read = [stamp(spec, signal, data, 1) for signal in signals]
+    read = [stamp(spec, signal, data, 1) for signal in several(answer)]
     return tuple((each.symbol, str(each.direction), each.confidence, each.size, each.limit_price) for each in read)
 
 

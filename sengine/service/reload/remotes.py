@@ -25,11 +25,11 @@ from sengine.domain.market import DataKind, MarketData
 from sengine.domain.reload import ReloadReport
 from sengine.engine.strategies.runtime import Guest
 from sengine.engine.strategies.spec import LoadStrategy
+from sengine.engine.strategies.windows import lost_in_words
 from sengine.runtime.live_engine import LiveEngine
 from sengine.service.reload.aside import run_aside
 from sengine.service.reload.candidates import keys_of
 from sengine.service.reload.draft import Draft, ReloadFailedError
-from sengine.service.reload.lost import lost_in_words
 from sengine.service.reload.pipeline import MOST_PROOF_TICKS, position_of, proof_ticks
 from sengine.service.reload.prover_child import ProverChild
 from sengine.service.reload.request import Instance, ProofRequest, pack

@@ -11,7 +11,7 @@ from sengine.engine.risk import limits
 from sengine.engine.risk.checks.basis import Check
 from sengine.engine.risk.checks.exposure import GrossExposureCheck, MaxOpenOrdersCheck, NetExposureCheck, SelfCrossCheck
 from sengine.engine.risk.checks.loss import DailyLossCheck, DrawdownCheck
-from sengine.engine.risk.checks.market import BookCheck, PriceCollarCheck, StaleMarketDataCheck
+from sengine.engine.risk.checks.market import BookCheck, LateEngineCheck, PriceCollarCheck, StaleMarketDataCheck
 from sengine.engine.risk.checks.rate import DuplicateOrderCheck, OrderRateCheck, RepeatedExecutionCheck
 from sengine.engine.risk.checks.schedule import SymbolAllowListCheck, TradingHoursCheck
 from sengine.engine.risk.checks.signal import ConfidenceCheck, PositionLimitCheck
@@ -25,6 +25,7 @@ CHECKS: Final[dict[type[AnyLimit], Any]] = {
     limits.SymbolAllowList: SymbolAllowListCheck,
     limits.TradingHours: TradingHoursCheck,
     limits.PriceAgeLimit: StaleMarketDataCheck,
+    limits.LateEngineLimit: LateEngineCheck,
     limits.SoundBook: BookCheck,
     limits.PriceCollar: PriceCollarCheck,
     limits.OrderQuantityLimit: MaxOrderQuantityCheck,

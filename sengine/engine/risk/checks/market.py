@@ -38,6 +38,28 @@ class StaleMarketDataCheck(OrderCheck):
         return Usage("max_age_ms", self.max_age_ns / NS_PER_MS)
 
 
+class LateEngineCheck(OrderCheck):
+    """Refuses what the engine answers too late."""
+
+    def __init__(self, limit: limits.LateEngineLimit) -> None:
+        super().__init__(limit)
+        self.max_age_ns = limit.max_age_ns
+
+    def review(self, order: ProposedOrder, view: RiskView) -> Refusal | None:
+        if view.late_ns <= self.max_age_ns:
+            return None
+        return self.refuse("late", self.sentence(view.late_ns))
+
+    def sentence(self, late_ns: int) -> str:
+        return (
+            f"the engine is late: what the order answers came {late_ns / NS_PER_MS:,.0f} ms ago, max_age is "
+            f"{self.max_age_ns / NS_PER_MS:g} ms"
+        )
+
+    def usage(self, view: RiskView) -> Usage:
+        return Usage("max_age_ms", self.max_age_ns / NS_PER_MS, view.late_ns / NS_PER_MS)
+
+
 class BookCheck(OrderCheck):
     """Refuses where there is no sound book."""
 
