@@ -20,7 +20,7 @@ from sengine.adapters.control.market import market_message
 from sengine.adapters.control.messages import shown_time_ns, snapshot_message, strategies_message, strategy_detail
 from sengine.adapters.control.records import log_message, reload_message, signal_message
 from sengine.adapters.control.streams import StreamLimit, batches
-from sengine.adapters.control.text import config_text
+from sengine.adapters.control.text import bounded_reason, config_text
 from sengine.adapters.facts import ServiceFacts
 from sengine.adapters.flatten_watch import until_flat
 from sengine.adapters.parameters import give_parameters, prepared_parameters
@@ -147,7 +147,7 @@ class ControlService(EngineControlServicer):
 
     @answering
     async def Pause(self, request: pb.PauseRequest, context: Call) -> pb.CommandReply:
-        reason = request.reason or "operator"
+        reason = bounded_reason(request.reason)
         self._live.take(PauseStrategy(request.strategy_id, reason))
         return self._done(f"strategy {request.strategy_id} is paused: {reason}")
 
@@ -207,7 +207,7 @@ class ControlService(EngineControlServicer):
 
     @answering
     async def KillSwitch(self, request: pb.KillSwitchRequest, context: Call) -> pb.CommandReply:
-        reason = request.reason or "operator"
+        reason = bounded_reason(request.reason)
         # The engine itself says so in the log, here and below.
         cancels = len(self._live.take(KillSwitch(reason)).cancels)
         message = f"kill switch pulled: {reason}; no orders go out, {cancels} open orders are being cancelled"
@@ -239,7 +239,7 @@ class ControlService(EngineControlServicer):
         engine, scope = self._live.engine, (request.strategy_id, request.symbol)
         plan = engine.flatten_plan(*scope)
         if not request.validate_only:
-            self._live.take(Flatten(*scope, request.reason or "operator"))
+            self._live.take(Flatten(*scope, bounded_reason(request.reason)))
             await until_flat(engine, *scope)
         return flatten_reply(plan, engine.flatten_waits_for(*scope))
 
