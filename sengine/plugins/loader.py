@@ -218,7 +218,7 @@ def _is_strategy(value: object) -> bool:
 
 def _text(value: object) -> str:
     """What a module says in words, as a plain text on one page."""
-    return bounded_text(value) if issubclass(type(value), str) else type_name(type(value))  # type: ignore[arg-type]
+    return bounded_text(value) if issubclass(type(value), str) else shown(value)  # type: ignore[arg-type]
 
 
 def content_hash(sources: Mapping[Path, bytes]) -> str:
