@@ -57,7 +57,7 @@ class MergedFeed:
             if later is None:
                 heappop(heads)
             else:
-                heapreplace(heads, (later.timestamp_ns, rank, later, events))
+                heapreplace(heads, (later[0], rank, later[1], events))
         for _, rank, event, events in heads:
             self._rank = rank
             yield event
@@ -69,24 +69,29 @@ class MergedFeed:
 
     def _until(
         self, limit_ns: int, rank: int, events: Iterator[MarketEvent]
-    ) -> Generator[MarketEvent, None, MarketEvent | None]:
-        """The events of a feed before ``limit_ns``; the first that is not, ``None`` where there is none."""
+    ) -> Generator[MarketEvent, None, tuple[int, MarketEvent] | None]:
+        """The events of a feed before ``limit_ns``; the first that is not, and where it belongs, ``None`` where there
+        is none."""
         ahead, far_ns = self._ahead[rank], limit_ns + self._max_jump_ns
         while True:
             while ahead:
                 event, self._places[rank] = ahead.popleft()
-                if event.timestamp_ns >= limit_ns and (
-                    event.timestamp_ns <= far_ns or self._earliest_ns(event, rank, events) >= limit_ns
-                ):
-                    return event
+                time_ns = event.timestamp_ns
+                if time_ns > far_ns:
+                    time_ns = self._earliest_ns(event, rank, events)
+                if time_ns >= limit_ns:
+                    return time_ns, event
                 yield event
             self._places[rank] = ""
             for event in events:
-                if event.timestamp_ns < limit_ns:
+                time_ns = event.timestamp_ns
+                if time_ns < limit_ns:
                     yield event
                     continue
-                if event.timestamp_ns <= far_ns or self._earliest_ns(event, rank, events) >= limit_ns:
-                    return event
+                if time_ns > far_ns:
+                    time_ns = self._earliest_ns(event, rank, events)
+                if time_ns >= limit_ns:
+                    return time_ns, event
                 yield event
                 break
             else:

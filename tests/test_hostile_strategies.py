@@ -10,6 +10,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import numpy  # noqa: F401 - so that strategies which import it do not run out of time
 import pytest
 
 from sengine.adapters.containment.call_timer import time_limit
@@ -30,6 +31,7 @@ from sengine.service.verification import verify
 
 TICKS = 24
 TICK_TIMEOUT_MS = 40.0
+SETUP_TIMEOUT_MS = 400.0
 
 FILE = """
 import datetime, decimal, enum, fractions, sys, time, uuid
@@ -151,6 +153,7 @@ SAY = {
             "a class": "return hostile(type, {deed}, ())('X', (), {{}})",
             "an answer that is asked for anything": "return hostile(object, {deed}, ('__getattribute__',))()",
         }.items()
+        if deed in ("fail", "die", "hang") or what in ("metadata", "an error's text", "a signal's fields")
     },
 }  # fmt: skip
 
@@ -245,7 +248,7 @@ def attack(folder: Path, text: str) -> None:
     engine = new_engine(config)
     live, venue = LiveEngine(engine), Venue()
     live.gateway = venue
-    with time_limit(engine.guard, TICK_TIMEOUT_MS, TICK_TIMEOUT_MS):
+    with time_limit(engine.guard, TICK_TIMEOUT_MS, SETUP_TIMEOUT_MS):
         live.journal = journal = Journal(journal_folder, config, engine, "s-", Beginning())
         for number in range(1, TICKS + 1):
             sent = len(venue.sent)
@@ -270,7 +273,7 @@ def attack(folder: Path, text: str) -> None:
     assert reader.left_out.told() == []
 
     again = new_engine(config)
-    with time_limit(again.guard, TICK_TIMEOUT_MS, TICK_TIMEOUT_MS):
+    with time_limit(again.guard, TICK_TIMEOUT_MS, SETUP_TIMEOUT_MS):
         asyncio.run(recover(journal_folder, again, 1_000_000))
     ours, theirs = checkpoint_of(engine), checkpoint_of(again)
     assert theirs == ours
@@ -286,7 +289,7 @@ def _filled(engine: Engine) -> list[str]:
 
 def checkpoint_of(engine: Engine) -> tuple[Any, ...]:
     """What must outlive the process."""
-    with time_limit(engine.guard, TICK_TIMEOUT_MS, TICK_TIMEOUT_MS):
+    with time_limit(engine.guard, TICK_TIMEOUT_MS, SETUP_TIMEOUT_MS):
         state = checkpoint(engine)
     return state.books, state.orders, state.signals, state.orders_sent, state.kill_reason
 
@@ -299,3 +302,65 @@ def test_nothing_that_a_strategy_answers_harms_the_engine_or_its_journal(deed: s
 @pytest.mark.parametrize("deed", METHODS)
 def test_nothing_that_a_strategys_methods_do_harms_the_engine_or_its_journal(deed: str, tmp_path: Path) -> None:
     attack(tmp_path, METHODS[deed].strip())
+
+
+MODULES = {
+    **{
+        f"{deed} in {what}": text.format(deed=deed)
+        for deed in ("fail", "die", "hang")
+        for what, text in {
+            "the module's __getattr__": "def __getattr__(name): return {deed}()",
+            "its plugin": "plugin = Plugin(*[hostile(str, {deed})(c) for c in 'nvd'])",
+            "its doc": "S.__doc__ = hostile(str, {deed})('d')",
+            "its route": "S.route = hostile(str, {deed})('direct')",
+            "its market_data": "S.market_data = hostile(list, {deed})(['book'])",
+            "its parameters": "S.parameters = hostile(object, {deed})()",
+            "its parameters' checks": "S.parameters = type('P', (msgspec.Struct,), {{'__post_init__': {deed}}})",
+            "one_instance_per_symbol": "S.one_instance_per_symbol = hostile(object, {deed})()",
+            "its constructor": "S.__init__ = {deed}",
+            "initialize": "S.initialize = {deed}",
+            "an error of the import": (
+                "raise type('E', (SyntaxError,), {{'msg': property({deed}), '__str__': {deed}}})()"
+            ),
+            "what create_strategy returns": "def create_strategy(): return hostile(object, {deed})()",
+            "what create_strategy raises": (
+                "class E(Exception): __str__ = {deed}; args = property({deed})\ndef create_strategy(): raise E"
+            ),
+        }.items()
+    },
+    "lone surrogates in its words": "plugin = Plugin('n', chr(0xd800), chr(0xd800)); S.__doc__ = chr(0xd800)",
+    "a plugin of numbers": "plugin = Plugin(1, 2.5, None)",
+    "parameters of its own types": (
+        "S.parameters = type('P', (msgspec.Struct,), {'__annotations__': {'x': int}, 'x': 1, "
+        "'__post_init__': lambda self: setattr(self, 'x', hostile(str, die)('x'))})"
+    ),
+}
+
+
+@pytest.mark.parametrize("deed", MODULES)
+def test_nothing_in_a_strategys_module_or_class_harms_a_start(deed: str, tmp_path: Path) -> None:
+    """It is loaded or is refused with a sentence; a neighbour runs either way, and what is recorded can be read."""
+    config = configured(tmp_path, "pass", "simulated")
+    file = tmp_path / "plugins" / "hostile.py"
+    text = file.read_text().replace(
+        "import BaseStrategy, Signal", "import BaseStrategy, Plugin, Signal\nimport msgspec"
+    )
+    file.write_text(f"{text}\n{MODULES[deed]}\n")
+    engine = build_engine(config, build_venue(config), "s-", reloads=True)
+    engine.guard.passes_on = ()
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    with time_limit(engine.guard, TICK_TIMEOUT_MS, SETUP_TIMEOUT_MS):
+        failed = load_strategies(engine, config.strategies, catalog(config))
+        live = LiveEngine(engine)
+        live.journal = journal = Journal(folder, config, engine, "s-", Beginning())
+        for number in range(1, 9):
+            live.take(quote(number))
+        journal.close()
+    assert engine.guard.running is None
+    assert all(one.reason.startswith(str(tmp_path)) and len(one.reason) < 5_000 for one in failed)
+    assert [guest.strategy_id for guest in engine.roster] == ["neighbour"] if failed else ["hostile", "neighbour"]
+    assert sum(1 for _ in JournalReader(folder)) == journal.records
+    assert journal.unrecorded == 0
+    for guest in engine.roster:
+        strategy_detail(live, ServiceFacts("t"), guest).SerializeToString()

@@ -31,6 +31,7 @@ from sengine.engine.strategies.plain_values import (
 from sengine.errors import ConfigError, PluginError
 from sengine.plugins.compiled import COMPILED_SUFFIXES, CompiledModule
 from sengine.plugins.private_modules import PrivateModules
+from sengine.printable import printable
 from sengine.strategy import BaseStrategy, Plugin
 
 _ROUTES: Final = ("vote", "direct")
@@ -103,7 +104,7 @@ class LoadedPlugin(msgspec.Struct, frozen=True, weakref=True):
         except NotPlainError as error:
             raise PluginError(f"{self.path}: parameters must be plain values: {error}") from error
         except Exception as error:
-            raise PluginError(f"{locate(error, self.path)}: parameters: {describe_error(error)}") from error
+            raise PluginError(f"{locate(error, self.path)}: parameters: {printable(describe_error(error))}") from error
 
     def create(self, strategy_id: str, config: dict[str, Any], place: str) -> BaseStrategy:
         """One configured instance. Call it inside the guard. Raises ``ConfigError`` or ``PluginError`` with file, line
@@ -118,7 +119,7 @@ class LoadedPlugin(msgspec.Struct, frozen=True, weakref=True):
                 strategy.loaded_from = self
                 strategy.initialize(full)
         except (Exception, SystemExit) as error:
-            said = str(error) if type(error) is ConfigError else describe_error(error)
+            said = str(error) if type(error) is ConfigError else printable(describe_error(error))
             raise PluginError(f"{locate(error, self.path)}: {strategy_id} could not start: {said}") from error
         if not is_one:
             raise PluginError(f"{self.path}: {_NOT_A_STRATEGY}, got {type_name(type(strategy))}")
@@ -166,7 +167,7 @@ def _checked(
             try:
                 strategy = create()
             except Exception as error:
-                said = describe_error(error)
+                said = printable(describe_error(error))
                 raise PluginError(f"{locate(error, path)}: create_strategy() failed: {said}") from error
             return _loaded(path, module, modules, create, strategy)
     except BaseException as error:
@@ -217,7 +218,7 @@ def _is_strategy(value: object) -> bool:
 
 def _text(value: object) -> str:
     """What a module says in words, as a plain text on one page."""
-    return bounded_text(value) if issubclass(type(value), str) else type_name(type(value))  # type: ignore[arg-type]
+    return bounded_text(value) if issubclass(type(value), str) else shown(value)  # type: ignore[arg-type]
 
 
 def content_hash(sources: Mapping[Path, bytes]) -> str:
@@ -258,7 +259,7 @@ def _why_not_imported(
         assert isinstance(error, ModuleNotFoundError)
         return f"{locate(error, path)}: {_missing(_text(error.name))}"
     said, _ = in_words(guard, callee, error)
-    return f"{locate(error, path)}: import failed: {said}"
+    return f"{locate(error, path)}: import failed: {printable(said)}"
 
 
 def _missing(name: str) -> str:

@@ -10,13 +10,13 @@ import resource
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 _MOST: Final = 65_536
 _FEW: Final = 512
 """Full houses of the web server's ports, the control API and all else that the engine opens stay below."""
 _SET_ASIDE: Final = 8
-_LOOK_EVERY_S: Final = 1.0
+_LOOK_EVERY_S: Final = 2.0
 _NONE_LEFT: Final = (errno.EMFILE, errno.ENFILE)
 
 
@@ -92,21 +92,23 @@ class DescriptorWatch:
         is_full = SET_ASIDE.fill()
         if self._is_cut_off():
             SET_ASIDE.give_up(leave=_SET_ASIDE // 2)
-        few = not is_full or self._highest() > limit * 9 // 10
+        taken = _taken()
+        few = not is_full or taken is None or taken > limit * 9 // 10
         if few and not self._has_told:
-            fields: dict[str, Any] = {"limit": limit}
-            with suppress(OSError):
-                fields["open"] = len(os.listdir("/dev/fd"))
-            self._say("error", "hardly a file descriptor is left: strategies or connections hold them", **fields)
+            self._say(
+                "error",
+                "hardly a file descriptor is left: strategies or connections hold them",
+                limit=limit,
+                taken=taken or limit,
+            )
         elif self._has_told and not few:
             self._say("info", "file descriptors are free again")
         self._has_told = few
 
-    def _highest(self) -> int:
-        """The lowest free descriptor, which is what the next file gets: all below are taken."""
-        try:
-            file = os.dup(2)
-        except OSError:
-            return _MOST
-        os.close(file)
-        return file
+
+def _taken() -> int | None:
+    """How many are open; ``None`` where there is not even one left to look."""
+    try:
+        return len(os.listdir("/dev/fd"))
+    except OSError:
+        return None

@@ -53,7 +53,7 @@ from sengine.strategy import BaseStrategy
 _TICK_TIMEOUT_MS: Final = 10_000.0
 _SETUP_TIMEOUT_MS: Final = 60_000.0
 _TWICE: Final = "the journal holds what this event led to twice in a row; no engine writes that"
-_REPEATED: Final = "the record before it is the very same: the journal holds this event twice"
+_REPEATED: Final = "the record at {} stands twice in a row in the journal, and is one too many"
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
@@ -138,7 +138,8 @@ class _Rerun:
         self._event: Entry | None = None
         self._before: Any = None
         """The record before."""
-        self._is_repeated = False
+        self._repeated = ""
+        """Where the first event stands that is the very same as the one before it."""
         self._is_restored = False
         self._again = Happened()
         self._is_closed = False
@@ -185,9 +186,11 @@ class _Rerun:
     def _take(self, entry: Entry) -> bool:
         """Whether the two still agree."""
         record = entry.record
-        before, self._before = self._before, record
+        is_repeated, self._before = record == self._before, record
+        if is_repeated:
+            self._repeated = self._repeated or f"{entry.segment}:{entry.offset}"
         if isinstance(record, Happened):
-            if record == before:
+            if is_repeated:
                 return self._differs(record, Happened(), _TWICE)
             self._check.signals += len(record.signals)
             self._check.orders += len(record.orders)
@@ -207,7 +210,7 @@ class _Rerun:
             return True
         if isinstance(record, Unreadable):
             return True
-        self._event, self._is_repeated = entry, record == before
+        self._event = entry
         self._check.events += 1
         outcome = self._process(record)
         if outcome is not NOTHING:
@@ -234,7 +237,8 @@ class _Rerun:
         recorded = recorded or Happened()
         if _essence(again) == _essence(recorded):
             return True
-        return self._differs(recorded, again, _REPEATED if self._is_repeated else self._why(recorded, again))
+        why = _REPEATED.format(self._repeated) if self._repeated else self._why(recorded, again)
+        return self._differs(recorded, again, why)
 
     def _differs(self, recorded: Happened, again: Happened, why: str) -> bool:
         entry = self._event

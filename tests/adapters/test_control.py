@@ -751,3 +751,13 @@ async def test_connections_that_say_nothing_are_bounded(tmp_path: Path) -> None:
         for _, writer in held:
             writer.close()
         await server.stop(0)
+
+
+async def test_an_operators_reason_is_bounded_wherever_it_is_kept(tmp_path: Path) -> None:
+    live = live_engine(Actor("a"))
+    async with served(live, tmp_path) as (client, _):
+        await client.kill("x" * 100_000)
+        await client.pause("a", "y" * 100_000)
+        await client.rearm()
+    assert live.engine.roster.get("a").pause_reason == "y" * 500
+    assert max(len(line.event) for line in live.logs.history) < 700

@@ -27,6 +27,7 @@ from sengine.domain.events import BarEvent, BookEvent
 from sengine.domain.market import OHLCV, OrderBook, PriceLevel
 from sengine.domain.order import Fill, Order, Side
 from sengine.engine.orders.simulated_venue import SimulatedVenue
+from sengine.engine.time_jumps import JumpRule
 from sengine.errors import ConfigError, SengineError
 from sengine.proto import execution_pb2 as pb
 from sengine.proto.execution_pb2_grpc import OrderExecutionStub
@@ -89,6 +90,21 @@ def test_bad_and_backward_market_data_is_not_traded_on() -> None:
     assert venue.on_book(make_book(T0 - 2 * MS)) == ()
     assert venue.rejected == {"crossed_book": 1, "time_backwards": 1}
     assert venue.open_orders == 1
+
+
+def test_a_book_far_ahead_waits_for_others_and_does_not_make_all_later_ones_old() -> None:
+    day_ns = 86_400 * 1_000 * MS
+    venue = EventTimeVenue(ExecutionConfig(), jumps=JumpRule(day_ns))
+    for at_ns in (T0, T0 + MS, T0 + 3000 * day_ns, T0 + 2 * MS):
+        venue.on_book(make_book(at_ns))
+    assert venue.rejected == {"time_jump": 1}
+    assert venue.newest_ns("BTCUSDT") == T0 + 2 * MS
+    venue.submit(make_order(at_ns=T0 + 3 * day_ns))
+    monday = [make_book(T0 + 3 * day_ns + step * MS, 100.0 + step, 101.0 + step) for step in range(4)]
+    assert [venue.on_book(each) for each in monday[:3]] == [[], [], []]
+    (fill,) = venue.on_book(monday[3])
+    assert isinstance(fill, Fill)
+    assert (fill.price, fill.timestamp_ns) == (101.0, T0 + 3 * day_ns)
 
 
 def test_symbol_with_only_bars_fills_at_their_close() -> None:

@@ -58,7 +58,7 @@ async def test_session_with_everything_in_it_is_the_same_again(new_engine: NewEn
                 flipper(away=1.0) | {"id": "rest"},
                 {"id": "changing", "plugin": "changing"},
                 {"id": "stuck", "plugin": "stuck"},
-                {"id": "apart", "type": "grpc", "plugin": "apart", "max_signal_age_ms": 60_000},
+                {"id": "apart", "plugin": "apart", "isolation": "process", "max_signal_age_ms": 60_000},
                 {"id": "far", "type": "grpc", "plugin": "flipper", "max_signal_age_ms": 60_000},
             ],
             "plugins": {"directory": "strategies", "rollback_ticks": 50, "tick_timeout_ms": 200, "hot_reload": False},

@@ -104,3 +104,35 @@ def test_closing_closes_all_files() -> None:
     feeds = [ListFeed("a", []), ListFeed("b", [])]
     MergedFeed(feeds).close()
     assert all(feed.closed for feed in feeds)
+
+
+DAY_NS = 86_400 * 10**9
+
+
+def test_a_row_far_after_the_next_ones_of_its_file_stays_where_it_is_and_its_file_does_not_wait() -> None:
+    far = 10**18
+    times = [each[0] for each in merged([1, 5, far, 7, 9], [2, 6, 8, 10])]
+    assert times == [1, 2, 5, 6, far, 7, 8, 9, 10]
+
+
+def test_a_first_row_far_after_the_next_ones_does_not_hold_its_file_up() -> None:
+    assert [each[0] for each in merged([10**18, 3, 4], [1, 2, 5])] == [1, 2, 10**18, 3, 4, 5]
+
+
+def test_files_of_different_weeks_come_one_after_the_other() -> None:
+    late = [8 * DAY_NS, 8 * DAY_NS + 1, 20 * DAY_NS]
+    assert [each[0] for each in merged(late, [1, 2])] == [1, 2, *late]
+
+
+def test_position_is_that_of_the_event_in_hand_also_where_a_feed_was_read_ahead() -> None:
+    feed = merge_feeds([ListFeed("f0", [1, 10**18, 3, 4, 9 * DAY_NS, 9 * DAY_NS + 5]), ListFeed("f1", [2, 5, 6])])
+    for event in feed:
+        assert feed.position() == f"{event.symbol}:{event.sequence}"
+
+
+@given(st.lists(st.lists(st.integers(0, 60)), min_size=1, max_size=4))
+def test_whatever_jumps_no_event_is_lost_and_files_keep_their_order(times: list[list[int]]) -> None:
+    far = [[each * DAY_NS // 3 for each in file] for file in times]
+    got = merged(*far)
+    for n, each in enumerate(far):
+        assert [time for time, name, _ in got if name == f"f{n}"] == each

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 from textual.pilot import Pilot
-from textual.widgets import Button, Checkbox, Input, Static
+from textual.widgets import Button, Input, Static
 
 from sengine.adapters.control import views
 from sengine.adapters.control.views import PnlHistoryView
@@ -560,9 +560,11 @@ async def test_a_strategy_can_be_loaded_into_a_process_of_its_own() -> None:
     async with opened(link) as (app, pilot):
         await pilot.press("L")
         await settled(app, pilot, lambda: isinstance(app.screen, LoadStrategy))
-        app.screen.query_one("#plugin", Input).value = "rsi"
-        app.screen.query_one("#apart", Checkbox).value = True
-        app.screen.query_one("#load", Button).press()
+        await pilot.press(*"rsi", "enter", "enter", "tab")
+        assert "▐ ▌ in a process of its own" in text_of(app)
+        await pilot.press("space")
+        await settled(app, pilot, lambda: "▐x▌ in a process of its own" in text_of(app))
+        await pilot.press("enter")
         await settled(app, pilot, lambda: link.asked == [("load", "rsi", "rsi", (), "process")])
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, Generic, TypeVar
+from typing import ClassVar, Final, Generic, TypeVar
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, Static
@@ -111,6 +111,21 @@ class Help(Dialog[None]):
             yield Static(self.text)
 
 
+class Apart(Checkbox, inherit_bindings=False):
+    """Whether a strategy gets a process of its own. Enter loads, as from the line above; the mark is not by colour
+    alone."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "toggle_button", show=False),
+        Binding("enter", "screen.load", show=False),
+    ]
+    BUTTON_INNER = " "
+
+    def watch_value(self) -> None:
+        self.BUTTON_INNER = "x" if self.value else " "
+        super().watch_value()
+
+
 class LoadStrategy(Dialog[tuple[str, str, tuple[str, ...], str]]):
     """Asks for plugin, id, symbols and isolation."""
 
@@ -124,7 +139,7 @@ class LoadStrategy(Dialog[tuple[str, str, tuple[str, ...], str]]):
             yield Input(id="strategy-id", placeholder="momentum")
             yield Static("Symbols with commas between; empty: every symbol:")
             yield Input(id="symbols", placeholder="BTCUSDT, ETHUSDT")
-            yield Checkbox("in a process of its own (isolation: process)", id="apart", compact=True)
+            yield Apart("in a process of its own (isolation: process); space sets it", id="apart", compact=True)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel")
                 yield Button("Load", id="load")
@@ -140,6 +155,9 @@ class LoadStrategy(Dialog[tuple[str, str, tuple[str, ...], str]]):
             self._load()
         else:
             self.dismiss(None)
+
+    def action_load(self) -> None:
+        self._load()
 
     def _load(self) -> None:
         plugin = self.query_one("#plugin", Input).value.strip()

@@ -22,7 +22,7 @@ from sengine.adapters.control.pnl_history import PnlHistory
 from sengine.adapters.control.price_history import PriceHistory
 from sengine.adapters.control.records import log_message, reload_message, signal_message
 from sengine.adapters.control.streams import StreamLimit, batches
-from sengine.adapters.control.text import config_text
+from sengine.adapters.control.text import bounded_reason, config_text
 from sengine.config.redact import with_secrets
 from sengine.domain.currencies import not_added_up
 from sengine.domain.events import (
@@ -147,7 +147,7 @@ class ControlService(EngineControlServicer):
 
     @answering
     async def Pause(self, request: pb.PauseRequest, context: Call) -> pb.CommandReply:
-        reason = request.reason or "operator"
+        reason = bounded_reason(request.reason)
         self._live.take(PauseStrategy(request.strategy_id, reason))
         return self._done(f"strategy {request.strategy_id} is paused: {reason}")
 
@@ -207,7 +207,7 @@ class ControlService(EngineControlServicer):
 
     @answering
     async def KillSwitch(self, request: pb.KillSwitchRequest, context: Call) -> pb.CommandReply:
-        reason = request.reason or "operator"
+        reason = bounded_reason(request.reason)
         # The engine itself says so in the log, here and below.
         cancels = len(self._live.take(KillSwitch(reason)).cancels)
         message = f"kill switch pulled: {reason}; no orders go out, {cancels} open orders are being cancelled"
@@ -239,7 +239,7 @@ class ControlService(EngineControlServicer):
         engine, scope = self._live.engine, (request.strategy_id, request.symbol)
         plan = engine.flatten_plan(*scope)
         if not request.validate_only:
-            self._live.take(Flatten(*scope, request.reason or "operator"))
+            self._live.take(Flatten(*scope, bounded_reason(request.reason)))
             await until_flat(engine, *scope)
         return flatten_reply(plan, engine.flatten_waits_for(*scope))
 

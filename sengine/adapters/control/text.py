@@ -13,6 +13,7 @@ from sengine.engine.strategies.plain_values import type_name
 
 # The texts of a stream's messages are bounded, whatever a strategy or a service put into them.
 LONGEST_TEXT: Final = 16_384
+LONGEST_REASON: Final = 500
 
 
 def config_text(config: Mapping[str, Any]) -> str:
@@ -31,6 +32,11 @@ def json_text(value: Any) -> str:
 
 def _named(value: object) -> str:
     return str(value) if type(value) in (PosixPath, WindowsPath) else type_name(type(value))
+
+
+def bounded_reason(text: str) -> str:
+    """What an operator gives as a reason: it is in each record and on each screen from then on."""
+    return text[:LONGEST_REASON] or "operator"
 
 
 def bounded_text(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from sengine.domain.signal import SignalResult, StampedSignal
+from sengine.domain.signal import Disposition, SignalResult, StampedSignal
 from sengine.engine.checkpoint.checkpoint import Checkpoint
 from sengine.engine.checkpoint.follower import Happened
 
@@ -33,7 +33,7 @@ class _BareSignal(StampedSignal, frozen=True, gc=False, omit_defaults=True):
 
 class _BareResult(SignalResult, frozen=True, gc=False, omit_defaults=True):
     signal: _BareSignal
-    disposition: Any
+    disposition: Disposition
     check: str = ""
     code: str = ""
     reason: str = ""
@@ -70,6 +70,14 @@ def checkpoint_of(body: memoryview | bytes) -> Checkpoint:
     """As ``happened_of``."""
     bare = _DECODE_CHECKPOINT(body)
     return msgspec.structs.replace(bare, votes=[_signal(vote) for vote in bare.votes])
+
+
+def as_whole(record: Any) -> Any:
+    """A record that was read in part, of the class that it stands for."""
+    for kind in (Happened, Checkpoint):
+        if isinstance(record, kind):
+            return kind(**{name: getattr(record, name) for name in kind.__struct_fields__})
+    return record
 
 
 def _signal(bare: _BareSignal) -> StampedSignal:

@@ -17,7 +17,7 @@ import zstandard
 
 from sengine.adapters.journal.continuity import Stretch, check_follows, damaged
 from sengine.adapters.journal.format import FORMAT, HEAD, Header, Unsound, decode, frames, has_record_after, segments
-from sengine.adapters.journal.old_records import NOT_WHOLE, LeftOut
+from sengine.adapters.journal.old_records import NOT_WHOLE, LeftOut, as_whole
 from sengine.errors import DamageError, JournalError, SengineError
 
 _HEAD_BYTES: Final = 1 << 16
@@ -140,6 +140,7 @@ class JournalReader:
                     first_record = header.first_record
                 if type(record) in NOT_WHOLE:
                     self.left_out.note(record, path, number, offset)
+                    record = as_whole(record)
                 count, end = count + 1, offset + HEAD.size + len(payload)
                 yield Entry(number, offset, tag, record)
         except Unsound as unsound:

@@ -185,7 +185,9 @@ class Following:
 
     def step(self) -> bool:
         """Follow a few thousand records; whether there may be more."""
-        for _ in range(_AT_ONCE):
+        # By record: what is followed at once may be thousands of events, and a kill has to be answered meanwhile.
+        enough = self.records + _AT_ONCE
+        while self.records < enough:
             entry, self._next = self._next, None
             if entry is None:
                 entry = self._take()
