@@ -93,7 +93,7 @@ class Engine:
         self.positions = positions
         self.record = TradingRecord()
         self.guard = Guard()
-        self.roster = Roster(max_errors, reset_after_ns, votes.withdraw, self.markets, self.guard)
+        self.roster = Roster(max_errors, reset_after_ns, votes.withdraw, self.markets, self.guard, self.orders.heading)
         self._recent_ticks = recent_ticks
         self._book_routes = self.roster.routes[DataKind.BOOK]
         # What a tick goes through: let in, answered, decided, sent.

@@ -10,7 +10,8 @@ from typing import Final
 import msgspec
 
 from sengine.domain.order import Fill, Order, Side
-from sengine.domain.position import FLAT_BELOW
+from sengine.domain.position import FLAT_BELOW, net
+from sengine.engine.recent import ANY_SYMBOL
 
 # A cancellation can overtake the order's last fill, a venue can fill more than it was asked to, and a fill can come
 # twice after a reconnect. Ended orders and fill identities are remembered this long so that such fills are still
@@ -125,6 +126,12 @@ class OrderTracker:
             for part in working.order.contributions
             if part.strategy_id == strategy_id
         )
+
+    def heading(self, strategy_id: str, symbol: str) -> float:
+        """``in_flight``, or for ``*`` its sum over all symbols."""
+        if symbol != ANY_SYMBOL:
+            return self.in_flight(strategy_id, symbol)
+        return net([self.in_flight(*pair) for pair in self._by_owner if pair[0] == strategy_id])
 
     def market_in_flight(self, strategy_id: str, symbol: str) -> float:
         """The same of market orders alone."""

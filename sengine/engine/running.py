@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -10,7 +10,7 @@ import msgspec
 
 from sengine.engine.recent import ANY_SYMBOL
 from sengine.engine.spec import StrategySpec
-from sengine.strategy import BaseStrategy
+from sengine.strategy import BaseStrategy, tell_orders
 
 
 class RunningVersion(msgspec.Struct):
@@ -28,6 +28,8 @@ class RunningVersion(msgspec.Struct):
     reloaded: tuple[Any, dict[str, Any]] | None = None
     is_told: bool | None = None
     """The answer of ``hears_of_orders``, once it is known."""
+    in_flight: Callable[[str], float] | None = None
+    """What the strategy has in flight on a symbol, ``*`` for all; its instances ask."""
 
     @property
     def hears_of_orders(self) -> bool:
@@ -56,7 +58,19 @@ class RunningVersion(msgspec.Struct):
         if instance is None:
             instance, self.spare = self.spare or self._new_instance(), None
             self.instances[key] = instance
+            self._introduce(key, instance)
         return instance
+
+    def introduce(self, in_flight: Callable[[str], float]) -> None:
+        """Have its instances, and those to come, ask ``in_flight``."""
+        self.in_flight = in_flight
+        for key, instance in self.instances.items():
+            self._introduce(key, instance)
+
+    def _introduce(self, key: str, instance: BaseStrategy) -> None:
+        in_flight = self.in_flight
+        if in_flight is not None:
+            tell_orders(instance, lambda symbol: in_flight(symbol or key))
 
     def _new_instance(self) -> BaseStrategy:
         """One more, with the parameters in force now."""

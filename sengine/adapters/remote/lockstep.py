@@ -23,6 +23,7 @@ from sengine.adapters.remote.messages import (
     json_of,
     news_message,
     object_of,
+    with_in_flight,
 )
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import ReportedError
@@ -35,7 +36,7 @@ from sengine.engine.spec import StrategySpec
 from sengine.errors import PluginError
 from sengine.proto import strategy_pb2 as pb
 from sengine.proto.strategy_pb2_grpc import StrategyServiceStub
-from sengine.strategy import BaseStrategy
+from sengine.strategy import BaseStrategy, in_flight_on
 
 _START_S: Final = 20.0
 _CONNECT_S: Final = 5.0
@@ -136,6 +137,7 @@ class LockstepStrategy(BaseStrategy):
             strategy_id=self.strategy_id,
             config_json=json_of(self._strategy.config),
             symbols=self._strategy.symbols,
+            default_size=self._strategy.default_size,
         )
         try:
             response: pb.InitializeResponse = self._stub.Initialize(
@@ -155,7 +157,8 @@ class LockstepStrategy(BaseStrategy):
 
     def on_tick(self, data: MarketData) -> Any:
         self._number += 1
-        answer: pb.Answer = self._call(self._stub.OnTick, self._encoder.encode(self._number, data))
+        tick = self._encoder.encode(self._number, data)
+        answer: pb.Answer = self._call(self._stub.OnTick, self._with_in_flight(tick, data.symbol))
         if answer.tick != self._number:
             raise _broken(f"answered tick {answer.tick} when asked about tick {self._number}")
         if not answer.signals and not answer.errors:
@@ -165,11 +168,16 @@ class LockstepStrategy(BaseStrategy):
 
     def on_fill(self, fill: Fill) -> None:
         super().on_fill(fill)
-        _raise_first(self._call(self._stub.OnFill, fill_message(fill)).errors)
+        _raise_first(self._call(self._stub.OnFill, self._with_in_flight(fill_message(fill), fill.symbol)).errors)
 
     def on_order(self, update: OrderNews) -> None:
         if self._wants_orders:
-            _raise_first(self._call(self._stub.OnOrder, news_message(update)).errors)
+            told = self._with_in_flight(news_message(update), update.symbol)
+            _raise_first(self._call(self._stub.OnOrder, told).errors)
+
+    def _with_in_flight(self, message: Any, symbol: str) -> Any:
+        """Whatever it said to a tick is settled before it hears of anything else."""
+        return with_in_flight(message, in_flight_on(self, symbol), self._number)
 
     def get_state(self) -> dict[str, Any]:
         return object_of(self._call(self._stub.GetState, pb.GetStateRequest()).state_json)
