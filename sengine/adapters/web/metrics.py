@@ -19,7 +19,6 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from sengine import __version__
-from sengine.adapters.control.holdings import without_sum
 from sengine.adapters.facts import CONNECTED, FeedFigures, GatewayFigures, RemoteFigures, ServiceFacts, StoreFigures
 from sengine.adapters.loop_share import LoopShare
 from sengine.adapters.web.metric_family import (
@@ -139,7 +138,7 @@ def _plan(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
         "Current position.",
         (("", (("strategy_id", each.strategy_id), ("symbol", each.symbol)), each.quantity) for each in positions),
     )
-    unsummed = without_sum(engine)
+    unsummed = engine.positions.currencies.without_sum
     names = dict.fromkeys([guest.strategy_id for guest in guests] + [each.strategy_id for each in positions])
     yield Family(
         "strategy_pnl",
