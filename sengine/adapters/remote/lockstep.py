@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 
 import grpc
 
+from sengine.adapters.containment.standstill import QUESTIONED_S, Standstills
 from sengine.adapters.remote.channel import Target, configured_target, refusal
 from sengine.adapters.remote.lockstep_process import LockstepProcess
 from sengine.adapters.remote.messages import (
@@ -41,6 +42,7 @@ from sengine.strategy import BaseStrategy, in_flight_on
 _START_S: Final = 20.0
 _CONNECT_S: Final = 5.0
 _CALL_S: Final = 30.0
+_WOKEN_EVERY_S: Final = 0.25
 
 
 class LockstepHosts:
@@ -130,6 +132,9 @@ class LockstepStrategy(BaseStrategy):
         self._process = process
         self._answer_within_s = answer_within_s
         self._wants_orders = False
+        # gRPC wakes a thread that waits for an answer so often.
+        self._standstills = Standstills(_WOKEN_EVERY_S)
+        self._asked_s = 0.0
 
     def start(self) -> pb.InitializeResponse:
         """Initialise the strategy in its process. Raises ``PluginError``."""
@@ -191,6 +196,7 @@ class LockstepStrategy(BaseStrategy):
         _raise_first(self._call(self._stub.Shutdown, pb.ShutdownRequest()).errors)
 
     def _call(self, method: Any, request: Any) -> Any:
+        self._asked_s = self._standstills.look()
         try:
             return method(request, timeout=self._answer_within_s, metadata=self._metadata)
         except grpc.RpcError as error:
@@ -205,6 +211,12 @@ class LockstepStrategy(BaseStrategy):
         process = self._process
         if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
             within = f"has not answered within {self._answer_within_s:g} s"
+            still_s = self._answer_within_s - self._standstills.awake_s_since(self._asked_s)
+            if still_s > QUESTIONED_S:
+                return _broken(
+                    f"could not be heard: this process stood still itself for {still_s:.0f} s of the "
+                    f"{self._answer_within_s:g} s in which it was to answer; run it again"
+                )
             return _broken(within, process.where_it_is() if process is not None else "")
         how = process.how_it_ended() if process is not None else ""
         return _broken(how or f"does not answer: {refusal(error)}")
