@@ -52,6 +52,8 @@ class WorkingOrder(msgspec.Struct):
     fills: int = 0
     is_cancelling: bool = False
     """Its cancellation was asked for; it may still fill until that is confirmed."""
+    sent_at_price: float = 0.0
+    """The mid when it was sent, 0 where none was known."""
     withdrawn_by: int = 0
     """Sequence of the CLOSE that withdrew it while it could still fill; 0 for none."""
 
@@ -85,9 +87,9 @@ class OrderTracker:
         self._by_owner: dict[tuple[str, str], dict[str, WorkingOrder]] = {}
         self._seen: OrderedDict[str, None] = OrderedDict()
 
-    def sent(self, order: Order) -> None:
-        """Count ``order`` as in flight from now on."""
-        working = WorkingOrder(order)
+    def sent(self, order: Order, price: float = 0.0) -> None:
+        """Count ``order`` as in flight from now on; ``price`` is the mid, 0 where none is known."""
+        working = WorkingOrder(order, sent_at_price=price)
         self._open[order.order_id] = working
         for part in order.contributions:
             self._by_owner.setdefault((part.strategy_id, order.symbol), {})[order.order_id] = working
@@ -105,7 +107,7 @@ class OrderTracker:
     def restore(self, state: OrdersState) -> None:
         """Take up a checkpoint's orders; for a tracker that has seen none yet."""
         for working in state.open:
-            self.sent(working.order)
+            self.sent(working.order, working.sent_at_price)
             kept = self._open[working.order.order_id]
             kept.filled, kept.fills, kept.is_cancelling = working.filled, working.fills, working.is_cancelling
             kept.withdrawn_by = working.withdrawn_by
