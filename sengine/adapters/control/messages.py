@@ -76,7 +76,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
         now_ns=engine.now_ns,
         is_ready=not reasons,
         not_ready_because=reasons,
-        kill_reason=bounded_text(engine.kill_reason),
+        kill_reason=bounded_text(live.kill_reason),
         ticks=engine.ticks,
         strategies=strategies,
         failed=failed_messages(facts),
