@@ -30,17 +30,22 @@ def process_until(
     guard = engine.guard
     for event in events:
         symbol, now_ns = event.symbol, event.timestamp_ns
-        if now_ns >= stop_ns:
-            return event, None
         if symbol is not current:
             # While ticks are quiet nothing changes who is called or what waits at the venue.
             market, routes = _quiet_market(engine, symbol)
             current, recent = symbol, market.recent
+            last_ns, horizon_ns = market.last_ns, market.horizon_ns
+            # One comparison an event for both: comparing times costs more than it looks.
+            end_ns = stop_ns if stop_ns <= horizon_ns else horizon_ns + 1
+        if now_ns >= end_ns:
+            if now_ns >= stop_ns:
+                return event, None
+            routes = ()  # whoever is beyond the horizon is judged first
         sequence = event.sequence
         if (
             type(event) is not SoundBookEvent
             or not routes
-            or not market.last_ns <= now_ns <= market.horizon_ns
+            or now_ns < last_ns
             or (sequence != -1 and sequence != market.book_sequence + 1)
         ):
             outcome = engine.process(event)
@@ -51,7 +56,7 @@ def process_until(
         started_ns = 0 if engine.ticks & untimed_mask else stopwatch_ns()
         if sequence != -1:
             market.book_sequence = sequence
-        market.last_ns = now_ns
+        market.last_ns = last_ns = now_ns
         market.book = book = event.book
         market.has_book = True
         mid = (book.bids[0].price + book.asks[0].price) / 2
