@@ -31,6 +31,8 @@ class MergedFeed:
         self._places = [""] * len(self._feeds)
         """The position of each feed's event at hand, where the feed has read ahead of it."""
         self._rank = 0
+        self.without_events: list[str] = []
+        """Paths of feeds that gave nothing; known once the iteration has begun."""
         self.path = ", ".join(feed.path for feed in self._feeds)
         self.size_bytes = sum(feed.size_bytes for feed in self._feeds)
 
@@ -41,6 +43,8 @@ class MergedFeed:
             for event in events:
                 heads.append((event.timestamp_ns, rank, event, events))
                 break
+            else:
+                self.without_events.append(feed.path)
         begin_ns = min(heads)[0] if heads else 0
         for place, (time_ns, rank, event, events) in enumerate(heads):
             if time_ns - begin_ns > self._max_jump_ns:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from replay.dropped import NOT_A_FAULT, DropExamples, refusal_of
 from replay.feed import Feed, open_feed
-from replay.merge import merge_feeds
+from replay.merge import MergedFeed, merge_feeds
 from replay.price_trail import PriceTrail
 from replay.recorders import (
     EQUITY_COLUMNS,
@@ -83,6 +83,11 @@ class OpenReplay:
         self._examples = examples
         self._guests = tuple(session.engine.roster)  # it is empty after the run
 
+    def _unused_files(self, result: RunResult) -> list[str]:
+        """Of several files, those that gave nothing while others did."""
+        unused = self.feed.without_events if isinstance(self.feed, MergedFeed) and result.ticks else ()
+        return [f"{path}: none of its rows could be used" for path in unused]
+
     def whole(self, result: RunResult) -> RunResult:
         """The session's result with what only the run knows: bad rows, strategies without work."""
         engine = self.session.engine
@@ -93,6 +98,7 @@ class OpenReplay:
             failed_strategies=self.failed,
             hints=(
                 *result.hints,
+                *self._unused_files(result),
                 *(_never_called(guest, engine) for guest in self._guests if not guest.ticks and result.ticks),
             ),
         )

@@ -15,7 +15,7 @@ from replay.digest import RunDigest
 from replay.dropped import DroppedRow
 from replay.equity import EquityCurve
 from replay.performance import Performance, TradeTally, means_little, measure, without_sums
-from sengine.domain.currencies import CurrencyTotal, not_added_up, totals_by_currency
+from sengine.domain.currencies import CurrencyTotal, totals_by_currency
 from sengine.domain.events import EndOfData, MarketEvent, Shutdown, TakeHeld
 from sengine.domain.position import Position
 from sengine.domain.strategy_line import StrategyLine
@@ -246,7 +246,7 @@ class ReplaySession:
             self.curve.interval_ns,
             self._tally,
         )
-        reason = not_added_up(position.symbol for position in positions.positions())
+        reason = positions.currencies.without_sum.get("", "")
         if reason:
             performance = without_sums(performance)
         return RunResult(

@@ -19,8 +19,8 @@ is the time.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, TypeAlias, overload
 
 import msgspec
 
@@ -57,6 +57,20 @@ class Plugin(msgspec.Struct, frozen=True):
     description: str = ""
 
 
+class _InFlight:
+    """``BaseStrategy.in_flight``: asked for when it is read, so that a tick costs nothing. A strategy that sets an
+    ``in_flight`` of its own keeps that."""
+
+    @overload
+    def __get__(self, strategy: None, owner: type[BaseStrategy]) -> _InFlight: ...
+    @overload
+    def __get__(self, strategy: BaseStrategy, owner: type[BaseStrategy]) -> float: ...
+    def __get__(self, strategy: BaseStrategy | None, owner: type[BaseStrategy]) -> _InFlight | float:
+        if strategy is None:
+            return self
+        return in_flight_on(strategy, "")
+
+
 class BaseStrategy(ABC):
     """Base of all strategies. Only ``on_tick`` must be written.
 
@@ -83,6 +97,13 @@ class BaseStrategy(ABC):
 
     loaded_from: Any = None
     """The engine's: what the instance was made from, which stays in memory as long as the instance."""
+
+    in_flight = _InFlight()
+    """Signed quantity that this strategy's open orders on its symbol may still fill: ``position + in_flight`` is where
+    it is heading. It changes when an order leaves, fills or ends; 0.0 where every order fills at once, as in a replay
+    without latency. For an instance of several symbols it is the sum over them, as ``position`` is."""
+
+    _asked_in_flight: Callable[[str], float] | None = None
 
     def __init__(self, strategy_id: str) -> None:
         self.strategy_id = strategy_id
@@ -138,6 +159,22 @@ class BaseStrategy(ABC):
 
     def shutdown(self) -> None:  # noqa: B027 - optional on purpose
         """Called before the strategy is unloaded."""
+
+
+def in_flight_on(strategy: BaseStrategy, symbol: str) -> float:
+    """What an instance has in flight on one symbol; on all that is its own for "", and 0.0 outside of an engine."""
+    asked = strategy._asked_in_flight
+    return asked(symbol) if asked is not None else 0.0
+
+
+def held_on(strategy: BaseStrategy, symbol: str) -> float:
+    """What an instance holds of one symbol."""
+    return strategy.position if strategy.one_instance_per_symbol else strategy._own_books.get(symbol, (0.0, 0.0))[0]
+
+
+def tell_orders(strategy: BaseStrategy, in_flight: Callable[[str], float]) -> None:
+    """Have an instance know what is in flight on a symbol; asked for "", on all that is its own."""
+    strategy._asked_in_flight = in_flight
 
 
 def tell_books(strategy: BaseStrategy, held: Iterable[Position]) -> None:

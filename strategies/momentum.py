@@ -47,9 +47,10 @@ class Momentum(BaseStrategy):
         short_mean = fsum(mids[-self.short_window :]) / self.short_window
         long_mean = fsum(mids) / self.long_window
         if short_mean > long_mean:
-            if self.position <= 0:
+            # What is in flight counts: a fill that takes its time is not asked for twice.
+            if self.position <= 0 and self.position + self.in_flight <= 0:
                 return Signal(symbol=data.symbol, direction="LONG", confidence=0.7, size=1.0)
-        elif short_mean < long_mean and self.position >= 0:
+        elif short_mean < long_mean and self.position >= 0 and self.position + self.in_flight >= 0:
             return Signal(symbol=data.symbol, direction="SHORT", confidence=0.7, size=1.0)
         return None
 

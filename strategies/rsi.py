@@ -50,10 +50,11 @@ class Rsi(BaseStrategy):
         if len(gains) > params.period:
             del gains[0], losses[0]
         self.rsi = rsi = relative_strength_index(gains, losses)
-        if rsi < params.oversold and self.position <= 0:
+        # What is in flight counts: a fill that takes its time is not asked for twice.
+        if rsi < params.oversold and self.position <= 0 and self.position + self.in_flight <= 0:
             confidence = min(1.0, (params.oversold - rsi) / params.oversold)
             return Signal(symbol=data.symbol, direction="LONG", confidence=confidence, size=1.0, metadata={"rsi": rsi})
-        if rsi > params.overbought and self.position >= 0:
+        if rsi > params.overbought and self.position >= 0 and self.position + self.in_flight >= 0:
             confidence = min(1.0, (rsi - params.overbought) / (100 - params.overbought))
             return Signal(symbol=data.symbol, direction="SHORT", confidence=confidence, size=1.0, metadata={"rsi": rsi})
         return None

@@ -218,13 +218,18 @@ def test_a_kill_while_an_earlier_session_is_taken_up_is_on_disk_at_once(desks, t
         pull(desk)
         reason = file.read_text().strip()
         assert reason not in ("", "of the past")
+        assert desk.live.kill_reason == reason, "what screens show is not of the past"
         file.unlink()
         desk.keeper.look()
         assert file.read_text().strip() == reason, "removing it re-arms nothing now either"
         with pytest.raises(LifecycleError, match="taking up its journal"):
             desk.live.rearm()
         assert file.exists()
-        assert desks().killed_by == reason, "also where the engine was killed there and then"
+        again = desks()
+        assert again.killed_by == reason, "also where the engine was killed there and then"
+        again.live.is_recovering = True
+        again.live.engine.process(Rearm())
+        assert again.live.kill_reason == reason
         desk.live.recovered()
         assert desk.killed_by == reason
         desk.live.rearm()

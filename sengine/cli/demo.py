@@ -211,7 +211,7 @@ class _Market:
 
 def _totals(service: EngineService) -> str:
     """What has happened so far."""
-    from sengine.domain.currencies import not_added_up, totals_by_currency
+    from sengine.domain.currencies import totals_by_currency
     from sengine.domain.position import net
 
     engine, total = service.live.engine, service.live.engine.positions.total
@@ -221,7 +221,7 @@ def _totals(service: EngineService) -> str:
     sums = {symbol: net(quantities) for symbol, quantities in sorted(held.items())}
     holdings = "  ".join(f"{symbol} {quantity:+.6g}" for symbol, quantity in sums.items() if quantity)
     earned = f"{total.realized + total.unrealized:>+10,.2f}"
-    if not_added_up(held):
+    if engine.positions.currencies.without_sum:
         totals = totals_by_currency(engine.positions.positions())
         earned = ", ".join(f"{each.realized_pnl + each.unrealized_pnl:+,.2f} {each.name}" for each in totals)
     return f"signals {engine.signals_generated:>6,}  orders {engine.orders_sent:>5,}  P&L {earned}  {holdings}"

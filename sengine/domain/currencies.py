@@ -83,15 +83,49 @@ def _ending(part: str) -> str:
     return quote if base and quote else UNKNOWN
 
 
-def totals_by_currency(positions: Iterable[Position]) -> list[CurrencyTotal]:
-    """One total for each currency, by name."""
-    sums: dict[str, list[float]] = {}
-    for position in positions:
-        total = sums.setdefault(quote_currency(position.symbol), [0.0, 0.0, 0.0])
+class CurrencySums:
+    """Positions summed up one by one, by currency."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, list[float]] = {}
+
+    def add(self, position: Position) -> None:
+        total = self._sums.setdefault(quote_currency(position.symbol), [0.0, 0.0, 0.0])
         total[0] += position.realized_pnl
         total[1] += position.unrealized_pnl
         total[2] += position.commission
-    return [CurrencyTotal(currency, *sums[currency]) for currency in sorted(sums)]
+
+    def totals(self) -> list[CurrencyTotal]:
+        """One for each currency, by name."""
+        return [CurrencyTotal(currency, *self._sums[currency]) for currency in sorted(self._sums)]
+
+
+class CurrencyGroups:
+    """Whose amounts have no sum, kept current as holdings come up: nothing is looked through when somebody asks."""
+
+    def __init__(self) -> None:
+        self.without_sum: dict[str, str] = {}
+        """Why there is none, by strategy, of those that hold several currencies; "" is all together."""
+        self._symbols: dict[str, dict[str, None]] = {}
+        self._currencies: dict[str, set[str]] = {}
+
+    def add(self, strategy_id: str, symbol: str) -> None:
+        """A strategy's first fill on a symbol."""
+        for name in ("", strategy_id):
+            symbols, currencies = self._symbols.setdefault(name, {}), self._currencies.setdefault(name, set())
+            if symbol not in symbols:
+                symbols[symbol] = None
+                currencies.add(quote_currency(symbol))
+                if len(currencies) > 1:
+                    self.without_sum[name] = not_added_up(symbols)
+
+
+def totals_by_currency(positions: Iterable[Position]) -> list[CurrencyTotal]:
+    """One total for each currency, by name."""
+    sums = CurrencySums()
+    for position in positions:
+        sums.add(position)
+    return sums.totals()
 
 
 def several_currencies(symbols: Iterable[str]) -> str:

@@ -97,7 +97,7 @@ class Engine:
         self.positions = positions
         self.record = TradingRecord()
         self.guard = Guard()
-        self.roster = Roster(max_errors, reset_after_ns, votes.withdraw, self.markets, self.guard)
+        self.roster = Roster(max_errors, reset_after_ns, votes.withdraw, self.markets, self.guard, self.orders.heading)
         self._recent_ticks = recent_ticks
         self._book_routes = self.roster.routes[DataKind.BOOK]
         # What a tick goes through: let in, answered, decided, sent.
@@ -301,6 +301,10 @@ class Engine:
         """What happens about once a second and symbol, when the mid is about to change: a reference for jumps, and a
         new day for the day's loss. While a day waits to be confirmed, each change is looked at."""
         record = self.record
+        if now_ns < record.day_ends_ns and not record.next_day_ends_ns and market.look_ns >= market.reference_until_ns:
+            market.refer(record.day_ends_ns, now_ns)
+            market.look_ns = market.reference_until_ns
+            return
         is_sure = is_sure or now_ns - self.now_ns <= SURE_WITHIN_NS
         record.see(now_ns, self.positions.equities, is_sure=is_sure)
         if now_ns >= market.reference_until_ns:

@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class InitializeRequest(_message.Message):
-    __slots__ = ("strategy_id", "config_json", "symbols", "positions", "saved_json", "saved_version")
+    __slots__ = ("strategy_id", "config_json", "symbols", "positions", "saved_json", "saved_version", "default_size")
     class PositionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -28,13 +28,15 @@ class InitializeRequest(_message.Message):
     POSITIONS_FIELD_NUMBER: _ClassVar[int]
     SAVED_JSON_FIELD_NUMBER: _ClassVar[int]
     SAVED_VERSION_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_SIZE_FIELD_NUMBER: _ClassVar[int]
     strategy_id: str
     config_json: str
     symbols: _containers.RepeatedScalarFieldContainer[str]
     positions: _containers.MessageMap[str, Position]
     saved_json: _containers.ScalarMap[str, str]
     saved_version: int
-    def __init__(self, strategy_id: _Optional[str] = ..., config_json: _Optional[str] = ..., symbols: _Optional[_Iterable[str]] = ..., positions: _Optional[_Mapping[str, Position]] = ..., saved_json: _Optional[_Mapping[str, str]] = ..., saved_version: _Optional[int] = ...) -> None: ...
+    default_size: float
+    def __init__(self, strategy_id: _Optional[str] = ..., config_json: _Optional[str] = ..., symbols: _Optional[_Iterable[str]] = ..., positions: _Optional[_Mapping[str, Position]] = ..., saved_json: _Optional[_Mapping[str, str]] = ..., saved_version: _Optional[int] = ..., default_size: _Optional[float] = ...) -> None: ...
 
 class Position(_message.Message):
     __slots__ = ("quantity", "average_price", "largest")
@@ -99,7 +101,7 @@ class Bar(_message.Message):
     def __init__(self, open: _Optional[float] = ..., high: _Optional[float] = ..., low: _Optional[float] = ..., close: _Optional[float] = ..., volume: _Optional[float] = ...) -> None: ...
 
 class Tick(_message.Message):
-    __slots__ = ("number", "symbol", "timestamp_ns", "bids", "asks", "new_trades", "bar", "kind", "is_warm_up")
+    __slots__ = ("number", "symbol", "timestamp_ns", "bids", "asks", "new_trades", "bar", "kind", "is_warm_up", "in_flight", "heard_through")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMP_NS_FIELD_NUMBER: _ClassVar[int]
@@ -109,6 +111,8 @@ class Tick(_message.Message):
     BAR_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     IS_WARM_UP_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    HEARD_THROUGH_FIELD_NUMBER: _ClassVar[int]
     number: int
     symbol: str
     timestamp_ns: int
@@ -118,7 +122,9 @@ class Tick(_message.Message):
     bar: Bar
     kind: str
     is_warm_up: bool
-    def __init__(self, number: _Optional[int] = ..., symbol: _Optional[str] = ..., timestamp_ns: _Optional[int] = ..., bids: _Optional[_Iterable[_Union[Level, _Mapping]]] = ..., asks: _Optional[_Iterable[_Union[Level, _Mapping]]] = ..., new_trades: _Optional[_Iterable[_Union[Trade, _Mapping]]] = ..., bar: _Optional[_Union[Bar, _Mapping]] = ..., kind: _Optional[str] = ..., is_warm_up: _Optional[bool] = ...) -> None: ...
+    in_flight: float
+    heard_through: int
+    def __init__(self, number: _Optional[int] = ..., symbol: _Optional[str] = ..., timestamp_ns: _Optional[int] = ..., bids: _Optional[_Iterable[_Union[Level, _Mapping]]] = ..., asks: _Optional[_Iterable[_Union[Level, _Mapping]]] = ..., new_trades: _Optional[_Iterable[_Union[Trade, _Mapping]]] = ..., bar: _Optional[_Union[Bar, _Mapping]] = ..., kind: _Optional[str] = ..., is_warm_up: _Optional[bool] = ..., in_flight: _Optional[float] = ..., heard_through: _Optional[int] = ...) -> None: ...
 
 class Signal(_message.Message):
     __slots__ = ("symbol", "direction", "confidence", "size", "limit_price", "metadata_json")
@@ -159,7 +165,7 @@ class Answer(_message.Message):
     def __init__(self, tick: _Optional[int] = ..., signals: _Optional[_Iterable[_Union[Signal, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[Error, _Mapping]]] = ...) -> None: ...
 
 class Fill(_message.Message):
-    __slots__ = ("order_id", "symbol", "side", "price", "quantity", "commission", "timestamp_ns", "fill_id")
+    __slots__ = ("order_id", "symbol", "side", "price", "quantity", "commission", "timestamp_ns", "fill_id", "in_flight", "heard_through")
     ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_FIELD_NUMBER: _ClassVar[int]
     SIDE_FIELD_NUMBER: _ClassVar[int]
@@ -168,6 +174,8 @@ class Fill(_message.Message):
     COMMISSION_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMP_NS_FIELD_NUMBER: _ClassVar[int]
     FILL_ID_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    HEARD_THROUGH_FIELD_NUMBER: _ClassVar[int]
     order_id: str
     symbol: str
     side: str
@@ -176,7 +184,9 @@ class Fill(_message.Message):
     commission: float
     timestamp_ns: int
     fill_id: str
-    def __init__(self, order_id: _Optional[str] = ..., symbol: _Optional[str] = ..., side: _Optional[str] = ..., price: _Optional[float] = ..., quantity: _Optional[float] = ..., commission: _Optional[float] = ..., timestamp_ns: _Optional[int] = ..., fill_id: _Optional[str] = ...) -> None: ...
+    in_flight: float
+    heard_through: int
+    def __init__(self, order_id: _Optional[str] = ..., symbol: _Optional[str] = ..., side: _Optional[str] = ..., price: _Optional[float] = ..., quantity: _Optional[float] = ..., commission: _Optional[float] = ..., timestamp_ns: _Optional[int] = ..., fill_id: _Optional[str] = ..., in_flight: _Optional[float] = ..., heard_through: _Optional[int] = ...) -> None: ...
 
 class OnFillResponse(_message.Message):
     __slots__ = ("errors",)
@@ -185,7 +195,7 @@ class OnFillResponse(_message.Message):
     def __init__(self, errors: _Optional[_Iterable[_Union[Error, _Mapping]]] = ...) -> None: ...
 
 class OrderNews(_message.Message):
-    __slots__ = ("status", "symbol", "quantity", "timestamp_ns", "direction", "side", "filled", "limit_price", "order_id", "check", "code", "reason", "signal_sequence", "metadata_json")
+    __slots__ = ("status", "symbol", "quantity", "timestamp_ns", "direction", "side", "filled", "limit_price", "order_id", "check", "code", "reason", "signal_sequence", "metadata_json", "in_flight", "heard_through")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
@@ -200,6 +210,8 @@ class OrderNews(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     METADATA_JSON_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    HEARD_THROUGH_FIELD_NUMBER: _ClassVar[int]
     status: str
     symbol: str
     quantity: float
@@ -214,7 +226,9 @@ class OrderNews(_message.Message):
     reason: str
     signal_sequence: int
     metadata_json: str
-    def __init__(self, status: _Optional[str] = ..., symbol: _Optional[str] = ..., quantity: _Optional[float] = ..., timestamp_ns: _Optional[int] = ..., direction: _Optional[str] = ..., side: _Optional[str] = ..., filled: _Optional[float] = ..., limit_price: _Optional[float] = ..., order_id: _Optional[str] = ..., check: _Optional[str] = ..., code: _Optional[str] = ..., reason: _Optional[str] = ..., signal_sequence: _Optional[int] = ..., metadata_json: _Optional[str] = ...) -> None: ...
+    in_flight: float
+    heard_through: int
+    def __init__(self, status: _Optional[str] = ..., symbol: _Optional[str] = ..., quantity: _Optional[float] = ..., timestamp_ns: _Optional[int] = ..., direction: _Optional[str] = ..., side: _Optional[str] = ..., filled: _Optional[float] = ..., limit_price: _Optional[float] = ..., order_id: _Optional[str] = ..., check: _Optional[str] = ..., code: _Optional[str] = ..., reason: _Optional[str] = ..., signal_sequence: _Optional[int] = ..., metadata_json: _Optional[str] = ..., in_flight: _Optional[float] = ..., heard_through: _Optional[int] = ...) -> None: ...
 
 class OnOrderResponse(_message.Message):
     __slots__ = ("errors",)

@@ -203,6 +203,7 @@ class LiveEngine:
         self.before_rearm: Callable[[], None] = lambda: None
         """Takes away what remembers the switch. Raises ``LifecycleError`` where it stays."""
         self._ours = _page_wiped_by_forks()
+        self._pulled = ""
         self.is_recovering = False
         """While an earlier session is taken up, nothing may come between its events."""
         self._after_recovery: list[KillSwitch | RemoteReady | RemoteRolledBack] = []
@@ -243,12 +244,19 @@ class LiveEngine:
             if event not in self._after_recovery:
                 self._after_recovery.append(event)
             if isinstance(event, KillSwitch):
-                self.on_kill_switch(event.reason or "no reason given")
+                self._pulled = event.reason or "no reason given"
+                self.on_kill_switch(self._pulled)
         elif not isinstance(event, RemoteSignals):
             raise LifecycleError(
                 "the engine is taking up its journal and takes no commands yet, but for kill; try again in a moment"
             )
         return NOTHING
+
+    @property
+    def kill_reason(self) -> str:
+        """Why the kill switch is pulled, empty where it is not. While an earlier session is taken up the engine's own
+        is of the past."""
+        return self._pulled if self.is_recovering else self.engine.kill_reason
 
     def rearm(self) -> None:
         """Let orders out again. Raises ``LifecycleError`` where the next start would find the switch pulled."""
@@ -294,7 +302,8 @@ class LiveEngine:
             self.tell_said()  # before the error that it may explain
         self._pass_on(outcome, received_ns or getattr(event, "received_ns", 0))
         if isinstance(event, KillSwitch | Rearm):
-            self.on_kill_switch(self.engine.kill_reason)
+            self._pulled = self.engine.kill_reason
+            self.on_kill_switch(self._pulled)
         for rolled_back in outcome.rollbacks:
             self.on_rollback(rolled_back)
         for warning in outcome.warnings:

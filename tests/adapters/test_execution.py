@@ -6,10 +6,12 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from time import sleep
 
 import nats
 import pytest
 
+from sengine.adapters.containment.standstill import since_boot_ns
 from sengine.adapters.execution.gateway import ExecutionGateway
 from sengine.adapters.execution.stats import GatewayStats
 from sengine.adapters.nats.broker import EmbeddedBroker
@@ -307,3 +309,27 @@ async def test_service_killed_and_back_neither_duplicates_nor_forgets_an_order(
     assert all(sum(parts.values()) == 1.0 for parts in quantities.values())
     assert len(quantities) == len(ids) + 1
     assert gateway.stats.unknown == 0
+
+
+async def test_an_answer_that_came_while_the_loop_was_held_up_is_read_before_the_order_is_called_unknown(
+    gateways: Gateways, hub: RecordingHub, slow: SlowExecution
+) -> None:
+    slow.delay_s = 0.05
+    gateway = await gateways.make(slow.address, deadline_ms=1000.0)
+    gateway.send(make_order())
+    await hub.until(slow.submitted)
+    sleep(2.0)
+    await hub.until(lambda: hub.statuses("o-1"))
+    assert hub.statuses("o-1") == ["accepted"]
+    assert gateway.stats.unknown == 0
+
+
+async def test_an_order_that_waits_to_be_sent_gets_older_while_the_machine_sleeps(
+    gateways: Gateways, hub: RecordingHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = await gateways.make(NOBODY, connected=False, retry_for_ms=600_000.0)
+    gateway.send(make_order())
+    now_ns = since_boot_ns()
+    monkeypatch.setattr("sengine.adapters.execution.gateway.since_boot_ns", lambda: now_ns + 3_600_000 * MS)
+    await hub.until(lambda: hub.statuses("o-1") == ["rejected"])
+    assert "certainly did not leave" in hub.updates[0].reason

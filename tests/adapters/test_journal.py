@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sengine.adapters.journal import journal as writing
 from sengine.adapters.journal.format import (
     PREFIX,
     Closed,
@@ -59,7 +60,7 @@ from sengine.engine.strategies.faults import StrategyFault
 from sengine.engine.strategies.spec import LoadStrategy
 from sengine.errors import JournalError, SengineError
 from sengine.runtime.live_engine import LiveEngine
-from tests.engine.conftest import Actor, engine_with
+from tests.engine.conftest import Actor, engine_with, quote
 from tests.outcomes import outcome_of
 from tests.patience import PATIENCE_S
 
@@ -772,3 +773,56 @@ def test_a_journal_that_cannot_be_listed_is_not_an_empty_one(tmp_path: Path, mon
             with pytest.raises(JournalError, match=f"the journal's folder cannot be listed: {os.strerror(code)}"):
                 read(tmp_path)
     assert segments(tmp_path / "absent") == {}
+
+
+def test_an_event_longer_than_a_reader_takes_is_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = new_journal(tmp_path)
+    monkeypatch.setattr(writing, "LONGEST_RECORD", 2_000)
+    journal.event(ReloadParameters("a", {"text": "x" * 3_000}))
+    journal.close()
+    (gap,) = records(tmp_path)[2:-1]
+    assert isinstance(gap, Gap)
+    assert "expected a record of at most 2,000 bytes, got 3," in gap.reason
+    assert journal.unrecorded == 1
+
+
+def test_an_outcome_longer_than_a_reader_takes_loses_its_metadata_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = new_journal(tmp_path)
+    monkeypatch.setattr(writing, "LONGEST_RECORD", 2_000)
+    long_one = msgspec.structs.replace(SIGNAL, metadata={"text": "x" * 3_000})
+    assert journal.outcome(EVENTS[0], Outcome(signals=[SignalResult(long_one, Disposition.PASSED)], orders=[ORDER]))
+    journal.close()
+    (happened,) = records(tmp_path)[2:-1]
+    assert happened.orders == [ORDER]
+    assert happened.signals[0].signal.metadata is None
+    assert journal.unrecorded == 0
+
+
+def test_orders_whose_record_would_be_too_long_do_not_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = new_journal(tmp_path)
+    monkeypatch.setattr(writing, "LONGEST_RECORD", 2_000)
+    assert not journal.outcome(EVENTS[0], Outcome(orders=[ORDER] * 100))
+    journal.close()
+    (gap,) = records(tmp_path)[2:-1]
+    assert gap.reason.startswith("what an event led to cannot be recorded: expected a record of at most 2,000 bytes")
+
+
+def test_a_checkpoint_that_would_be_too_long_leaves_the_states_out_and_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actor = Actor("a")
+    actor.spec = msgspec.structs.replace(actor.spec, create=lambda create=actor.spec.create: _hoarder(create()))
+    engine = engine_with(actor)
+    engine.process(quote(1))
+    monkeypatch.setattr(writing, "LONGEST_RECORD", 40_000)
+    new_journal(tmp_path, engine).close()
+    state = records(tmp_path)[1]
+    assert [each.state for each in state.strategies[0].instances.values()] == [None]
+    assert "more than the journal takes" in state.strategies[0].troubles[0]
+
+
+def _hoarder(strategy: Any) -> Any:
+    strategy.export_state = lambda: {"text": "x" * 30_000}
+    return strategy

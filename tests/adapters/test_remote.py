@@ -81,6 +81,20 @@ async def test_a_strategy_in_its_own_process_is_told_what_became_of_its_signals(
         )
 
 
+async def test_ticks_that_were_on_their_way_do_not_make_it_ask_twice(tmp_path: Path) -> None:
+    wary = ECHO.replace(
+        "self.calls += 1", "self.calls += 1\n            if self.position + self.in_flight > 0: return None"
+    )
+    write_echo(tmp_path, code=wary)
+    async with rig(tmp_path) as r:
+        link = r.load(module="echo")
+        await r.remotes.tried()
+        for step in range(1, 200):
+            r.live.take(book(step))
+        await r.until(lambda: link.describe()["strategy"].get("BTC", {}).get("calls") == 199)
+        assert (r.live.engine.orders_sent, r.live.engine.positions.quantity("echo", "BTC")) == (1, 1.0)
+
+
 async def test_what_it_prints_and_logs_is_told_with_event_time(
     tmp_path: Path,
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sengine.domain.currencies import not_added_up, quote_currency, totals_by_currency
+from sengine.domain.currencies import CurrencyGroups, not_added_up, quote_currency, totals_by_currency
 from sengine.domain.position import Position
 
 
@@ -67,3 +67,14 @@ def test_totals_hold_every_position_once(held: list[Position]) -> None:
         assert fsum(getattr(each, name) for each in totals) == pytest.approx(
             fsum(getattr(each, name) for each in held), rel=1e-9, abs=1e-3
         )
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(["EURUSD", "USDJPY", "GBPUSD", "SPY"])), max_size=9)
+)
+def test_groups_kept_current_say_what_a_look_at_all_holdings_says(held: list[tuple[str, str]]) -> None:
+    groups = CurrencyGroups()
+    for strategy_id, symbol in held:
+        groups.add(strategy_id, symbol)
+    expected = {name: not_added_up(symbol for owner, symbol in held if name in ("", owner)) for name in ("", "a", "b")}
+    assert groups.without_sum == {name: reason for name, reason in expected.items() if reason}

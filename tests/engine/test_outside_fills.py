@@ -125,6 +125,13 @@ def test_a_fill_at_the_limit_is_booked_however_far_the_market_has_gone() -> None
     assert held(live) == 1.0
 
 
+def test_a_fill_at_the_price_of_its_decision_is_booked_however_far_the_market_has_gone() -> None:
+    live = live_engine()
+    live.take(quote(2, 20.0, 22.0))
+    live.take(fill("1", 1.0, 101.0, fill_id="f1"))
+    assert held(live) == 1.0
+
+
 def test_a_price_is_not_judged_where_none_is_known_but_what_ruins_the_books_is() -> None:
     working = WorkingOrder(order("1"))
     assert doubt_of(fill("1", 1.0, 7e9), working, 0.0, FillBounds()) == ""

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -46,11 +46,16 @@ def fill_up(path: Path) -> None:
                 continue
 
 
+def config(broker: EmbeddedBroker) -> dict[str, Any]:
+    """The paper service refuses orders while its disk is full; no pause after that, as the books are 1 ms apart."""
+    return {"strategies": [flipper()], "nats": {"url": broker.url}, "execution": {"reject_pause": 0}}
+
+
 async def test_full_disk_stops_trading_says_so_and_recovers(
     new_engine: NewEngine, broker: EmbeddedBroker, tmp_path: Path
 ) -> None:
     with small_disk(tmp_path / "data"):
-        engine = new_engine({"strategies": [flipper()], "nats": {"url": broker.url}})
+        engine = new_engine(config(broker))
         ballast = tmp_path / "data" / "ballast"
         await stops_and_recovers(engine, broker, lambda: fill_up(ballast), ballast.unlink)
         engine.kill()
@@ -59,7 +64,7 @@ async def test_full_disk_stops_trading_says_so_and_recovers(
 async def test_files_that_may_not_grow_stop_trading_too(
     new_engine: NewEngine, broker: EmbeddedBroker, tmp_path: Path
 ) -> None:
-    engine = new_engine({"strategies": [flipper()], "nats": {"url": broker.url}})
+    engine = new_engine(config(broker))
 
     def limit(at_bytes: int) -> None:
         resource.prlimit(engine.pid, resource.RLIMIT_FSIZE, (at_bytes, resource.RLIM_INFINITY))

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from replay.synthetic import generate_quotes
-from sengine.assembly import strategy_spec
-from sengine.config.schema import StrategyConfig
+from sengine.assembly import build_engine, strategy_spec
+from sengine.config.schema import Config, StrategyConfig
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.errors import PluginError
 from sengine.plugins.catalog import Catalog
@@ -56,7 +56,7 @@ def extension(source: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_compiled_strategy_gives_the_signals_of_its_source(extension: Path) -> None:
     source = extension.with_name("momentum.py")
     ways = {"as Python": lambda: spec(load_plugin(source)), "compiled": lambda: spec(load_plugin(extension))}
-    findings = check(ways, EVENTS, 120)
+    findings = check(ways, list(generate_quotes(3000, ["BTCUSDT", "ETHUSDT"], 1)), 120)
     assert [finding.sentence for finding in findings if not finding.passed] == []
     assert "same compiled" in [finding.check for finding in findings]
     assert type(load_plugin(extension).strategy_type.on_tick).__name__ != "function"
@@ -90,3 +90,16 @@ def test_a_file_that_is_no_extension_is_one_sentence(tmp_path: Path, extension: 
     path.write_bytes(b"\x7fELF and nothing more")
     with pytest.raises(PluginError, match="import failed"):
         load_plugin(path)
+
+
+def test_a_compiled_strategy_is_told_what_became_of_its_signals(source: str, tmp_path: Path) -> None:
+    told = "    def on_order(self, update: OrderNews) -> None:\n        self.position = -7.0\n\n    def get_state("
+    edited = source.replace("    def get_state(", told, 1)
+    edited = edited.replace("from sengine.strategy import ", "from sengine.strategy import OrderNews, ", 1)
+    engine = build_engine(Config())
+    guest = engine.roster.load(spec(load_plugin(compiled(edited, tmp_path / "told"))))
+    for event in EVENTS:
+        engine.process(event)
+    assert guest.signals > 0
+    assert guest.hears_of_orders
+    assert -7.0 in {instance.position for instance in guest.instances.values()}

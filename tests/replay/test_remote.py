@@ -12,7 +12,7 @@ from replay.summary import summary_lines
 from sengine.adapters.transport.memory_limit import IS_ENFORCED
 from sengine.config import Config
 from sengine.config.risk_schema import ConfidenceFilter
-from sengine.config.schema import PluginsConfig, RiskConfig, StrategyConfig
+from sengine.config.schema import ExecutionConfig, PluginsConfig, RiskConfig, StrategyConfig
 from sengine.errors import SengineError
 
 EXAMPLES = ("momentum", "rsi", "market_maker")
@@ -75,11 +75,12 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(market: Path, *strategies: StrategyConfig, directory: str = "./strategies") -> object:
+def run(market: Path, *strategies: StrategyConfig, directory: str = "./strategies", latency_ms: float = 0.0) -> object:
     config = Config(
         strategies=list(strategies),
         risk=RiskConfig(filters=[]),
         plugins=PluginsConfig(directory=directory, max_errors=100_000),
+        execution=ExecutionConfig(latency_ms=latency_ms),
     )
     return run_replay(config, ReplayOptions([market]))
 
@@ -91,6 +92,15 @@ def test_each_example_gives_the_digest_that_it_gives_in_process(market: Path, na
     outside = run(market, StrategyConfig(id="it", type="grpc", module=name, config=config))
     assert inside.fills > 0
     assert (outside.digest, outside.fills, outside.signals_total) == (inside.digest, inside.fills, inside.signals_total)
+
+
+@pytest.mark.parametrize("name", ["momentum", "rsi"])
+def test_what_is_in_flight_is_told_so_that_a_run_with_latency_is_the_same(market: Path, name: str) -> None:
+    inside = run(market, StrategyConfig(id="it", plugin=name), latency_ms=40.0)
+    apart = run(market, StrategyConfig(id="it", type="grpc", module=name), latency_ms=40.0)
+    assert (apart.digest, apart.orders) == (inside.digest, inside.orders)
+    assert inside.orders > 3
+    assert {abs(position.quantity) for position in inside.positions} <= {0.0, 1.0}
 
 
 def test_all_three_together_and_one_of_them_in_process(market: Path) -> None:

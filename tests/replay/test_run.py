@@ -262,3 +262,12 @@ def test_a_strategy_that_was_never_called_is_told_why() -> None:
 def test_a_strategy_whose_symbols_are_missing_is_told_so(market: Path) -> None:
     overrides = ["strategies.rsi.enabled=true", "strategies.rsi.symbols=[XRPUSDT]"]
     assert run(market, overrides=overrides).hints == ("rsi was never called: there was no market data of XRPUSDT",)
+
+
+def test_a_file_among_others_of_which_no_row_could_be_used_is_named() -> None:
+    good = quotes(*(f"{at},A,99,1,101,1" for at in range(500)), name="good.csv")
+    bad = quotes("20240102,A,99,1,101,1", name="bad.csv")
+    result = run(good, bad)
+    assert result.ticks == 500
+    assert result.hints == ("bad.csv: none of its rows could be used",)
+    assert run(good).hints == ()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sengine.errors import SengineError
-from tests.strategies.conftest import bench, directions, show
+from tests.strategies.conftest import bench, directions, run_with_latency, show
 
 mids = st.integers(100 * 1024, 101 * 1024).map(lambda parts: parts / 1024)
 positions = st.sampled_from([-1.0, 0.0, 1.0])
@@ -63,6 +63,13 @@ def test_a_flat_market_gives_no_phantom_crossover(windows: tuple[int, int], mid:
     short_window, long_window = windows
     strategy = bench("momentum", short_window=short_window, long_window=long_window)
     assert not any(strategy.tick(mid, mid) for _ in range(long_window + 5))
+
+
+@pytest.mark.parametrize("latency_ms", [1.0, 50.0, 500.0])
+def test_however_long_fills_take_it_never_holds_more_than_one(latency_ms: float) -> None:
+    largest, orders = run_with_latency("momentum", latency_ms)
+    assert largest == 1.0
+    assert orders > 10
 
 
 def test_its_position_is_its_own_fills() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sengine.errors import SengineError
-from tests.strategies.conftest import bench, directions, show
+from tests.strategies.conftest import bench, directions, run_with_latency, show
 
 mids = st.integers(100 * 1024, 101 * 1024).map(lambda parts: parts / 1024)
 
@@ -77,6 +77,13 @@ def test_the_defaults_are_14_70_and_30() -> None:
     assert directions(strategy, [100.0 + tick for tick in range(16)]) == [""] * 14 + ["SHORT"] * 2
     params = strategy.strategy.params
     assert (params.period, params.overbought, params.oversold) == (14, 70.0, 30.0)
+
+
+@pytest.mark.parametrize("latency_ms", [1.0, 50.0, 500.0])
+def test_however_long_fills_take_it_never_holds_more_than_one(latency_ms: float) -> None:
+    largest, orders = run_with_latency("rsi", latency_ms)
+    assert largest == 1.0
+    assert orders > 10
 
 
 def test_it_does_not_add_to_what_it_holds() -> None:

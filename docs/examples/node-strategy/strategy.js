@@ -18,6 +18,7 @@ const version = `1.0.0+${hash}`;
 
 let parameters = { window: 20, size: 1.0 };
 let symbols = new Map();
+let said = [];
 
 function parse(json) {
   const given = { window: 20, size: 1.0, ...JSON.parse(json || "{}") };
@@ -33,6 +34,12 @@ function stateOf(symbol) {
   return symbols.get(symbol);
 }
 
+// What the engine has in flight, and what this host said to ticks whose answers it had not heard when it sent this one.
+function inFlight({ symbol, in_flight, heard_through }) {
+  said = said.filter((each) => each.tick > Number(heard_through));
+  return said.reduce((sum, each) => (each.symbol === symbol ? sum + each.quantity : sum), in_flight);
+}
+
 function onTick(tick) {
   const state = stateOf(tick.symbol);
   if (!tick.bids.length) return null;
@@ -41,9 +48,15 @@ function onTick(tick) {
   if (state.mids.length > parameters.window) state.mids.shift();
   if (state.mids.length < parameters.window || tick.is_warm_up) return null;
   const mean = state.mids.reduce((sum, each) => sum + each, 0) / parameters.window;
-  const direction = mid > mean && state.position <= 0 ? "LONG" : mid < mean && state.position >= 0 ? "SHORT" : "";
+  // What is in flight counts: a fill that takes its time is not asked for twice.
+  const position = state.position;
+  const heading = position + inFlight(tick);
+  const direction =
+    mid > mean && position <= 0 && heading <= 0 ? "LONG" : mid < mean && position >= 0 && heading >= 0 ? "SHORT" : "";
   if (!direction) return null;
   const metadata_json = JSON.stringify({ mean });
+  const quantity = direction === "LONG" ? parameters.size : -parameters.size;
+  said.push({ tick: Number(tick.number), symbol: tick.symbol, quantity });
   return { tick: tick.number, signals: [{ direction, confidence: 0.7, size: parameters.size, metadata_json }] };
 }
 
@@ -80,6 +93,7 @@ const implementation = {
       return reply(null, { success: false, error: error.message });
     }
     symbols = new Map();
+    said = [];
     for (const [symbol, held] of Object.entries(request.positions)) {
       Object.assign(stateOf(symbol), { position: held.quantity, largest: held.largest });
     }

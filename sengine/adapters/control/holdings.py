@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
-from sengine.domain.currencies import not_added_up, totals_by_currency
+from sengine.domain.currencies import CurrencySums
 from sengine.domain.events import HoldFill
 from sengine.domain.position import Position, net
 from sengine.engine.core import Engine
@@ -28,19 +26,22 @@ async def positions_message(live: LiveEngine, strategy_id: str, include_flat: bo
     if strategy_id and not wanted and not any(each.strategy_id == strategy_id for each in engine.positions.positions()):
         engine.roster.get(strategy_id)
     account = engine.positions.equity_of(strategy_id) if strategy_id else engine.positions.total
-    ever = [each for each in engine.positions.positions() if strategy_id in ("", each.strategy_id)]
-    reason = not_added_up(each.symbol for each in ever)
+    reason = engine.positions.currencies.without_sum.get(strategy_id, "")
+    sums, share = CurrencySums(), LoopShare()
+    async for each in share.over(list(engine.positions.positions())):
+        if strategy_id in ("", each.strategy_id):
+            sums.add(each)
     return pb.GetPositionsResponse(
-        positions=[position_message(engine, each) async for each in LoopShare().over(wanted)],
+        positions=[position_message(engine, each) async for each in share.over(wanted)],
         realized_pnl=None if reason else account.realized,
         unrealized_pnl=None if reason else account.unrealized,
-        totals=total_messages(ever),
+        totals=total_messages(sums),
         not_added_up=reason,
     )
 
 
-def total_messages(positions: Iterable[Position]) -> list[pb.CurrencyTotal]:
-    return [pb.CurrencyTotal(**msgspec.structs.asdict(each)) for each in totals_by_currency(positions)]
+def total_messages(sums: CurrencySums) -> list[pb.CurrencyTotal]:
+    return [pb.CurrencyTotal(**msgspec.structs.asdict(each)) for each in sums.totals()]
 
 
 def position_message(engine: Engine, position: Position) -> pb.Position:
@@ -66,15 +67,6 @@ def quantities(engine: Engine) -> dict[str, float]:
     for position in engine.positions.positions():
         held.setdefault(position.strategy_id, []).append(position.quantity)
     return {strategy_id: net(quantities) for strategy_id, quantities in held.items()}
-
-
-def without_sum(engine: Engine) -> dict[str, str]:
-    """Why P&L has no sum, by strategy, of those of which it has none; "" is all together."""
-    symbols: dict[str, dict[str, None]] = {"": {}}
-    for position in engine.positions.positions():
-        symbols[""][position.symbol] = None
-        symbols.setdefault(position.strategy_id, {})[position.symbol] = None
-    return {name: reason for name, traded in symbols.items() if (reason := not_added_up(traded))}
 
 
 def order_message(working: WorkingOrder) -> pb.OpenOrder:

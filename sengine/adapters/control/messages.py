@@ -20,13 +20,13 @@ from sengine.adapters.control.holdings import (
     position_message,
     quantities,
     total_messages,
-    without_sum,
 )
 from sengine.adapters.control.market import symbol_message
 from sengine.adapters.control.records import fill_message, reload_message, signal_message
 from sengine.adapters.control.risk import WorstExposure, risk_messages
 from sengine.adapters.control.strategy_state import strategy_state
 from sengine.adapters.control.text import bounded_text, config_text, json_text
+from sengine.domain.currencies import CurrencySums
 from sengine.engine.core import Engine
 from sengine.engine.strategies.runtime import Guest
 from sengine.proto import engine_pb2 as pb
@@ -46,13 +46,14 @@ def shown_time_ns(live: LiveEngine, facts: ServiceFacts) -> int:
 async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) -> pb.Snapshot:
     """Everything there is to show."""
     engine, share = live.engine, LoopShare()
-    held, unsummed, exposure = quantities(engine), without_sum(engine), WorstExposure()
+    held, unsummed, exposure = quantities(engine), engine.positions.currencies.without_sum, WorstExposure()
     strategies = [
         strategy_message(engine, facts, guest, held, unsummed) async for guest in share.over(list(engine.roster))
     ]
-    positions = []
+    positions, sums = [], CurrencySums()
     async for position in share.over(list(engine.positions.positions())):
         in_flight = engine.orders.in_flight(position.strategy_id, position.symbol)
+        sums.add(position)
         exposure.see(max(abs(position.quantity), abs(position.quantity + in_flight)), position)
         if position.quantity or position.realized_pnl or in_flight:
             positions.append(_position(position, in_flight))
@@ -75,7 +76,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
         now_ns=engine.now_ns,
         is_ready=not reasons,
         not_ready_because=reasons,
-        kill_reason=bounded_text(engine.kill_reason),
+        kill_reason=bounded_text(live.kill_reason),
         ticks=engine.ticks,
         strategies=strategies,
         failed=failed_messages(facts),
@@ -87,7 +88,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
         realized_pnl=None if reason else total.realized,
         unrealized_pnl=None if reason else total.unrealized,
         peak_pnl=None if reason else total.peak,
-        totals=total_messages(engine.positions.positions()),
+        totals=total_messages(sums),
         not_added_up=reason,
         signals=engine.signals_generated,
         dispositions=_named(engine.dispositions),
@@ -108,7 +109,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
 
 async def strategies_message(live: LiveEngine, facts: ServiceFacts) -> pb.ListStrategiesResponse:
     engine, share = live.engine, LoopShare()
-    held, unsummed = quantities(engine), without_sum(engine)
+    held, unsummed = quantities(engine), engine.positions.currencies.without_sum
     return pb.ListStrategiesResponse(
         strategies=[
             strategy_message(engine, facts, guest, held, unsummed) async for guest in share.over(list(engine.roster))
@@ -159,7 +160,7 @@ def strategy_detail(live: LiveEngine, facts: ServiceFacts, guest: Guest) -> pb.S
     """One strategy in full. This calls the strategy's ``get_state``; when that fails, the failure is shown instead."""
     engine, name = live.engine, guest.strategy_id
     return pb.StrategyDetail(
-        state=strategy_message(engine, facts, guest, quantities(engine), without_sum(engine)),
+        state=strategy_message(engine, facts, guest, quantities(engine), engine.positions.currencies.without_sum),
         config_json=config_text(guest.config),
         own_state_json=json_text(strategy_state(engine, guest).metadata),
         last_traceback=bounded_text(guest.last_fault.traceback) if guest.last_fault is not None else "",

@@ -24,7 +24,6 @@ from sengine.adapters.control.records import log_message, reload_message, signal
 from sengine.adapters.control.streams import StreamLimit, batches
 from sengine.adapters.control.text import bounded_reason, config_text
 from sengine.config.redact import with_secrets
-from sengine.domain.currencies import not_added_up
 from sengine.domain.events import (
     AcceptFill,
     CancelOrder,
@@ -322,7 +321,7 @@ class ControlService(EngineControlServicer):
 
     def _pnl_now(self) -> tuple[int, float] | None:
         positions = self._live.engine.positions
-        if not_added_up(each.symbol for each in positions.positions()):
+        if positions.currencies.without_sum.get(""):
             return None
         return shown_time_ns(self._live, self._facts), positions.total.equity
 

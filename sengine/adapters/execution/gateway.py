@@ -41,7 +41,7 @@ class _Outgoing:
     """An order on its way out. Moments are of the monotonic clock, but for ``created_ns``: an order also gets older
     while the machine sleeps."""
 
-    __slots__ = ("began_ns", "book_crc", "created_ns", "is_overdue", "order", "written_ns")
+    __slots__ = ("began_ns", "book_crc", "created_ns", "is_overdue", "late_before_ns", "order", "written_ns")
 
     def __init__(self, order: Order, created_ns: int, since_received_ns: int, book_crc: int) -> None:
         self.order = order
@@ -49,7 +49,7 @@ class _Outgoing:
         self.created_ns = created_ns
         self.began_ns = perf_counter_ns() - since_received_ns
         """When the event that led to the order came in."""
-        self.written_ns = 0
+        self.written_ns = self.late_before_ns = 0
         self.is_overdue = False
 
 
@@ -82,6 +82,9 @@ class ExecutionGateway:
         self._changed = asyncio.Event()
         self._is_stopping = False
         self._checker: asyncio.TimerHandle | None = None
+        self._late_ns = 0
+        """By how much looks at ages came late themselves, as after a standstill of this process: what was answered
+        meanwhile was not read, and nobody is accused of that."""
         self._until_fold = _FOLD_EVERY
         self._loop: asyncio.AbstractEventLoop
         self._task: asyncio.Task[None] | None = None
@@ -207,7 +210,7 @@ class ExecutionGateway:
                 stats.queue_depth = len(self._queue)
                 stats.sent += 1
                 # From here on it may have left, whatever becomes of the connection.
-                outgoing.written_ns = perf_counter_ns()
+                outgoing.written_ns, outgoing.late_before_ns = perf_counter_ns(), self._late_ns
                 stats.wrote()
                 self._remember(outgoing)
                 await write(submit_command(outgoing.order, outgoing.book_crc))
@@ -307,7 +310,8 @@ class ExecutionGateway:
     def _check_ages(self, due_ns: int) -> None:
         self._checker = None
         now_ns, now_since_boot_ns = perf_counter_ns(), since_boot_ns()
-        is_late = now_ns - due_ns > _LATE_LOOK_NS
+        if now_ns - due_ns > _LATE_LOOK_NS:
+            self._late_ns += now_ns - due_ns
         connected = self.stats.state == "connected"
         # On a working connection an order in the queue is about to be written; it gets a deadline's time for that.
         longest_ns = max(self._retry_for_ns, self._deadline_ns) if connected else self._retry_for_ns
@@ -325,9 +329,7 @@ class ExecutionGateway:
         for outgoing in self._unanswered.values():
             if outgoing.is_overdue:
                 continue
-            # A look that comes late itself, as after a standstill of this process, accuses nobody: what was answered
-            # meanwhile is read before the next one.
-            if is_late or now_ns - outgoing.written_ns < self._deadline_ns:
+            if now_ns - outgoing.written_ns - (self._late_ns - outgoing.late_before_ns) < self._deadline_ns:
                 waits = True
                 break
             self._overdue(outgoing, f"no answer from {self.target} within {self._deadline_ns / NS_PER_MS:g} ms")

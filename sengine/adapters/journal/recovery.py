@@ -38,7 +38,7 @@ from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.time_jumps import JumpRule
 
-_AT_ONCE: Final = 4096
+_AT_ONCE: Final = 512
 _NOT_FOLLOWED: Final = (Header, Checkpoint, Gap, Closed, Sample, StrategyLoaded, StrategySwapped, Unreadable)
 _LOOK: Final = "compare positions and orders with the execution service, then `sengine rearm`"
 _DECIDED_ANEW: Final = (
@@ -72,7 +72,7 @@ async def recover(directory: Path, engine: Engine, warmup_events: int, until: Be
     """Bring ``engine``, with its strategies loaded and nothing processed, to where the journal ends. Without a journal
     there is nothing to do.
 
-    Raises ``JournalError`` where the journal is damaged. The loop is given its turn every few thousand records.
+    Raises ``JournalError`` where the journal is damaged. The loop is given its turn every few hundred records.
     """
     if not segments(directory):
         return Recovered(Beginning())
@@ -184,8 +184,8 @@ class Following:
         """The record before."""
 
     def step(self) -> bool:
-        """Follow a few thousand records; whether there may be more."""
-        # By record: what is followed at once may be thousands of events, and a kill has to be answered meanwhile.
+        """Follow some hundred records; whether there may be more."""
+        # By record: what is followed at once may be hundreds of events, and a kill has to be answered meanwhile.
         enough = self.records + _AT_ONCE
         while self.records < enough:
             entry, self._next = self._next, None

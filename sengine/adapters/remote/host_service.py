@@ -9,6 +9,7 @@ import grpc
 import grpc.aio
 import msgspec
 
+from sengine.adapters.remote.host_in_flight import HostInFlight
 from sengine.adapters.remote.messages import (
     TickDecoder,
     errors_message,
@@ -34,7 +35,7 @@ from sengine.engine.strategies.swap import take_over
 from sengine.errors import ConfigError, PluginError, SengineError
 from sengine.proto import strategy_pb2 as pb
 from sengine.proto.strategy_pb2_grpc import StrategyServiceServicer
-from sengine.strategy import BaseStrategy
+from sengine.strategy import BaseStrategy, held_on
 
 SpecOf = Callable[[str, Sequence[str], dict[str, Any]], StrategySpec]
 _FAULTS_COUNTED: Final = 1
@@ -63,7 +64,8 @@ class _Run:
         guard = Guard()
         # Ctrl-C is the loop's to handle, so a KeyboardInterrupt is the strategy's own doing.
         guard.passes_on = ()
-        self.guest = Guest(spec, _FAULTS_COUNTED, 1, guard)
+        self.in_flight = HostInFlight(request.default_size)
+        self.guest = Guest(spec, _FAULTS_COUNTED, 1, guard, self.in_flight.on)
         with memory:
             self.guest.load()
         self.ticks = TickDecoder()
@@ -215,8 +217,11 @@ def _answer(run: _Run, tick: pb.Tick) -> pb.Answer | None:
     run.clock.time_ns = tick.timestamp_ns
     try:
         data = run.ticks.decode(tick)
+        if not tick.is_warm_up:
+            run.in_flight.hear(tick.symbol, tick.in_flight, tick.heard_through)
         with run.memory:
-            said = run.instance(tick.symbol, tick.timestamp_ns, is_warm_up=tick.is_warm_up).on_tick(data)
+            instance = run.instance(tick.symbol, tick.timestamp_ns, is_warm_up=tick.is_warm_up)
+            said = instance.on_tick(data)
     except BaseException as error:
         return pb.Answer(tick=tick.number, errors=errors_message([run.reported("exception", error, tick.timestamp_ns)]))
     if said is None or tick.is_warm_up:
@@ -232,7 +237,10 @@ def _answer(run: _Run, tick: pb.Tick) -> pb.Answer | None:
         try:
             if not is_one:
                 raise InvalidSignalError(f"on_tick must return Signal, several or None, got {type_name(type(signal))}")
-            answer.signals.append(signal_message(signal))  # type: ignore[arg-type]
+            message = signal_message(signal)  # type: ignore[arg-type]
+            answer.signals.append(message)
+            symbol = message.symbol or tick.symbol
+            run.in_flight.say(tick.number, message, symbol, held_on(instance, symbol))
         except BaseException as error:
             kind = "invalid_signal" if is_one else "bad_return"
             reported.append(run.reported(kind, error, tick.timestamp_ns))
@@ -243,6 +251,7 @@ def _answer(run: _Run, tick: pb.Tick) -> pb.Answer | None:
 def _take_fill(run: _Run, message: pb.Fill) -> list[ReportedError]:
     fill = fill_of(message, run.guest.strategy_id)
     run.clock.time_ns = fill.timestamp_ns
+    run.in_flight.hear(fill.symbol, message.in_flight, message.heard_through)
     try:
         with run.memory:
             run.instance(fill.symbol, fill.timestamp_ns)
@@ -255,6 +264,7 @@ def _take_fill(run: _Run, message: pb.Fill) -> list[ReportedError]:
 def _take_news(run: _Run, message: pb.OrderNews) -> list[ReportedError]:
     try:
         run.clock.time_ns = message.timestamp_ns
+        run.in_flight.hear(message.symbol, message.in_flight, message.heard_through)
         news = news_of(message, run.guest.strategy_id)
         with run.memory:
             run.instance(news.symbol, news.timestamp_ns)

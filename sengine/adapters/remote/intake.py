@@ -57,6 +57,7 @@ class RemoteIntake:
             saved,
             saved_version,
             [Sent(first + place, data, perf_counter_ns(), True) for place, (_, data) in enumerate(ticks)],
+            spec.default_size,
         )
 
     def take_ready(self, ready: pb.InitializeResponse) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 
 import grpc
 
+from sengine.adapters.containment.standstill import QUESTIONED_S, Standstills
 from sengine.adapters.remote.channel import Target, configured_target, refusal
 from sengine.adapters.remote.lockstep_process import LockstepProcess
 from sengine.adapters.remote.messages import (
@@ -23,6 +24,7 @@ from sengine.adapters.remote.messages import (
     json_of,
     news_message,
     object_of,
+    with_in_flight,
 )
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import ReportedError
@@ -35,11 +37,12 @@ from sengine.engine.strategies.spec import StrategySpec
 from sengine.errors import PluginError
 from sengine.proto import strategy_pb2 as pb
 from sengine.proto.strategy_pb2_grpc import StrategyServiceStub
-from sengine.strategy import BaseStrategy
+from sengine.strategy import BaseStrategy, in_flight_on
 
 _START_S: Final = 20.0
 _CONNECT_S: Final = 5.0
 _CALL_S: Final = 30.0
+_WOKEN_EVERY_S: Final = 0.25
 
 
 class LockstepHosts:
@@ -129,6 +132,9 @@ class LockstepStrategy(BaseStrategy):
         self._process = process
         self._answer_within_s = answer_within_s
         self._wants_orders = False
+        # gRPC wakes a thread that waits for an answer so often.
+        self._standstills = Standstills(_WOKEN_EVERY_S)
+        self._asked_s = 0.0
 
     def start(self) -> pb.InitializeResponse:
         """Initialise the strategy in its process. Raises ``PluginError``."""
@@ -136,6 +142,7 @@ class LockstepStrategy(BaseStrategy):
             strategy_id=self.strategy_id,
             config_json=json_of(self._strategy.config),
             symbols=self._strategy.symbols,
+            default_size=self._strategy.default_size,
         )
         try:
             response: pb.InitializeResponse = self._stub.Initialize(
@@ -155,7 +162,8 @@ class LockstepStrategy(BaseStrategy):
 
     def on_tick(self, data: MarketData) -> Any:
         self._number += 1
-        answer: pb.Answer = self._call(self._stub.OnTick, self._encoder.encode(self._number, data))
+        tick = self._encoder.encode(self._number, data)
+        answer: pb.Answer = self._call(self._stub.OnTick, self._with_in_flight(tick, data.symbol))
         if answer.tick != self._number:
             raise _broken(f"answered tick {answer.tick} when asked about tick {self._number}")
         if not answer.signals and not answer.errors:
@@ -165,11 +173,16 @@ class LockstepStrategy(BaseStrategy):
 
     def on_fill(self, fill: Fill) -> None:
         super().on_fill(fill)
-        _raise_first(self._call(self._stub.OnFill, fill_message(fill)).errors)
+        _raise_first(self._call(self._stub.OnFill, self._with_in_flight(fill_message(fill), fill.symbol)).errors)
 
     def on_order(self, update: OrderNews) -> None:
         if self._wants_orders:
-            _raise_first(self._call(self._stub.OnOrder, news_message(update)).errors)
+            told = self._with_in_flight(news_message(update), update.symbol)
+            _raise_first(self._call(self._stub.OnOrder, told).errors)
+
+    def _with_in_flight(self, message: Any, symbol: str) -> Any:
+        """Whatever it said to a tick is settled before it hears of anything else."""
+        return with_in_flight(message, in_flight_on(self, symbol), self._number)
 
     def get_state(self) -> dict[str, Any]:
         return object_of(self._call(self._stub.GetState, pb.GetStateRequest()).state_json)
@@ -183,6 +196,7 @@ class LockstepStrategy(BaseStrategy):
         _raise_first(self._call(self._stub.Shutdown, pb.ShutdownRequest()).errors)
 
     def _call(self, method: Any, request: Any) -> Any:
+        self._asked_s = self._standstills.look()
         try:
             return method(request, timeout=self._answer_within_s, metadata=self._metadata)
         except grpc.RpcError as error:
@@ -197,6 +211,12 @@ class LockstepStrategy(BaseStrategy):
         process = self._process
         if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
             within = f"has not answered within {self._answer_within_s:g} s"
+            still_s = self._answer_within_s - self._standstills.awake_s_since(self._asked_s)
+            if still_s > QUESTIONED_S:
+                return _broken(
+                    f"could not be heard: this process stood still itself for {still_s:.0f} s of the "
+                    f"{self._answer_within_s:g} s in which it was to answer; run it again"
+                )
             return _broken(within, process.where_it_is() if process is not None else "")
         how = process.how_it_ended() if process is not None else ""
         return _broken(how or f"does not answer: {refusal(error)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from math import nan
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -21,6 +21,7 @@ from sengine.proto import strategy_pb2 as pb
 
 LARGEST_MESSAGE: Final = 4 * 1024 * 1024
 _LONGEST_TEXT: Final = 4000
+_Message = TypeVar("_Message", pb.Tick, pb.Fill, pb.OrderNews)
 
 
 class TickEncoder:
@@ -91,6 +92,12 @@ class TickDecoder:
             bar,
             DataKind(tick.kind) if tick.kind else DataKind.BOOK,
         )
+
+
+def with_in_flight(message: _Message, in_flight: float, heard_through: int) -> _Message:
+    """The message, which tells what is in flight as well."""
+    message.in_flight, message.heard_through = in_flight, heard_through
+    return message
 
 
 def fill_message(fill: Fill) -> pb.Fill:

@@ -24,6 +24,15 @@ class Sent(msgspec.Struct, frozen=True, gc=False):
     is_warm_up: bool = False
 
 
+class Waiting(msgspec.Struct, frozen=True, gc=False):
+    """A tick, a fill or news of an order with what the strategy had in flight on its symbol then. Answers up to tick
+    ``heard_through`` are counted in that."""
+
+    what: Sent | Fill | OrderNews
+    in_flight: float
+    heard_through: int
+
+
 class RemoteCounts:
     """Counters of one remote strategy since the engine started."""
 
@@ -52,8 +61,10 @@ class Outbox:
         self.arrived = asyncio.Event()
         self.takes_orders = False
         """Whether the strategy wants news of its orders; what comes before that is known is not kept."""
-        self._items: deque[Sent | Fill | OrderNews] = deque()
-        self._early: deque[Fill | OrderNews] = deque()
+        self.heard_through = 0
+        """Number of the last tick whose answer the engine has settled, or is settling."""
+        self._items: deque[Waiting] = deque()
+        self._early: deque[Waiting] = deque()
         """What is from before the oldest tick that is left."""
         self._figures = figures
         self._limit = limit
@@ -61,28 +72,28 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._items) + len(self._early)
 
-    def put(self, item: Sent | Fill | OrderNews) -> None:
+    def put(self, item: Sent | Fill | OrderNews, in_flight: float) -> None:
         if type(item) is OrderNews and not self.takes_orders:
             return
         items = self._items
         if len(items) >= self._limit:
             while items:
                 oldest = items.popleft()
-                if type(oldest) is Sent:
+                if type(oldest.what) is Sent:
                     self._figures.dropped_ticks += 1
                     break
-                self._early.append(oldest)  # type: ignore[arg-type]
-        items.append(item)
+                self._early.append(oldest)
+        items.append(Waiting(item, in_flight, self.heard_through))
         self.arrived.set()
 
-    def take(self, most_ticks: int) -> Fill | OrderNews | list[Sent]:
+    def take(self, most_ticks: int) -> Waiting | list[Waiting]:
         """The next fill or news, or the ticks up to it. Empty when nothing waits."""
         if self._early:
             return self._early.popleft()
-        ticks: list[Sent] = []
+        ticks: list[Waiting] = []
         while self._items and len(ticks) < most_ticks:
             item = self._items[0]
-            if isinstance(item, Fill | OrderNews):
+            if type(item.what) is not Sent:
                 if not ticks:
                     self._items.popleft()
                     return item

@@ -10,7 +10,7 @@ from sengine.adapters.remote.outbox import Outbox, RemoteCounts, Sent
 from sengine.domain.market import MarketData
 from sengine.domain.order import Fill
 from sengine.domain.order_news import OrderNews
-from sengine.strategy import BaseStrategy
+from sengine.strategy import BaseStrategy, in_flight_on
 
 
 class RemoteStrategy(BaseStrategy):
@@ -41,17 +41,19 @@ class RemoteStrategy(BaseStrategy):
             return
         self.number += 1
         sent = Sent(self.number, data, perf_counter_ns())
-        for outbox in self.outboxes:
-            outbox.put(sent)
+        self._put(sent, data.symbol)
 
     def on_fill(self, fill: Fill) -> None:
         super().on_fill(fill)
-        for outbox in self.outboxes:
-            outbox.put(fill)
+        self._put(fill, fill.symbol)
 
     def on_order(self, update: OrderNews) -> None:
+        self._put(update, update.symbol)
+
+    def _put(self, item: Sent | Fill | OrderNews, symbol: str) -> None:
+        in_flight = in_flight_on(self, symbol)
         for outbox in self.outboxes:
-            outbox.put(update)
+            outbox.put(item, in_flight)
 
     def get_state(self) -> dict[str, Any]:
         return {"position": self.position} | self.describe()

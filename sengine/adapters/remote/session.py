@@ -15,8 +15,16 @@ import msgspec
 
 from sengine.adapters.containment.standstill import STANDSTILLS
 from sengine.adapters.remote.channel import Target, refusal
-from sengine.adapters.remote.messages import TickEncoder, answer_of, error_of, fill_message, json_of, news_message
-from sengine.adapters.remote.outbox import Outbox, RemoteCounts, Sent
+from sengine.adapters.remote.messages import (
+    TickEncoder,
+    answer_of,
+    error_of,
+    fill_message,
+    json_of,
+    news_message,
+    with_in_flight,
+)
+from sengine.adapters.remote.outbox import Outbox, RemoteCounts, Sent, Waiting
 from sengine.domain.events import ReportedError
 from sengine.domain.order import Fill
 from sengine.domain.order_news import OrderNews
@@ -56,6 +64,7 @@ class Start(msgspec.Struct, frozen=True):
     saved: dict[str, str]
     saved_version: int
     recent: Sequence[Sent]
+    default_size: float = 0.0
 
 
 class RemoteSession:
@@ -121,6 +130,7 @@ class RemoteSession:
             },
             saved_json=start.saved,
             saved_version=start.saved_version,
+            default_size=start.default_size,
         )
         self._recent.extend(start.recent)
         if not self._recent:
@@ -193,22 +203,24 @@ class RemoteSession:
 
     def _next_message(self) -> pb.EngineMessage | None:
         if self._recent:
-            ticks = [self._recent.popleft() for _ in range(min(BATCH, len(self._recent)))]
+            ticks = [Waiting(self._recent.popleft(), 0.0, 0) for _ in range(min(BATCH, len(self._recent)))]
         else:
             taken = self.outbox.take(BATCH)
-            if isinstance(taken, Fill):
-                return pb.EngineMessage(fill=fill_message(taken))
-            if isinstance(taken, OrderNews):
-                return pb.EngineMessage(order=news_message(taken))
+            if isinstance(taken, Waiting):
+                return _message_of(taken)
             if not taken:
                 return None
             ticks = taken
             self._figures.sent_ticks += len(ticks)
             self._figures.sent_batches += 1
-        self._unanswered.extend(ticks)
-        encode = self._encoder.encode
-        batch = [encode(each.number, each.data, is_warm_up=each.is_warm_up) for each in ticks]
-        return pb.EngineMessage(ticks=pb.TickBatch(ticks=batch))
+        self._unanswered.extend([each.what for each in ticks])  # type: ignore[misc]
+        return pb.EngineMessage(ticks=pb.TickBatch(ticks=[self._tick(each) for each in ticks]))
+
+    def _tick(self, waiting: Waiting) -> pb.Tick:
+        sent = waiting.what
+        assert isinstance(sent, Sent)
+        tick = self._encoder.encode(sent.number, sent.data, is_warm_up=sent.is_warm_up)
+        return with_in_flight(tick, waiting.in_flight, waiting.heard_through)
 
     # In.
 
@@ -234,7 +246,7 @@ class RemoteSession:
             sent = unanswered.popleft()
             if not sent.is_warm_up:
                 self.answered += 1
-                self.through = sent.number
+                self.through = self.outbox.heard_through = sent.number
                 if self.is_heard:
                     self._on_round_trip(now_ns - sent.given_ns)
             if answer is not None and answer.tick == sent.number:
@@ -253,3 +265,12 @@ class RemoteSession:
             then()
         if answer is not None:
             raise SessionError(f"answered tick {answer.tick} out of turn")
+
+
+def _message_of(waiting: Waiting) -> pb.EngineMessage:
+    """A fill, or news of an order."""
+    told, state = waiting.what, (waiting.in_flight, waiting.heard_through)
+    if isinstance(told, Fill):
+        return pb.EngineMessage(fill=with_in_flight(fill_message(told), *state))
+    assert isinstance(told, OrderNews)
+    return pb.EngineMessage(order=with_in_flight(news_message(told), *state))

@@ -19,7 +19,6 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from sengine import __version__
-from sengine.adapters.control.holdings import without_sum
 from sengine.adapters.web.metric_family import (
     Family,
     Labels,
@@ -139,7 +138,7 @@ def _plan(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
         "Current position.",
         (("", (("strategy_id", each.strategy_id), ("symbol", each.symbol)), each.quantity) for each in positions),
     )
-    unsummed = without_sum(engine)
+    unsummed = engine.positions.currencies.without_sum
     names = dict.fromkeys([guest.strategy_id for guest in guests] + [each.strategy_id for each in positions])
     yield Family(
         "strategy_pnl",
@@ -216,7 +215,7 @@ def _engine(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
     yield total("sengine_orders_sent_total", "Orders that passed risk and were sent.", engine.orders_sent)
     yield gauge("sengine_orders_open", "Orders in flight.", len(list(engine.orders.open_orders())))
     yield gauge("sengine_held_fills", "Fills that wait for a person.", len(engine.held_fills))
-    yield gauge("sengine_kill_switch", "1 while the kill switch is pulled.", bool(engine.kill_reason))
+    yield gauge("sengine_kill_switch", "1 while the kill switch is pulled.", bool(live.kill_reason))
     yield gauge("sengine_ready", "1 when /ready says so.", not facts.not_ready_because(live))
     yield gauge("sengine_uptime_seconds", "Time since the start.", (time_ns() - facts.started_ns) / 1e9)
     build = (("version", __version__), ("python", platform.python_version()), ("service", facts.name))

@@ -48,7 +48,8 @@ def doubt_of(fill: Fill, working: WorkingOrder, last_price: float, bounds: FillB
             f"order {order.order_id} of {order.quantity:g} would be filled {filled:g}, more than "
             f"execution.max_overfill {bounds.max_overfill:g} times"
         )
-    known = [price for price in (last_price, order.limit_price) if price]
+    # A fill may be of a moment ago: what the market or the order said then is as good.
+    known = [price for price in (last_price, working.sent_at_price, order.limit_price) if price]
     if known and all(abs(fill.price - price) > bounds.max_deviation * price for price in known):
         return (
             f"its price {fill.price:g} is more than execution.max_fill_deviation {bounds.max_deviation:g} away from "

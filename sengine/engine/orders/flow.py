@@ -68,10 +68,10 @@ class OrderFlow:
         outcome = self._outcome
         outcome.orders.append(order)
         self._record.sent(order)
-        if self._venue is None:
-            self._orders.sent(order)
-            return
         market = self._markets.get(order.symbol)
+        if self._venue is None:
+            self._orders.sent(order, market.mid if market is not None else 0.0)
+            return
         touch = market.touch if market is not None else None
         reports = self._venue.submit(order, touch, self._now_ns)
         if len(reports) == 1 and reports[0].quantity == order.quantity:
@@ -80,7 +80,7 @@ class OrderFlow:
                 self._record.executed(order, reports[0].timestamp_ns)
             self._book(reports[0], split(reports[0], order), outcome, reports[0].timestamp_ns)
             return
-        self._orders.sent(order)
+        self._orders.sent(order, market.mid if market is not None else 0.0)
         self._take_reports(reports, outcome)
 
     def cancel(self, order_id: str) -> None:

@@ -8,7 +8,8 @@ from math import fsum, isfinite
 from typing import Final
 
 from sengine.domain.order import Fill, Order, Side
-from sengine.domain.position import FLAT_BELOW
+from sengine.domain.position import FLAT_BELOW, net
+from sengine.engine.state.recent_ticks import ANY_SYMBOL
 from sengine.engine.state.saved import SavedOrder, SavedOrders
 
 # A cancellation can overtake the order's last fill, a venue can fill more than it was asked to, and a fill can come
@@ -45,16 +46,24 @@ def _exact(number: float) -> str:
 class WorkingOrder:
     """An order that was sent and may still fill."""
 
-    __slots__ = ("filled", "fills", "is_cancelling", "order", "withdrawn_by")
+    __slots__ = ("filled", "fills", "is_cancelling", "order", "sent_at_price", "withdrawn_by")
 
     def __init__(
-        self, order: Order, filled: float = 0.0, fills: int = 0, is_cancelling: bool = False, withdrawn_by: int = 0
+        self,
+        order: Order,
+        filled: float = 0.0,
+        fills: int = 0,
+        is_cancelling: bool = False,
+        sent_at_price: float = 0.0,
+        withdrawn_by: int = 0,
     ) -> None:
         self.order = order
         self.filled = filled
         self.fills = fills
         self.is_cancelling = is_cancelling
         """Its cancellation was asked for; it may still fill until that is confirmed."""
+        self.sent_at_price = sent_at_price
+        """The mid when it was sent, 0 where none was known."""
         self.withdrawn_by = withdrawn_by
         """Sequence of the CLOSE that withdrew it while it could still fill; 0 for none."""
 
@@ -63,7 +72,9 @@ class WorkingOrder:
         return max(0.0, self.order.quantity - self.filled)
 
     def saved(self) -> SavedOrder:
-        return SavedOrder(self.order, self.filled, self.fills, self.is_cancelling, self.withdrawn_by)
+        return SavedOrder(
+            self.order, self.filled, self.fills, self.is_cancelling, self.sent_at_price, self.withdrawn_by
+        )
 
     @property
     def rests(self) -> bool:
@@ -72,7 +83,7 @@ class WorkingOrder:
 
     @classmethod
     def of(cls, saved: SavedOrder) -> WorkingOrder:
-        return cls(saved.order, saved.filled, saved.fills, saved.is_cancelling, saved.withdrawn_by)
+        return cls(saved.order, saved.filled, saved.fills, saved.is_cancelling, saved.sent_at_price, saved.withdrawn_by)
 
 
 class OrderTracker:
@@ -86,9 +97,9 @@ class OrderTracker:
         self._by_owner: dict[tuple[str, str], dict[str, WorkingOrder]] = {}
         self._seen: OrderedDict[str, None] = OrderedDict()
 
-    def sent(self, order: Order) -> None:
-        """Count ``order`` as in flight from now on."""
-        working = WorkingOrder(order)
+    def sent(self, order: Order, price: float = 0.0) -> None:
+        """Count ``order`` as in flight from now on; ``price`` is the mid, 0 where none is known."""
+        working = WorkingOrder(order, sent_at_price=price)
         self._open[order.order_id] = working
         for part in order.contributions:
             self._by_owner.setdefault((part.strategy_id, order.symbol), {})[order.order_id] = working
@@ -105,7 +116,7 @@ class OrderTracker:
     def restore(self, state: SavedOrders) -> None:
         """Take up a checkpoint's orders; for a tracker that has seen none yet."""
         for working in state.open:
-            self.sent(working.order)
+            self.sent(working.order, working.sent_at_price)
             kept = self._open[working.order.order_id]
             kept.filled, kept.fills, kept.is_cancelling = working.filled, working.fills, working.is_cancelling
             kept.withdrawn_by = working.withdrawn_by
@@ -128,6 +139,12 @@ class OrderTracker:
             for part in working.order.contributions
             if part.strategy_id == strategy_id
         )
+
+    def heading(self, strategy_id: str, symbol: str) -> float:
+        """``in_flight``, or for ``*`` its sum over all symbols."""
+        if symbol != ANY_SYMBOL:
+            return self.in_flight(strategy_id, symbol)
+        return net([self.in_flight(*pair) for pair in self._by_owner if pair[0] == strategy_id])
 
     def market_in_flight(self, strategy_id: str, symbol: str) -> float:
         """The same of market orders alone."""

@@ -10,6 +10,7 @@ from math import fsum
 
 import msgspec
 
+from sengine.domain.currencies import CurrencyGroups
 from sengine.domain.order import Fill
 from sengine.domain.position import Position
 from sengine.engine.state.saved import SavedAccount, SavedBooks, SavedPosition
@@ -75,6 +76,7 @@ class PositionTracker:
         self._no_fills = Account(initial_capital)
         self._accounts: dict[str, Account] = {}
         self._holdings: dict[tuple[str, str], _Holding] = {}
+        self.currencies = CurrencyGroups()
         self.open: dict[str, list[_Holding]] = {}
         """Open holdings by symbol; a symbol without any is not in it."""
 
@@ -132,6 +134,7 @@ class PositionTracker:
         account = self._accounts.setdefault(share.strategy_id, Account(self.initial_capital))
         holding = _Holding(Position(share.strategy_id, share.symbol), account)
         self._holdings[share.strategy_id, share.symbol] = holding
+        self.currencies.add(share.strategy_id, share.symbol)
         return holding
 
     def gross_notional(self) -> float:
@@ -188,6 +191,7 @@ class PositionTracker:
             holding = _Holding(Position(*msgspec.structs.astuple(position)), self._accounts[position.strategy_id])
             holding.counted = counted
             self._holdings[position.strategy_id, position.symbol] = holding
+            self.currencies.add(position.strategy_id, position.symbol)
         for symbol, strategy_ids in state.open.items():
             self.open[symbol] = [self._holdings[strategy_id, symbol] for strategy_id in strategy_ids]
             for holding in self.open[symbol]:

@@ -85,6 +85,7 @@ class SavedOrder(msgspec.Struct, frozen=True):
     filled: float = 0.0
     fills: int = 0
     is_cancelling: bool = False
+    sent_at_price: float = 0.0
     withdrawn_by: int = 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 from sengine.domain.market import DataKind, MarketData
@@ -23,7 +24,8 @@ Route: TypeAlias = tuple[Guest, Callable[[MarketData], object]]
 
 
 class Roster:
-    """Strategies in the order of the configuration. ``on_leave`` is told the id of each one that stops taking part."""
+    """Strategies in the order of the configuration. ``on_leave`` is told the id of each one that stops taking part.
+    ``in_flight`` is asked by instances for what is in flight of a strategy on a symbol, ``*`` for all."""
 
     def __init__(
         self,
@@ -32,7 +34,9 @@ class Roster:
         on_leave: Callable[[str], None],
         markets: Mapping[str, Market],
         guard: Guard,
+        in_flight: Callable[[str, str], float] = lambda strategy_id, symbol: 0.0,
     ) -> None:
+        self._in_flight = in_flight
         self._guests: dict[str, Guest] = {}
         self.routes: dict[DataKind, dict[str, Sequence[Route]]] = {kind: {} for kind in DataKind}
         """Who is called, by kind and symbol; emptied in place when that changes, filled by ``routes_for``."""
@@ -65,7 +69,9 @@ class Roster:
         if spec.strategy_id in self._guests:
             state = self._guests[spec.strategy_id].lifecycle.state
             raise LifecycleError(f'strategy "{spec.strategy_id}" is already loaded and {state}; unload it first')
-        guest = Guest(spec, self._max_errors, self._reset_after_ns, self._guard)
+        guest = Guest(
+            spec, self._max_errors, self._reset_after_ns, self._guard, partial(self._in_flight, spec.strategy_id)
+        )
         guest.load(spare)
         self._loaded += 1
         guest.until_fold -= 379 * self._loaded % FOLD_EVERY

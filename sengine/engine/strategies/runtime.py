@@ -38,11 +38,20 @@ from sengine.strategy import BaseStrategy
 
 
 class Guest:
-    """One configured strategy. The engine calls what ``to_call`` gives when routes are built."""
+    """One configured strategy. The engine calls what ``to_call`` gives when routes are built. ``in_flight`` says what
+    its orders on a symbol may still fill, or on all for ``*``."""
 
-    def __init__(self, spec: StrategySpec, max_errors: int, reset_after_ns: int, guard: Guard) -> None:
+    def __init__(
+        self,
+        spec: StrategySpec,
+        max_errors: int,
+        reset_after_ns: int,
+        guard: Guard,
+        in_flight: Callable[[str], float] = lambda symbol: 0.0,
+    ) -> None:
         self.strategy_id = spec.strategy_id
-        self.current = RunningVersion(spec, dict(spec.config), dict(spec.config), {})
+        self.current = RunningVersion(spec, dict(spec.config), dict(spec.config), {}, in_flight=in_flight)
+        self._in_flight = in_flight
         self.is_direct = spec.route == "direct"
         self.trial: Trial | None = None
         """The version before this one, while it may still come back."""
@@ -203,6 +212,7 @@ class Guest:
 
     def become(self, version: RunningVersion) -> None:
         """Go on as ``version`` says."""
+        version.introduce(self._in_flight)
         self.current, self.is_direct = version, version.spec.route == "direct"
 
     def swap(self, version: RunningVersion, since_tick: int, rollback_ticks: int) -> None:

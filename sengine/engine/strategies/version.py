@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
 from sengine.engine.state.recent_ticks import ANY_SYMBOL
 from sengine.engine.strategies.spec import StrategySpec
-from sengine.strategy import BaseStrategy
+from sengine.strategy import BaseStrategy, tell_orders
 
 
 class RunningVersion:
@@ -18,7 +18,7 @@ class RunningVersion:
     becomes the first of them. ``reloaded`` is what every further one is to be given: parameters that came later.
     """
 
-    __slots__ = ("config", "instances", "is_told", "reloaded", "spare", "spec", "written")
+    __slots__ = ("config", "in_flight", "instances", "is_told", "reloaded", "spare", "spec", "written")
 
     def __init__(
         self,
@@ -29,6 +29,7 @@ class RunningVersion:
         spare: BaseStrategy | None = None,
         reloaded: tuple[Any, dict[str, Any]] | None = None,
         is_told: bool | None = None,
+        in_flight: Callable[[str], float] | None = None,
     ) -> None:
         self.spec = spec
         self.config = config
@@ -38,10 +39,14 @@ class RunningVersion:
         self.reloaded = reloaded
         self.is_told = is_told
         """The answer of ``hears_of_orders``, once it is known."""
+        self.in_flight = in_flight
+        """What the strategy has in flight on a symbol, ``*`` for all; its instances ask."""
 
     def described_as(self, spec: StrategySpec, config: dict[str, Any]) -> RunningVersion:
         """The same instances under another description, as a strategy in its own process gives one."""
-        return RunningVersion(spec, config, self.written, self.instances, self.spare, self.reloaded, self.is_told)
+        return RunningVersion(
+            spec, config, self.written, self.instances, self.spare, self.reloaded, self.is_told, self.in_flight
+        )
 
     @property
     def hears_of_orders(self) -> bool:
@@ -70,7 +75,19 @@ class RunningVersion:
         if instance is None:
             instance, self.spare = self.spare or self._new_instance(), None
             self.instances[key] = instance
+            self._introduce(key, instance)
         return instance
+
+    def introduce(self, in_flight: Callable[[str], float]) -> None:
+        """Have its instances, and those to come, ask ``in_flight``."""
+        self.in_flight = in_flight
+        for key, instance in self.instances.items():
+            self._introduce(key, instance)
+
+    def _introduce(self, key: str, instance: BaseStrategy) -> None:
+        in_flight = self.in_flight
+        if in_flight is not None:
+            tell_orders(instance, lambda symbol: in_flight(symbol or key))
 
     def _new_instance(self) -> BaseStrategy:
         """One more, with the parameters in force now."""
