@@ -154,10 +154,12 @@ def run_replay(
         equity_csv = _csv(stack, options.equity_csv, EQUITY_COLUMNS)
         json_file, html_file = _output(stack, options.json_file), _output(stack, options.html_file)
         prices, marks = PriceTrail(), TradeMarks()
+        places = _Places(feed, engine)
         session = ReplaySession(
             engine,
             observers=observers if html_file is None else [*observers, marks.observe],
-            on_rejected=_on_rejected(feed, examples, options.strict),
+            on_rejected=_on_rejected(places, examples, options.strict),
+            on_held=places.keep,
             on_sample=prices.sample if html_file is not None else None,
         )
         replay = OpenReplay(feed, session, failed, rejected_rows, examples, log)
@@ -246,14 +248,33 @@ def _csv(stack: ExitStack, path: Path | None, columns: Sequence[str]) -> CsvWrit
     return CsvWriter(stack.enter_context(OutputFile(path)), columns) if path is not None else None
 
 
-def _on_rejected(feed: Feed, examples: DropExamples, is_strict: bool) -> Callable[[str, MarketEvent], None]:
+class _Places:
+    """Where the events that wait for others to confirm their time stand: the file is read on meanwhile."""
+
+    def __init__(self, feed: Feed, engine: Engine) -> None:
+        self._feed = feed
+        self._engine = engine
+        self._of: dict[str, list[tuple[MarketEvent, str]]] = {}
+
+    def keep(self, event: MarketEvent) -> None:
+        if self._engine.jumps.is_holding(event.symbol) <= 1:
+            self._of[event.symbol] = []
+        self._of.setdefault(event.symbol, []).append((event, self._feed.position()))
+
+    def of(self, event: MarketEvent) -> str:
+        """Of an event that waited, or came last."""
+        kept = (place for each, place in self._of.get(event.symbol, ()) if each is event)
+        return next(kept, None) or self._feed.position()
+
+
+def _on_rejected(places: _Places, examples: DropExamples, is_strict: bool) -> Callable[[str, MarketEvent], None]:
     """Notes what the engine refuses; with ``--strict`` the first fault ends the run."""
 
     def refuse(reason: str, event: MarketEvent) -> None:
         if is_strict and reason != NOT_A_FAULT:
-            raise DataError(f"{feed.position()}: {refusal_of(reason, event)}")
+            raise DataError(f"{places.of(event)}: {refusal_of(reason, event)}")
         if reason not in examples.first:
-            examples.event(reason, event, feed.position())
+            examples.event(reason, event, places.of(event))
 
     return refuse
 

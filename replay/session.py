@@ -85,6 +85,7 @@ class ReplaySession:
     """Drives an engine over events and keeps the run's accounts.
 
     ``observers`` see each outcome in which something happened.
+    ``on_held`` gets each event that waits for others to confirm its time.
     ``on_rejected`` gets the engine's reason for each event that it dropped, and the event; it may raise to stop the
     run. ``on_sample`` is called with event time and the markets whenever the equity curve was sampled.
     """
@@ -95,6 +96,7 @@ class ReplaySession:
         *,
         observers: Sequence[Observer] = (),
         on_rejected: Callable[[str, MarketEvent], None] | None = None,
+        on_held: Callable[[MarketEvent], None] | None = None,
         on_sample: Callable[[int, Mapping[str, Market]], None] | None = None,
     ) -> None:
         self.engine = engine
@@ -104,7 +106,7 @@ class ReplaySession:
         self._digest = RunDigest()
         self._tally = TradeTally()
         self.observers: list[Observer] = [self._digest.add, self._tally_fills, self._keep_faults, *observers]
-        self._on_rejected = on_rejected
+        self._on_rejected, self._on_held = on_rejected, on_held
         self._on_sample = on_sample
         self._fills = 0
         self._faults: list[StrategyFault] = []
@@ -180,8 +182,10 @@ class ReplaySession:
     def _take(self, event: MarketEvent, outcome: Outcome) -> None:
         if outcome.rejected:
             self._reject(outcome.rejected, event)
-        else:
-            self._take_whole(outcome)
+            return
+        self._take_whole(outcome)
+        if outcome.is_held and self._on_held is not None:
+            self._on_held(event)
 
     def _take_whole(self, outcome: Outcome) -> None:
         """What was not refused, and what it says about the times of others."""

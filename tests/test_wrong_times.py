@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from replay.run import ReplayOptions, run_replay
 from sengine.adapters.journal.journal import Beginning, Journal
 from sengine.adapters.journal.recovery import recover
 from sengine.clock import NS_PER_S
@@ -22,6 +23,7 @@ from sengine.domain.order import Order
 from sengine.engine.core import Engine
 from sengine.engine.risk.limits import LateEngineLimit
 from sengine.engine.time_jumps import JumpRule
+from sengine.errors import DataError
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.refused_data import FORGET_AFTER_S, IN_A_ROW, RefusedData
 from sengine.runtime.status import ServiceFacts
@@ -254,3 +256,20 @@ async def test_an_order_that_became_too_old_while_strategies_thought_is_taken_ba
     assert live.order_updates == {"rejected": 1}
     lines = [f"{record.event} {record.fields}" for record in live.logs.history]
     assert any("not sent: the engine is late: what the order answers came 1,500 ms ago" in line for line in lines)
+
+
+@pytest.mark.parametrize("wrong", [(3,), (3, 5)])
+def test_a_row_that_is_dropped_later_is_named_by_its_own_line(tmp_path: Path, wrong: tuple[int, ...]) -> None:
+    file = tmp_path / "quotes.csv"
+    rows = ["timestamp,symbol,bid_price,bid_qty,ask_price,ask_qty"]
+    for line in range(2, 30):
+        year = 2024 if line not in wrong else 2200 + line
+        rows.append(f"{year}-01-05T00:00:{line:02d}Z,BTCUSDT,99,1,101,1")
+    file.write_text("\n".join(rows) + "\n")
+    config = configuration(tmp_path, MOMENTUM)
+    with pytest.raises(DataError, match=r"quotes\.csv:3: time jump"):
+        run_replay(config, ReplayOptions(files=[file], strict=True))
+    result = run_replay(config, ReplayOptions(files=[file]))
+    assert result.rejected == {"time_jump": len(wrong)}
+    assert result.ticks == 28 - len(wrong)
+    assert "BTCUSDT: a book dated 2203-01-05" in result.hints[0]

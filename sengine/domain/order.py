@@ -95,9 +95,11 @@ class OrderStatus(StrEnum):
 
 
 class OrderUpdate(msgspec.Struct, frozen=True, gc=False):
-    """News about one order. ``UNKNOWN`` means that nobody can say: the order stays in flight until told otherwise."""
+    """News about one order. ``UNKNOWN`` means that nobody can say: the order stays in flight until told otherwise. One
+    that ``never_left`` was rejected by this program itself, and no venue has seen it."""
 
     order_id: str
     status: OrderStatus
     timestamp_ns: int
     reason: str = ""
+    never_left: bool = False

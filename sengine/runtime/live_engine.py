@@ -371,14 +371,15 @@ class LiveEngine:
         reason = f"not sent: the journal cannot be written: {self.journal.failure or 'too much waits to be written'}"
         loop = asyncio.get_running_loop()
         for order in outcome.orders:
-            update = OrderUpdate(order.order_id, OrderStatus.REJECTED, order.timestamp_ns, reason)
+            update = OrderUpdate(order.order_id, OrderStatus.REJECTED, order.timestamp_ns, reason, never_left=True)
             loop.call_soon(self.take, update)
         outcome.orders.clear()
 
     def _take_back(self, order: Order, reason: str) -> None:
         """An order that was approved and does not leave. Not at once: an outcome is being passed on."""
         self._complain("late order", "an order is taken back", order_id=order.order_id, reason=reason)
-        update = OrderUpdate(order.order_id, OrderStatus.REJECTED, order.timestamp_ns, f"not sent: {reason}")
+        reason = f"not sent: {reason}"
+        update = OrderUpdate(order.order_id, OrderStatus.REJECTED, order.timestamp_ns, reason, never_left=True)
         asyncio.get_running_loop().call_soon(self.take, update)
 
     def _pass_on(self, outcome: Outcome, received_ns: int) -> None:

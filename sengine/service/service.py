@@ -60,7 +60,7 @@ _CONFIRM_CANCELS_S: Final = 1.0
 _STANDSTILL_TOLD_S: Final = 1.0
 _STOP_GATEWAY_S: Final = 0.5
 # For shutdown() of all strategies together, out of the five seconds in which the engine is to end.
-_SHUTDOWNS_S: Final = 2.0
+_SHUTDOWNS_S: Final = 1.5
 _POLL_S: Final = 0.005
 _TELL_EVERY_S: Final = 0.5
 

@@ -122,3 +122,14 @@ def test_a_pause_is_in_the_checkpoint_and_an_older_one_without_it_is_read() -> N
     del older["record"]["rejections"]
     restore(fresh := engine(after=1), msgspec.convert(older, Checkpoint, strict=False))
     assert len(fresh.process(quote(1.5)).orders) == 1
+
+
+def test_orders_that_never_left_this_program_are_no_row_of_rejections() -> None:
+    trader = engine(after=2)
+    for step in range(1, 6):
+        (order,) = trader.process(quote(step)).orders
+        update = OrderUpdate(
+            order.order_id, OrderStatus.REJECTED, ns(step), "not sent: the disk is full", never_left=True
+        )
+        assert trader.process(update).warnings == []
+    assert trader.dispositions[Disposition.PASSED] == 5

@@ -17,6 +17,7 @@ import pytest
 
 from sengine.adapters.control.client import ControlClient
 from tests.integration.engine_process import EngineProcess, book, children, flipper, is_running, publisher, until
+from tests.patience import PATIENCE_S
 
 Running = Callable[..., Awaitable[EngineProcess]]
 NewEngine = Callable[..., EngineProcess]
@@ -384,7 +385,7 @@ async def test_what_strategies_print_and_log_is_in_the_log_and_on_the_screens_bo
     assert lines[-1]["event"].startswith("482 more lines of it left out")
 
 
-async def test_however_many_strategies_hang_in_shutdown_the_engine_ends_within_five_seconds(
+async def test_however_many_strategies_hang_in_shutdown_the_engine_ends_in_time(
     new_engine: NewEngine,
 ) -> None:
     engine = new_engine({})
@@ -398,7 +399,8 @@ async def test_however_many_strategies_hang_in_shutdown_the_engine_ends_within_f
         await until(lambda: engine.ticks() == 1)
     began_s = monotonic()
     assert await engine.terminate() == 0
-    assert monotonic() - began_s < 5.0
+    # Five seconds on a machine that has nothing else to do. One by one they would take five minutes.
+    assert monotonic() - began_s < PATIENCE_S / 2
     cut = [line for line in engine.log() if line.get("kind") == "timeout"]
     assert len(cut) == 30
     assert {line["event"].partition(" after")[0] for line in cut} == {"interrupted"}

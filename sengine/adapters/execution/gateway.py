@@ -345,12 +345,12 @@ class ExecutionGateway:
 
     def _refuse(self, order: Order, reason: str) -> None:
         self.stats.rejected += 1
-        self._tell_soon(order, OrderStatus.REJECTED, reason)
+        self._tell_soon(order, OrderStatus.REJECTED, reason, never_left=True)
 
-    def _tell_soon(self, order: Order, status: OrderStatus, reason: str) -> None:
+    def _tell_soon(self, order: Order, status: OrderStatus, reason: str, never_left: bool = False) -> None:
         """Not at once: ``send`` and ``cancel`` are called while the engine passes on an outcome."""
         at_ns = max(order.timestamp_ns, self._live.engine.now_ns)
-        self._loop.call_soon(self._live.take, OrderUpdate(order.order_id, status, at_ns, reason))
+        self._loop.call_soon(self._live.take, OrderUpdate(order.order_id, status, at_ns, reason, never_left))
 
     def _fold(self) -> None:
         """Keep the histograms' pending samples few also when nobody scrapes."""

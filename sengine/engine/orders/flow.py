@@ -187,7 +187,7 @@ class OrderFlow:
             working = None if self._orders.is_filled(update.order_id) else self._orders.find(update.order_id)
         if working is not None:
             self.news.of_order(working, update)
-            if update.status is OrderStatus.REJECTED:
+            if update.status is OrderStatus.REJECTED and not update.never_left:
                 self.reject_pause.rejected(working.order, update.reason, now_ns, outcome)
             elif update.status is OrderStatus.ACCEPTED:
                 self.reject_pause.went_through(working.order)
