@@ -1,1 +1,1 @@
-"""x"""
+"""The live service: composition, start-up, recording, reconciliation, the kill switch, hot reload."""

@@ -1,1 +1,1 @@
-"""x"""
+"""What adapters share: child processes, sockets, credentials, connections."""

@@ -1,1 +1,1 @@
-"""x"""
+"""Orders on their way: sending, fills, flattening, the simulated venue."""

@@ -1,1 +1,1 @@
-"""x"""
+"""From what strategies answer to orders: intake, votes, decisions."""
