@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,12 +11,20 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+from sengine.build_form import form
+from tests.benchmarks import heavy_market
+
 PLAIN_LOOP = str(Path(__file__).with_name("plain_momentum.py"))
 
 
-def _wall_s(*command: str) -> float:
+HEAVY_LOOP = str(Path(__file__).with_name("heavy_plain_loop.py"))
+HEAVY_ORDERS = 122_609
+
+
+def _wall_s(*command: str, pure: str = "0") -> float:
+    environment = os.environ | {"SENGINE_PURE": pure}
     started_s = perf_counter()
-    subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL, env=environment)
     return perf_counter() - started_s
 
 
@@ -49,3 +59,19 @@ def test_memory_does_not_grow_with_the_file(sample_csv: Callable[[int], Path], f
     figure("peak memory, 1M quotes", one / 1e6, "MB")
     figure("peak memory, 10M quotes", ten / 1e6, "MB", at_most=400)
     figure("peak memory, 10M / 1M quotes", ten / one, "x", at_most=1.2)
+
+
+def test_where_every_quote_moves_a_replay_stays_near_a_plain_loop(tmp_path: Path, figure: Callable[..., None]) -> None:
+    """The order-heavy workload: a million quotes, momentum 5/20, an order every eight ticks."""
+    path = str(tmp_path / "heavy.csv")
+    heavy_market.write(path, 1_000_000)
+    replay = ("-m", "sengine", "replay", path, "--strategy", "momentum")
+    said = subprocess.run([sys.executable, *replay, "--json", "-"], check=True, capture_output=True)
+    assert json.loads(said.stdout)["orders"] == HEAVY_ORDERS
+    runs = [(_wall_s(*replay), _wall_s(*replay, pure="1"), _wall_s(HEAVY_LOOP, path)) for _ in range(5)][1:]
+    figure("plain csv.reader loop, 1M quotes that move", median(plain for _, _, plain in runs), "s")
+    if form() == "compiled":
+        ratio = median(compiled / plain for compiled, _, plain in runs)
+        figure("sengine replay / plain loop, every quote moves, compiled", ratio, "x", at_most=1.2, note="4 turns")
+    pure = median(pure / plain for _, pure, plain in runs)
+    figure("sengine replay / plain loop, every quote moves, pure Python", pure, "x", at_most=4.5, note="4 turns")
