@@ -20,7 +20,7 @@ from sengine.engine.risk.view import ProposedContribution, RiskView, share_of
 from sengine.engine.state.markets import Market
 from sengine.engine.state.orders import OrderTracker
 from sengine.engine.state.positions import PositionTracker
-from sengine.engine.state.trading_record import KEYS_KEPT, TIMES_KEPT, TradingRecord
+from sengine.engine.state.trading_record import KEYS_KEPT, TIMES_KEPT, Rejections, TradingRecord
 from tests.engine.conftest import SYMBOL, S, bar, book, fill, ns, order, vote
 
 # A Monday, 08:00 UTC.
@@ -267,6 +267,20 @@ def test_executions_in_a_row_on_one_side_disable_the_strategy() -> None:
         check_of(check).review(proposed(1.0, at_s=4.0), World().sent(1.0, 2.0).sent(2.5, side=Side.SELL).sent(3.0).view)
         is None
     )
+
+
+def test_what_was_sent_or_rejected_at_a_time_that_is_yet_to_come_is_forgotten() -> None:
+    record = World().sent(1.0, 500.0 * 86_400).record
+    record.begin_day(ns(500.0 * 86_400), {"": 7.0})
+    record.rejections = {("a", SYMBOL): Rejections(5, ns(2.0), ns(3.0)), ("b", SYMBOL): Rejections(5, ns(9e7), ns(9e7))}
+    record.forget_after(ns(3.0))
+    assert record.sent_ns["", ""] == [ns(1.0)]
+    assert (record.day_ends_ns, record.next_day_ends_ns) == (0, 0)
+    assert list(record.rejections) == [("a", SYMBOL)]
+    record.see(ns(3.0), lambda: {"": -1.0}, is_sure=True)
+    assert record.day_equity == {"": -1.0}
+    record.forget_after(ns(4.0))
+    assert record.day_ends_ns == 86_400 * S
 
 
 def test_what_a_person_has_looked_at_counts_no_longer() -> None:

@@ -29,11 +29,7 @@ class Decision:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Decision) and (self.direction, self.confidence) == (other.direction, other.confidence)
 
-    def __hash__(self) -> int:
-        return hash((self.direction, self.confidence))
-
-    def __repr__(self) -> str:
-        return f"Decision({self.direction}, {self.confidence!r})"
+    __hash__ = None  # type: ignore[assignment]
 
 
 Votes = Sequence[StampedSignal]

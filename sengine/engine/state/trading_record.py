@@ -135,6 +135,7 @@ class TradingRecord:
         self.twins = {twin: at_ns for twin, at_ns in self.twins.items() if at_ns <= now_ns}
         for run in self.runs.values():
             run.times_ns = [each for each in run.times_ns if each <= now_ns]
+        self.rejections = {pair: row for pair, row in self.rejections.items() if row.since_ns <= now_ns}
 
     def saved(self) -> SavedTradingRecord:
         """Everything, for a checkpoint; it shares nothing mutable."""
