@@ -151,7 +151,8 @@ async def test_a_journal_of_a_version_that_took_the_future_is_healed_by_the_next
 
 def _forget_section(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read the first session's header as an earlier version wrote it: without the section."""
-    from sengine import recovery, verification
+    from sengine.adapters.journal import recovery
+    from sengine.service import verification
 
     def rule_of(header: Any, real: Callable[[Any], JumpRule | None]) -> JumpRule | None:
         return None if header.segment == 1 else real(header)

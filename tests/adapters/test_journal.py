@@ -792,7 +792,7 @@ def test_an_outcome_longer_than_a_reader_takes_loses_its_metadata_first(
     journal = new_journal(tmp_path)
     monkeypatch.setattr(writing, "LONGEST_RECORD", 2_000)
     long_one = msgspec.structs.replace(SIGNAL, metadata={"text": "x" * 3_000})
-    assert journal.outcome(EVENTS[0], Outcome(signals=[SignalResult(long_one, Disposition.PASSED)], orders=[ORDER]))
+    assert journal.outcome(EVENTS[0], outcome_of(signals=[SignalResult(long_one, Disposition.PASSED)], orders=[ORDER]))
     journal.close()
     (happened,) = records(tmp_path)[2:-1]
     assert happened.orders == [ORDER]
@@ -803,7 +803,7 @@ def test_an_outcome_longer_than_a_reader_takes_loses_its_metadata_first(
 def test_orders_whose_record_would_be_too_long_do_not_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = new_journal(tmp_path)
     monkeypatch.setattr(writing, "LONGEST_RECORD", 2_000)
-    assert not journal.outcome(EVENTS[0], Outcome(orders=[ORDER] * 100))
+    assert not journal.outcome(EVENTS[0], outcome_of(orders=[ORDER] * 100))
     journal.close()
     (gap,) = records(tmp_path)[2:-1]
     assert gap.reason.startswith("what an event led to cannot be recorded: expected a record of at most 2,000 bytes")

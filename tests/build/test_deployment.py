@@ -65,8 +65,8 @@ def test_the_engine_of_compose_has_a_sound_configuration(monkeypatch: pytest.Mon
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
-    unit = tmp_path / "sengine.service.service"
-    text = (BUILD / "sengine.service.service").read_text()
+    unit = tmp_path / "sengine.service"
+    text = (BUILD / "sengine.service").read_text()
     # It looks for the program and the manual page, which are not installed here.
     text = text.replace("/usr/local/bin/sengine", "/bin/true").replace("Documentation=man:sengine(1)\n", "")
     unit.write_text(text)

@@ -12,7 +12,7 @@ from typer.main import get_command
 import sengine.cli
 
 # Files and folders that a command makes: that they are not there yet is as it should be.
-MADE: Final = {"address_file", "signals", "fills", "equity", "report", "output"}
+MADE: Final = {"address_file", "signals", "fills", "equity", "report", "output", "log"}
 MADE_BY: Final = {
     "init": {"folder"},
     "sample": {"file"},

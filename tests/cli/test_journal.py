@@ -33,12 +33,12 @@ def test_session_is_verified_inspected_exported_and_replayed(run: Run, tmp_path:
     assert "  equal: sha256:" in ran.out
     assert json.loads(run("verify", data, "--json").out)["divergence"] is None
     counted = run("journal", "stat", data).out
-    assert "1,500  SoundBookEvent" in counted
+    assert "1,500  Quote" in counted
     shown = run("journal", "inspect", data, "--limit", "5").out.splitlines()
     assert len(shown) == 5
     assert shown[0].startswith("1:0  Header")
     lines = [json.loads(line) for line in run("journal", "export", data).out.splitlines()]
-    assert [line["kind"] for line in lines[:3]] == ["Header", "Checkpoint", "SoundBookEvent"]
+    assert [line["kind"] for line in lines[:3]] == ["Header", "Checkpoint", "Quote"]
     until = f"1:{lines[2]['offset']}"
     assert len(run("journal", "export", data, "--until", until).out.splitlines()) == 2
     assert json.loads(run("replay", "--journal", data, "--json", "-").out)["ticks"] == 1500
@@ -47,7 +47,7 @@ def test_session_is_verified_inspected_exported_and_replayed(run: Run, tmp_path:
 def test_a_session_without_market_data_is_no_backtest(run: Run, tmp_path: Path) -> None:
     data = recorded(tmp_path, MOMENTUM)
     path = data / "journal" / "0000000001.journal"
-    kept = [b for _, b in frames(memoryview(path.read_bytes())) if bytes(b[1:3]) != b"\xa1B"]
+    kept = [b for _, b in frames(memoryview(path.read_bytes())) if bytes(b[1:3]) != b"\xa1Q"]
     path.write_bytes(b"".join(frame(bytes(each)) for each in kept))
     ran = run("replay", "--journal", data)
     assert ran.code != 0

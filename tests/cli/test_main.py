@@ -12,6 +12,7 @@ from typer.main import get_command
 
 import sengine.cli
 from sengine import __version__
+from sengine.build_form import form
 from sengine.__main__ import main
 
 CHECKOUT = Path(sengine.__file__).resolve().parents[1]
@@ -41,17 +42,17 @@ def test_version_is_answered_without_importing_anything_heavy() -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, cwd=CHECKOUT, encoding="utf-8", timeout=60, check=True
     )
-    assert done.stdout == f"sengine {__version__}\n[]\n"
+    assert done.stdout == f"sengine {__version__} ({form()})\n[]\n"
 
 
 def test_the_module_and_the_script_are_the_same(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setattr(sys, "argv", ["sengine", "--version"])
     main()
-    assert capsys.readouterr().out == f"sengine {__version__}\n"
+    assert capsys.readouterr().out == f"sengine {__version__} ({form()})\n"
 
 
 def test_version_beside_other_words_is_answered_too(run: Run) -> None:
-    assert run("--version", "replay") == (0, f"sengine {__version__}\n", "")
+    assert run("--version", "replay") == (0, f"sengine {__version__} ({form()})\n", "")
 
 
 def test_without_a_command_the_help_is_shown(run: Run) -> None:

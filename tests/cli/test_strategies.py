@@ -163,7 +163,7 @@ def test_a_folder_that_cannot_be_written_is_bad_usage(run: Run) -> None:
 
 
 def test_without_a_name_all_strategies_are_checked(run: Run) -> None:
-    ran = run("strategies", "check", "--ticks", "600", "--warmup", "120", "--json")
+    ran = run("strategies", "check", "--ticks", "2000", "--warmup", "120", "--json")
     assert (ran.code, ran.err) == (0, "")
     checked = [json.loads(line) for line in ran.out.splitlines()]
     assert [Path(each["path"]).stem for each in checked] == ["market_maker", "momentum", "rsi"]
