@@ -12,8 +12,8 @@ from typer.main import get_command
 
 import sengine.cli
 from sengine import __version__
-from sengine.build_form import form
 from sengine.__main__ import main
+from sengine.build_form import form
 
 CHECKOUT = Path(sengine.__file__).resolve().parents[1]
 
