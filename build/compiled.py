@@ -56,14 +56,25 @@ def extensions(root: Path = ROOT) -> list[Path]:
     return sorted(path for folder in ("sengine", "replay") for path in (root / folder).rglob(f"*{suffix}"))
 
 
+def is_current(root: Path = ROOT) -> bool:
+    """Whether what stands below ``root`` was compiled after the last change of any source."""
+    built = [path.stat().st_mtime_ns for path in extensions(root)]
+    sources = [path.stat().st_mtime_ns for path in (root / "sengine").rglob("*.py")]
+    return len(built) > len(modules(root)) and min(built) > max(sources)
+
+
 def compile_in_place(root: Path = ROOT) -> None:
-    """Compile below ``root``. Raises ``CalledProcessError`` with the compiler's words on standard error."""
+    """Compile below ``root``, unless that is done. Raises ``CalledProcessError`` with the compiler's words on standard
+    error."""
+    if is_current(root):
+        return
     clean(root)
     with tempfile.TemporaryDirectory(prefix="sengine-compile-") as work:
-        # mypyc writes its C beside itself and takes its options from the working directory's pyproject.toml.
-        for name in ("sengine", "replay", "pyproject.toml"):
-            source, target = root / name, Path(work, name)
-            shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
+        # mypyc writes its C beside the sources.
+        for name in ("sengine", "replay"):
+            shutil.copytree(root / name, Path(work, name), ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+        # `make type` holds the types; here a library without type hints is no mistake.
+        Path(work, "mypy.ini").write_text("[mypy]\npython_version = 3.11\nignore_missing_imports = True\n")
         script = (
             "from setuptools import setup; from mypyc.build import mypycify; import sys; "
             "setup(name='sengine', packages=[], ext_modules=mypycify(sys.argv.pop().split(','), opt_level='3', "

@@ -176,7 +176,8 @@ def running_programs() -> list[str]:
 if sys.argv[1:] == ["--version"]:
     from sengine import __version__
 
-    print(f"sengine {__version__}")
+    # What the build put beside this program: which form of the engine is in the folder that it unpacks.
+    print(f"sengine {__version__} ({Path(getattr(sys, '_MEIPASS', '.'), 'form.txt').read_text()})")
 else:
     try:
         main()

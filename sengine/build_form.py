@@ -56,8 +56,9 @@ def form() -> str:
 
 
 def _wants_source() -> bool:
-    """Whether the environment asks for the source."""
-    return os.environ.get(PURE_VARIABLE, "") not in ("", "0")
+    """Whether the environment asks for the source, and it is there: the executable has none."""
+    is_there = os.path.isfile(os.path.join(_HERE, "engine", "core.py"))
+    return is_there and os.environ.get(PURE_VARIABLE, "") not in ("", "0")
 
 
 def _library() -> str:
