@@ -166,7 +166,8 @@ def _print_health(console: Console, view: SnapshotView) -> None:
         console.print(f"anomalies: [yellow]{escape(anomalies)}[/yellow]")
     for check in view.risk:
         said = [f"{check.limit_name} {check.limit:g}"] if check.limit is not None else []
-        said += [escape(f"used {check.used:g} by {check.used_by}")] if check.used else []
+        by = f" by {check.used_by}" if check.used_by else ""
+        said += [escape(f"used {check.used:g}{by}")] if check.used else []
         is_beyond = check.limit is not None and (check.used or 0.0) > check.limit
         said += ["[red]BEYOND ITS LIMIT[/red]"] if is_beyond else []
         said += ["[red]BYPASSED[/red]"] if check.bypassed else []

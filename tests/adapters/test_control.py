@@ -681,6 +681,19 @@ class Gateway:
 # The past.
 
 
+async def test_what_an_earlier_session_came_to_on_the_way_is_no_pnl_of_this_one(tmp_path: Path) -> None:
+    live = live_engine(Actor("a", long(size=2.0), short(size=2.0)))
+    live.is_recovering = True
+    async with served(live, tmp_path) as (client, _):
+        assert list((await client.pnl_history()).pnl) == []
+        live.engine.process(quote(1.0))
+        live.recovered()
+        history = await client.pnl_history()
+        while not history.pnl:
+            history = await within(5, client.pnl_history())
+        assert list(history.pnl) == [-2.0]
+
+
 async def test_a_late_client_gets_the_pnl_since_the_start_and_the_fills(tmp_path: Path) -> None:
     live = live_engine(Actor("a", long(size=2.0), short(size=2.0)))
     async with served(live, tmp_path) as (client, _):

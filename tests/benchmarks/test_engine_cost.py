@@ -159,6 +159,7 @@ def test_all_risk_checks_of_an_order(benchmark: Any, figure: Callable[..., None]
         limits.SymbolAllowList(("BTCUSDT",)),
         limits.TradingHours("00:00", "23:00"),
         limits.PriceAgeLimit(10**9),
+        limits.LateEngineLimit(10**9),
         limits.SoundBook(),
         limits.PriceCollar(500.0, 500.0),
         limits.OrderQuantityLimit(5.0),
@@ -185,4 +186,4 @@ def test_all_risk_checks_of_an_order(benchmark: Any, figure: Callable[..., None]
 
     assert isinstance(review(), Order)
     benchmark(review)
-    figure("all risk checks of an order, 18 kinds", float(benchmark.stats.stats.median) * 1e6, "us", at_most=10.0)
+    figure("all risk checks of an order, 19 kinds", float(benchmark.stats.stats.median) * 1e6, "us", at_most=10.0)

@@ -321,7 +321,8 @@ class ControlService(EngineControlServicer):
 
     def _pnl_now(self) -> tuple[int, float] | None:
         positions = self._live.engine.positions
-        if positions.currencies.without_sum.get(""):
+        # What an earlier session's fills come to while they are taken up was never the account's in this one.
+        if self._live.is_recovering or positions.currencies.without_sum.get(""):
             return None
         return shown_time_ns(self._live, self._facts), positions.total.equity
 
