@@ -35,8 +35,7 @@ class CompiledWheel(BuildHookInterface):
             return
         root = Path(self.root)
         self._was_compiled = bool(compiled.extensions(root))
-        if not self._was_compiled:
-            compiled.compile_in_place(root)
+        compiled.compile_in_place(root)
         for path in compiled.extensions(root):
             place = str(path.relative_to(root))
             build_data["force_include"][str(path)] = place

@@ -397,7 +397,7 @@ class Engine:
             self.roster.pause_unstarted(data.timestamp_ns, outcome)
         if market.recent is not None:
             market.recent.append((self.ticks, data))
-        answers = self._ask(routes, data) if started_ns else self._ask_untimed(routes, data)
+        answers = self._ask(routes, data, is_timed=started_ns != 0)
         if answers:
             if outcome is NOTHING:
                 outcome = Outcome()
@@ -405,28 +405,10 @@ class Engine:
             self._answers.take(answers, data, outcome)
         return outcome
 
-    def _ask_untimed(self, routes: Sequence[Route], data: MarketData) -> Sequence[Answer]:
-        """``_ask`` for the ticks that nobody times."""
-        answers: list[Answer] = []
-        guard = self.guard
-        for guest, on_tick in routes:
-            guest.ticks += 1
-            guard.running = guest
-            try:
-                answer = on_tick(data)
-                guard.running = None
-            except BaseException as error:
-                guard.contain(error)
-                answer = Raised(error)
-            if answer is not None:
-                answers.append((guest, answer))
-        return answers
-
-    def _ask(self, routes: Sequence[Route], data: MarketData) -> Sequence[Answer]:
+    def _ask(self, routes: Sequence[Route], data: MarketData, is_timed: bool) -> Sequence[Answer]:
         """Call ``on_tick`` of each strategy; what those with something to say returned or raised."""
         answers: list[Answer] = []
-        stopwatch_ns = self._stopwatch_ns
-        called_ns = stopwatch_ns()
+        called_ns = self._stopwatch_ns() if is_timed else 0
         guard = self.guard
         for guest, on_tick in routes:
             guest.ticks += 1
@@ -437,9 +419,10 @@ class Engine:
             except BaseException as error:
                 guard.contain(error)
                 answer = Raised(error)
-            done_ns = stopwatch_ns()
-            guest.took(done_ns - called_ns)
-            called_ns = done_ns
+            if is_timed:
+                done_ns = self._stopwatch_ns()
+                guest.took(done_ns - called_ns)
+                called_ns = done_ns
             if answer is not None:
                 answers.append((guest, answer))
         return answers
