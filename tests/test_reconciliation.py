@@ -340,6 +340,17 @@ async def test_a_fill_that_cannot_be_read_is_asked_for(
     await until(lambda: parts.held == 1.0)
 
 
+async def test_a_service_that_is_back_is_asked_though_every_order_is_on_its_way_to_it_anew(
+    service: Service, start: Callable[..., Any]
+) -> None:
+    """It may have forgotten or made up orders while it was away: an order that is unknown here has to be told."""
+    parts = await start()
+    asked = service.asked
+    parts.gateway.is_under_way = lambda order_id: True  # type: ignore[method-assign]
+    parts.gateway.on_reconnected()
+    await until(lambda: service.asked > asked)
+
+
 async def test_fills_that_the_broker_has_and_the_journal_has_lost_wait_for_a_person(
     broker: EmbeddedBroker, service: Service, start: Callable[..., Any]
 ) -> None:

@@ -100,8 +100,8 @@ class Reconciliation:
     # Reasons to ask.
 
     def _service_is_back(self) -> None:
-        if any(not self._gateway.is_under_way(each.order.order_id) for each in self._orders.open_orders()):
-            self._wanted.set()
+        # Also where every order is under way to it anew: it may hold orders that are not on record here.
+        self._wanted.set()
 
     def _broker_is_lost(self) -> None:
         self._losses += 1

@@ -14,6 +14,7 @@ import msgspec
 import nats
 import pytest
 from msgspec.structs import replace
+from nats.js.api import AckPolicy, ConsumerConfig
 
 from sengine.adapters.nats.broker import EmbeddedBroker
 from sengine.adapters.nats.feed import NatsFeed
@@ -425,6 +426,33 @@ async def test_durable_fills_survive_an_engine_that_was_away(broker, start_feed,
 
     assert [event.fill_id for event in live.events] == ["f1", "f2", "f3"]
     assert again.stats.malformed == {"malformed_json": 1}
+
+
+async def test_what_an_engine_left_unacknowledged_comes_before_the_fills_after_it(
+    broker, start_feed, live, connection, until
+) -> None:
+    """Also with a consumer that an earlier version made, which gave out a thousand at once."""
+    jetstream = connection.jetstream()
+    await jetstream.add_stream(name="SENGINE_FILLS", subjects=["fills"])
+    await jetstream.add_consumer(
+        "SENGINE_FILLS",
+        ConsumerConfig(durable_name="engine", filter_subject="fills", ack_policy=AckPolicy.EXPLICIT, ack_wait=0.5,
+                       max_ack_pending=1000),
+    )  # fmt: skip
+    feed = await start_feed(broker.url, NatsConfig(fills=NatsFillsConfig(durable="engine")))
+    assert await feed.connected(PATIENCE_S)
+    await feed.stop()
+    publisher = Publisher(connection)
+    await publisher.publish_fill(fill_of("f1"))
+    killed = await jetstream.pull_subscribe_bind(durable="engine", stream="SENGINE_FILLS")
+    assert await killed.fetch(1, timeout=PATIENCE_S)
+    await publisher.publish_fill(fill_of("f2"))
+    await publisher.flush()
+
+    await start_feed(broker.url, NatsConfig(fills=NatsFillsConfig(durable="engine")))
+
+    await until(lambda: len(live.events) == 2)
+    assert [event.fill_id for event in live.events] == ["f1", "f2"]
 
 
 async def test_durable_fills_go_on_after_the_broker_was_killed(broker, start_feed, live, until) -> None:

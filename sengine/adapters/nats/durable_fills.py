@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import nats.errors
@@ -23,6 +24,8 @@ _PULL_S: Final = 5.0
 _AGAIN_S: Final = 0.25
 # What a killed engine had been given and not acknowledged comes again this much later. Applying one takes microseconds.
 _AGAIN_UNACKNOWLEDGED_S: Final = 5.0
+# What was left unacknowledged comes again before the fills after it, not behind them.
+_UNACKNOWLEDGED_AT_MOST: Final = 1
 
 
 async def pull_fills(
@@ -89,14 +92,22 @@ async def _subscribe(jetstream: JetStreamContext, subject: str, durable: str) ->
                 num_replicas=1,
             )
         )
-    return await jetstream.pull_subscribe(
-        subject,
-        durable=durable,
-        stream=stream,
-        config=ConsumerConfig(
+    try:
+        found = (await jetstream.consumer_info(stream, durable)).config
+    except nats.js.errors.NotFoundError:
+        wanted = ConsumerConfig(
+            name=durable,
+            durable_name=durable,
+            filter_subject=subject,
             ack_policy=AckPolicy.EXPLICIT,
             deliver_policy=DeliverPolicy.ALL,
-            max_ack_pending=1000,
             ack_wait=_AGAIN_UNACKNOWLEDGED_S,
-        ),
-    )
+            max_ack_pending=_UNACKNOWLEDGED_AT_MOST,
+        )
+        await jetstream.add_consumer(stream, wanted)
+    else:
+        if found.max_ack_pending != _UNACKNOWLEDGED_AT_MOST:
+            # Where that is not allowed here, the consumer of whoever made it still loses nothing.
+            with suppress(nats.js.errors.APIError):
+                await jetstream.add_consumer(stream, found.evolve(max_ack_pending=_UNACKNOWLEDGED_AT_MOST))
+    return await jetstream.pull_subscribe_bind(durable=durable, stream=stream)
