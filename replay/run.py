@@ -40,7 +40,7 @@ from sengine.config.schema import StrategyConfig
 from sengine.domain.events import MarketEvent
 from sengine.domain.market import DataKind
 from sengine.engine.core import Engine
-from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.errors import ConfigError, DataError, SengineError
 from sengine.plugins.catalog import Catalog
@@ -81,7 +81,7 @@ class OpenReplay:
         self.failed = tuple((one.strategy_id, one.reason) for one in failed)
         self._rejected_rows = rejected_rows
         self._examples = examples
-        self._guests = tuple(session.engine.roster)  # it is empty after the run
+        self._runtimes = tuple(session.engine.registry)  # it is empty after the run
 
     def _unused_files(self, result: RunResult) -> list[str]:
         """Of several files, those that gave nothing while others did."""
@@ -99,7 +99,7 @@ class OpenReplay:
             hints=(
                 *result.hints,
                 *self._unused_files(result),
-                *(_never_called(guest, engine) for guest in self._guests if not guest.ticks and result.ticks),
+                *(_never_called(runtime, engine) for runtime in self._runtimes if not runtime.ticks and result.ticks),
             ),
         )
 
@@ -142,13 +142,13 @@ def run_replay(
         stack.callback(log.close)
         stack.enter_context(
             StrategyOutput(
-                called_by(engine.guard), lambda: engine.now_ns, log.take, per_second=LINES_PER_S, most=MOST_LINES
+                called_by(engine.guard), lambda: engine.now_ns, log.append, per_second=LINES_PER_S, most=MOST_LINES
             )
         )
         stack.enter_context(forks_forbidden(engine.guard))
         remote = _lockstep(stack, plugins, log) if any(strategy.is_apart for strategy in strategies) else None
         failed = load_strategies(engine, strategies, plugins, str(options.config_file or ""), remote)
-        if not any(True for _ in engine.roster):
+        if not any(True for _ in engine.registry):
             raise SengineError("\n".join(f"strategy {one.strategy_id}: {one.reason}" for one in failed))
         observers = [log.observe, *_observers(stack, options)]
         equity_csv = _csv(stack, options.equity_csv, EQUITY_COLUMNS)
@@ -170,7 +170,7 @@ def run_replay(
         result = msgspec.structs.replace(
             result,
             configuration=redacted(msgspec.structs.replace(config, strategies=list(strategies))),
-            versions={guest.strategy_id: guest.spec.version for guest in engine.roster},
+            versions={runtime.strategy_id: runtime.spec.version for runtime in engine.registry},
         )
         if equity_csv is not None:
             write_equity(equity_csv, result.curve, capital)
@@ -184,17 +184,17 @@ def run_replay(
     return msgspec.structs.replace(result, said=tuple(log.first), said_more=log.more)
 
 
-def _never_called(guest: Guest, engine: Engine) -> str:
+def _never_called(runtime: StrategyRuntime, engine: Engine) -> str:
     """Why a strategy was not called once, and what to do about it."""
-    markets = [market for symbol, market in engine.markets.items() if guest.spec.wants(symbol)]
+    markets = [market for symbol, market in engine.markets.items() if runtime.spec.wants(symbol)]
     if not markets:
-        return f"{guest.strategy_id} was never called: there was no market data of {', '.join(guest.spec.symbols)}"
+        return f"{runtime.strategy_id} was never called: there was no market data of {', '.join(runtime.spec.symbols)}"
     had = [DataKind.BOOK] if any(market.has_book for market in markets) else []
     had += [DataKind.TRADE] if any(market.recent_trades for market in markets) else []
     had += [DataKind.BAR] if any(market.bar is not None and not market.recent_trades for market in markets) else []
-    fix = f"--set 'strategies.{guest.strategy_id}.data=[{', '.join(had)}]'"
+    fix = f"--set 'strategies.{runtime.strategy_id}.data=[{', '.join(had)}]'"
     return (
-        f"{guest.strategy_id} was never called: it is called for {' and '.join(guest.spec.kinds)} events, and its "
+        f"{runtime.strategy_id} was never called: it is called for {' and '.join(runtime.spec.kinds)} events, and its "
         f"symbols had only {' and '.join(had)} events; try {fix}"
     )
 
@@ -226,7 +226,7 @@ def _lockstep(stack: ExitStack, plugins: Catalog, log: StrategyLog) -> Callable[
     # gRPC takes longer to load than all the rest.
     from sengine.adapters.remote.lockstep import LockstepHosts
 
-    return stack.enter_context(LockstepHosts(plugins.find, on_line=log.take)).spec
+    return stack.enter_context(LockstepHosts(plugins.find, on_line=log.append)).spec
 
 
 def _observers(stack: ExitStack, options: ReplayOptions) -> Sequence[Observer]:

@@ -18,7 +18,7 @@ from sengine.domain.reload import ReloadReport
 from sengine.engine.outcome import Outcome
 from sengine.errors import LifecycleError
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 
 
 class ReplayHub(LiveEngine):
@@ -41,7 +41,7 @@ class ReplayHub(LiveEngine):
 class ReplayContext:
     """What the control API asks of a service, as far as a replay has it."""
 
-    def __init__(self, facts: ServiceFacts, paced: PacedReplay) -> None:
+    def __init__(self, facts: ServiceStatus, paced: PacedReplay) -> None:
         self.facts = facts
         self._paced = paced
 
@@ -69,7 +69,7 @@ async def _serve(replay: OpenReplay, config: Config, listen: str, speed: float) 
     session = replay.session
     hub, paced = ReplayHub(session), PacedReplay(replay.feed, session, speed)
     replay.log.on_line = hub.tell
-    facts = ServiceFacts("replay", replay=paced, failed=replay.failed, strategies_are_loaded=True)
+    facts = ServiceStatus("replay", replay=paced, failed=replay.failed, strategies_are_loaded=True)
     control = ControlServer(hub, ReplayContext(facts, paced), ApiConfig(listen=listen), config.service.data_directory)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -113,7 +113,7 @@ class ReplaySession:
         self._pauses: list[str] = []
         self._hints: list[str] = []
         self._first_ns = 0
-        # Kept by hand: the roster is empty once the strategies are shut down.
+        # Kept by hand: the registry is empty once the strategies are shut down.
         self._fault_counts: Counter[str] = Counter()
 
     def run(self, events: Iterable[MarketEvent], on_chunk: Callable[[int], None] | None = None) -> RunResult:
@@ -162,8 +162,8 @@ class ReplaySession:
     def _process_and_sample(self, event: MarketEvent, command: TakeHeld | None = None) -> Outcome:
         """Process the first event after a sample's moment, which ``command`` may stand for; the sample is the state
         before it."""
-        positions = self.engine.positions
-        pnl, gross = positions.total.equity, positions.gross_notional()
+        portfolio = self.engine.portfolio
+        pnl, gross = portfolio.total.equity, portfolio.gross_notional()
         ticks = self.engine.ticks
         outcome = self.engine.process(command or event)
         if self.engine.ticks > ticks:
@@ -237,12 +237,12 @@ class ReplaySession:
         engine = self.engine
         self._take_whole(engine.process(EndOfData()))
         engine.fold_latencies()
-        on_tick_us = {guest.strategy_id: guest.on_tick_latency.summary_us() for guest in engine.roster}
+        on_tick_us = {runtime.strategy_id: runtime.on_tick_latency.summary_us() for runtime in engine.registry}
         self._keep_faults(engine.process(Shutdown()))
-        positions, total = engine.positions, engine.positions.total
-        self.curve.finish(total.equity, positions.gross_notional())
+        portfolio, total = engine.portfolio, engine.portfolio.total
+        self.curve.finish(total.equity, portfolio.gross_notional())
         performance = measure(
-            positions.initial_capital,
+            portfolio.initial_capital,
             total.equity,
             total.max_drawdown,
             self.curve.pnl,
@@ -250,7 +250,7 @@ class ReplaySession:
             self.curve.interval_ns,
             self._tally,
         )
-        reason = positions.currencies.without_sum.get("", "")
+        reason = portfolio.currencies.without_sum.get("", "")
         if reason:
             performance = without_sums(performance)
         return RunResult(
@@ -262,11 +262,11 @@ class ReplaySession:
             filtered_by=dict(engine.filtered_by),
             orders=engine.orders_sent,
             fills=self._fills,
-            positions=tuple(positions.positions()),
+            positions=tuple(portfolio.positions()),
             performance=performance,
             means_little=means_little(performance, engine.now_ns - self._first_ns),
             curve=EquityCurve() if reason else self.curve,
-            totals=totals_by_currency(positions.positions()),
+            totals=totals_by_currency(portfolio.positions()),
             not_added_up=reason,
             on_tick_us=on_tick_us,
             tick_us=engine.tick_latency.summary_us(),

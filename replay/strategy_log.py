@@ -30,7 +30,7 @@ class StrategyLog:
         self._file = file
         self._failure: SengineError | None = None
 
-    def take(self, line: StrategyLine) -> None:
+    def append(self, line: StrategyLine) -> None:
         self.on_line(line)
         if self._file is not None:
             self._write(line)

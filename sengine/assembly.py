@@ -21,7 +21,7 @@ from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.limits import LIMITS, AnyLimit, LateEngineLimit
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.state.recent_ticks import ANY_SYMBOL
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.engine.time_jumps import JumpRule
@@ -50,7 +50,7 @@ def build_engine(
     return Engine(
         VoteBook(config.aggregation.method, config.aggregation.window_size_ns),
         RiskPipeline(risk_limits(config.risk, is_live=reloads), config.risk.bypass),
-        PositionTracker(config.account.initial_capital),
+        Portfolio(config.account.initial_capital),
         venue,
         max_errors=config.plugins.max_errors,
         reset_after_ns=config.plugins.reset_after_ns,
@@ -120,7 +120,7 @@ def load_strategies(
                 spec = remote(strategy)
             else:
                 raise PluginError("strategies in processes of their own cannot run here")
-            engine.roster.load(spec)
+            engine.registry.load(spec)
         except ConfigError as error:
             mistakes.extend(error.mistakes)
         except PluginError as error:

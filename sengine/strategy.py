@@ -11,7 +11,7 @@
     def create_strategy():
         return BuyTheDip("buy_the_dip")
 
-A strategy is a guest: it sees market data and its own fills, it returns signals, and what it raises is counted
+A strategy is a runtime: it sees market data and its own fills, it returns signals, and what it raises is counted
 against it alone. It must not read a clock or a random source if its replays are to be repeatable: ``data.timestamp_ns``
 is the time.
 """

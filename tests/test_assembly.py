@@ -128,7 +128,7 @@ def test_the_limits_of_the_checks_are_the_configured_ones() -> None:
 def test_capital_and_error_limits_reach_the_engine() -> None:
     config = talkers("direction: SIDEWAYS", more="account: {initial_capital: 5000}\nplugins: {max_errors: 2}\n")
     engine = started(config)
-    assert engine.positions.initial_capital == 5_000.0
+    assert engine.portfolio.initial_capital == 5_000.0
     assert engine.process(quote(S)).notices == []
     assert "strategy t1 paused" in engine.process(quote(2 * S)).notices[0]
 
@@ -200,7 +200,7 @@ def test_enabled_strategies_are_loaded_in_order() -> None:
         "  - {id: off, plugin: nothing_of_that_name, enabled: false}\n"
         "  - {id: a, plugin: momentum.py}\n"
     )
-    assert [guest.strategy_id for guest in started(config).roster] == ["b", "a"]
+    assert [runtime.strategy_id for runtime in started(config).registry] == ["b", "a"]
 
 
 def test_files_that_are_no_good_are_returned_and_the_others_loaded() -> None:
@@ -211,7 +211,7 @@ def test_files_that_are_no_good_are_returned_and_the_others_loaded() -> None:
     assert (broken.strategy_id, absent.strategy_id) == ("x", "y")
     assert "broken.py:1: syntax error" in broken.reason
     assert 'no strategy "absent"' in absent.reason
-    assert [guest.strategy_id for guest in engine.roster] == ["t"]
+    assert [runtime.strategy_id for runtime in engine.registry] == ["t"]
 
 
 WRONG = (

@@ -31,7 +31,7 @@ def taken() -> Iterator[list[int]]:
     SET_ASIDE.give_up()
 
 
-def take_all(held: list[int]) -> None:
+def process_all(held: list[int]) -> None:
     with suppress(OSError):
         while True:
             held.append(os.dup(2))
@@ -50,7 +50,7 @@ def test_as_many_files_may_be_open_as_the_system_gives() -> None:
 def test_what_is_set_aside_opens_a_file_where_no_descriptor_is_left(tmp_path: Path, taken: list[int]) -> None:
     aside = SetAside()
     assert aside.fill()
-    take_all(taken)
+    process_all(taken)
     with pytest.raises(OSError, match="Too many open files"):
         os.open(tmp_path, os.O_RDONLY)
     taken.append(aside.open(tmp_path / "one", os.O_WRONLY | os.O_CREAT))
@@ -58,7 +58,7 @@ def test_what_is_set_aside_opens_a_file_where_no_descriptor_is_left(tmp_path: Pa
     with pytest.raises(FileNotFoundError):
         aside.open(tmp_path / "absent" / "two", os.O_RDONLY)
     aside.give_up()
-    take_all(taken)
+    process_all(taken)
     with pytest.raises(OSError, match="Too many open files"):
         aside.open(tmp_path, os.O_RDONLY)
 
@@ -69,7 +69,7 @@ def test_the_journal_begins_its_next_file_and_the_audit_trail_too_where_no_descr
     (tmp_path / "journal").mkdir()
     journal = new_journal(tmp_path / "journal", config=journal_config(segment_bytes=4096))
     audit = AuditTrail(tmp_path, pytest.fail, longest_bytes=2000)
-    take_all(taken)
+    process_all(taken)
     for number in range(200):
         journal.event(PauseStrategy("a", f"{number}"))
         audit.record("ann", "control API", "Pause", f"{number}")
@@ -92,7 +92,7 @@ def test_few_descriptors_are_told_of_once_and_again_when_they_are_back(taken: li
     cut_off = False
     watch = DescriptorWatch(lambda level, text, **fields: said.append((level, text, fields)), lambda: cut_off)
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    take_all(taken)
+    process_all(taken)
     os.close(taken.pop(0))  # a low one is free, as after the journal's next file
     for _ in range(3):
         watch.look(limit)
@@ -104,5 +104,5 @@ def test_few_descriptors_are_told_of_once_and_again_when_they_are_back(taken: li
     assert said[-1][1] == "file descriptors are free again"
     cut_off = True
     watch.look(10_000)
-    take_all(taken)
+    process_all(taken)
     assert len(SET_ASIDE._files) == 4, "the others are there for a connection"

@@ -44,7 +44,7 @@ from sengine.engine.risk.checks import CHECKS
 from sengine.engine.risk.checks.basis import ContributionCheck
 from sengine.engine.risk.limits import LIMITS
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CONFIGURATION = CHECKOUT / "docs" / "configuration.md"
@@ -261,7 +261,7 @@ def test_the_configuration_page_lists_every_key_with_what_it_takes_and_its_defau
 def test_the_reference_of_metrics_lists_every_metric() -> None:
     live = LiveEngine(build_engine(Config()))
     store = StoreKeeper(CHECKOUT, CHECKOUT, lambda level, sentence: None)
-    facts = ServiceFacts("docs", feed=FeedStats(), gateway=GatewayStats(), store=store)
+    facts = ServiceStatus("docs", feed=FeedStats(), gateway=GatewayStats(), store=store)
     rows = ["| metric | kind | is |", "|---|---|---|"]
     rows += [f"| `{each.name}` | {each.kind} | {each.help} |" for each in families(live, facts)]
     hold_table(METRICS, METRICS_TABLE, rows)

@@ -26,7 +26,7 @@ from sengine.domain.order import Fill, Order
 from sengine.engine.checkpoint.checkpoint import checkpoint
 from sengine.engine.core import Engine
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 from sengine.service.verification import verify
 
 TICKS = 24
@@ -252,17 +252,17 @@ def attack(folder: Path, text: str) -> None:
         live.journal = journal = Journal(journal_folder, config, engine, "s-", Beginning())
         for number in range(1, TICKS + 1):
             sent = len(venue.sent)
-            live.take(quote(number))
+            live.process(quote(number))
             for order in venue.sent[sent::2]:  # every other order stays open
                 fill_id = f"{order.order_id}/f"
-                live.take(Fill(order.order_id, "", order.symbol, order.side, 101.0, order.quantity, 0.1, 1, fill_id))
-            detail = strategy_detail(live, ServiceFacts("t"), engine.roster.get("hostile"))
+                live.process(Fill(order.order_id, "", order.symbol, order.side, 101.0, order.quantity, 0.1, 1, fill_id))
+            detail = strategy_detail(live, ServiceStatus("t"), engine.registry.get("hostile"))
             detail.SerializeToString()
         open_orders = {working.order.order_id for working in engine.orders.open_orders()}
         assert open_orders == {order.order_id for order in venue.sent} - set(_filled(engine))
         journal._roll()
-        live.take(quote(TICKS + 1))
-        live.take(KillSwitch("enough"))
+        live.process(quote(TICKS + 1))
+        live.process(KillSwitch("enough"))
         journal.close()
     assert engine.guard.running is None
     assert engine.ticks == TICKS + 1
@@ -355,12 +355,12 @@ def test_nothing_in_a_strategys_module_or_class_harms_a_start(deed: str, tmp_pat
         live = LiveEngine(engine)
         live.journal = journal = Journal(folder, config, engine, "s-", Beginning())
         for number in range(1, 9):
-            live.take(quote(number))
+            live.process(quote(number))
         journal.close()
     assert engine.guard.running is None
     assert all(one.reason.startswith(str(tmp_path)) and len(one.reason) < 5_000 for one in failed)
-    assert [guest.strategy_id for guest in engine.roster] == ["neighbour"] if failed else ["hostile", "neighbour"]
+    assert [runtime.strategy_id for runtime in engine.registry] == ["neighbour"] if failed else ["hostile", "neighbour"]
     assert sum(1 for _ in JournalReader(folder)) == journal.records
     assert journal.unrecorded == 0
-    for guest in engine.roster:
-        strategy_detail(live, ServiceFacts("t"), guest).SerializeToString()
+    for runtime in engine.registry:
+        strategy_detail(live, ServiceStatus("t"), runtime).SerializeToString()

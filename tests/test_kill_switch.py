@@ -18,7 +18,7 @@ from sengine.domain.events import KillSwitch, Rearm
 from sengine.errors import DataError, LifecycleError
 from sengine.runtime.audit import AuditTrail, read_audit
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 from sengine.service.kill_file import KillFile
 from sengine.service.kill_switch import KillSwitchKeeper
 from tests.adapters.served_engine import Stats
@@ -30,7 +30,7 @@ class Desk:
 
     def __init__(self, directory: Path, live: LiveEngine | None = None, **risk) -> None:
         self.live = live or LiveEngine(simulated_engine(Actor("a", *[long()] * 5)))
-        self.facts = ServiceFacts("test")
+        self.facts = ServiceStatus("test")
         self.audit = AuditTrail(directory, lambda line: self.live.say("error", line))
         self.now_s = 100.0
         self.keeper = KillSwitchKeeper(
@@ -67,14 +67,14 @@ def desks(tmp_path: Path) -> Iterator:
 
 def test_a_kill_is_remembered_until_it_is_rearmed(desks, tmp_path: Path) -> None:
     first = desks()
-    first.live.take(KillSwitch("prices look wrong"))
+    first.live.process(KillSwitch("prices look wrong"))
     file = tmp_path / "KILL"
     assert file.read_text() == "prices look wrong\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     second = desks()
     assert second.killed_by == "prices look wrong"
-    assert second.live.take(quote(1)).orders == []
-    second.live.take(Rearm())
+    assert second.live.process(quote(1)).orders == []
+    second.live.process(Rearm())
     assert not file.exists()
     assert desks().killed_by == ""
 
@@ -84,13 +84,13 @@ def test_whoever_makes_the_file_pulls_the_switch(desks, tmp_path: Path) -> None:
     assert desk.after(1) == ""
     (tmp_path / "KILL").touch()
     assert desk.after(1) == "the file KILL in the data directory"
-    assert desk.live.take(quote(1)).orders == []
+    assert desk.live.process(quote(1)).orders == []
     assert desk.trail() == [("KILL", "KillSwitch", "kill switch pulled: the file KILL in the data directory")]
 
 
 def test_removing_the_file_does_not_rearm(desks, tmp_path: Path) -> None:
     desk = desks()
-    desk.live.take(KillSwitch("operator"))
+    desk.live.process(KillSwitch("operator"))
     (tmp_path / "KILL").unlink()
     assert desk.after(1) == "operator"
     assert (tmp_path / "KILL").exists()
@@ -158,7 +158,7 @@ def test_a_process_without_descriptors_is_killed_by_the_file_and_remembers_a_kil
     try:
         _take_all(taken)
         assert desk.after(1) == "", "no descriptor left is no kill"
-        desk.live.take(KillSwitch("operator"))
+        desk.live.process(KillSwitch("operator"))
         assert (tmp_path / "KILL").lstat().st_size == len("operator\n")
         _take_all(taken)
         assert "cannot be read: Too many open files" in other.after(1), "it is there"
@@ -172,14 +172,14 @@ def test_a_process_without_descriptors_is_killed_by_the_file_and_remembers_a_kil
 def test_a_kill_is_remembered_where_the_room_for_it_is_gone(desks, tmp_path: Path) -> None:
     (tmp_path / ".KILL.new").mkdir()
     desk = desks()
-    desk.live.take(KillSwitch("operator"))
+    desk.live.process(KillSwitch("operator"))
     assert (tmp_path / "KILL").read_text() == "operator\n"
     desk.live.rearm()
     (tmp_path / ".KILL.new").rmdir()
-    desk.live.take(KillSwitch("again"))
+    desk.live.process(KillSwitch("again"))
     desk.live.rearm()
     (tmp_path / ".KILL.new").unlink()
-    desk.live.take(KillSwitch("and again"))
+    desk.live.process(KillSwitch("and again"))
     assert (tmp_path / "KILL").read_text() == "and again\n"
 
 
@@ -191,7 +191,7 @@ def test_a_switch_that_cannot_be_remembered_says_so_and_stays_pulled(desks, tmp_
     desk.keeper._file.close()
     desk.keeper._file = KillFile(data)
     data.rmdir()
-    desk.live.take(KillSwitch("operator"))
+    desk.live.process(KillSwitch("operator"))
     assert desk.after(1) == "operator"
     told = [line.event for line in desk.live.logs.history if line.level == "error"]
     assert len(told) == 1
@@ -207,7 +207,7 @@ def test_a_switch_that_cannot_be_remembered_says_so_and_stays_pulled(desks, tmp_
 def test_a_kill_while_an_earlier_session_is_taken_up_is_on_disk_at_once(desks, tmp_path: Path) -> None:
     file = tmp_path / "KILL"
     for pull in (
-        lambda desk: desk.live.take(KillSwitch("by a person")),
+        lambda desk: desk.live.process(KillSwitch("by a person")),
         lambda desk: desk.keeper.pull_by_signal(),
         lambda desk: desk.keeper.pull("today's loss", "the engine", "risk.kill_on.daily_loss"),
     ):
@@ -239,8 +239,8 @@ def test_a_kill_while_an_earlier_session_is_taken_up_is_on_disk_at_once(desks, t
 def test_the_last_of_two_kills_while_an_earlier_session_is_taken_up_is_the_reason(desks, tmp_path: Path) -> None:
     desk = desks()
     desk.live.is_recovering = True
-    desk.live.take(KillSwitch("first"))
-    desk.live.take(KillSwitch("second"))
+    desk.live.process(KillSwitch("first"))
+    desk.live.process(KillSwitch("second"))
     desk.keeper.pull_by_signal()
     assert (tmp_path / "KILL").read_text() == "second\n"
     desk.live.recovered()
@@ -270,10 +270,10 @@ def test_the_signal_pulls_it_once(desks) -> None:
 def test_a_kill_brings_positions_to_zero_where_that_is_configured(desks) -> None:
     for flattens, held in ((False, 1.0), (True, 0.0)):
         desk = desks(kill_flattens=flattens)
-        desk.live.take(quote(1))
-        desk.live.take(KillSwitch("operator"))
-        assert desk.live.engine.positions.quantity("a", "BTC") == held
-        desk.live.take(Rearm())
+        desk.live.process(quote(1))
+        desk.live.process(KillSwitch("operator"))
+        assert desk.live.engine.portfolio.quantity("a", "BTC") == held
+        desk.live.process(Rearm())
 
 
 def test_an_execution_service_that_stays_away_pulls_it(desks) -> None:
@@ -287,7 +287,7 @@ def test_an_execution_service_that_stays_away_pulls_it(desks) -> None:
     stats.state = "reconnecting"
     assert desk.after(9.9) == ""
     assert desk.after(0.2) == "the execution service has been lost for 10 s"
-    desk.live.take(Rearm())
+    desk.live.process(Rearm())
     assert desk.after(1) == "", "a person knows of this one"
     stats.state = "connected"
     desk.after(1)
@@ -309,9 +309,9 @@ def test_an_execution_service_that_answers_nothing_pulls_it(desks) -> None:
 def test_a_days_loss_pulls_it(desks) -> None:
     live = LiveEngine(simulated_engine(Actor("a", long(size=10.0))))
     desk = desks(live, kill_on=KillOnConfig(daily_loss=50.0))
-    live.take(quote(1))
+    live.process(quote(1))
     assert desk.after(1) == ""
-    live.take(quote(2, 90.0, 92.0))
+    live.process(quote(2, 90.0, 92.0))
     assert desk.after(1) == "today's loss is 100.00, beyond risk.kill_on.daily_loss 50"
     assert desk.trail() == [("risk.kill_on.daily_loss", "KillSwitch", f"kill switch pulled: {desk.killed_by}")]
 
@@ -322,13 +322,13 @@ def test_a_storm_of_errors_pulls_it(desks) -> None:
     desk = desks(live, kill_on=KillOnConfig(faults=3, faults_within_ns=10 * S))
     desk.after(0)
     for at_s in (1, 2):
-        live.take(quote(at_s))
+        live.process(quote(at_s))
     assert desk.after(1) == ""
     assert desk.after(20) == ""
     for at_s in (3, 4):
-        live.take(quote(at_s))
+        live.process(quote(at_s))
     assert desk.after(1) == ""
-    live.take(quote(5))
+    live.process(quote(5))
     assert desk.after(1) == "3 errors of strategies within 10 s"
 
 
@@ -337,7 +337,7 @@ def test_without_triggers_nothing_pulls_it(desks) -> None:
     desk = desks(live)
     desk.facts.gateway = Stats()
     for at_s in range(1, 9):
-        live.take(quote(at_s, 100.0 - 9 * at_s, 101.0))
+        live.process(quote(at_s, 100.0 - 9 * at_s, 101.0))
         assert desk.after(100) == ""
 
 
@@ -397,8 +397,8 @@ def test_what_the_switch_was_in_the_past_is_not_followed_while_that_is_taken_up(
 def test_a_fill_that_waits_for_a_person_pulls_it_where_that_is_configured(desks) -> None:
     def waiting() -> LiveEngine:
         live = LiveEngine(engine_with(Actor("a", long())))
-        live.take(quote(1))
-        live.take(fill("1", 1.0, 999.0, fill_id="f1"))
+        live.process(quote(1))
+        live.process(fill("1", 1.0, 999.0, fill_id="f1"))
         return live
 
     assert desks(waiting()).after(1) == ""

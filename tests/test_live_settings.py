@@ -11,7 +11,7 @@ from sengine.config import Config, load_config
 from sengine.errors import ConfigError
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.logging import configure_logging
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 from sengine.service.reload.strategies import Reloading
 from sengine.service.settings import LiveSettings, differences
 
@@ -54,13 +54,13 @@ def test_the_vote_changes_at_once_and_the_change_is_told() -> None:
     live = started(config_of())
     settings = LiveSettings(live, config_of())
 
-    settings.take(config_of("aggregation.method=unanimous", "aggregation.window_size=2s"))
+    settings.apply(config_of("aggregation.method=unanimous", "aggregation.window_size=2s"))
 
     assert (live.engine.votes.method, live.engine.votes.window_ns) == ("unanimous", 2_000_000_000)
     assert said(live, "settings changed") == [
         {"aggregation.method": "weighted_average -> unanimous", "aggregation.window_size": "5000000000 -> 2000000000"}
     ]
-    settings.take(settings.in_force)
+    settings.apply(settings.in_force)
     assert len(said(live, "settings changed")) == 1
 
 
@@ -68,7 +68,7 @@ def test_the_gateways_bounds_change_and_its_target_does_not() -> None:
     live = started(config_of())
     settings = LiveSettings(live, config_of())
 
-    settings.take(config_of("execution.deadline_ms=50", "execution.target=127.0.0.1:1"))
+    settings.apply(config_of("execution.deadline_ms=50", "execution.target=127.0.0.1:1"))
 
     assert isinstance(live.gateway, Bounds)
     (bounds,) = live.gateway.told
@@ -80,7 +80,7 @@ def test_the_level_of_logging_changes_for_loggers_that_are_in_use(capsys: pytest
     configure_logging("error", "json")
     logger = structlog.get_logger("sengine.test")
     logger.info("too soft")
-    LiveSettings(started(config_of()), config_of("logging.level=error")).take(config_of("logging.level=info"))
+    LiveSettings(started(config_of()), config_of("logging.level=error")).apply(config_of("logging.level=info"))
     logger.info("loud enough")
 
     printed = capsys.readouterr().err
@@ -92,7 +92,7 @@ async def test_what_waits_for_a_restart_is_named_by_its_keys() -> None:
     before = config_of()
     now = [before]
     live = started(before)
-    reloading = Reloading(live, ServiceFacts("test"), catalog(before), before, lambda: now[0])
+    reloading = Reloading(live, ServiceStatus("test"), catalog(before), before, lambda: now[0])
     now[0] = config_of("nats.overload=conflate", "execution.depth=walk", "aggregation.method=unanimous")
     await reloading.bring_all("SIGHUP")
 
@@ -109,7 +109,7 @@ async def test_a_wrong_configuration_changes_nothing() -> None:
     def read() -> Config:
         raise ConfigError(["aggregation.method: expected one of these", "logging.level: expected one of those"])
 
-    await Reloading(live, ServiceFacts("test"), catalog(config_of()), config_of(), read).bring_all("SIGHUP")
+    await Reloading(live, ServiceStatus("test"), catalog(config_of()), config_of(), read).bring_all("SIGHUP")
 
     assert len(said(live, "configuration not reloaded")) == 2
     assert live.engine.votes.method == "weighted_average"

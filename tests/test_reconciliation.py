@@ -25,7 +25,7 @@ from sengine.domain.order import Fill
 from sengine.domain.signal import Signal
 from sengine.proto import execution_pb2 as pb
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 from sengine.service.reconciliation import Reconciliation
 from tests.adapters.slow_execution import SlowExecution
 from tests.engine.conftest import Actor, engine_with, ladder
@@ -85,12 +85,12 @@ class Parts:
         actor = Actor("a", *(Signal(direction="LONG", confidence=1.0) for _ in range(orders)))
         self.live = LiveEngine(engine_with(actor, order_prefix="s-"))
         for step in range(orders):
-            self.live.take(BookEvent("BTC", T0 + step, BOOK))
+            self.live.process(BookEvent("BTC", T0 + step, BOOK))
             service.know(f"s-{step + 1}")
         nats_config = NatsConfig(url=broker.url, fills=NatsFillsConfig(durable=durable))
         config = Config(execution=ExecutionConfig(fill_grace_ms=grace_ms), nats=nats_config)
         self.config = config
-        self.facts = ServiceFacts("test", strategies_are_loaded=True)
+        self.facts = ServiceStatus("test", strategies_are_loaded=True)
         self.feed = NatsFeed(config.nats, broker.url, self.live, holds=True)
         self.facts.feed = self.feed.stats
         self.gateway = ExecutionGateway(service.address, config.execution, self.live, GatewayStats())
@@ -98,7 +98,7 @@ class Parts:
 
     @property
     def held(self) -> float:
-        return self.live.engine.positions.quantity("a", "BTC")
+        return self.live.engine.portfolio.quantity("a", "BTC")
 
     @property
     def why_not_ready(self) -> str:
@@ -294,7 +294,7 @@ async def test_fills_that_come_within_the_grace_are_not_asked_for(service: Servi
     parts = await start(grace_ms=60_000.0)
     asked = service.asked
     await report(parts, "s-1", pb.ORDER_STATUS_FILLED, 1.0)
-    parts.live.take(fill("s-1", "f1"))
+    parts.live.process(fill("s-1", "f1"))
     parts.reconciliation._missing._look()
     assert service.asked == asked
     assert not [line for line in parts.said if "asking for them" in line]
@@ -310,14 +310,14 @@ async def test_fills_that_nobody_has_keep_the_engine_from_being_ready(
     await until(lambda: parts.live.engine.kill_reason.startswith("reconciliation: order s-1"))
     assert "fills are missing: order s-1: the execution service says that 1 of 1 are filled" in parts.why_not_ready
     assert "fills of 2 more orders are missing" in parts.why_not_ready
-    parts.live.take(Rearm())
+    parts.live.process(Rearm())
     parts.facts.on_adopt()
     assert (parts.why_not_ready, parts.live.engine.orders.count, parts.held) == ("", 0, 0.0)
 
 
 async def test_a_fill_that_waits_for_a_person_is_not_missing(service: Service, start: Callable[..., Any]) -> None:
     parts = await start()
-    parts.live.take(Fill("s-1", "", "BTC", "buy", 1e9, 1.0, 0.0, T0, "f1"))
+    parts.live.process(Fill("s-1", "", "BTC", "buy", 1e9, 1.0, 0.0, T0, "f1"))
     service.know("s-1", pb.ORDER_STATUS_FILLED, 1.0)
     await report(parts, "s-1", pb.ORDER_STATUS_FILLED, 1.0)
     assert not parts.reconciliation._missing.late()
@@ -370,7 +370,7 @@ async def test_fills_that_the_broker_has_and_the_journal_has_lost_wait_for_a_per
     # An engine whose journal still has both orders and the first fill, but not the second, nor any third order.
     service.know("s-1", pb.ORDER_STATUS_FILLED, 1.0)
     again = await start(2, watched=False, durable="desk")
-    again.live.take(fill("s-1", "f1"))
+    again.live.process(fill("s-1", "f1"))
     await again.feed.start()
 
     assert not await again.reconciliation.at_start("s-")
@@ -379,8 +379,8 @@ async def test_fills_that_the_broker_has_and_the_journal_has_lost_wait_for_a_per
     assert "it lacks 2 of the last fills that the broker has" in again.live.engine.kill_reason
     assert "the end of the journal is lost" in again.why_not_ready
     assert "a fill waits for you: f2" in again.why_not_ready
-    again.live.take(AcceptFill("f2"))
-    again.live.take(RefuseFill("f3"))
+    again.live.process(AcceptFill("f2"))
+    again.live.process(RefuseFill("f3"))
     assert again.held == 2.0
     await again.feed.stop()
     # What a person decided is not asked again.

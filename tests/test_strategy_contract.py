@@ -83,7 +83,7 @@ def create_strategy():
 
 def run_engine(path: Path, **config: Any) -> Engine:
     engine = build_engine(Config(), build_venue(Config()))
-    engine.roster.load(strategy_spec(StrategyConfig(id="mine", plugin=str(path), **config), load_plugin(path)))
+    engine.registry.load(strategy_spec(StrategyConfig(id="mine", plugin=str(path), **config), load_plugin(path)))
     return engine
 
 
@@ -96,7 +96,7 @@ def show(engine: Engine, *mids: float) -> list[Outcome]:
 
 
 def instance(engine: Engine) -> Any:
-    return engine.roster.get("mine").instances["BTC"]
+    return engine.registry.get("mine").instances["BTC"]
 
 
 @pytest.fixture
@@ -119,8 +119,8 @@ def test_a_strategy_in_the_plans_words_trades(plan_style: Path) -> None:
 
     outcomes = show(engine, 102.0, 101.0, 100.0)
     assert [str(order.side) for outcome in outcomes for order in outcome.orders] == ["buy"]
-    assert engine.positions.equity_of("mine").realized == pytest.approx(102.5 - 100.5)
-    assert engine.roster.get("mine").errors == {}
+    assert engine.portfolio.equity_of("mine").realized == pytest.approx(102.5 - 100.5)
+    assert engine.registry.get("mine").errors == {}
 
 
 def test_its_state_reload_and_shutdown_are_the_plans(plan_style: Path) -> None:

@@ -135,13 +135,13 @@ def record(config: Config, folder: Path, quotes: Path, *, closes: bool = True) -
     journal = Journal(folder, config, engine, "", Beginning())
     live.journal = journal
     events = list(open_feed(quotes, pytest.fail))
-    live.take_all(iter(events[:1000]))
+    live.process_all(iter(events[:1000]))
     for command in (PauseStrategy(config.strategies[0].id), KillSwitch("a test"), Rearm()):
-        live.take(command)
-    live.take_all(iter(events[1000:1200]))
-    live.take(ResumeStrategy(config.strategies[0].id))
+        live.process(command)
+    live.process_all(iter(events[1000:1200]))
+    live.process(ResumeStrategy(config.strategies[0].id))
     for event in events[1200:]:
-        live.take(event)
+        live.process(event)
     if closes:
         journal.close()
     else:
@@ -203,20 +203,20 @@ def test_what_a_flatten_crossed_is_equal_again_is_taken_up_and_is_in_the_store(
     live = LiveEngine(engine)
     live.journal = journal = Journal(folder, config, engine, "", Beginning())
     for number, event in enumerate(open_feed(quotes, pytest.fail)):
-        for order in live.take(event).orders:
+        for order in live.process(event).orders:
             if not is_simulated:
                 price = engine.markets[order.symbol].mid
-                live.take(Fill(order.order_id, "", order.symbol, order.side, price, 1.0, 0.1, event.timestamp_ns))
+                live.process(Fill(order.order_id, "", order.symbol, order.side, price, 1.0, 0.1, event.timestamp_ns))
         if number % 100 == 99:
-            live.take(Flatten())
+            live.process(Flatten())
     journal._writer.commit()
     assert engine._flattens.crossed == 2 * 30, "one a symbol, each time"
-    assert engine.positions.open == {}
+    assert engine.portfolio.open == {}
     second = made()
     asyncio.run(recover(folder, second, 1_000_000))
-    earned = [(each.strategy_id, each.symbol, each.realized_pnl) for each in engine.positions.positions()]
-    assert [(each.strategy_id, each.symbol, each.realized_pnl) for each in second.positions.positions()] == earned
-    assert (second.positions.open, checkpoint(second).crossed) == ({}, engine._flattens.crossed)
+    earned = [(each.strategy_id, each.symbol, each.realized_pnl) for each in engine.portfolio.positions()]
+    assert [(each.strategy_id, each.symbol, each.realized_pnl) for each in second.portfolio.positions()] == earned
+    assert (second.portfolio.open, checkpoint(second).crossed) == ({}, engine._flattens.crossed)
     rebuild(tmp_path / "positions.db", folder)
     with closing(sqlite3.connect(tmp_path / "positions.db")) as store:
         crossed = store.execute("SELECT count(*), sum(commission) FROM fills WHERE order_id LIKE 'x%'").fetchone()
@@ -261,11 +261,11 @@ def test_session_without_market_data_is_passed_over_and_its_orders_and_fills_are
     live = LiveEngine(engine)
     live.journal = journal = Journal(folder, config, engine, "", Beginning())
     for event in open_feed(quotes, pytest.fail):
-        for order in live.take(event).orders:
+        for order in live.process(event).orders:
             if not order.order_id.endswith("3"):
                 mid = engine.markets[order.symbol].mid
                 fill = Fill(order.order_id, "", order.symbol, order.side, mid, order.quantity, 0.1, event.timestamp_ns)
-                live.take(fill)
+                live.process(fill)
     journal.close()
     (check,) = verify(folder)
     assert check.skipped == "it was recorded without market data (journal.market_data: false): nothing to run again"
@@ -307,7 +307,7 @@ def test_session_that_was_killed_after_an_event_that_led_to_nothing_is_whole(tmp
     config = configuration(tmp_path, MOMENTUM)
     live = LiveEngine(new_engine(config))
     live.journal = journal = Journal(folder, config, live.engine, "", Beginning())
-    live.take(KillSwitch("a test"))
+    live.process(KillSwitch("a test"))
     assert journal._writer.commit()
     (check,) = verify(folder)
     assert (check.is_equal, check.events, check.notes) == (True, 1, [])
@@ -371,7 +371,7 @@ def test_recovered_engine_knows_all_that_was_known_and_its_strategies_go_on(tmp_
     recovered = asyncio.run(recover(folder, second, 1_000_000))
     assert recovered.beginning.first_record == sum(1 for _ in JournalReader(folder))
     assert not recovered.was_closed
-    assert list(second.positions.positions()) == list(first.positions.positions())
+    assert list(second.portfolio.positions()) == list(first.portfolio.positions())
     assert (second.ticks, second.orders_sent, second.now_ns) == (first.ticks, first.orders_sent, first.now_ns)
     ours, theirs = checkpoint(first), checkpoint(second)
     for part in ("books", "orders", "votes", "record"):

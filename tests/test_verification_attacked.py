@@ -34,7 +34,7 @@ def recorded(folder: Path, text: str = PASSES_BY, ticks: int = 24) -> Engine:
     with time_limit(engine.guard, 40.0, 40.0):
         live.journal = journal = Journal(journal_folder, config, engine, "s-", Beginning())
         for number in range(1, ticks + 1):
-            live.take(quote(number))
+            live.process(quote(number))
         journal.close()
     return engine
 
@@ -56,7 +56,7 @@ def checked(folder: Path) -> SessionCheck:
 )
 def test_a_strategy_that_interrupts_or_hangs_is_run_again_like_any_other(text: str, tmp_path: Path) -> None:
     engine = recorded(tmp_path, text)
-    assert engine.roster.get("hostile").errors
+    assert engine.registry.get("hostile").errors
     check = checked(tmp_path)
     assert check.is_equal, check.divergence or check.skipped
 
@@ -87,7 +87,7 @@ def test_every_record_that_stands_twice_is_answered_and_no_strategy_is_blamed(tm
         again = new_engine(configured(tmp_path, PASSES_BY, "simulated"))
         recovered = asyncio.run(recover(path.parent, again, 1_000_000))
         assert again.orders_sent == orders
-        assert list(again.positions.positions()) == list(engine.positions.positions())
+        assert list(again.portfolio.positions()) == list(engine.portfolio.positions())
         assert (kind.__name__ == "Happened") == any("twice in a row" in note for note in recovered.notes)
     assert {"Header", "Checkpoint", "SoundBookEvent", "Happened", "Closed"} <= seen
 

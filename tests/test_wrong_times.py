@@ -26,7 +26,7 @@ from sengine.engine.time_jumps import JumpRule
 from sengine.errors import DataError
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.refused_data import FORGET_AFTER_S, IN_A_ROW, RefusedData
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 from sengine.service.recording import Recording
 from sengine.service.verification import verify
 from tests.engine.conftest import Actor, engine_with, long, quote
@@ -67,14 +67,14 @@ def session(config: Config, folder: Path, events: list[MarketEvent], *, closes: 
     live = LiveEngine(new_engine(config))
     live.journal = journal = Journal(folder, config, live.engine, "", Beginning())
     for event in events:
-        live.take(event)
+        live.process(event)
     journal.close() if closes else journal._writer.close()
     return live.engine
 
 
 def essence(engine: Engine) -> tuple[Any, ...]:
     positions = [
-        (each.strategy_id, each.symbol, each.quantity, each.realized_pnl) for each in engine.positions.positions()
+        (each.strategy_id, each.symbol, each.quantity, each.realized_pnl) for each in engine.portfolio.positions()
     ]
     times = {symbol: market.last_ns for symbol, market in engine.markets.items()}
     return positions, times, engine.ticks, dict(engine.rejected), engine.orders_sent
@@ -108,12 +108,12 @@ async def test_an_engine_that_ended_while_events_were_held_back_goes_on_with_the
     await recover(tmp_path / "journal", live.engine, 1 << 20)
     live.recovered()
     for event in monday[after_monday:]:
-        live.take(event)
+        live.process(event)
     assert essence(live.engine) == essence(whole)
 
 
 def recording(config: Config, live: LiveEngine, directory: Path) -> Recording:
-    return Recording(live, ServiceFacts("test"), config, directory, "", lambda *reason: None)
+    return Recording(live, ServiceStatus("test"), config, directory, "", lambda *reason: None)
 
 
 async def test_a_journal_of_a_version_that_took_the_future_is_healed_by_the_next_start(
@@ -130,7 +130,7 @@ async def test_a_journal_of_a_version_that_took_the_future_is_healed_by_the_next
     live.journal = journal = Journal(folder, config, live.engine, "", Beginning())
     now_ns = time_ns()
     for event in (*books(now_ns - 60 * NS_PER_S, 50), books(FAR_NS, 1)[0], *books(now_ns, 5)):
-        live.take(event)
+        live.process(event)
     assert live.engine.rejected == {"time_backwards": 5}
     journal.close()
     _forget_section(monkeypatch)
@@ -142,7 +142,7 @@ async def test_a_journal_of_a_version_that_took_the_future_is_healed_by_the_next
         assert live.engine.markets["BTCUSDT"].last_ns < now_ns
         assert any("begins anew" in record.event for record in live.logs.history)
         assert live.engine.record.day_ends_ns < now_ns + 2 * DAY_NS
-        assert live.take(books(now_ns + NS_PER_S, 1)[0]).rejected == ""
+        assert live.process(books(now_ns + NS_PER_S, 1)[0]).rejected == ""
     finally:
         await keeper.close()
     *_, check = verify(folder)
@@ -211,11 +211,11 @@ def test_a_symbol_that_anybody_made_up_or_that_has_gone_quiet_is_not_named() -> 
 
 def test_readiness_says_that_all_data_of_a_symbol_is_refused() -> None:
     live = LiveEngine(engine_with(Actor(symbols=("BTC",))))
-    facts = ServiceFacts("test", strategies_are_loaded=True)
-    live.take(quote(10))
+    facts = ServiceStatus("test", strategies_are_loaded=True)
+    live.process(quote(10))
     assert facts.not_ready_because(live) == []
     for at_s in range(IN_A_ROW):
-        live.take(quote(at_s))
+        live.process(quote(at_s))
     (reason,) = facts.not_ready_because(live)
     assert reason == "all market data of BTC is refused: 5 in a row, the last as time backwards"
 
@@ -248,9 +248,9 @@ async def test_an_order_that_became_too_old_while_strategies_thought_is_taken_ba
     engine = engine_with(Actor("a", thinking(0.9), thinking(1.5)), checks=[LateEngineLimit()])
     live = LiveEngine(engine, lambda: clock_ns[0])
     live.gateway = gateway = Gateway()
-    live.take(msgspec.structs.replace(quote(1), received_ns=clock_ns[0]))
+    live.process(msgspec.structs.replace(quote(1), received_ns=clock_ns[0]))
     assert len(gateway.sent) == 1
-    live.take(msgspec.structs.replace(quote(2), received_ns=clock_ns[0]))
+    live.process(msgspec.structs.replace(quote(2), received_ns=clock_ns[0]))
     assert len(gateway.sent) == 1
     await asyncio.sleep(0)
     assert [working.order.order_id for working in engine.orders.open_orders()] == [gateway.sent[0].order_id]

@@ -136,7 +136,7 @@ class EngineApp(EngineActions, ReplayActions, LookActions):
         for replay in screen.query(ReplayBar):
             replay.show(snapshot, palette)
         self.history.add(snapshot, link.past)
-        for message, severity in self._reload_news.take(snapshot):
+        for message, severity in self._reload_news.collect(snapshot):
             self.show_toast(message, severity)
         self.frame = Frame(snapshot, link.signals, link.log, self.history, palette, bool(problem), snapshot.kill_reason)
         if screen is self.dashboard:
@@ -144,8 +144,8 @@ class EngineApp(EngineActions, ReplayActions, LookActions):
         if screen is not self.screen:
             self.screen.refresh()
         # Also while another screen is in front: what goes by then was not dropped.
-        link.signals.take()
-        link.log.take()
+        link.signals.drain()
+        link.log.drain()
 
     @property
     def _mode(self) -> str:

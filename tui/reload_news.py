@@ -16,7 +16,7 @@ class ReloadNews:
     def __init__(self) -> None:
         self._last_ns: int | None = None
 
-    def take(self, snapshot: SnapshotView) -> list[tuple[str, str]]:
+    def collect(self, snapshot: SnapshotView) -> list[tuple[str, str]]:
         """Sentences with their severity."""
         reports = snapshot.reloads
         last_ns = max([report.time_ns for report in reports], default=0)

@@ -37,7 +37,7 @@ class Tail(Generic[T]):
                 self._taken += 1
         self._dropped_by_engine = dropped_by_engine
 
-    def take(self) -> bool:
+    def drain(self) -> bool:
         """Whether anything has come since the last call."""
         has_news = self.total > self._taken
         self._taken = self.total

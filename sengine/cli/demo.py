@@ -214,15 +214,15 @@ def _totals(service: EngineService) -> str:
     from sengine.domain.currencies import totals_by_currency
     from sengine.domain.position import net
 
-    engine, total = service.live.engine, service.live.engine.positions.total
+    engine, total = service.live.engine, service.live.engine.portfolio.total
     held: dict[str, list[float]] = {}
-    for position in engine.positions.positions():
+    for position in engine.portfolio.positions():
         held.setdefault(position.symbol, []).append(position.quantity)
     sums = {symbol: net(quantities) for symbol, quantities in sorted(held.items())}
     holdings = "  ".join(f"{symbol} {quantity:+.6g}" for symbol, quantity in sums.items() if quantity)
     earned = f"{total.realized + total.unrealized:>+10,.2f}"
-    if engine.positions.currencies.without_sum:
-        totals = totals_by_currency(engine.positions.positions())
+    if engine.portfolio.currencies.without_sum:
+        totals = totals_by_currency(engine.portfolio.positions())
         earned = ", ".join(f"{each.realized_pnl + each.unrealized_pnl:+,.2f} {each.name}" for each in totals)
     return f"signals {engine.signals_generated:>6,}  orders {engine.orders_sent:>5,}  P&L {earned}  {holdings}"
 

@@ -25,7 +25,7 @@ def list_strategies(directory: DirectoryOption = DEFAULT_DIRECTORY) -> None:
 
     from sengine.cli.console import open_console
     from sengine.errors import PluginError
-    from sengine.plugins.beside import helpers
+    from sengine.plugins.helper_files import helpers
     from sengine.plugins.loader import load_plugin
 
     console = open_console()

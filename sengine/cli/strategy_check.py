@@ -109,8 +109,8 @@ def check(
 
 def _helpers(paths: Sequence[str]) -> dict[str, Finding]:
     """Files beside strategies that are none, each with what is said in place of its findings."""
-    from sengine.plugins.beside import helpers
     from sengine.plugins.conformance import Finding
+    from sengine.plugins.helper_files import helpers
 
     found = helpers(map(Path, paths))
     return {str(path): Finding("strategy", True, f"not checked: {why}", skipped=True) for path, why in found.items()}

@@ -9,7 +9,7 @@ from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEve
 from sengine.domain.market import DataKind, Quote
 from sengine.engine.outcome import Outcome
 from sengine.engine.state.markets import MOST_MISSING, Market
-from sengine.engine.strategies.registry import Roster
+from sengine.engine.strategies.registry import StrategyRegistry
 from sengine.engine.time_jumps import TIME_BACKWARDS, TIME_JUMP, JumpGate, JumpRule
 
 _KINDS = {
@@ -28,21 +28,21 @@ class Admission:
     def __init__(
         self,
         markets: Mapping[str, Market],
-        roster: Roster,
+        registry: StrategyRegistry,
         jumps: JumpRule | None,
         begin_anew: Callable[[Market], None],
     ) -> None:
         self.rejected: Counter[str] = Counter()
         self.gaps: Counter[str] = Counter()
         self._markets = markets
-        self._roster = roster
+        self._registry = registry
         self.jumps = JumpGate(jumps, markets, begin_anew)
 
     def stop(self, event: MarketEvent, market: Market) -> Outcome | None:
         """What becomes of a sound event that must not go on; ``None`` where it may. A gap is counted, and drops
         nothing."""
         if not market.routed:
-            market.routed = self._roster.wants(market.symbol)
+            market.routed = self._registry.wants(market.symbol)
         is_older = event.timestamp_ns < market.last_ns
         if market.routed and (is_older or event.timestamp_ns > market.horizon_ns):
             outcome = self.jumps.judge(event, market)

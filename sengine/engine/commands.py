@@ -18,47 +18,47 @@ from sengine.domain.events import (
     Shutdown,
     UnloadStrategy,
 )
-from sengine.engine.orders.flatten import FlattenDesk, FlattenPlan
+from sengine.engine.orders.flatten import Flattener, FlattenPlan
 from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import METHODS, VoteBook
-from sengine.engine.signals.decisions import DecisionDesk
+from sengine.engine.signals.decisions import OrderDecider
 from sengine.engine.state.markets import Market
 from sengine.engine.state.orders import OrderTracker
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.state.trading_record import TradingRecord
 from sengine.engine.strategies.lifecycle import State
-from sengine.engine.strategies.registry import Roster
+from sengine.engine.strategies.registry import StrategyRegistry
 from sengine.engine.strategies.spec import LoadStrategy
 from sengine.engine.strategies.swap import SwapStrategy
 from sengine.errors import EngineError, LimitError
 
 
-class CommandDesk:
+class CommandHandler:
     """Carries commands out. Each raises ``LifecycleError``, ``LimitError`` or ``EngineError`` for what cannot be done,
     and has changed nothing then. ``moment`` is event time in ns and the number of ticks so far."""
 
     def __init__(
         self,
-        roster: Roster,
+        registry: StrategyRegistry,
         risk: RiskPipeline,
         record: TradingRecord,
         votes: VoteBook,
-        positions: PositionTracker,
+        portfolio: Portfolio,
         orders: OrderTracker,
         markets: Mapping[str, Market],
         flow: OrderFlow,
-        desk: DecisionDesk,
-        flattens: FlattenDesk,
+        desk: OrderDecider,
+        flattens: Flattener,
         moment: Callable[[], tuple[int, int]],
     ) -> None:
-        self._roster = roster
+        self._registry = registry
         self._risk = risk
         self._record = record
         self._votes = votes
-        self._positions = positions
+        self._portfolio = portfolio
         self._orders = orders
         self._markets = markets
         self._flow = flow
@@ -88,46 +88,46 @@ class CommandDesk:
         return self._moment()[0]
 
     def _pause(self, command: PauseStrategy) -> Outcome:
-        self._roster.pause(command.strategy_id, command.reason)
+        self._registry.pause(command.strategy_id, command.reason)
         return NOTHING
 
     def _resume(self, command: ResumeStrategy) -> Outcome:
-        self._roster.resume(command.strategy_id)
+        self._registry.resume(command.strategy_id)
         self._record.forgive(command.strategy_id)
         return NOTHING
 
     def _load(self, command: LoadStrategy) -> Outcome:
-        self._roster.load(command.spec, command.spare)
+        self._registry.load(command.spec, command.spare)
         self._route_anew()
         return NOTHING
 
     def _unload(self, command: UnloadStrategy) -> Outcome:
         outcome = Outcome()
-        outcome.faults.extend(self._roster.unload(command.strategy_id, self._now_ns))
+        outcome.faults.extend(self._registry.unload(command.strategy_id, self._now_ns))
         self._route_anew()
         return outcome
 
     def _route_anew(self) -> None:
         for market in self._markets.values():
-            market.routed = self._roster.wants(market.symbol)
+            market.routed = self._registry.wants(market.symbol)
 
     def _reload_parameters(self, command: ReloadParameters) -> Outcome:
         outcome = Outcome()
-        fault = self._roster.reload_parameters(command.strategy_id, command.config, self._now_ns)
+        fault = self._registry.reload_parameters(command.strategy_id, command.config, self._now_ns)
         if fault is not None:
             outcome.faults.append(fault)
         return outcome
 
     def _swap(self, command: SwapStrategy) -> Outcome:
         outcome = Outcome()
-        self._roster.swap(command, self._positions, *self._moment(), outcome)
+        self._registry.swap(command, self._portfolio, *self._moment(), outcome)
         self._route_anew()
         return outcome
 
     def _interrupted(self, event: Interrupted) -> Outcome:
-        guest = self._roster.get(event.strategy_id)
-        guest.interrupt(event)
-        self._roster.forget_routes()
+        runtime = self._registry.get(event.strategy_id)
+        runtime.interrupt(event)
+        self._registry.forget_routes()
         return NOTHING
 
     def _kill(self, command: KillSwitch) -> Outcome:
@@ -153,7 +153,7 @@ class CommandDesk:
         """What ``Flatten`` with these names would do now. Raises ``EngineError`` for names that mean nothing here."""
         if not self._flattens.knows(strategy_id, symbol):
             if strategy_id:
-                self._roster.get(strategy_id)
+                self._registry.get(strategy_id)
             if symbol and symbol not in self._markets:
                 known = ", ".join(list(self._markets)[:20]) or "none has arrived yet"
                 raise EngineError(f'there is no market data of "{symbol}"; symbols: {known}')
@@ -209,9 +209,9 @@ class CommandDesk:
             self._flow.begin(outcome, self._now_ns)
             self._flow.cancel_all()
             self._flow.news.tell(outcome, self._now_ns)
-        for guest in list(self._roster):
-            if guest.lifecycle.state is not State.SHUTTING_DOWN:
-                outcome.faults.extend(self._roster.unload(guest.strategy_id, self._now_ns))
+        for runtime in list(self._registry):
+            if runtime.lifecycle.state is not State.SHUTTING_DOWN:
+                outcome.faults.extend(self._registry.unload(runtime.strategy_id, self._now_ns))
         for market in self._markets.values():
             market.routed = False
         self.is_shut_down = True

@@ -32,11 +32,11 @@ from sengine.domain.events import (
 from sengine.domain.market import EMPTY_BOOK, DataKind, MarketData, Quote, QuoteData
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.admission import Admission
-from sengine.engine.commands import CommandDesk
+from sengine.engine.commands import CommandHandler
 from sengine.engine.latency import FOLD_EVERY, FoldTurns, LatencyHistogram
 from sengine.engine.orders.after_close import AfterClose
-from sengine.engine.orders.fill_desk import FillDesk
-from sengine.engine.orders.flatten import FlattenDesk, FlattenPlan
+from sengine.engine.orders.fills import FillHandler
+from sengine.engine.orders.flatten import Flattener, FlattenPlan
 from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.outcome import NOTHING, Outcome
@@ -44,16 +44,16 @@ from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.risk.view import RiskView
 from sengine.engine.signals.aggregation import VoteBook
-from sengine.engine.signals.decisions import DecisionDesk
-from sengine.engine.signals.intake import Answer, AnswerDesk, Raised
-from sengine.engine.signals.remote import RemoteDesk
+from sengine.engine.signals.decisions import OrderDecider
+from sengine.engine.signals.intake import Answer, Raised, SignalIntake
+from sengine.engine.signals.remote import RemoteSignalIntake
 from sengine.engine.state.markets import Market, bar_fault, book_fault, trade_fault
 from sengine.engine.state.orders import OrderTracker
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.state.recent_ticks import new_ring
 from sengine.engine.state.trading_record import SURE_WITHIN_NS, TradingRecord, end_of_day
 from sengine.engine.strategies.guard import Guard
-from sengine.engine.strategies.registry import Roster, Route
+from sengine.engine.strategies.registry import Route, StrategyRegistry
 from sengine.engine.strategies.spec import LoadStrategy
 from sengine.engine.strategies.swap import SwapStrategy
 from sengine.engine.time_jumps import JumpGate, JumpRule
@@ -78,7 +78,7 @@ class Engine:
         self,
         votes: VoteBook,
         risk: RiskPipeline,
-        positions: PositionTracker,
+        portfolio: Portfolio,
         venue: SimulatedVenue | None = None,
         *,
         max_errors: int = 10,
@@ -91,36 +91,38 @@ class Engine:
     ) -> None:
         self.now_ns = 0
         self.ticks = 0
-        # What is known: prices, orders, positions, and who may be called.
+        # What is known: prices, orders, portfolio, and who may be called.
         self.markets: dict[str, Market] = {}
         self.orders = OrderTracker()
-        self.positions = positions
+        self.portfolio = portfolio
         self.record = TradingRecord()
         self.guard = Guard()
-        self.roster = Roster(max_errors, reset_after_ns, votes.withdraw, self.markets, self.guard, self.orders.heading)
+        self.registry = StrategyRegistry(
+            max_errors, reset_after_ns, votes.withdraw, self.markets, self.guard, self.orders.heading
+        )
         self._recent_ticks = recent_ticks
-        self._book_routes = self.roster.routes[DataKind.BOOK]
+        self._book_routes = self.registry.routes[DataKind.BOOK]
         # What a tick goes through: let in, answered, decided, sent.
-        self._admission = Admission(self.markets, self.roster, jumps, self._begin_anew)
+        self._admission = Admission(self.markets, self.registry, jumps, self._begin_anew)
         self.jumps: JumpGate[Market] = self._admission.jumps
         self.rejected, self.gaps = self._admission.rejected, self._admission.gaps
         self._venue = venue
         self._flow = flow = OrderFlow(
-            self.orders, positions, self.roster, self.markets, venue, self.record, risk, reject_pause
+            self.orders, portfolio, self.registry, self.markets, venue, self.record, risk, reject_pause
         )
         self.anomalies = flow.anomalies
-        self._fills = FillDesk(
+        self._fills = FillHandler(
             self.orders, self.markets, flow.anomalies, self._book_fill, lambda: self._desk.orders_sent
         )
         self.held_fills, self.doubt, self.lacks = self._fills.held, self._fills.doubt, self._fills.lacks
         self.votes = votes
         self.risk = risk
-        self.risk_view = RiskView(positions, self.orders, self.markets, self.record)
-        self._desk = DecisionDesk(
+        self.risk_view = RiskView(portfolio, self.orders, self.markets, self.record)
+        self._desk = OrderDecider(
             votes, risk, self.risk_view, flow.send, flow.cancel, flow.withdraw, flow.reject_pause, order_prefix
         )
-        self._flattens = FlattenDesk(
-            positions,
+        self._flattens = Flattener(
+            portfolio,
             self.orders,
             flow,
             self._desk.send_reducing,
@@ -129,8 +131,8 @@ class Engine:
             order_prefix,
         )
         self._desk.flattening = self._flattens.pending
-        self._after_close = AfterClose(positions, self.orders, flow, self._desk)
-        self._answers = AnswerDesk(self.roster, votes, self._desk, flow, self.risk_view)
+        self._after_close = AfterClose(portfolio, self.orders, flow, self._desk)
+        self._answers = SignalIntake(self.registry, votes, self._desk, flow, self.risk_view)
         self.dispositions, self.filtered_by = self._answers.dispositions, self._answers.filtered_by
         # How long it takes.
         self._stopwatch_ns = stopwatch_ns
@@ -138,15 +140,15 @@ class Engine:
         self.tick_latency = LatencyHistogram()
         self._record_tick = self.tick_latency.record
         self._until_fold = FOLD_EVERY
-        turns = FoldTurns(lambda: [self.tick_latency, *(guest.on_tick_latency for guest in self.roster)])
+        turns = FoldTurns(lambda: [self.tick_latency, *(runtime.on_tick_latency for runtime in self.registry)])
         self.fold_next, self.fold_latencies = turns.fold_next, turns.fold_all
         # What else can happen.
-        self._commands = CommandDesk(
-            self.roster,
+        self._commands = CommandHandler(
+            self.registry,
             risk,
             self.record,
             votes,
-            positions,
+            portfolio,
             self.orders,
             self.markets,
             flow,
@@ -154,7 +156,7 @@ class Engine:
             self._flattens,
             lambda: (self.now_ns, self.ticks),
         )
-        remote = RemoteDesk(self.roster, self._answers, flow.anomalies, lambda: self.now_ns)
+        remote = RemoteSignalIntake(self.registry, self._answers, flow.anomalies, lambda: self.now_ns)
         self._handlers: dict[type, Callable[[Any], Outcome]] = {
             Quote: self._on_quote,
             SoundBookEvent: self._on_sound_book,
@@ -248,12 +250,12 @@ class Engine:
             stopped = self._admission.stop(event, market)
             if stopped is not None:
                 return stopped
-            routes = self.roster.routes_for(DataKind.BOOK, event.symbol)
+            routes = self.registry.routes_for(DataKind.BOOK, event.symbol)
         market.last_ns = now_ns
-        market.take_book(book)
+        market.update_from_book(book)
         self._price((book.bids[0].price + book.asks[0].price) / 2, market, now_ns)
         outcome = self._meet(market, now_ns) if self._venue is not None else NOTHING
-        if routes or market.recent is not None or self.roster.unstarted:
+        if routes or market.recent is not None or self.registry.unstarted:
             data = MarketData(market.symbol, now_ns, book, market.recent_trades, market.bar)
             outcome = self._tell(market, routes, data, outcome, started_ns, event.late_ns)
         if started_ns:
@@ -270,12 +272,12 @@ class Engine:
             stopped = self._admission.stop(quote, market)
             if stopped is not None:
                 return stopped
-            routes = self.roster.routes_for(DataKind.BOOK, symbol)
+            routes = self.registry.routes_for(DataKind.BOOK, symbol)
         market.last_ns = now_ns
-        market.take_quote(quote)
+        market.update_from_quote(quote)
         self._price((quote.bid + quote.ask) / 2, market, now_ns)
         outcome = self._meet(market, now_ns) if self._venue is not None else NOTHING
-        if routes or market.recent is not None or self.roster.unstarted:
+        if routes or market.recent is not None or self.registry.unstarted:
             data = QuoteData(symbol, now_ns, EMPTY_BOOK, market.recent_trades, market.bar, _BOOK, quote)
             outcome = self._tell(market, routes, data, outcome, started_ns, quote.late_ns)
         if started_ns:
@@ -292,8 +294,8 @@ class Engine:
             if now_ns >= market.look_ns:
                 self._look(market, now_ns)
             market.mid = mid
-            if market.symbol in self.positions.open:
-                self.positions.mark(market.symbol, mid)
+            if market.symbol in self.portfolio.open:
+                self.portfolio.mark(market.symbol, mid)
         self.now_ns = now_ns
         self.ticks += 1
 
@@ -306,7 +308,7 @@ class Engine:
             market.look_ns = market.reference_until_ns
             return
         is_sure = is_sure or now_ns - self.now_ns <= SURE_WITHIN_NS
-        record.see(now_ns, self.positions.equities, is_sure=is_sure)
+        record.see(now_ns, self.portfolio.equities, is_sure=is_sure)
         if now_ns >= market.reference_until_ns:
             market.refer(max(record.day_ends_ns, end_of_day(now_ns)), now_ns)
         market.look_ns = now_ns if record.next_day_ends_ns else market.reference_until_ns
@@ -322,8 +324,8 @@ class Engine:
             return stopped
         market.follow_book()
         market.last_ns = self.now_ns = event.timestamp_ns
-        market.take_trade(event)
-        routes = self.roster.routes_for(DataKind.TRADE, event.symbol)
+        market.update_from_trade(event)
+        routes = self.registry.routes_for(DataKind.TRADE, event.symbol)
         return self._advance(event, market, DataKind.TRADE, routes, False, started_ns)
 
     def _on_bar(self, event: BarEvent) -> Outcome:
@@ -340,11 +342,11 @@ class Engine:
         if not market.has_book and market.last_ns >= market.look_ns:
             # Bars may be a day apart, so that a second one would confirm the day when it is over.
             self._look(market, market.last_ns, is_sure=True)
-        market.take_bar(event)
+        market.update_from_bar(event)
         is_price = not market.has_book
         if is_price:
-            self.positions.mark(event.symbol, market.mid)
-        routes = self.roster.routes_for(DataKind.BAR, event.symbol)
+            self.portfolio.mark(event.symbol, market.mid)
+        routes = self.registry.routes_for(DataKind.BAR, event.symbol)
         return self._advance(event, market, DataKind.BAR, routes, is_price, started_ns)
 
     def _advance(
@@ -360,7 +362,7 @@ class Engine:
         now_ns = event.timestamp_ns
         self.ticks += 1
         outcome = self._meet(market, now_ns) if is_price and self._venue is not None else NOTHING
-        if routes or market.recent is not None or self.roster.unstarted:
+        if routes or market.recent is not None or self.registry.unstarted:
             data = MarketData(market.symbol, now_ns, market.book, market.recent_trades, market.bar, kind)
             outcome = self._tell(market, routes, data, outcome, started_ns, event.late_ns)
         if started_ns:
@@ -391,10 +393,10 @@ class Engine:
         late_ns: int,
     ) -> Outcome:
         """Steps 4 to 10: call the strategies, and settle what they answer."""
-        if self.roster.unstarted:
+        if self.registry.unstarted:
             if outcome is NOTHING:
                 outcome = Outcome()
-            self.roster.pause_unstarted(data.timestamp_ns, outcome)
+            self.registry.pause_unstarted(data.timestamp_ns, outcome)
         if market.recent is not None:
             market.recent.append((self.ticks, data))
         answers = self._ask(routes, data, is_timed=started_ns != 0)
@@ -402,7 +404,7 @@ class Engine:
             if outcome is NOTHING:
                 outcome = Outcome()
             self.risk_view.late_ns = late_ns
-            self._answers.take(answers, data, outcome)
+            self._answers.process(answers, data, outcome)
         return outcome
 
     def _ask(self, routes: Sequence[Route], data: MarketData, is_timed: bool) -> Sequence[Answer]:
@@ -410,9 +412,9 @@ class Engine:
         answers: list[Answer] = []
         called_ns = self._stopwatch_ns() if is_timed else 0
         guard = self.guard
-        for guest, on_tick in routes:
-            guest.ticks += 1
-            guard.running = guest
+        for runtime, on_tick in routes:
+            runtime.ticks += 1
+            guard.running = runtime
             try:
                 answer = on_tick(data)
                 guard.running = None
@@ -421,10 +423,10 @@ class Engine:
                 answer = Raised(error)
             if is_timed:
                 done_ns = self._stopwatch_ns()
-                guest.took(done_ns - called_ns)
+                runtime.took(done_ns - called_ns)
                 called_ns = done_ns
             if answer is not None:
-                answers.append((guest, answer))
+                answers.append((runtime, answer))
         return answers
 
     def _end_tick(self, started_ns: int) -> None:
@@ -437,7 +439,7 @@ class Engine:
     def _new_market(self, symbol: str) -> Market:
         market = self.markets[symbol] = Market(symbol)
         market.recent = new_ring(self._recent_ticks)
-        market.routed = self.roster.wants(symbol)
+        market.routed = self.registry.wants(symbol)
         return market
 
     # Market data that waited for others to confirm its time.
@@ -459,7 +461,7 @@ class Engine:
         return NOTHING
 
     def _begin_anew(self, market: Market) -> None:
-        market.begin_anew()
+        market.restart()
         self.votes.forget(market.symbol)
 
     # News of orders.

@@ -17,11 +17,11 @@ from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.state.recent_ticks import ANY_SYMBOL, recent_ticks
 from sengine.engine.strategies.faults import RemoteError, in_words, place_of
 from sengine.engine.strategies.guard import ON_TICK, Guard, Loading
-from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.engine.strategies.stamping import several, stamp
 from sengine.engine.strategies.swap import SwapStrategy, Warmed
@@ -91,14 +91,14 @@ def run(
     engine = _engine(SimulatedVenue(), 0 if reload is None else reload.warmup_ticks + 1)
     ran = CheckedRun()
     with limit(engine.guard):
-        guest = engine.roster.load(spec)
+        runtime = engine.registry.load(spec)
         for number, event in enumerate(events, 1):
             if reload is not None and number == reload.at + 1:
-                _reload(engine, guest, reload, ran, event)
+                _reload(engine, runtime, reload, ran, event)
                 if ran.failure is not None:
                     break
             outcome = engine.process(event)
-            ran.events, ran.ticks = number, guest.ticks
+            ran.events, ran.ticks = number, runtime.ticks
             for result in outcome.signals:
                 signal = result.signal
                 limit_price = "" if signal.limit_price is None else f" at {signal.limit_price!r}"
@@ -110,16 +110,16 @@ def run(
     return ran
 
 
-def _reload(engine: Engine, guest: Guest, reload: Reload, ran: CheckedRun, event: MarketEvent) -> None:
+def _reload(engine: Engine, runtime: StrategyRuntime, reload: Reload, ran: CheckedRun, event: MarketEvent) -> None:
     """What a running engine does with a changed file, but for the change."""
-    spec, had, warmed = guest.spec, sizes_of(guest), dict[str, Warmed]()
-    for key in guest.instances:
+    spec, had, warmed = runtime.spec, sizes_of(runtime), dict[str, Warmed]()
+    for key in runtime.instances:
         kept = len(recent_ticks(engine.markets, key, spec.symbols, spec.kinds))
         ran.was_longer = ran.was_longer or kept > reload.warmup_ticks
-        held = sum(each.quantity for each in engine.positions.positions() if key in (ANY_SYMBOL, each.symbol))
+        held = sum(each.quantity for each in engine.portfolio.positions() if key in (ANY_SYMBOL, each.symbol))
         warmed[key] = Warmed(min(kept, reload.warmup_ticks), held)
     outcome = engine.process(SwapStrategy(spec, warmed))
-    ran.lost = lost_in_words(had, sizes_of(guest))
+    ran.lost = lost_in_words(had, sizes_of(runtime))
     if outcome.faults:
         fault = outcome.faults[0]
         said = Said(reload.at, event.timestamp_ns, event.symbol, fault.message)
@@ -160,7 +160,7 @@ def shown(spec: StrategySpec, events: Iterable[MarketEvent], most: int, limit: L
     """What the engine shows of the first ``most`` events to a strategy that asks for such kinds of them."""
     engine = _engine(None, recent_ticks=most)
     with limit(engine.guard):
-        engine.roster.load(spec)
+        engine.registry.load(spec)
         for event in islice(events, most):
             engine.process(event)
     return [data for _, data in recent_ticks(engine.markets, ANY_SYMBOL, spec.symbols, spec.kinds)]
@@ -182,7 +182,7 @@ def _engine(venue: SimulatedVenue | None, recent_ticks: int = 0) -> Engine:
     return Engine(
         VoteBook("first_signal", NS_PER_S),
         RiskPipeline([]),
-        PositionTracker(100_000.0),
+        Portfolio(100_000.0),
         venue,
         recent_ticks=recent_ticks,
     )

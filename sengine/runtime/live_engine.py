@@ -43,7 +43,7 @@ from sengine.engine.strategies.swap import SwapStrategy
 from sengine.engine.strategies.trial import RolledBack
 from sengine.engine.time_jumps import dated
 from sengine.errors import LifecycleError
-from sengine.runtime.log_throttle import Complaints
+from sengine.runtime.log_throttle import LogThrottle
 from sengine.runtime.refused_data import RefusedData
 
 _log = structlog.get_logger("sengine.engine")
@@ -100,7 +100,7 @@ class Subscription(Generic[T]):
         self._arrived = asyncio.Event()
         self.dropped = 0
 
-    def put(self, item: T) -> None:
+    def append(self, item: T) -> None:
         if len(self._items) >= self._limit:
             self._items.popleft()
             self.dropped += 1
@@ -116,7 +116,7 @@ class Subscription(Generic[T]):
             await self._arrived.wait()
         return self._items.popleft()
 
-    def take_waiting(self) -> list[T]:
+    def pop_all(self) -> list[T]:
         """All that waits, oldest first."""
         items = list(self._items)
         self._items.clear()
@@ -136,7 +136,7 @@ class Stream(Generic[T]):
     def publish(self, item: T) -> None:
         self.history.append(item)
         for subscription in self.subscriptions:
-            subscription.put(item)
+            subscription.append(item)
 
     def subscribe(self, limit: int = HISTORY) -> Subscription[T]:
         subscription = Subscription(self, limit)
@@ -211,14 +211,14 @@ class LiveEngine:
         self.said: deque[StrategyLine] = deque(maxlen=HISTORY)
         """What strategies printed or logged and was not told yet; ``tell_said`` empties it."""
         self._wall_clock_ns = wall_clock_ns
-        self._complain = Complaints(self.say)
+        self._complain = LogThrottle(self.say)
         self.refused_data = RefusedData(engine)
         self.late_ns = 0
         """How long the last event had waited when it was handed over; the feed writes it."""
         self._settled = asyncio.Event()
         self._settled.set()
 
-    def take(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits) -> Outcome:
+    def process(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits) -> Outcome:
         """Process one event now and pass on what it led to.
 
         Raises ``LifecycleError`` or ``EngineError`` for a command that cannot be carried out; market data, fills and
@@ -262,17 +262,17 @@ class LiveEngine:
         """Let orders out again. Raises ``LifecycleError`` where the next start would find the switch pulled."""
         if not self.is_recovering:
             self.before_rearm()
-        self.take(Rearm())
+        self.process(Rearm())
 
     def recovered(self) -> None:
         """The earlier session is taken up: what waited for that is processed."""
         self.is_recovering = False
         waiting, self._after_recovery = self._after_recovery, []
         for event in waiting:
-            self.take(event)
+            self.process(event)
         self._take_held()
 
-    def take_all(self, events: Iterator[MarketEvent]) -> None:
+    def process_all(self, events: Iterator[MarketEvent]) -> None:
         """``take`` for market data that waits, one after the other, at less cost for each."""
         if self.journal is not None:
             events = self.journal.recorded(events)
@@ -372,7 +372,7 @@ class LiveEngine:
         loop = asyncio.get_running_loop()
         for order in outcome.orders:
             update = OrderUpdate(order.order_id, OrderStatus.REJECTED, order.timestamp_ns, reason, never_left=True)
-            loop.call_soon(self.take, update)
+            loop.call_soon(self.process, update)
         outcome.orders.clear()
 
     def _take_back(self, order: Order, reason: str) -> None:
@@ -380,7 +380,7 @@ class LiveEngine:
         self._complain("late order", "an order is taken back", order_id=order.order_id, reason=reason)
         reason = f"not sent: {reason}"
         update = OrderUpdate(order.order_id, OrderStatus.REJECTED, order.timestamp_ns, reason, never_left=True)
-        asyncio.get_running_loop().call_soon(self.take, update)
+        asyncio.get_running_loop().call_soon(self.process, update)
 
     def _pass_on(self, outcome: Outcome, received_ns: int) -> None:
         gateway = self.gateway
@@ -399,7 +399,7 @@ class LiveEngine:
             self.signal_counts[signal.strategy_id, signal.symbol, signal.direction] += 1
             if result.check:
                 self.filtered_counts[result.check, result.code] += 1
-            guest = self.engine.roster.find(signal.strategy_id)
+            runtime = self.engine.registry.find(signal.strategy_id)
             record = SignalRecord(
                 signal.timestamp_ns,
                 signal.strategy_id,
@@ -410,7 +410,7 @@ class LiveEngine:
                 result.disposition,
                 result.check,
                 result.reason,
-                guest.spec.version if guest is not None else "",
+                runtime.spec.version if runtime is not None else "",
             )
             self.signals.publish(record)
             self.signals_of[signal.strategy_id].append(record)
@@ -418,12 +418,12 @@ class LiveEngine:
             self.fills.publish(FillRecord(share, realized))
         self.faults += len(outcome.faults)
         for fault in outcome.faults:
-            guest = self.engine.roster.find(fault.strategy_id)
+            runtime = self.engine.registry.find(fault.strategy_id)
             self.say(
                 "error",
                 fault.message,
                 strategy_id=fault.strategy_id,
-                version=guest.spec.version if guest is not None else "",
+                version=runtime.spec.version if runtime is not None else "",
                 kind=fault.kind,
                 where=fault.where,
             )

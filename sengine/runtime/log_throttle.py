@@ -9,7 +9,7 @@ from typing import Any, Final
 _INTERVAL_S: Final = 10.0
 
 
-class Complaints:
+class LogThrottle:
     """Says the first of each kind, and then at most one every ten seconds, with how many were left out.
 
     Kinds must be few: they are remembered.

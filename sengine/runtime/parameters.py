@@ -9,7 +9,7 @@ from sengine.config.redact import plain
 from sengine.domain.events import ReloadParameters
 from sengine.domain.reload import ReloadReport, ReloadStep
 from sengine.engine.strategies.faults import in_words
-from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.errors import ConfigError, PluginError
 from sengine.runtime.live_engine import LiveEngine
 
@@ -17,18 +17,18 @@ from sengine.runtime.live_engine import LiveEngine
 def give_parameters(live: LiveEngine, strategy_id: str, config: dict[str, Any], trigger: str) -> ReloadReport:
     """Hand ``config`` to a running strategy's ``hot_reload``. Raises ``EngineError`` where there is no such strategy,
     ``LifecycleError`` where its state does not allow it."""
-    guest = live.engine.roster.get(strategy_id)
-    before, shown_before, began_s = dict(guest.config), plain(dict(guest.config)), perf_counter()
-    faults = live.take(ReloadParameters(strategy_id, config)).faults
+    runtime = live.engine.registry.get(strategy_id)
+    before, shown_before, began_s = dict(runtime.config), plain(dict(runtime.config)), perf_counter()
+    faults = live.process(ReloadParameters(strategy_id, config)).faults
     took_ms = (perf_counter() - began_s) * 1000
     reason, where = (faults[0].message, faults[0].where) if faults else ("", "")
     if reason:
         message = f"strategy {strategy_id} keeps its old parameters: {reason}"
     else:
-        shown = plain(dict(guest.config))
+        shown = plain(dict(runtime.config))
         changed = [
             f"{key}: {shown_before.get(key)!r} -> {shown[key]!r}"
-            for key, value in guest.config.items()
+            for key, value in runtime.config.items()
             if before.get(key) != value
         ]
         message = f"strategy {strategy_id} reloaded; {', '.join(changed) or 'no parameter changed'}"
@@ -38,8 +38,8 @@ def give_parameters(live: LiveEngine, strategy_id: str, config: dict[str, Any], 
         trigger,
         time_ns(),
         not reason,
-        guest.spec.version,
-        guest.spec.version,
+        runtime.spec.version,
+        runtime.spec.version,
         message,
         reason,
         where,
@@ -48,15 +48,15 @@ def give_parameters(live: LiveEngine, strategy_id: str, config: dict[str, Any], 
     )
 
 
-def prepared_parameters(guest: Guest, config: dict[str, Any]) -> dict[str, Any]:
+def prepared_parameters(runtime: StrategyRuntime, config: dict[str, Any]) -> dict[str, Any]:
     """The parameters with their defaults. Raises ``ConfigError`` or ``PluginError``, whatever declaring them does."""
     try:
-        with guest.guard.calling(guest, has_patience=True):
-            prepared: dict[str, Any] = guest.spec.prepare(config)[1]
+        with runtime.guard.calling(runtime, has_patience=True):
+            prepared: dict[str, Any] = runtime.spec.prepare(config)[1]
             return prepared
     except BaseException as error:
-        guest.guard.contain(error)
+        runtime.guard.contain(error)
         if type(error) in (ConfigError, PluginError):
             raise
-        said, _ = in_words(guest.guard, guest, error)
-        raise PluginError(f"{guest.spec.source}: parameters: {said}") from error
+        said, _ = in_words(runtime.guard, runtime, error)
+        raise PluginError(f"{runtime.spec.source}: parameters: {said}") from error

@@ -69,5 +69,5 @@ class RefusedData:
 
     def _is_traded(self, symbol: str) -> bool:
         """Named by a strategy, or wanted and once accepted: anybody can make up a name."""
-        names = [symbol in guest.spec.symbols for guest in self._engine.roster]
-        return any(names) or (self._known(symbol)[0] != NEVER_NS and self._engine.roster.wants(symbol))
+        names = [symbol in runtime.spec.symbols for runtime in self._engine.registry]
+        return any(names) or (self._known(symbol)[0] != NEVER_NS and self._engine.registry.wants(symbol))

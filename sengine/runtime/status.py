@@ -141,7 +141,7 @@ class Reloads:
 
 
 @dataclass(slots=True)
-class ServiceFacts:
+class ServiceStatus:
     """The service's own state. The service writes it, everything else reads it.
 
     ``failed`` holds (strategy id, reason) of configured strategies that could not be loaded; ``listeners`` is the name
@@ -183,7 +183,7 @@ class ServiceFacts:
         reasons = []
         if not self.strategies_are_loaded:
             reasons.append("strategies are still being loaded")
-        elif next(iter(engine.roster), None) is None:
+        elif next(iter(engine.registry), None) is None:
             reasons.append("no strategy is loaded")
         if self.waits_for:
             reasons.append(f"trading waits for {self.waits_for}")

@@ -18,7 +18,7 @@ from sengine.domain.events import Flatten, KillSwitch
 from sengine.errors import LifecycleError
 from sengine.runtime.audit import AuditTrail
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import CONNECTED, ServiceFacts
+from sengine.runtime.status import CONNECTED, ServiceStatus
 from sengine.service.kill_file import FILE_NAME, KillFile
 
 _LOOK_EVERY_S: Final = 0.1
@@ -33,7 +33,7 @@ class KillSwitchKeeper:
     def __init__(
         self,
         live: LiveEngine,
-        facts: ServiceFacts,
+        facts: ServiceStatus,
         risk: RiskConfig,
         directory: Path,
         audit: AuditTrail,
@@ -71,7 +71,7 @@ class KillSwitchKeeper:
         """Pull it, unless it is pulled."""
         if self._pulled:
             return
-        self._live.take(KillSwitch(reason))
+        self._live.process(KillSwitch(reason))
         self._audit.record(who, how, "KillSwitch", f"kill switch pulled: {reason}")
 
     def pull_by_signal(self) -> None:
@@ -132,7 +132,7 @@ class KillSwitchKeeper:
             if self._live.is_recovering:
                 return
             if self._risk.kill_flattens and not self._is_killed:
-                self._live.take(Flatten(reason=f"kill switch: {reason}"))
+                self._live.process(Flatten(reason=f"kill switch: {reason}"))
         else:
             self._pulled = self._facts.kill_is_forgotten = ""
             try:

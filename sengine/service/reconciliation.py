@@ -19,7 +19,7 @@ from sengine.config import Config
 from sengine.domain.events import HoldFill, KillSwitch
 from sengine.domain.order import OrderStatus, OrderUpdate
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 
 _BETWEEN_S: Final = 0.25
 """What asks again and again is answered no more often than this."""
@@ -30,7 +30,7 @@ class Reconciliation:
     brings."""
 
     def __init__(
-        self, live: LiveEngine, facts: ServiceFacts, config: Config, gateway: ExecutionGateway, feed: NatsFeed
+        self, live: LiveEngine, facts: ServiceStatus, config: Config, gateway: ExecutionGateway, feed: NatsFeed
     ) -> None:
         self._live = live
         self._orders = live.engine.orders
@@ -95,7 +95,7 @@ class Reconciliation:
             if self._orders.is_open(order_id):
                 reason = "the execution service says that it has ended; adopted with the fills that came"
                 now_ns = self._live.engine.now_ns
-                self._live.take(OrderUpdate(order_id, OrderStatus.CANCELLED, now_ns, reason))
+                self._live.process(OrderUpdate(order_id, OrderStatus.CANCELLED, now_ns, reason))
 
     # Reasons to ask.
 
@@ -137,7 +137,7 @@ class Reconciliation:
         engine = self._live.engine
         lost = [each for each in await self._feed.acknowledged_fills() if engine.lacks(each, past_session)]
         for each in lost:
-            self._live.take(HoldFill(each, "it was acknowledged to the broker, and the journal does not have it"))
+            self._live.process(HoldFill(each, "it was acknowledged to the broker, and the journal does not have it"))
         return self._may_go_on(
             [f"the end of the journal is lost: it lacks {len(lost)} of the last fills that the broker has"]
             if lost
@@ -176,5 +176,5 @@ class Reconciliation:
             return True
         self._facts.mismatches = list(dict.fromkeys((*self._facts.mismatches, *mismatches)))
         more = f" (and {len(mismatches) - 1} more)" if len(mismatches) > 1 else ""
-        self._live.take(KillSwitch(f"reconciliation: {mismatches[0]}{more}; look, then `sengine reconcile --adopt`"))
+        self._live.process(KillSwitch(f"reconciliation: {mismatches[0]}{more}; look, then `sengine reconcile --adopt`"))
         return False

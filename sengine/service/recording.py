@@ -16,7 +16,7 @@ from sengine.config import Config
 from sengine.domain.events import Flatten, ForgetTime, KillSwitch
 from sengine.engine.state.trading_record import DAY_NS
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 
 
 class Recording:
@@ -26,7 +26,7 @@ class Recording:
     def __init__(
         self,
         live: LiveEngine,
-        facts: ServiceFacts,
+        facts: ServiceStatus,
         config: Config,
         directory: Path,
         session: str,
@@ -74,7 +74,7 @@ class Recording:
         kill_reason = live.engine.kill_reason or killed_already
         if kill_reason:
             # What asked for it, the file or the journal, and what did not both know it now.
-            live.take(KillSwitch(kill_reason))
+            live.process(KillSwitch(kill_reason))
         if lead:
             self._halt(lead)
         if live.gateway is None and config.execution.target == "simulated":
@@ -89,7 +89,7 @@ class Recording:
         self._live.say("error", said)
         if self._config.recovery.on_mismatch == "halt":
             self._facts.mismatches = [said]
-            self._live.take(KillSwitch(f"{said}; compare them with the venue, then `sengine reconcile --adopt`"))
+            self._live.process(KillSwitch(f"{said}; compare them with the venue, then `sengine reconcile --adopt`"))
 
     def _forget_future(self) -> None:
         """Symbols whose last time is yet to come, as after a clock that was wrong, would refuse all that is right."""
@@ -105,14 +105,14 @@ class Recording:
                 symbol=market.symbol,
                 last=format_timestamp(market.last_ns),
             )
-            live.take(ForgetTime(market.symbol, now_ns))
+            live.process(ForgetTime(market.symbol, now_ns))
         if not wrong and live.engine.record.day_ends_ns > now_ns + DAY_NS + max_ahead_ns:
-            live.take(ForgetTime("", now_ns))
+            live.process(ForgetTime("", now_ns))
 
     def resume_flattens(self) -> None:
         """A new command each, so that what is resumed is on record."""
         for strategy_id, symbol in self._flattening:
-            self._live.take(Flatten(strategy_id, symbol, "it was under way when the engine ended"))
+            self._live.process(Flatten(strategy_id, symbol, "it was under way when the engine ended"))
 
     def give_up_flattens(self) -> None:
         for strategy_id, symbol in self._flattening:
@@ -176,7 +176,7 @@ class Recording:
                 "recovered from the journal",
                 records=recovered.records,
                 was_stopped=recovered.was_closed,
-                positions=sum(1 for each in engine.positions.positions() if each.quantity),
+                positions=sum(1 for each in engine.portfolio.positions() if each.quantity),
                 in_flight=sum(1 for _ in engine.orders.open_orders()),
                 kill_reason=engine.kill_reason,
             )

@@ -44,7 +44,7 @@ from sengine.errors import ConfigError, PluginError
 from sengine.runtime.audit import AuditTrail
 from sengine.runtime.descriptors import DescriptorWatch
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import CONNECTED, ServiceFacts
+from sengine.runtime.status import CONNECTED, ServiceStatus
 from sengine.runtime.supervision import keep_doing, keep_running
 from sengine.service.data_directory import DataDirectory
 from sengine.service.gc_schedule import collect_between_turns
@@ -97,7 +97,7 @@ class EngineService:
         self.live = LiveEngine(engine)
         self.live.fill_bounds = fill_bounds(config)
         self._output = StrategyOutput(called_by(engine.guard), lambda: engine.now_ns, self._take_line)
-        self.facts = ServiceFacts(config.service.name, is_starting=True)
+        self.facts = ServiceStatus(config.service.name, is_starting=True)
         self.broker_url = config.nats.url
         self._plugins = catalog(config)
         self.remotes = Remotes(
@@ -324,7 +324,7 @@ class EngineService:
         if self._reloading.settings.in_force.execution.cancel_on_shutdown and live.gateway is not None:
             for working in list(orders.open_orders()):
                 if not working.is_cancelling:
-                    live.take(CancelOrder(working.order.order_id))
+                    live.process(CancelOrder(working.order.order_id))
             try:
                 async with asyncio.timeout(_CONFIRM_CANCELS_S):
                     while next(iter(orders.open_orders()), None) is not None:
@@ -339,7 +339,7 @@ class EngineService:
                 )
         # Fills and cancellations are in the strategies' books when they are asked to end.
         self._timer.share(_SHUTDOWNS_S)
-        live.take(Shutdown(cancel_orders=self._reloading.settings.in_force.execution.cancel_on_shutdown))
+        live.process(Shutdown(cancel_orders=self._reloading.settings.in_force.execution.cancel_on_shutdown))
 
     def _reload_all(self) -> None:
         self._reloading.reload_all()

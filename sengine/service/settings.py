@@ -25,13 +25,13 @@ class LiveSettings:
         self._live = live
         self.in_force = started
 
-    def take_limits(self, risk: RiskConfig, *, allow_loosening: bool) -> str:
+    def apply_limits(self, risk: RiskConfig, *, allow_loosening: bool) -> str:
         """Put these limits into force; what was done.
 
         Raises ``LimitError`` where that would make one looser and ``allow_loosening`` is false.
         """
         command = ChangeLimits(tuple(risk_limits(risk, is_live=True)), tuple(risk.bypass), allow_loosening)
-        looser = len(self._live.take(command).notices)
+        looser = len(self._live.process(command).notices)
         now = msgspec.structs.replace(self.in_force.risk, filters=risk.filters, bypass=risk.bypass)
         self.in_force = msgspec.structs.replace(self.in_force, risk=now)
         said = f"limits reloaded: {len(risk.filters)} checks, {looser or 'none'} looser than before"
@@ -42,7 +42,7 @@ class LiveSettings:
         now = self.in_force.risk
         return (risk.filters, risk.bypass) != (now.filters, now.bypass)
 
-    def take(self, config: Config) -> None:
+    def apply(self, config: Config) -> None:
         """Put what may change at run time into force: the vote, logging, and the bounds of the gateway."""
         self._change(config, "aggregation", self._aggregate)
         self._change(config, "logging", lambda wanted: configure_logging(wanted.logging.level, wanted.logging.format))
@@ -60,7 +60,7 @@ class LiveSettings:
         self._live.say("info", "settings changed", **{key: f"{old} -> {new}" for key, old, new in changes})
 
     def _aggregate(self, wanted: Config) -> None:
-        self._live.take(ChangeAggregation(wanted.aggregation.method, wanted.aggregation.window_size_ns))
+        self._live.process(ChangeAggregation(wanted.aggregation.method, wanted.aggregation.window_size_ns))
 
     def _bound_gateway(self, wanted: Config) -> None:
         if self._live.gateway is not None:

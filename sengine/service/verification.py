@@ -147,7 +147,7 @@ class _Rerun:
     def run(self) -> None:
         with only_ctrl_c_ends(self._engine.guard), self._time_limit():
             for strategy in self._header.strategies:
-                self._engine.roster.load(self._spec(strategy))
+                self._engine.registry.load(self._spec(strategy))
             self._run()
 
     def _time_limit(self) -> AbstractContextManager[None]:

@@ -26,7 +26,7 @@ class RecordingHub:
         self.lines: list[tuple[str, str, dict[str, Any]]] = []
         self._changed = asyncio.Event()
 
-    def take(self, event: object) -> None:
+    def process(self, event: object) -> None:
         if isinstance(event, OrderUpdate):
             self.updates.append(event)
         elif isinstance(event, Fill):

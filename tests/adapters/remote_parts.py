@@ -22,8 +22,8 @@ from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
-from sengine.engine.state.positions import PositionTracker
-from sengine.engine.strategies.runtime import Guest
+from sengine.engine.state.portfolio import Portfolio
+from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.plugins.catalog import Catalog
 from sengine.runtime.live_engine import LiveEngine
 from tests.patience import PATIENCE_S
@@ -91,7 +91,7 @@ class Rig:
         self, folder: Path, recent_ticks: int = 0, restart_after_s: float = 600.0, rollback_ticks: int = 0
     ) -> None:
         votes = VoteBook("weighted_average", 5_000 * MS)
-        engine = Engine(votes, RiskPipeline([]), PositionTracker(1e5), SimulatedVenue(), recent_ticks=recent_ticks)
+        engine = Engine(votes, RiskPipeline([]), Portfolio(1e5), SimulatedVenue(), recent_ticks=recent_ticks)
         self.live = LiveEngine(engine)
         self.catalog = Catalog([folder])
         self.remotes = Remotes(self.live, self.catalog.find, restart_after_s, rollback_ticks)
@@ -102,8 +102,8 @@ class Rig:
         assert load_strategies(self.live.engine, [strategy], self.catalog, "", self.remotes.spec) == []
         return self.remotes.links[strategy_id]
 
-    def guest(self, strategy_id: str = "echo") -> Guest:
-        return self.live.engine.roster.get(strategy_id)
+    def runtime(self, strategy_id: str = "echo") -> StrategyRuntime:
+        return self.live.engine.registry.get(strategy_id)
 
     async def until(self, condition: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
         deadline = monotonic() + timeout_s

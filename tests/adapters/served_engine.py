@@ -18,7 +18,7 @@ from sengine.engine.latency import LatencyHistogram
 from sengine.engine.risk.limits import ConfidenceLimit, DrawdownLimit, PositionLimit
 from sengine.errors import PluginError
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 from tests.engine.conftest import Actor, engine_with, simulated_engine
 
 
@@ -27,7 +27,7 @@ class Service:
 
     def __init__(self, live: LiveEngine) -> None:
         self.live = live
-        self.facts = ServiceFacts("test-engine", strategies_are_loaded=True)
+        self.facts = ServiceStatus("test-engine", strategies_are_loaded=True)
         self.loaded: list[tuple[str, str, tuple[str, ...], dict[str, Any]]] = []
         self.reload_failure: Exception | None = None
         self.was_stopped = asyncio.Event()

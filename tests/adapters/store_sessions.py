@@ -32,11 +32,11 @@ def config_with(*, simulated: bool = False, **journal: Any) -> Config:
 def recording(
     folder: Path, engine: Engine, config: Config, session: str = "s-", *, is_killed: bool = False
 ) -> Iterator[Callable[[Any], Outcome]]:
-    """``with recording(...) as take``: events given to ``take`` go through journal and engine as in a live service."""
+    """``with recording(...) as process``: events given to ``process`` go through journal and engine as in a live service."""
     folder.mkdir(exist_ok=True)
     journal = Journal(folder, config, engine, session, new_session_after(folder))
 
-    def take(event: Any) -> Outcome:
+    def process(event: Any) -> Outcome:
         journal.event(event)
         outcome = engine.process(event)
         if not outcome.rejected:
@@ -45,7 +45,7 @@ def recording(
         return outcome
 
     try:
-        yield take
+        yield process
     finally:
         if is_killed:
             journal._writer._room_until = 0  # a killed writer leaves room behind
@@ -55,13 +55,13 @@ def recording(
             journal.close()
 
 
-def play(take: Callable[[Any], Outcome], actors: list[Actor], events: Iterable[tuple[Any, tuple]]) -> list[Outcome]:
+def play(process: Callable[[Any], Outcome], actors: list[Actor], events: Iterable[tuple[Any, tuple]]) -> list[Outcome]:
     outcomes = []
     for event, said in events:
         for actor, words in zip(actors, said, strict=False):
             actor.answers.clear()
             actor.says(words)
-        outcomes.append(take(event))
+        outcomes.append(process(event))
     return outcomes
 
 
@@ -98,7 +98,7 @@ def assert_same_figures(path: Path, engine: Engine, outcomes: list[Outcome]) -> 
     held = query(path, "SELECT strategy_id, symbol, quantity, average_price, realized_pnl, commission FROM held")
     ours = [
         (each.strategy_id, each.symbol, each.quantity, each.average_price, each.realized_pnl, each.commission)
-        for each in engine.positions.positions()
+        for each in engine.portfolio.positions()
     ]
     assert sorted(held) == sorted(ours)
     for strategy_id, symbol, quantity, _, realized_pnl, commission in ours:

@@ -261,9 +261,9 @@ async def test_the_snapshot_holds_the_whole_engine(tmp_path: Path) -> None:
     live = live_engine(Actor("a", long(), short(0.1)), Actor("b"))
     async with served(live, tmp_path) as (client, service):
         service.facts.failed = (("c", "c.py: no such file"),)
-        live.take(quote(1.0))
-        live.take(quote(2.0, 109.0, 111.0, sequence=5))
-        live.take(quote(1.5))
+        live.process(quote(1.0))
+        live.process(quote(2.0, 109.0, 111.0, sequence=5))
+        live.process(quote(1.5))
         view = await client.snapshot()
     assert view.service.name == "test-engine"
     assert view.service.address == f"unix:{tmp_path}/engine.sock"
@@ -295,7 +295,7 @@ async def test_the_snapshot_holds_the_whole_engine(tmp_path: Path) -> None:
 async def test_open_orders_are_in_the_snapshot_with_what_is_in_flight(tmp_path: Path) -> None:
     live = live_engine(Actor("a", long(limit_price=98.0), route="direct"), fills=False)
     async with served(live, tmp_path) as (client, _):
-        live.take(quote(1.0))
+        live.process(quote(1.0))
         view = await client.snapshot()
     (order,) = view.orders
     assert (order.side, order.quantity, order.filled, order.limit_price) == ("buy", 1.0, 0.0, 98.0)
@@ -306,8 +306,8 @@ async def test_a_strategy_in_full_shows_parameters_errors_and_signals(tmp_path: 
     actor = Actor("a", long(), ValueError("no \ud800 such thing"), config={"window": 5})
     live = live_engine(actor, Actor("b", long()))
     async with served(live, tmp_path) as (client, _):
-        live.take(quote(1.0))
-        live.take(quote(2.0))
+        live.process(quote(1.0))
+        live.process(quote(2.0))
         view = await client.strategy("a")
         listed = await client.strategies()
         with pytest.raises(RefusedError, match='there is no strategy "nobody"; loaded: a, b'):
@@ -325,8 +325,8 @@ async def test_a_strategy_in_full_shows_parameters_errors_and_signals(tmp_path: 
 async def test_positions_can_be_asked_for_one_strategy(tmp_path: Path) -> None:
     live = live_engine(Actor("a", long(), short()), Actor("b", long(size=2.0)))
     async with served(live, tmp_path) as (client, _):
-        live.take(quote(1.0))
-        live.take(quote(2.0))
+        live.process(quote(1.0))
+        live.process(quote(2.0))
         every = await client.positions()
         one = await client.positions("b")
         with pytest.raises(RefusedError, match='there is no strategy "z"'):
@@ -339,9 +339,9 @@ async def test_positions_can_be_asked_for_one_strategy(tmp_path: Path) -> None:
 async def test_a_market_in_full_shows_ladder_trades_and_bar(tmp_path: Path) -> None:
     live = live_engine(Actor("a"))
     async with served(live, tmp_path) as (client, _):
-        live.take(quote(1.0))
+        live.process(quote(1.0))
         assert (await client.market("BTC")).bar is None
-        live.take(trade(2.0, 100.5, 3.0))
+        live.process(trade(2.0, 100.5, 3.0))
         view = await client.market("BTC")
         with pytest.raises(RefusedError, match='no market data of "ETH"; symbols: BTC'):
             await client.market("ETH")
@@ -359,14 +359,14 @@ async def test_pause_and_resume_change_the_state_and_refuse_what_it_does_not_all
     live = live_engine(actor)
     async with served(live, tmp_path) as (client, _), grpc.aio.insecure_channel(str(client.address)) as channel:
         assert (await client.pause("a", "lunch")).message == "strategy a is paused: lunch"
-        live.take(quote(1.0))
+        live.process(quote(1.0))
         assert actor.seen == []
         state = (await client.strategy("a")).state
         assert (state.state, state.pause_reason) == ("PAUSED", "lunch")
         with pytest.raises(RefusedError, match="strategy a is PAUSED and cannot become PAUSED"):
             await client.pause("a")
         assert (await client.resume("a")).message == "strategy a is active"
-        live.take(quote(2.0))
+        live.process(quote(2.0))
         assert len(actor.seen) == 1
         stub: Any = EngineControlStub(channel)
         code, _details = await status_of(stub.Resume(pb.ResumeRequest(strategy_id="a")))
@@ -462,11 +462,11 @@ async def test_kill_cancels_open_orders_and_rearm_lets_them_out_again(tmp_path: 
     async with served(live, tmp_path) as (client, _):
         with pytest.raises(RefusedError, match="the kill switch is not pulled"):
             await client.rearm()
-        live.take(quote(1.0))
+        live.process(quote(1.0))
         reply = await client.kill("fat finger")
         assert reply.orders_to_cancel == 1
         assert reply.message.startswith("kill switch pulled: fat finger")
-        live.take(quote(2.0))
+        live.process(quote(2.0))
         view = await client.snapshot()
         assert view.kill_reason == "fat finger"
         assert view.orders_sent == 1
@@ -499,7 +499,7 @@ async def test_snapshots_come_at_once_and_then_at_the_interval(tmp_path: Path) -
     clock = asyncio.get_running_loop().time
     async with served(live, tmp_path) as (client, _), aclosing(client.snapshots(100)) as stream:
         assert (await within(5, anext(stream))).ticks == 0
-        live.take(quote(1.0))
+        live.process(quote(1.0))
         started = clock()
         assert (await within(5, anext(stream))).ticks == 1
         await within(5, anext(stream))
@@ -516,9 +516,9 @@ async def test_signals_come_with_history_first_and_then_live(tmp_path: Path) -> 
     actor = Actor("a", long(), short(0.1))
     live = live_engine(actor)
     async with served(live, tmp_path) as (client, _), aclosing(client.signals()) as stream:
-        live.take(quote(1.0))
+        live.process(quote(1.0))
         first = await within(5, anext(stream))
-        live.take(quote(2.0))
+        live.process(quote(2.0))
         second = await within(5, anext(stream)) if len(first.signals) == 1 else first
     assert first.signals[0].disposition == "passed"
     last = second.signals[-1]
@@ -530,7 +530,7 @@ async def test_signals_are_filtered_and_history_is_limited_as_asked(tmp_path: Pa
     live = live_engine(Actor("a", long(0.8), short(0.1), short(0.2)), Actor("b", short(0.1)))
     async with served(live, tmp_path) as (client, _):
         for second in range(3):
-            live.take(quote(float(second)))
+            live.process(quote(float(second)))
         async with aclosing(client.signals(1, "a", "filtered")) as stream:
             batch = await within(5, anext(stream))
         async with aclosing(client.signals(0)) as stream:
@@ -572,7 +572,7 @@ async def test_a_flood_of_signals_is_bounded_and_its_losses_are_counted(tmp_path
         await within(5, anext(stream))
         actor.says(*[short(0.1)] * 5000)
         for number in range(5000):
-            live.take(quote(float(number)))
+            live.process(quote(float(number)))
         received = dropped = 0
         while received + dropped < 5000:
             batch = await within(5, anext(stream))
@@ -613,8 +613,8 @@ async def test_flatten_previews_and_trades_and_the_orders_go_out_to_the_gateway(
     live = live_engine(Actor("a", [long(size=2.0), long(limit_price=90.0)], route="direct"), fills=False)
     live.gateway = gateway = Gateway()
     async with served(live, tmp_path) as (client, _):
-        live.take(quote(1.0))
-        live.take(fill("1", 2.0))
+        live.process(quote(1.0))
+        live.process(fill("1", 2.0))
         preview = await client.check_flatten()
         assert gateway.cancelled == []
         done = await client.flatten(reason="drill")
@@ -632,7 +632,7 @@ async def test_flatten_previews_and_trades_and_the_orders_go_out_to_the_gateway(
 async def test_a_flatten_says_beforehand_what_it_crosses_inside(tmp_path: Path) -> None:
     live = live_engine(Actor("a", long(size=3.0), route="direct"), Actor("b", short(), route="direct"))
     async with served(live, tmp_path) as (client, _):
-        live.take(quote(1.0))
+        live.process(quote(1.0))
         preview = await client.check_flatten()
         assert (preview.message, preview.is_empty) == ("crosses 1 BTC inside at the mid, sells 2 BTC", False)
         assert [(each.seller, each.buyer, each.quantity) for each in preview.crosses] == [("a", "b", 1.0)]
@@ -646,11 +646,11 @@ async def test_a_flatten_says_beforehand_what_it_crosses_inside(tmp_path: Path) 
 
 async def test_a_failed_flatten_is_told_however_many_orders_were_refused_before(tmp_path: Path) -> None:
     live = live_engine(Actor("a", long()), fills=False)
-    live.take(quote(1.0))
-    live.take(fill("1", 1.0))
+    live.process(quote(1.0))
+    live.process(fill("1", 1.0))
     live.order_updates[OrderStatus.REJECTED] = 1_000
-    live.take(Flatten())
-    live.take(OrderUpdate("2", OrderStatus.REJECTED, 0))
+    live.process(Flatten())
+    live.process(OrderUpdate("2", OrderStatus.REJECTED, 0))
     assert "flatten of a BTC is not done" in live.logs.history[-1].event
 
 
@@ -658,7 +658,7 @@ async def test_an_order_is_cancelled_once(tmp_path: Path) -> None:
     live = live_engine(Actor("a", long(limit_price=90.0), route="direct"), fills=False)
     live.gateway = gateway = Gateway()
     async with served(live, tmp_path) as (client, _):
-        live.take(quote(1.0))
+        live.process(quote(1.0))
         assert (await client.cancel_order("1")).orders_to_cancel == 1
         assert (await client.cancel_order("1")).message == "order 1 was already being cancelled"
         assert gateway.cancelled == ["1"]
@@ -698,8 +698,8 @@ async def test_a_late_client_gets_the_pnl_since_the_start_and_the_fills(tmp_path
     live = live_engine(Actor("a", long(size=2.0), short(size=2.0)))
     async with served(live, tmp_path) as (client, _):
         assert list((await client.pnl_history()).pnl) == [0.0]
-        live.take(quote(1.0))
-        live.take(quote(10.0, 109.0, 111.0))
+        live.process(quote(1.0))
+        live.process(quote(10.0, 109.0, 111.0))
         fills = (await client.strategy("a")).fills
         assert [(each.side, each.price, each.realized_pnl) for each in fills] == [
             ("buy", 101.0, None),
@@ -714,7 +714,7 @@ async def test_a_late_client_gets_the_pnl_since_the_start_and_the_fills(tmp_path
 
 async def test_a_symbol_is_shown_with_the_prices_it_comes_from(tmp_path: Path) -> None:
     live = live_engine(Actor("a"))
-    live.take(quote(1.0, 99.0, 101.0))
+    live.process(quote(1.0, 99.0, 101.0))
     async with served(live, tmp_path) as (client, _):
         view = await client.market("BTC")
         while len(view.mids) < 2:
@@ -772,5 +772,5 @@ async def test_an_operators_reason_is_bounded_wherever_it_is_kept(tmp_path: Path
         await client.kill("x" * 100_000)
         await client.pause("a", "y" * 100_000)
         await client.rearm()
-    assert live.engine.roster.get("a").pause_reason == "y" * 500
+    assert live.engine.registry.get("a").pause_reason == "y" * 500
     assert max(len(line.event) for line in live.logs.history) < 700

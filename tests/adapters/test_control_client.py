@@ -73,7 +73,7 @@ def test_what_is_absent_is_none_and_json_is_decoded() -> None:
 async def test_a_snapshot_is_plain_values(tmp_path: Path) -> None:
     live = live_engine(Actor("a", long()))
     async with served(live, tmp_path) as (client, _):
-        live.take(quote(1.0))
+        live.process(quote(1.0))
         view = await client.snapshot()
     assert json.loads(msgspec.json.encode(view))["strategies"][0]["strategy_id"] == "a"
     assert isinstance(view.strategies, tuple)

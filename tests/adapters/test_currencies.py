@@ -13,7 +13,7 @@ from rich.console import Console
 from sengine.adapters.web.metrics import exposition
 from sengine.cli.status import print_status
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 from tests.adapters.served_engine import live_engine, served
 from tests.adapters.test_http import get, site
 from tests.engine.conftest import Actor, long, quote
@@ -28,7 +28,7 @@ def traded(*symbols: str) -> LiveEngine:
     )
     for at_s, mid in enumerate((100.0, 119.0)):
         for place, symbol in enumerate(symbols):
-            live.take(quote(float(at_s), (mid - 1) * 10**place, (mid + 1) * 10**place, symbol))
+            live.process(quote(float(at_s), (mid - 1) * 10**place, (mid + 1) * 10**place, symbol))
     return live
 
 
@@ -64,7 +64,7 @@ async def test_the_web_has_null_and_the_reason() -> None:
 
 
 async def test_metrics_are_not_a_number_where_a_strategy_has_several_and_by_currency_for_all() -> None:
-    text = (await exposition(traded("EURUSD", "USDJPY"), ServiceFacts("test"))).decode()
+    text = (await exposition(traded("EURUSD", "USDJPY"), ServiceStatus("test"))).decode()
     families = {family.name: family for family in text_string_to_metric_families(text)}
 
     def values(name: str) -> dict[Any, float]:

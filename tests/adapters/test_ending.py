@@ -69,7 +69,7 @@ async def test_fill_that_is_published_again_on_a_new_connection_is_confirmed() -
     first.before_flush = reconnect
     fills.connected(first)
     tasks = fills.start()
-    fills.put(Fill("o-1", "", "BTC", "buy", 1.0, 1.0, 0.0, 1, "f-1"))
+    fills.publish(Fill("o-1", "", "BTC", "buy", 1.0, 1.0, 0.0, 1, "f-1"))
     try:
         assert await fills.drain(30.0)
         assert confirmed == ["f-1"]

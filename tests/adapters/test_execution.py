@@ -226,7 +226,7 @@ async def client(broker: EmbeddedBroker, hub: RecordingHub) -> AsyncIterator[nat
     decoder = Decoder()
 
     async def take(message: object) -> None:
-        hub.take(decoder.decode_fill(message.data))
+        hub.process(decoder.decode_fill(message.data))
 
     await connection.subscribe("fills", cb=take)
     yield connection

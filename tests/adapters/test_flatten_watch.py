@@ -13,7 +13,7 @@ def test_flatten_that_waits_is_told_once_and_so_is_its_end() -> None:
     live = LiveEngine(engine_with(Actor("a", long()), venue=SimulatedVenue(ns(1))))
     watch = FlattenWatch(live)
     for event in (quote(1), quote(2.5), Flatten()):
-        live.take(event)
+        live.process(event)
     live.logs.history.clear()
     for step in range(4):
         watch.look(step * TOLD_AFTER_S)
@@ -21,7 +21,7 @@ def test_flatten_that_waits_is_told_once_and_so_is_its_end() -> None:
         ("warning", "the flatten of a BTC waits for the next book of BTC")
     ]
     live.logs.history.clear()
-    live.take(quote(4))
+    live.process(quote(4))
     watch.look(99.0)
     watch.look(100.0)
     assert [line.event for line in live.logs.history] == ["the flatten of a BTC is over: 0 held"]
@@ -31,7 +31,7 @@ def test_flatten_that_is_done_at_once_is_not_told_of() -> None:
     live = LiveEngine(simulated_engine(Actor("a", long())))
     watch = FlattenWatch(live)
     for event in (quote(1), Flatten()):
-        live.take(event)
+        live.process(event)
     live.logs.history.clear()
     watch.look(0.0)
     watch.look(99.0)

@@ -16,7 +16,7 @@ from sengine.adapters.web.listener import MOST_CONNECTIONS, Listener
 from sengine.domain.events import Shutdown
 from sengine.errors import SengineError
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 from tests.adapters.served_engine import Stats, live_engine
 from tests.engine.conftest import Actor, long, quote, short
 from tests.patience import PATIENCE_S
@@ -24,9 +24,9 @@ from tests.patience import PATIENCE_S
 
 @asynccontextmanager
 async def site(
-    live: LiveEngine, facts: ServiceFacts | None = None, **rest: Any
+    live: LiveEngine, facts: ServiceStatus | None = None, **rest: Any
 ) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
-    facts = facts or ServiceFacts("test-engine", strategies_are_loaded=True)
+    facts = facts or ServiceStatus("test-engine", strategies_are_loaded=True)
     server = HttpServer(live, facts, **rest)
     url = await server.start()
     try:
@@ -48,7 +48,7 @@ async def test_it_listens_on_loopback_by_default() -> None:
 
 
 async def test_health_is_ok_as_soon_as_the_loop_runs() -> None:
-    async with site(live_engine(), ServiceFacts("test-engine")) as (session, url):
+    async with site(live_engine(), ServiceStatus("test-engine")) as (session, url):
         status, body = await get(session, f"{url}/health")
     assert status == 200
     assert body["status"] == "ok"
@@ -59,7 +59,7 @@ async def test_health_is_ok_as_soon_as_the_loop_runs() -> None:
 async def test_ready_says_what_is_missing_until_nothing_is() -> None:
     live = live_engine()
     stats = Stats()
-    facts = ServiceFacts("test-engine", feed=stats)
+    facts = ServiceStatus("test-engine", feed=stats)
     async with site(live, facts) as (session, url):
         stats.state = "reconnecting"
         assert await get(session, f"{url}/ready") == (
@@ -71,16 +71,16 @@ async def test_ready_says_what_is_missing_until_nothing_is() -> None:
         )
         facts.strategies_are_loaded, stats.state = True, "connected"
         assert (await get(session, f"{url}/ready"))[1]["reasons"] == ["no strategy is loaded"]
-        live.engine.roster.load(Actor("a").spec)
+        live.engine.registry.load(Actor("a").spec)
         assert await get(session, f"{url}/ready") == (200, {"status": "ready", "reasons": []})
-        live.take(Shutdown())
+        live.process(Shutdown())
         assert (await get(session, f"{url}/ready"))[0] == 503
 
 
 async def test_signals_are_a_list_of_what_the_plan_says_oldest_first() -> None:
     live = live_engine(Actor("a", long(0.8), short(0.1)))
-    live.take(quote(1_723_161_255.5))
-    live.take(quote(1_723_161_256.0))
+    live.process(quote(1_723_161_255.5))
+    live.process(quote(1_723_161_256.0))
     async with site(live) as (session, url):
         first, second = (await get(session, f"{url}/api/signals"))[1]
     assert list(first)[:7] == [
@@ -97,7 +97,7 @@ async def test_signals_are_a_list_of_what_the_plan_says_oldest_first() -> None:
 async def test_the_newest_signals_are_found_by_strategy_and_disposition() -> None:
     live = live_engine(Actor("a", long(0.8), short(0.1), short(0.2)), Actor("b", short(0.3)))
     for second in range(3):
-        live.take(quote(float(second)))
+        live.process(quote(float(second)))
     async with site(live) as (session, url):
         every = (await get(session, f"{url}/api/signals"))[1]
         assert [(each["strategy_id"], each["confidence"]) for each in every] == [
@@ -114,7 +114,7 @@ async def test_the_newest_signals_are_found_by_strategy_and_disposition() -> Non
 
 async def test_a_signal_that_lost_the_vote_was_not_filtered() -> None:
     live = live_engine(Actor("a", long(0.9)), Actor("b", short(0.1)))
-    live.take(quote(0.0))
+    live.process(quote(0.0))
     async with site(live) as (session, url):
         answer = (await get(session, f"{url}/api/signals"))[1]
     (lost,) = [each for each in answer if each["strategy_id"] == "b"]
@@ -123,7 +123,7 @@ async def test_a_signal_that_lost_the_vote_was_not_filtered() -> None:
 
 async def test_a_strategy_has_the_plans_count_and_time_of_its_signals() -> None:
     live = live_engine(Actor("a", long()), Actor("b"))
-    live.take(quote(1_723_161_255.0))
+    live.process(quote(1_723_161_255.0))
     async with site(live) as (session, url):
         a, b = (await get(session, f"{url}/api/strategies"))[1]["strategies"]
     assert (a["signal_count"], a["last_signal_time"]) == (1, "2024-08-08T23:54:15.000000000Z")
@@ -133,7 +133,7 @@ async def test_a_strategy_has_the_plans_count_and_time_of_its_signals() -> None:
 
 async def test_strategies_and_positions_are_pages() -> None:
     live = live_engine(Actor("a", long()), Actor("b"))
-    live.take(quote(1.0))
+    live.process(quote(1.0))
     async with site(live) as (session, url):
         body = (await get(session, f"{url}/api/strategies"))[1]
         assert [(each["strategy_id"], each["state"]) for each in body["strategies"]] == [
@@ -219,13 +219,13 @@ async def test_metrics_can_be_left_out() -> None:
 
 async def test_a_taken_port_says_so() -> None:
     async with site(live_engine()) as (_, url):
-        second = HttpServer(live_engine(), ServiceFacts("x"), port=int(url.rpartition(":")[2]))
+        second = HttpServer(live_engine(), ServiceStatus("x"), port=int(url.rpartition(":")[2]))
         with pytest.raises(SengineError, match=f"cannot listen on {url}: .*service.port"):
             await second.start()
 
 
 async def test_a_stopped_server_no_longer_answers() -> None:
-    server = HttpServer(live_engine(), ServiceFacts("x"))
+    server = HttpServer(live_engine(), ServiceStatus("x"))
     url = await server.start()
     await server.stop()
     async with aiohttp.ClientSession() as session:
@@ -245,7 +245,7 @@ async def test_a_port_for_monitoring_has_health_and_metrics_and_no_positions() -
 async def test_a_taken_port_for_monitoring_names_its_own_key() -> None:
     async with site(live_engine()) as (_, url):
         port = int(url.rpartition(":")[2])
-        second = HttpServer(live_engine(), ServiceFacts("x"), port=port, place="service.metrics_port")
+        second = HttpServer(live_engine(), ServiceStatus("x"), port=port, place="service.metrics_port")
         with pytest.raises(SengineError, match=r"set service\.metrics_port to a free address"):
             await second.start()
 

@@ -201,7 +201,7 @@ def test_strategies_are_recorded_with_the_text_that_ran(tmp_path: Path) -> None:
     item = StrategyConfig(id="mine", plugin="momentum")
     spec = strategy_spec(item, load_plugin(catalog(Config()).find("momentum")))
     engine = engine_with()
-    engine.roster.load(spec)
+    engine.registry.load(spec)
     journal = new_journal(tmp_path, engine)
     journal.event(LoadStrategy(spec))
     journal.close()
@@ -721,15 +721,15 @@ async def test_order_that_cannot_be_recorded_does_not_leave(tmp_path: Path) -> N
     disk = Disk(1 << 30)
     live.journal = journal = new_journal(tmp_path, live.engine, write=disk.write)
     live.gateway = gateway = Sent()
-    live.take(SoundBookEvent("BTC", 1, BOOK))
+    live.process(SoundBookEvent("BTC", 1, BOOK))
     disk.room = 0
-    live.take(SoundBookEvent("BTC", 2, BOOK))
+    live.process(SoundBookEvent("BTC", 2, BOOK))
     await asyncio.sleep(0)
     assert gateway.orders == ["1"]
     assert [working.order.order_id for working in live.engine.orders.open_orders()] == ["1"]
     disk.room = 1 << 30
     wait_for(lambda: not journal.failure)
-    live.take(SoundBookEvent("BTC", 3, BOOK))
+    live.process(SoundBookEvent("BTC", 3, BOOK))
     assert gateway.orders == ["1", "3"]
     journal.close()
     told = [each for each in records(tmp_path) if isinstance(each, OrderUpdate)]
@@ -754,7 +754,7 @@ def test_with_fsync_an_order_is_on_the_disk_before_it_leaves(tmp_path: Path, mon
     config = Config(journal=JournalConfig(durability="fsync"))
     live.journal = journal = Journal(tmp_path, config, live.engine, "s", Beginning())
     live.gateway = Gateway()
-    live.take(SoundBookEvent("BTC", 1, BOOK))
+    live.process(SoundBookEvent("BTC", 1, BOOK))
     journal.close()
     place = happened.index("order 1 leaves")
     assert happened[place - 1] == "order on disk"

@@ -14,7 +14,7 @@ from sengine.adapters.web.http import HttpServer
 from sengine.adapters.web.live_page import MAX_READERS
 from sengine.domain.events import KillSwitch, PauseStrategy
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 from tests.adapters.browser import CHROMIUM, open_tab
 from tests.adapters.served_engine import live_engine
 from tests.engine.conftest import Actor, long, quote
@@ -26,7 +26,7 @@ needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
 
 @asynccontextmanager
 async def page_of(live: LiveEngine) -> AsyncIterator[str]:
-    server = HttpServer(live, ServiceFacts("desk", strategies_are_loaded=True))
+    server = HttpServer(live, ServiceStatus("desk", strategies_are_loaded=True))
     url = await server.start()
     try:
         yield url
@@ -36,7 +36,7 @@ async def page_of(live: LiveEngine) -> AsyncIterator[str]:
 
 def trading_engine() -> LiveEngine:
     live = live_engine(Actor("buyer", long(), long(), long()))
-    live.take(quote(1, symbol="BTCUSDT"))
+    live.process(quote(1, symbol="BTCUSDT"))
     return live
 
 
@@ -91,8 +91,8 @@ async def next_event(stream: aiohttp.ClientResponse) -> tuple[str, object]:
 @needs_browser
 async def test_a_browser_shows_what_trades_and_why_a_signal_was_refused() -> None:
     live = trading_engine()
-    live.take(KillSwitch("drill"))
-    live.take(quote(2, symbol="BTCUSDT"))
+    live.process(KillSwitch("drill"))
+    live.process(quote(2, symbol="BTCUSDT"))
     async with page_of(live) as url, open_tab(url) as tab:
         text = await tab.until("document.querySelectorAll('#signals tr').length == 2 && document.body.innerText")
         assert "kill switch: drill" in text
@@ -107,17 +107,17 @@ async def test_a_browser_follows_the_engine() -> None:
     live = trading_engine()
     async with page_of(live) as url, open_tab(url) as tab:
         await tab.until("document.querySelectorAll('#signals tr').length == 1")
-        live.take(quote(3, symbol="ETHUSDT"))
+        live.process(quote(3, symbol="ETHUSDT"))
         await tab.until("document.getElementById('signals').innerText.includes('ETHUSDT')")
-        live.take(PauseStrategy("buyer", "lunch"))
+        live.process(PauseStrategy("buyer", "lunch"))
         await tab.until("document.getElementById('strategies').innerText.includes('paused: lunch')")
 
 
 @needs_browser
 async def test_strings_with_markup_are_shown_as_text() -> None:
     live = trading_engine()
-    live.take(quote(3, symbol=MARKUP))
-    live.take(PauseStrategy("buyer", MARKUP))
+    live.process(quote(3, symbol=MARKUP))
+    live.process(PauseStrategy("buyer", MARKUP))
     async with page_of(live) as url, open_tab(url) as tab:
         await tab.until(f"document.getElementById('signals').innerText.includes({json.dumps(MARKUP)})")
         await tab.until(f"document.getElementById('strategies').innerText.includes({json.dumps(MARKUP)})")

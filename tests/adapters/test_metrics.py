@@ -17,7 +17,7 @@ from sengine.adapters.web.metrics import CONTENT_TYPE, EngineCollector, _line, e
 from sengine.domain.events import KillSwitch
 from sengine.domain.reload import ReloadReport
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 from tests.adapters.served_engine import Stats, live_engine
 from tests.engine.conftest import Actor, long, quote, short
 
@@ -34,19 +34,19 @@ PLAN = {
 }
 
 
-def traded() -> tuple[LiveEngine, ServiceFacts]:
+def traded() -> tuple[LiveEngine, ServiceStatus]:
     """An engine in which everything that is counted has happened."""
     live = live_engine(Actor("a", long(), short(0.1), ValueError("x"), short(size=2.0)), Actor("b"))
     for second in range(4):
-        live.take(quote(float(second), sequence=2 * second))
-    live.take(quote(1.0))
-    facts = ServiceFacts("test-engine", feed=Stats(), gateway=Stats(), strategies_are_loaded=True)
+        live.process(quote(float(second), sequence=2 * second))
+    live.process(quote(1.0))
+    facts = ServiceStatus("test-engine", feed=Stats(), gateway=Stats(), strategies_are_loaded=True)
     for time_ns, is_done in ((1, True), (2, False)):
         facts.reloads.record(ReloadReport("a", "code", "command", time_ns, is_done, "1", "2", "reloaded"))
     return live, facts
 
 
-async def scrape(live: LiveEngine, facts: ServiceFacts) -> dict[str, Metric]:
+async def scrape(live: LiveEngine, facts: ServiceStatus) -> dict[str, Metric]:
     text = (await exposition(live, facts)).decode()
     return {
         family.name + ("_total" if family.type == "counter" else ""): family
@@ -98,7 +98,7 @@ async def test_the_plans_counters_and_gauges_tell_what_happened() -> None:
 
 async def test_the_services_own_metrics_tell_what_happened() -> None:
     live, facts = traded()
-    live.take(KillSwitch())
+    live.process(KillSwitch())
     found = await scrape(live, facts)
     assert values(found["sengine_unrealized_pnl"])[("a",)] == -1
     assert values(found["sengine_market_data_rejected_total"]) == {
@@ -134,7 +134,7 @@ async def test_the_services_own_metrics_tell_what_happened() -> None:
 
 
 async def test_an_engine_without_anything_can_be_scraped() -> None:
-    found = await scrape(live_engine(), ServiceFacts("empty"))
+    found = await scrape(live_engine(), ServiceStatus("empty"))
     assert set(PLAN) <= set(found)
     assert values(found["strategy_active_count"]) == {(): 0}
 
@@ -187,9 +187,9 @@ async def test_a_scrape_of_fifty_strategies_lets_the_loop_run() -> None:
     for symbol in range(20):
         for actor in actors:
             actor.says(long())
-        live.take(quote(float(symbol), symbol=f"SYM{symbol}"))
+        live.process(quote(float(symbol), symbol=f"SYM{symbol}"))
     for number in range(1000):
-        live.take(quote(20.0 + number, symbol=f"SYM{number % 20}"))
+        live.process(quote(20.0 + number, symbol=f"SYM{number % 20}"))
     gaps = []
 
     async def tick() -> None:
@@ -200,7 +200,7 @@ async def test_a_scrape_of_fifty_strategies_lets_the_loop_run() -> None:
 
     ticking = asyncio.create_task(tick())
     await asyncio.sleep(0)
-    text = await exposition(live, ServiceFacts("busy"))
+    text = await exposition(live, ServiceStatus("busy"))
     ticking.cancel()
     assert text.count(b"\nstrategy_position{") == 1000
     # The benchmark holds the worst gap under 2 ms; here, on any machine, that the work is cut into many pieces.

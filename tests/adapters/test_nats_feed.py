@@ -29,7 +29,7 @@ from sengine.engine.core import Engine
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.errors import ConfigError
 from sengine.proto import market_data_pb2 as pb
 from sengine.runtime.refused_data import RefusedData
@@ -50,18 +50,18 @@ class RecordingEngine:
         self.unfilled = 0
         self.filled = asyncio.Event()
         self.work: Any = None
-        self.engine = Engine(VoteBook("majority_vote", 1), RiskPipeline([]), PositionTracker(1.0))
+        self.engine = Engine(VoteBook("majority_vote", 1), RiskPipeline([]), Portfolio(1.0))
         self.refused_data = RefusedData(self.engine)
         self.late_ns = 0
 
     def idle(self) -> None:
         pass
 
-    def take_all(self, events: Any) -> None:
+    def process_all(self, events: Any) -> None:
         for event in events:
-            self.take(event)
+            self.process(event)
 
-    def take(self, event: Any) -> Outcome:
+    def process(self, event: Any) -> Outcome:
         if isinstance(event, SoundBookEvent):
             event = BookEvent(*msgspec.structs.astuple(event))
         self.events.append(event)
@@ -513,7 +513,7 @@ async def test_the_future_is_taken_where_it_is_allowed(start_feed, broker, live,
 
 
 async def test_a_symbol_whose_data_is_all_refused_is_known_by_its_subject(feed, live, connection, until) -> None:
-    live.engine.roster.load(Actor(symbols=("BTCUSDT",)).spec)
+    live.engine.registry.load(Actor(symbols=("BTCUSDT",)).spec)
     for _ in range(5):
         await connection.publish(BOOK, b"{}")
     await until(lambda: feed.stats.messages == 5 and sum(feed.stats.malformed.values()) == 5)

@@ -51,7 +51,7 @@ class Hub(RecordingHub):
         super().__init__()
         self.events: list[object] = []
 
-    def take_all(self, events: Any) -> None:
+    def process_all(self, events: Any) -> None:
         self.events.extend(events)
 
     def idle(self) -> None:

@@ -81,7 +81,7 @@ def old_session(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     with monkeypatch.context() as then:
         then.setattr(writing, "happened_of", lambda *given: spoilt(happened_of(*given)))
         for at_s in range(1, 9):
-            live.take(quote(at_s))
+            live.process(quote(at_s))
     journal.close()
     return engine
 

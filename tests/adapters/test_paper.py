@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nats.aio.client import Client
 
-import sengine.adapters.paper.desk
+import sengine.adapters.paper.order_book
 from sengine.adapters.execution.messages import book_crc
 from sengine.adapters.nats.broker import EmbeddedBroker
 from sengine.adapters.nats.wire import Decoder
 from sengine.adapters.nats.wire_encoding import encode_book
-from sengine.adapters.paper.desk import PaperDesk
 from sengine.adapters.paper.journal import NewsLine, PaperJournal
+from sengine.adapters.paper.order_book import PaperOrderBook
 from sengine.adapters.paper.service import PaperExecution
 from sengine.adapters.paper.venue import EventTimeVenue
 from sengine.config.schema import Config, ExecutionConfig
@@ -181,9 +181,9 @@ def test_paper_fills_are_replays_fills_whatever_came_first(books, latency_ms, de
 # The desk: answers.
 
 
-def desk_with_book(**execution: float) -> tuple[PaperDesk, list[Fill]]:
+def desk_with_book(**execution: float) -> tuple[PaperOrderBook, list[Fill]]:
     fills: list[Fill] = []
-    desk = PaperDesk(EventTimeVenue(ExecutionConfig(**execution)), fills.append)
+    desk = PaperOrderBook(EventTimeVenue(ExecutionConfig(**execution)), fills.append)
     desk.on_book(make_book())
     return desk, fills
 
@@ -292,7 +292,7 @@ def test_cancel_with_latency_is_reported_when_it_arrives() -> None:
 
 def test_memory_of_ended_orders_is_bounded() -> None:
     fills: list[Fill] = []
-    desk = PaperDesk(EventTimeVenue(ExecutionConfig()), fills.append, orders_kept=3)
+    desk = PaperOrderBook(EventTimeVenue(ExecutionConfig()), fills.append, orders_kept=3)
     desk.on_book(make_book())
     for number in range(10):
         desk.submit(request_of(make_order(f"o-{number}")))
@@ -301,7 +301,7 @@ def test_memory_of_ended_orders_is_bounded() -> None:
 
 
 def test_too_many_open_orders_are_rejected() -> None:
-    desk = PaperDesk(EventTimeVenue(ExecutionConfig()), list, max_open_orders=1)
+    desk = PaperOrderBook(EventTimeVenue(ExecutionConfig()), list, max_open_orders=1)
     desk.submit(request_of(make_order("a")))
     assert desk.submit(request_of(make_order("b"))).reason == "1 orders are open already"
 
@@ -310,7 +310,7 @@ def test_restored_desk_knows_its_orders_and_goes_on_with_the_open_ones(tmp_path:
     execution = ExecutionConfig(depth="walk")
     path = tmp_path / "orders.journal"
     fills: list[Fill] = []
-    desk = PaperDesk(EventTimeVenue(execution), fills.append, PaperJournal(path))
+    desk = PaperOrderBook(EventTimeVenue(execution), fills.append, PaperJournal(path))
     desk.on_book(make_book())  # five units at the touch
     desk.submit(request_of(make_order("part", quantity=7.0)))
     desk.submit(request_of(make_order("whole", quantity=1.0)))
@@ -321,7 +321,7 @@ def test_restored_desk_knows_its_orders_and_goes_on_with_the_open_ones(tmp_path:
         file.write(b'{"type":"fill","fi')  # killed while writing
     journal = PaperJournal(path)
     after: list[Fill] = []
-    restored = PaperDesk(EventTimeVenue(execution), after.append, journal)
+    restored = PaperOrderBook(EventTimeVenue(execution), after.append, journal)
     unpublished = restored.restore(journal.read())
     assert [fill.fill_id for fill in unpublished] == ["part-1", "whole-1"]
     assert restored.submit(request_of(make_order("whole"))).status == pb.ORDER_STATUS_ACCEPTED
@@ -333,12 +333,12 @@ def test_restored_desk_knows_its_orders_and_goes_on_with_the_open_ones(tmp_path:
 
 def test_restored_limit_order_rests_and_fills_at_its_limit(tmp_path: Path) -> None:
     path = tmp_path / "orders.journal"
-    desk = PaperDesk(EventTimeVenue(ExecutionConfig()), list, PaperJournal(path))
+    desk = PaperOrderBook(EventTimeVenue(ExecutionConfig()), list, PaperJournal(path))
     desk.on_book(make_book())
     desk.submit(request_of(make_order("rests", limit=95.0)))
     fills: list[Fill] = []
     journal = PaperJournal(path)
-    restored = PaperDesk(EventTimeVenue(ExecutionConfig()), fills.append, journal)
+    restored = PaperOrderBook(EventTimeVenue(ExecutionConfig()), fills.append, journal)
     restored.restore(journal.read())
 
     # The market went through the limit meanwhile: an order that only arrived now would get the touch, 91.
@@ -350,7 +350,7 @@ def test_restored_limit_order_rests_and_fills_at_its_limit(tmp_path: Path) -> No
 @pytest.mark.parametrize("known", [0, 1, 2, 3, 4])
 def test_of_books_with_one_timestamp_an_order_meets_the_one_it_was_decided_on(known: int) -> None:
     fills: list[Fill] = []
-    desk = PaperDesk(EventTimeVenue(ExecutionConfig()), fills.append)
+    desk = PaperOrderBook(EventTimeVenue(ExecutionConfig()), fills.append)
     books = [make_book(T0, 100.0 - step, 101.0 - step) for step in range(3)] + [make_book(T0 + MS, 80.0, 81.0)]
     for book in books[:known]:
         desk.on_book(book)
@@ -363,7 +363,7 @@ def test_of_books_with_one_timestamp_an_order_meets_the_one_it_was_decided_on(kn
 
 def test_an_order_whose_book_never_comes_meets_the_next_one_later() -> None:
     fills: list[Fill] = []
-    desk = PaperDesk(EventTimeVenue(ExecutionConfig()), fills.append)
+    desk = PaperOrderBook(EventTimeVenue(ExecutionConfig()), fills.append)
     desk.on_book(make_book(T0))
     desk.submit(request_of(make_order("lost"), 12345))
     desk.on_book(make_book(T0 + MS, 90.0, 91.0))
@@ -374,11 +374,11 @@ def test_an_order_whose_book_never_comes_meets_the_next_one_later() -> None:
 def test_journal_stays_short_and_keeps_what_is_open_or_unpublished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sengine.adapters.paper.desk, "JOURNAL_ORDERS_KEPT", 3)
+    monkeypatch.setattr(sengine.adapters.paper.order_book, "JOURNAL_ORDERS_KEPT", 3)
     path = tmp_path / "orders.journal"
     journal = PaperJournal(path, compact_from_bytes=4_000)
     fills: list[Fill] = []
-    desk = PaperDesk(EventTimeVenue(ExecutionConfig()), fills.append, journal)
+    desk = PaperOrderBook(EventTimeVenue(ExecutionConfig()), fills.append, journal)
     desk.on_book(make_book())
     desk.submit(request_of(make_order("rests", limit=90.0)))
     sizes = []
@@ -392,7 +392,7 @@ def test_journal_stays_short_and_keeps_what_is_open_or_unpublished(
 
     after: list[Fill] = []
     journal = PaperJournal(path)
-    restored = PaperDesk(EventTimeVenue(ExecutionConfig()), after.append, journal)
+    restored = PaperOrderBook(EventTimeVenue(ExecutionConfig()), after.append, journal)
     assert [fill.order_id for fill in restored.restore(journal.read())] == ["o-0"]
     assert restored.submit(request_of(make_order("o-199"))).status == pb.ORDER_STATUS_ACCEPTED
     assert restored.repeated == 1
@@ -431,7 +431,7 @@ async def listen_for_fills(client: Client, hub: RecordingHub) -> None:
 
     async def take(message: object) -> None:
         assert message.headers["Nats-Msg-Id"]
-        hub.take(decoder.decode_fill(message.data))
+        hub.process(decoder.decode_fill(message.data))
 
     await client.subscribe("fills", cb=take)
     await client.flush()
@@ -517,7 +517,7 @@ async def test_fill_made_while_the_broker_is_away_is_published_when_it_is_back(
             # The subscriber may come back later than the publisher: core NATS keeps nothing for it.
             await hub.until(lambda: client.is_connected)
             if not hub.fills:
-                service.fills.put(Fill("o-1", "", "BTCUSDT", "buy", 101.0, 1.0, 0.0, T0, "o-1-1"))
+                service.fills.publish(Fill("o-1", "", "BTCUSDT", "buy", 101.0, 1.0, 0.0, T0, "o-1-1"))
                 await hub.until(lambda: service.fills.waiting == 0)
     assert hub.fills[0].fill_id == "o-1-1"
 

@@ -10,8 +10,8 @@ import pytest
 
 from sengine.adapters.execution.peer import ExecutionPeer
 from sengine.adapters.execution.reconcile import Answer, ask, close_absent, reconcile, settle
-from sengine.adapters.paper.desk import PaperDesk
 from sengine.adapters.paper.messages import fill_message
+from sengine.adapters.paper.order_book import PaperOrderBook
 from sengine.adapters.paper.venue import EventTimeVenue
 from sengine.config.schema import ExecutionConfig
 from sengine.domain.events import BookEvent
@@ -30,7 +30,7 @@ def live_with_orders(count: int) -> LiveEngine:
     actor = Actor("a", *(Signal(direction="LONG", confidence=1.0) for _ in range(count)))
     live = LiveEngine(engine_with(actor, order_prefix="s-"))
     for step in range(count):
-        live.take(BookEvent("BTC", step + 1, BOOK))
+        live.process(BookEvent("BTC", step + 1, BOOK))
     return live
 
 
@@ -52,7 +52,7 @@ def in_flight(live: LiveEngine) -> list[str]:
 
 def test_missed_fills_are_applied_once_and_ended_orders_end() -> None:
     live = live_with_orders(4)
-    live.take(fill("s-1", "f1"))
+    live.process(fill("s-1", "f1"))
     answer = Answer(
         [fill("s-1", "f1"), fill("s-2", "f2")],
         {
@@ -64,10 +64,10 @@ def test_missed_fills_are_applied_once_and_ended_orders_end() -> None:
     )
     settled = settle(live, answer)
     assert (settled.fills, settled.ended, settled.absent, settled.mismatches) == (1, 1, [], [])
-    assert live.engine.positions.quantity("a", "BTC") == 2.0
+    assert live.engine.portfolio.quantity("a", "BTC") == 2.0
     assert in_flight(live) == ["s-4"]
     assert settle(live, answer).mismatches == []
-    assert live.engine.positions.quantity("a", "BTC") == 2.0
+    assert live.engine.portfolio.quantity("a", "BTC") == 2.0
     assert live.engine.anomalies == {}
 
 
@@ -99,7 +99,7 @@ class Desk(OrderExecutionServicer):
     """A paper desk that answers Reconcile alone."""
 
     def __init__(self) -> None:
-        self.desk = PaperDesk(EventTimeVenue(ExecutionConfig()), lambda fill: None)
+        self.desk = PaperOrderBook(EventTimeVenue(ExecutionConfig()), lambda fill: None)
         self.answers: list[list[pb.ReconcileItem]] = []
         """Given instead of the desk's."""
 
@@ -136,7 +136,7 @@ async def test_paper_desk_tells_orders_and_fills_over_the_wire(served: tuple[Des
     assert len(answer.fills) == 599
     assert len(answer.orders) == 700
     assert settle(live, answer).mismatches == []
-    assert live.engine.positions.quantity("a", "BTC") == 599.0
+    assert live.engine.portfolio.quantity("a", "BTC") == 599.0
     assert in_flight(live) == ["s-1", *(f"s-{number}" for number in range(601, 701))]
     assert await reconcile(peer, live) == []
     assert in_flight(live) == ["s-1"]
@@ -162,7 +162,7 @@ async def test_what_fits_when_it_is_asked_again_is_no_mismatch(served: tuple[Des
         ],
     ]
     assert await reconcile(peer, live) == []
-    assert live.engine.positions.quantity("a", "BTC") == 0.5
+    assert live.engine.portfolio.quantity("a", "BTC") == 0.5
     service.answers = [[pb.ReconcileItem(order=state("s-1", pb.ORDER_STATUS_ACCEPTED, 0.75))]] * 2
     (mismatch,) = await reconcile(peer, live) or ()
     assert "says that 0.75 of 1 are filled, and its fills make 0.5" in mismatch

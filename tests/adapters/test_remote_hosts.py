@@ -83,9 +83,9 @@ async def test_an_answer_against_the_protocol_ends_the_connection_with_a_reason(
     async with odd_host(tmp_path, reply) as address, rig(tmp_path) as r:
         link = r.load("far", address=address)
         await r.until(lambda: link.is_connected)
-        r.live.take(book(1))
-        await r.until(lambda: r.guest("far").errors)
-        fault = r.guest("far").last_fault
+        r.live.process(book(1))
+        await r.until(lambda: r.runtime("far").errors)
+        fault = r.runtime("far").last_fault
         assert fault is not None
         assert fault.kind == "disconnected"
         assert reason in fault.message
@@ -102,9 +102,9 @@ async def test_signals_that_are_none_are_errors_of_the_strategy_and_the_rest_goe
     async with odd_host(tmp_path, reply) as address, rig(tmp_path) as r:
         link = r.load("far", address=address)
         await r.until(lambda: link.is_connected)
-        r.live.take(book(1))
+        r.live.process(book(1))
         await r.signals(1)
-        assert r.guest("far").errors == {"invalid_signal": 3}
+        assert r.runtime("far").errors == {"invalid_signal": 3}
         assert r.live.engine.dispositions == {"passed": 1}
 
 
@@ -116,10 +116,10 @@ async def test_an_answer_with_too_many_signals_is_one_error(tmp_path: Path) -> N
     async with odd_host(tmp_path, reply) as address, rig(tmp_path) as r:
         link = r.load("far", address=address)
         await r.until(lambda: link.is_connected)
-        r.live.take(book(1))
-        await r.until(lambda: r.guest("far").errors)
-        assert r.guest("far").errors == {"bad_return": 1}
-        assert "at most 256 signals" in r.guest("far").last_fault.message  # type: ignore[union-attr]
+        r.live.process(book(1))
+        await r.until(lambda: r.runtime("far").errors)
+        assert r.runtime("far").errors == {"bad_return": 1}
+        assert "at most 256 signals" in r.runtime("far").last_fault.message  # type: ignore[union-attr]
 
 
 async def test_a_host_that_comes_later_is_found(tmp_path: Path) -> None:
@@ -128,17 +128,17 @@ async def test_a_host_that_comes_later_is_found(tmp_path: Path) -> None:
     async with rig(tmp_path) as r:
         link = r.load("far", address=address)
         await r.until(lambda: link.describe()["process"] == "disconnected")
-        assert r.guest("far").is_active
-        r.live.take(book(1))
+        assert r.runtime("far").is_active
+        r.live.process(book(1))
         assert link.missed_ticks == 1
         loaded = load_plugin(path)
         server = StrategyServer(lambda *request: host_spec(loaded, *request), address)
         await server.start()
         try:
             await r.until(lambda: link.is_connected)
-            r.live.take(book(2))
+            r.live.process(book(2))
             await r.signals(1)
-            assert r.guest("far").errors == {}
+            assert r.runtime("far").errors == {}
         finally:
             await server.stop()
 
@@ -178,7 +178,7 @@ async def test_tls_with_certificates_of_both_sides_is_what_it_says(tmp_path: Pat
             doubtful = r.load("doubtful", address=address, token="secret", tls_ca=file["client.pem"], **own)
             known = r.load("known", address=address, token="secret", tls_ca=file["ca.pem"], **own)
             await r.until(lambda: known.is_connected)
-            r.live.take(book(1))
+            r.live.process(book(1))
             await r.signals(1)
             for link in (plain, nameless, doubtful):
                 await r.until(lambda link=link: link.describe().get("reason"))

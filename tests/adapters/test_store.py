@@ -158,7 +158,7 @@ def test_a_store_goes_on_over_segments_that_are_gone(tmp_path: Path) -> None:
         there[number].unlink()
     catch_up(path, tmp_path / "journal")
     (held,) = query(path, "SELECT quantity, average_price, realized_pnl FROM held")
-    (position,) = engine.positions.positions()
+    (position,) = engine.portfolio.positions()
     assert held == (position.quantity, position.average_price, position.realized_pnl)
     (known,) = engine.orders.open_orders()
     is_open = query(path, "SELECT order_id FROM orders WHERE status NOT IN ('filled', 'lost')")
@@ -266,7 +266,7 @@ def test_a_store_has_a_bound_and_the_oldest_rows_go_first_with_their_room(tmp_pa
 def test_versions_of_strategies_have_their_history(tmp_path: Path) -> None:
     actor = Actor("a")
     engine = engine_with(actor)
-    engine.roster.load(Actor("gone").spec)
+    engine.registry.load(Actor("gone").spec)
     with recording(tmp_path / "journal", engine, config_with()) as take:
         take(LoadStrategy(Actor("new", version="1.0+x").spec))
         take(ReloadParameters("a", {"password": "hunter2", "size": 2}))

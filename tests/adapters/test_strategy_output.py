@@ -118,8 +118,8 @@ def test_there_is_a_most_in_all_that_is_told_once() -> None:
 def test_two_strategies_have_their_own_bounds_and_their_own_half_lines() -> None:
     other = Loading("other")
     with hearing(per_second=1) as (guard, lines, _):
-        for guest in (GUEST, other, GUEST, other):
-            with guard.calling(guest):
+        for runtime in (GUEST, other, GUEST, other):
+            with guard.calling(runtime):
                 print("half", end=" ")
     assert [(line.strategy_id, line.text) for line in lines] == [("chatty", "half half "), ("other", "half half ")]
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="looks at pro
 
 def look(r: Rig, watch: StrategyWatch) -> tuple[str, float]:
     watch.look(monotonic())
-    state = strategy_state(r.live.engine, r.guest())
+    state = strategy_state(r.live.engine, r.runtime())
     return state.stalled_reason, state.stalled_s
 
 
@@ -35,12 +35,12 @@ async def test_a_frozen_process_makes_its_strategy_stalled_until_it_answers(tmp_
     async with rig(tmp_path) as r:
         link, watch = r.load(module="echo"), watch_over(r)
         await r.remotes.tried()
-        r.live.take(book(1))
+        r.live.process(book(1))
         await r.signals(1)
         assert look(r, watch) == ("", 0.0)
         os.kill(link.describe()["pid"], signal.SIGSTOP)
         for step in range(2, 6):
-            r.live.take(book(step))
+            r.live.process(book(step))
         await r.until(lambda: look(r, watch)[0] == "its process does not answer")
         assert look(r, watch)[1] > 1.0
         os.kill(link.describe()["pid"], signal.SIGCONT)
@@ -59,10 +59,10 @@ async def test_a_process_that_is_not_there_makes_its_strategy_stalled_although_t
         def is_stalled() -> bool:
             nonlocal step
             step += 1
-            r.live.take(book(step))
+            r.live.process(book(step))
             reason, for_s = look(r, watch)
             return reason.startswith("its process is not connected: unavailable: ") and for_s > 2.0
 
         await r.until(is_stalled)
-        r.live.take(PauseStrategy("echo", "by a person"))
+        r.live.process(PauseStrategy("echo", "by a person"))
         assert look(r, watch) == ("", 0.0)

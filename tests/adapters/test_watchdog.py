@@ -14,7 +14,7 @@ from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.logging import configure_logging
 from tests.patience import PATIENCE_S
@@ -32,7 +32,7 @@ def log_for_a_person(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
 async def test_it_tells_a_person_where_the_loop_was_held_up_and_goes_on(
     tmp_path: Path, log_for_a_person: StringIO
 ) -> None:
-    engine = Engine(VoteBook("weighted_average", 1), RiskPipeline([]), PositionTracker(1e5), SimulatedVenue())
+    engine = Engine(VoteBook("weighted_average", 1), RiskPipeline([]), Portfolio(1e5), SimulatedVenue())
     live = LiveEngine(engine)
     watching = asyncio.create_task(Watchdog(live, tmp_path / "held_up.txt", 0.05).run())
     await asyncio.sleep(0)

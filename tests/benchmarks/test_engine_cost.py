@@ -23,7 +23,7 @@ from sengine.engine.risk.limits import ConfidenceLimit, DrawdownLimit, PositionL
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.risk.view import ProposedContribution, RiskView
 from sengine.engine.signals.aggregation import METHODS, VoteBook
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.strategy import BaseStrategy, TickResult
 
@@ -46,10 +46,8 @@ class Flipper(BaseStrategy):
 
 def _engine(strategy: type[BaseStrategy]) -> Engine:
     checks = [ConfidenceLimit(0.6), PositionLimit(10.0), DrawdownLimit(0.2)]
-    engine = Engine(
-        VoteBook("weighted_average", 5_000_000_000), RiskPipeline(checks), PositionTracker(1e9), SimulatedVenue()
-    )
-    engine.roster.load(StrategySpec("one", lambda: strategy("one")))
+    engine = Engine(VoteBook("weighted_average", 5_000_000_000), RiskPipeline(checks), Portfolio(1e9), SimulatedVenue())
+    engine.registry.load(StrategySpec("one", lambda: strategy("one")))
     return engine
 
 
@@ -75,14 +73,14 @@ def _replay(engine: Engine, books: list[BookEvent]) -> None:
 
 def _strategy_alone_us(strategy: type[BaseStrategy]) -> float:
     """What the strategy's own calls take per tick; it is not the engine's cost."""
-    guest, data = strategy("one"), MarketData("BTCUSDT", 1, OrderBook((), ()))
+    runtime, data = strategy("one"), MarketData("BTCUSDT", 1, OrderBook((), ()))
     sides = cycle([Fill("1", "one", "BTCUSDT", side, 60000.0, 1.0, 0.0, 1, "1") for side in ("buy", "sell")])
     rounds = []
     for _ in range(5):
         started_s = perf_counter()
         for _ in range(TICKS):
-            if guest.on_tick(data) is not None:
-                guest.on_fill(next(sides))
+            if runtime.on_tick(data) is not None:
+                runtime.on_fill(next(sides))
         rounds.append(perf_counter() - started_s)
     return min(rounds) / TICKS * 1e6
 
@@ -141,7 +139,7 @@ def test_aggregating_three_votes(benchmark: Any, figure: Callable[..., None]) ->
 
 
 def test_one_risk_check(benchmark: Any, figure: Callable[..., None]) -> None:
-    view = RiskView(PositionTracker(100_000.0))
+    view = RiskView(Portfolio(100_000.0))
     proposal = ProposedContribution(_vote("a", Direction.LONG, 0.8), 1.0, 0.8, 0.0)
     turn = cycle([check_of(limit).review for limit in (ConfidenceLimit(0.6), PositionLimit(10.0), DrawdownLimit(0.2))])
     benchmark(lambda: next(turn)(proposal, view))

@@ -20,7 +20,7 @@ from sengine.engine.strategies.spec import LoadStrategy
 from sengine.plugins.loader import load_plugin
 from sengine.resources import resource_path
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 from sengine.service.reload.strategies import Reloading
 
 RELOADS = int(os.environ.get("SENGINE_BENCH_RELOADS", "1000"))
@@ -72,7 +72,7 @@ async def test_a_thousand_reloads_under_load(tmp_path: Path, figure: Callable[..
             strategies=[StrategyConfig(id=name, plugin=name, config=parameters[name]) for name in EXAMPLES],
         )
 
-    live, facts = LiveEngine(build_engine(config(), build_venue(config()), reloads=True)), ServiceFacts("bench")
+    live, facts = LiveEngine(build_engine(config(), build_venue(config()), reloads=True)), ServiceStatus("bench")
     assert not load_strategies(live.engine, config().strategies, catalog(config()))
     reloading = Reloading(live, facts, catalog(config()), config(), config)
     published, stop = 0, asyncio.Event()
@@ -87,7 +87,7 @@ async def test_a_thousand_reloads_under_load(tmp_path: Path, figure: Callable[..
                 published += 1
                 mid = 60_000.0 + published % 7
                 book = OrderBook((PriceLevel(mid - 0.5, float(published)),), (PriceLevel(mid + 0.5, 1.0),))
-                live.take(SoundBookEvent("BTCUSDT", published * 200_000, book, published))
+                live.process(SoundBookEvent("BTCUSDT", published * 200_000, book, published))
             await asyncio.sleep(0.001)
 
     publishing = asyncio.create_task(publish())
@@ -115,7 +115,7 @@ async def test_a_thousand_reloads_under_load(tmp_path: Path, figure: Callable[..
         await reloading.stop()
         gc.unfreeze()
     for name in EXAMPLES:
-        instance: Any = live.engine.roster.get(name).instances["BTCUSDT"]
+        instance: Any = live.engine.registry.get(name).instances["BTCUSDT"]
         assert (instance.seen, instance.last, instance.faults) == (published, published, 0), name
     note = f"{RELOADS} reloads, code and parameters in turn, {published} ticks at {TICKS_PER_S}/s, none lost"
     figure("swap pause, p99", _p99(pauses_us), "us", at_most=2000, note=note)

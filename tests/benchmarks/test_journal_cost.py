@@ -46,7 +46,7 @@ def us_a_tick(events: list[SoundBookEvent], folder: Path | None) -> float:
     journal = Journal(folder, CONFIG, live.engine, "", Beginning()) if folder is not None else None
     live.journal = journal
     began_s = perf_counter()
-    live.take_all(iter(events))
+    live.process_all(iter(events))
     took_s = perf_counter() - began_s
     if journal is not None:
         journal.close()
@@ -89,7 +89,7 @@ class Exit:
 def tick_to_order_us(events: list[SoundBookEvent], folder: Path | None) -> list[float]:
     """From a tick in hand until its order leaves; each order is filled, and nothing waits, before the next tick."""
     engine = build_engine(Config())
-    engine.roster.load(StrategySpec("flipper", lambda: Flipper("flipper")))
+    engine.registry.load(StrategySpec("flipper", lambda: Flipper("flipper")))
     live = LiveEngine(engine)
     live.gateway = exit_ = Exit()
     live.journal = journal = Journal(folder, Config(), engine, "", Beginning()) if folder is not None else None
@@ -97,10 +97,10 @@ def tick_to_order_us(events: list[SoundBookEvent], folder: Path | None) -> list[
     with frozen_heap():
         for number, event in enumerate(events):
             began_ns = perf_counter_ns()
-            live.take(event)
+            live.process(event)
             took_us.append((exit_.at_ns - began_ns) / 1000)
             order, at_ns = exit_.order, event.timestamp_ns
-            live.take(
+            live.process(
                 Fill(order.order_id, "", order.symbol, order.side, 61_659.8, order.quantity, 0.0, at_ns, f"f-{number}")
             )
             live.idle()
@@ -139,7 +139,7 @@ def test_journal_adds_little_to_an_order(tmp_path: Path, figure: Callable[..., N
 def test_recovery_of_a_million_events(tmp_path: Path, figure: Callable[..., None]) -> None:
     live = LiveEngine(new_engine())
     live.journal = journal = Journal(tmp_path, CONFIG, live.engine, "", Beginning())
-    live.take_all(iter(books(RECORDS)))
+    live.process_all(iter(books(RECORDS)))
     journal.close()
     engine = new_engine()
     began_s = perf_counter()

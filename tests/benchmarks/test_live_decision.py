@@ -38,7 +38,7 @@ def _elapsed_ns(messages: Sequence[bytes], strategies: list[StrategyConfig]) -> 
     config = Config(strategies=strategies)
     live = LiveEngine(build_engine(config, build_venue(config)))
     assert not load_strategies(live.engine, config.strategies, catalog(config))
-    decode, take = Decoder().decode_book, live.take
+    decode, take = Decoder().decode_book, live.process
     elapsed_ns: list[int] = []
     with frozen_heap():
         for message in messages:

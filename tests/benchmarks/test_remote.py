@@ -61,13 +61,13 @@ async def _round_trips_ms(folder: Path) -> tuple[list[list[float]], list[list[fl
         assert await host.stdout.readline() == b"ready\n"
         link = r.load("quiet", module="quiet")
         samples: list[float] = []
-        record = r.guest("quiet").on_tick_latency.record
-        r.guest("quiet").on_tick_latency.record = lambda took_ns: (samples.append(took_ns / 1e6), record(took_ns))  # type: ignore[method-assign]
+        record = r.runtime("quiet").on_tick_latency.record
+        r.runtime("quiet").on_tick_latency.record = lambda took_ns: (samples.append(took_ns / 1e6), record(took_ns))  # type: ignore[method-assign]
         await r.remotes.tried()
         for turn in range(TURNS + 1):  # the first is the warm-up
             samples.clear()
             async for step in _paced():
-                r.live.take(book(turn * TICKS + step))
+                r.live.process(book(turn * TICKS + step))
             await r.until(lambda: not link.describe()["unanswered"])
             remote.append(list(samples))
             bare.append(await _bare_ms(address))
@@ -119,7 +119,7 @@ async def _ticks_a_second(folder: Path) -> float:
         await r.remotes.tried()
         count, began_s = 100_000, perf_counter()
         for step in range(count):
-            r.live.take(book(step))
+            r.live.process(book(step))
             while link.describe()["waiting"] > 2000 if step % 256 == 0 else False:
                 await asyncio.sleep(0)
         await r.until(lambda: not link.describe()["unanswered"] and not link.describe()["waiting"])

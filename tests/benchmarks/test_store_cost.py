@@ -41,7 +41,7 @@ def us_a_tick(folder: Path, *, with_store: bool) -> float:
     if keeper is not None:
         keeper.start()
     began_s = perf_counter()
-    live.take_all(iter(events))
+    live.process_all(iter(events))
     took_s = perf_counter() - began_s
     journal.close()
     if keeper is not None:

@@ -53,7 +53,7 @@ def random_outcomes(examples: int) -> str:
         result = run(setting, events_of(happened))
         for outcome in result.outcomes:
             seen.update(repr(plain(outcome)).encode())
-        seen.update(repr(list(result.engine.positions.positions())).encode())
+        seen.update(repr(list(result.engine.portfolio.positions())).encode())
 
     look()
     return seen.hexdigest()

@@ -16,7 +16,7 @@ import yaml
 from sengine.adapters.web.metrics import families
 from sengine.domain.events import KillSwitch
 from sengine.domain.reload import ReloadReport
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 from tests.adapters.served_engine import Stats, live_engine
 from tests.engine.conftest import Actor, long, quote
 from tests.patience import PATIENCE_S
@@ -69,11 +69,11 @@ def labels_of() -> dict[str, set[str]]:
     """The labels of every metric that an engine has which did a bit of everything."""
     live = live_engine(Actor("buyer", long(), long(), ValueError("no")))
     for at in range(5):
-        live.take(quote(1 + at, sequence=at * 2))
-        live.take(KillSwitch("drill"))
-    live.take(quote(1))
+        live.process(quote(1 + at, sequence=at * 2))
+        live.process(KillSwitch("drill"))
+    live.process(quote(1))
     stats = Stats()
-    facts = ServiceFacts("desk", feed=stats, gateway=stats, strategies_are_loaded=True)
+    facts = ServiceStatus("desk", feed=stats, gateway=stats, strategies_are_loaded=True)
     facts.reloads.record(ReloadReport("buyer", "code", "command", 1, False, "1", "2", "refused"))
     live.journal = Unwritten()
     live.engine.anomalies["duplicate_fill"] += 1

@@ -40,8 +40,8 @@ async def sengine(*arguments: object, token: str = "") -> tuple[int, str, str]:
 async def test_status_shows_what_trades_what_it_earns_and_its_health(tmp_path: Path) -> None:
     live = live_engine(Actor("alpha", long(), ValueError("broken")), Actor("beta"))
     async with served(live, tmp_path) as (client, _):
-        live.take(quote(1.0))
-        live.take(quote(2.0, 109.0, 111.0))
+        live.process(quote(1.0))
+        live.process(quote(2.0, 109.0, 111.0))
         await client.pause("beta", "lunch")
         await client.kill("fat finger")
         config = tmp_path / "config.yaml"
@@ -118,12 +118,12 @@ async def test_a_bad_address_is_bad_usage() -> None:
 async def test_flatten_says_what_it_would_do_and_does_it_only_when_told_to(tmp_path: Path) -> None:
     live = live_engine(Actor("a", [long(size=2.0), long(limit_price=90.0)], route="direct"))
     async with served(live, tmp_path) as (client, _):
-        live.take(quote(1.0))
+        live.process(quote(1.0))
         asked = await sengine("flatten", "--address", client.address)
         assert (asked[0], asked[1]) == (2, "")
         assert "This cancels 1 order, sells 2 BTC." in asked[2]
         assert "nothing was done: without a terminal to ask on, give --yes" in asked[2]
-        assert live.engine.positions.quantity("a", "BTC") == 2.0
+        assert live.engine.portfolio.quantity("a", "BTC") == 2.0
         done = await sengine("flatten", "--yes", "--strategy", "a", "--json", "--address", client.address)
         assert orjson.loads(done[1]) == {
             "message": "cancels 1 order, sells 2 BTC",
@@ -131,7 +131,7 @@ async def test_flatten_says_what_it_would_do_and_does_it_only_when_told_to(tmp_p
             "trades": [{"symbol": "BTC", "side": "sell", "quantity": 2.0, "strategy_ids": ["a"]}],
             "crosses": [],
         }
-        assert live.engine.positions.quantity("a", "BTC") == 0.0
+        assert live.engine.portfolio.quantity("a", "BTC") == 0.0
         again = await sengine("flatten", "--address", client.address)
         assert again == (0, "nothing to flatten: no position is held and no order rests there\n", "")
 
@@ -139,7 +139,7 @@ async def test_flatten_says_what_it_would_do_and_does_it_only_when_told_to(tmp_p
 async def test_cancel_names_the_order(tmp_path: Path) -> None:
     live = live_engine(Actor("a", long(limit_price=90.0), route="direct"))
     async with served(live, tmp_path) as (client, _):
-        live.take(quote(1.0))
+        live.process(quote(1.0))
         assert await sengine("cancel", "1", "--address", client.address) == (0, "order 1 is being cancelled\n", "")
         code, _, err = await sengine("cancel", "1", "--address", client.address)
     assert (code, err) == (1, 'sengine: no order "1" is open\n')
@@ -153,9 +153,9 @@ async def test_fills_that_wait_are_shown_booked_and_refused(tmp_path: Path) -> N
             return sengine("fills", *arguments, "--address", client.address)
 
         assert await run() == (0, "no fill waits for you\n", "")
-        live.take(quote(1.0))
+        live.process(quote(1.0))
         for number in (1, 2):
-            live.take(fill("1", 1.0, 999.0, fill_id=f"f{number}"))
+            live.process(fill("1", 1.0, 999.0, fill_id=f"f{number}"))
         code, out, _ = await run("--json")
         assert (code, [each["fill_id"] for each in orjson.loads(out)]) == (0, ["f1", "f2"])
         (_, shown, _), (_, status, _) = await asyncio.gather(run(), sengine("status", "--address", client.address))
@@ -163,12 +163,12 @@ async def test_fills_that_wait_are_shown_booked_and_refused(tmp_path: Path) -> N
         assert "a fill waits for you: f1, buy 1 BTC at 999" in status
         assert (await run("accept", "f1"))[:2] == (0, "fill f1 is booked\n")
         assert (await run("refuse", "f2"))[:2] == (0, "fill f2 is refused; it is not booked\n")
-        assert live.engine.positions.quantity("a", "BTC") == 1.0
+        assert live.engine.portfolio.quantity("a", "BTC") == 1.0
         assert await run("accept", "f2") == (1, "", 'sengine: no fill "f2" waits for you; those that do: none\n')
         assert (
             (await run("accept"))[0] == (await run("accept", "--all"))[0] == (await run("refuse", "x", "--all"))[0] == 2
         )
         for number in range(60):
-            live.take(fill("1", 1.0, 999.0, fill_id=f"g{number}"))
+            live.process(fill("1", 1.0, 999.0, fill_id=f"g{number}"))
         assert (await run("refuse", "--all"))[:2] == (0, "60 fills are refused; they are not booked\n")
         assert not live.engine.held_fills

@@ -16,7 +16,7 @@ from sengine.engine.outcome import Outcome
 from sengine.engine.risk.limits import AnyLimit
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.strategy import BaseStrategy
 
@@ -188,7 +188,7 @@ def engine_with(
     engine = Engine(
         votes or VoteBook(method, ns(window_s)),
         RiskPipeline(checks, bypass),
-        PositionTracker(capital),
+        Portfolio(capital),
         venue,
         max_errors=max_errors,
         reset_after_ns=ns(reset_after_s),
@@ -196,7 +196,7 @@ def engine_with(
         reject_pause=reject_pause,
     )
     for actor in actors:
-        engine.roster.load(actor.spec)
+        engine.registry.load(actor.spec)
     return engine
 
 

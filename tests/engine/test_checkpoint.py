@@ -109,9 +109,9 @@ def test_follower_knows_all_that_the_engine_knows_whatever_its_strategies_say(
     for event, said in events[place:]:
         (outcome,) = play(first, actors, [(event, said)])
         paused = {
-            fault.strategy_id: guest.pause_reason
+            fault.strategy_id: runtime.pause_reason
             for fault in outcome.faults
-            if (guest := first.roster.find(fault.strategy_id)) is not None and guest.pause_reason
+            if (runtime := first.registry.find(fault.strategy_id)) is not None and runtime.pause_reason
         }
         follower.event(event)
         follower.happened(happened(outcome, paused))
@@ -159,7 +159,7 @@ def counting_engine(version: int = 3) -> Engine:
         return strategy
 
     engine = engine_with(Actor("silent"))
-    engine.roster.load(StrategySpec("count", create))
+    engine.registry.load(StrategySpec("count", create))
     return engine
 
 
@@ -172,8 +172,8 @@ def test_declared_state_and_position_are_carried_over() -> None:
     second = counting_engine()
     assert restore(second, state) == []
     assert [second.process(BookEvent("BTC", step, BOOK)).orders != [] for step in range(5, 8)] == [False, True, False]
-    assert not second.roster.get("silent").is_active
-    assert second.roster.get("silent").pause_reason == "a person"
+    assert not second.registry.get("silent").is_active
+    assert second.registry.get("silent").pause_reason == "a person"
 
 
 def test_after_a_restart_rounding_is_still_measured_by_the_largest_quantity_before() -> None:
@@ -190,7 +190,7 @@ def test_after_a_restart_rounding_is_still_measured_by_the_largest_quantity_befo
     second = engine_with(again)
     assert restore(second, through_bytes(checkpoint(first))) == []
     second.process(sells[259])
-    assert second.positions.quantity("a", "BTC") == again.instances[0].position == 0.0
+    assert second.portfolio.quantity("a", "BTC") == again.instances[0].position == 0.0
 
 
 def test_strategy_that_refuses_its_old_state_is_paused_and_told() -> None:
@@ -200,8 +200,8 @@ def test_strategy_that_refuses_its_old_state_is_paused_and_told() -> None:
     second = counting_engine(version=4)
     (trouble,) = restore(second, state)
     assert trouble.startswith("strategy count could not take up its state: ValueError: cannot read version 3")
-    assert not second.roster.get("count").is_active
-    assert second.roster.get("silent").is_active
+    assert not second.registry.get("count").is_active
+    assert second.registry.get("silent").is_active
 
 
 def test_flatten_under_way_goes_on_after_a_restart_and_what_a_check_disabled_stays_so() -> None:
@@ -217,7 +217,7 @@ def test_flatten_under_way_goes_on_after_a_restart_and_what_a_check_disabled_sta
     def both(event: Any) -> Outcome:
         outcome = first.process(event)
         follower.event(event)
-        paused = {guest.strategy_id: guest.pause_reason for guest in first.roster if guest.pause_reason}
+        paused = {runtime.strategy_id: runtime.pause_reason for runtime in first.registry if runtime.pause_reason}
         follower.happened(happened(outcome, paused))
         return outcome
 
@@ -225,8 +225,8 @@ def test_flatten_under_way_goes_on_after_a_restart_and_what_a_check_disabled_sta
     for step in range(1, 4):
         for order in both(BookEvent("BTC", step, BOOK)).orders:
             both(fill(order.order_id, 2.0))
-    assert not second.roster.get("a").is_active
-    assert not second.roster.get("a").was_paused_for_errors
+    assert not second.registry.get("a").is_active
+    assert not second.registry.get("a").was_paused_for_errors
     (getting_out,) = both(Flatten()).orders
     assert both(fill(getting_out.order_id, 1.0, side="sell")).orders == []
     follower.end()
@@ -234,4 +234,4 @@ def test_flatten_under_way_goes_on_after_a_restart_and_what_a_check_disabled_sta
     assert plain(checkpoint(second)) == plain(checkpoint(first))
     second.process(fill(getting_out.order_id, 3.0, side="sell"))
     assert not second.flattening
-    assert second.positions.quantity("a", "BTC") == 0.0
+    assert second.portfolio.quantity("a", "BTC") == 0.0

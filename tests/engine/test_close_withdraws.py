@@ -39,7 +39,7 @@ def direct(*answers: object) -> Actor:
 
 
 def held(engine: Engine) -> float:
-    return engine.positions.quantity("a", "BTC")
+    return engine.portfolio.quantity("a", "BTC")
 
 
 def with_take_profit(*then: object, **rest: Any) -> tuple[Actor, Engine]:
@@ -63,8 +63,10 @@ def test_a_close_withdraws_the_take_profit_and_sells_the_position() -> None:
 
 def test_a_close_that_votes_withdraws_what_its_strategy_left_resting() -> None:
     actor, engine = with_take_profit()
-    guest = engine.roster.get("a")
-    guest.become(guest.current.described_as(msgspec.structs.replace(guest.spec, route="vote"), dict(guest.config)))
+    runtime = engine.registry.get("a")
+    runtime.become(
+        runtime.current.described_as(msgspec.structs.replace(runtime.spec, route="vote"), dict(runtime.config))
+    )
     actor.says(close())
     outcome = engine.process(quote(3))
     assert (outcome.cancels, sent(outcome)) == (["2"], [("sell", 1.0)])

@@ -1,4 +1,4 @@
-"""A strategy is a guest: what it raises or returns wrongly is counted against it, located, and hurts nobody else."""
+"""A strategy is a runtime: what it raises or returns wrongly is counted against it, located, and hurts nobody else."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class UnspeakableError(Exception):
         raise RuntimeError("no words")
 
 
-def guest_of(engine, strategy_id: str = "a"):
-    return engine.roster.get(strategy_id)
+def runtime_of(engine, strategy_id: str = "a"):
+    return engine.registry.get(strategy_id)
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def test_a_strategy_that_raises_is_counted_and_the_others_run_on(error: BaseExce
     (fault,) = outcome.faults
     assert (fault.strategy_id, fault.kind, fault.timestamp_ns) == ("a", "exception", ns(1))
     assert fault.message == (f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
-    assert guest_of(engine).errors == {"exception": 1}
-    assert guest_of(engine).is_active
+    assert runtime_of(engine).errors == {"exception": 1}
+    assert runtime_of(engine).is_active
 
 
 def test_ctrl_c_is_not_a_strategys_error() -> None:
@@ -176,7 +176,7 @@ def test_an_error_in_on_fill_is_counted_and_the_fill_is_booked() -> None:
     outcome = engine.process(fill("1", 2.0))
     assert [(fault.strategy_id, fault.kind) for fault in outcome.faults] == [("a", "on_fill")]
     assert outcome.faults[0].where.startswith(conftest.__file__)
-    assert [engine.positions.quantity(name, "BTC") for name in "ab"] == [1.0, 1.0]
+    assert [engine.portfolio.quantity(name, "BTC") for name in "ab"] == [1.0, 1.0]
 
 
 def test_max_errors_within_reset_after_pauses_the_strategy() -> None:
@@ -184,9 +184,9 @@ def test_max_errors_within_reset_after_pauses_the_strategy() -> None:
     engine = engine_with(actor, Actor("b"), max_errors=3, reset_after_s=10.0)
     assert [engine.process(quote(at_s)).notices for at_s in (0, 5)] == [[], []]
     outcome = engine.process(quote(9.9))
-    assert guest_of(engine).lifecycle.state is State.PAUSED
+    assert runtime_of(engine).lifecycle.state is State.PAUSED
     assert outcome.notices == ["strategy a paused: 3 errors within 10 s; last: ValueError: 2"]
-    assert guest_of(engine).pause_reason == "3 errors within 10 s; last: ValueError: 2"
+    assert runtime_of(engine).pause_reason == "3 errors within 10 s; last: ValueError: 2"
     engine.process(quote(10))
     assert len(actor.seen) == 3
 
@@ -195,8 +195,8 @@ def test_errors_that_are_further_apart_do_not_pause() -> None:
     engine = engine_with(Actor("a", *[ValueError()] * 5), max_errors=3, reset_after_s=10.0)
     for at_s in (0, 5, 10, 15, 20):
         engine.process(quote(at_s))
-    assert guest_of(engine).is_active
-    assert guest_of(engine).errors == {"exception": 5}
+    assert runtime_of(engine).is_active
+    assert runtime_of(engine).errors == {"exception": 5}
 
 
 def test_errors_of_every_kind_count_towards_the_pause() -> None:
@@ -204,8 +204,8 @@ def test_errors_of_every_kind_count_towards_the_pause() -> None:
     engine = engine_with(actor, max_errors=3)
     engine.process(quote(1))
     engine.process(quote(2))
-    assert guest_of(engine).errors == {"exception": 1, "bad_return": 1, "invalid_signal": 1}
-    assert not guest_of(engine).is_active
+    assert runtime_of(engine).errors == {"exception": 1, "bad_return": 1, "invalid_signal": 1}
+    assert not runtime_of(engine).is_active
 
 
 def test_a_resumed_strategy_starts_counting_anew() -> None:
@@ -214,11 +214,11 @@ def test_a_resumed_strategy_starts_counting_anew() -> None:
     for at_s in (1, 2):
         engine.process(quote(at_s))
     engine.process(ResumeStrategy("a"))
-    assert (guest_of(engine).is_active, guest_of(engine).pause_reason) == (True, "")
+    assert (runtime_of(engine).is_active, runtime_of(engine).pause_reason) == (True, "")
     engine.process(quote(3))
-    assert guest_of(engine).is_active
+    assert runtime_of(engine).is_active
     engine.process(quote(4))
-    assert not guest_of(engine).is_active
+    assert not runtime_of(engine).is_active
 
 
 def test_a_strategy_that_pauses_itself_by_errors_loses_its_vote() -> None:
@@ -233,7 +233,7 @@ def test_a_paused_strategy_has_no_vote_even_if_it_signalled_in_the_event_that_pa
     votes = VoteBook("weighted_average", ns(5))
     engine = engine_with(Actor("a", [long(), "nonsense"]), votes=votes, max_errors=1)
     engine.process(quote(1))
-    assert not guest_of(engine).is_active
+    assert not runtime_of(engine).is_active
     assert list(votes.live()) == []
 
 
@@ -245,7 +245,7 @@ def test_errors_in_on_fill_of_a_paused_strategy_do_not_pause_it_again() -> None:
     engine.process(quote(1))
     engine.process(PauseStrategy("a", "lunch"))
     outcome = engine.process(fill("1"))
-    assert (len(outcome.faults), outcome.notices, guest_of(engine).pause_reason) == (1, [], "lunch")
+    assert (len(outcome.faults), outcome.notices, runtime_of(engine).pause_reason) == (1, [], "lunch")
 
 
 def test_an_error_in_on_fill_can_pause_the_strategy_too() -> None:

@@ -35,9 +35,9 @@ def test_the_books_are_updated_before_on_fill_is_called() -> None:
     engine = in_flight_engine(actor)
     actor.on_fill = lambda share: seen.append(
         (
-            engine.positions.quantity("a", "BTC"),
+            engine.portfolio.quantity("a", "BTC"),
             engine.orders.in_flight("a", "BTC"),
-            engine.positions.equity_of("a").equity,
+            engine.portfolio.equity_of("a").equity,
         )
     )
     engine.process(fill("1", 1.5, 101.0))
@@ -48,7 +48,7 @@ def test_all_shares_are_booked_before_the_first_strategy_hears_of_its_own() -> N
     seen: list[float] = []
     first, second = Actor("a", long(size=1.0)), Actor("b", long(size=1.0))
     engine = in_flight_engine(first, second)
-    first.on_fill = lambda share: seen.append(engine.positions.quantity("b", "BTC"))
+    first.on_fill = lambda share: seen.append(engine.portfolio.quantity("b", "BTC"))
     engine.process(fill("1", 2.0))
     assert seen == [1.0]
 
@@ -58,7 +58,7 @@ def test_a_strategy_is_flat_when_its_books_are() -> None:
     engine = simulated_engine(actor)
     for at_s in (1, 2, 3):
         engine.process(quote(at_s))
-    assert engine.positions.quantity("a", "BTC") == 0.0
+    assert engine.portfolio.quantity("a", "BTC") == 0.0
     assert actor.instances[0].position == 0.0
 
 
@@ -67,7 +67,7 @@ def test_what_many_small_sells_leave_of_a_large_buy_is_flat_and_a_close_then_cha
     engine = simulated_engine(actor)
     for at_s in range(1, 262):
         engine.process(quote(at_s * 10))
-    assert engine.positions.quantity("a", "BTC") == actor.instances[0].position == 0.0
+    assert engine.portfolio.quantity("a", "BTC") == actor.instances[0].position == 0.0
     assert endings(engine.process(quote(2620))) == [("a", Disposition.NO_CHANGE)]
 
 
@@ -89,7 +89,7 @@ def test_one_instance_for_all_symbols_measures_each_by_itself() -> None:
     engine.process(quote(2, symbol="ETH"))
     actor.says(close())
     engine.process(quote(10))
-    assert engine.positions.quantity("a", "ETH") == actor.instances[0].position == 0.5
+    assert engine.portfolio.quantity("a", "ETH") == actor.instances[0].position == 0.5
 
 
 def test_a_fill_tells_what_it_realized_before_commission() -> None:
@@ -97,13 +97,13 @@ def test_a_fill_tells_what_it_realized_before_commission() -> None:
     engine.process(quote(1, 99.0, 101.0))
     outcome = engine.process(quote(2, 111.0, 113.0))
     assert [gross for _, gross in outcome.shares] == [20.0]
-    assert engine.positions.equity_of("a").realized == 20.0
+    assert engine.portfolio.equity_of("a").realized == 20.0
 
 
 def test_unrealized_pnl_marks_at_mid_from_the_fill_on() -> None:
     engine = in_flight_engine(Actor("a", long(size=2.0)))
     engine.process(fill("1", 2.0, 107.0))
-    assert engine.positions.equity_of("a").unrealized == -14.0
+    assert engine.portfolio.equity_of("a").unrealized == -14.0
 
 
 @pytest.mark.parametrize("fill_id", ["f1", ""])
@@ -113,7 +113,7 @@ def test_a_fill_seen_twice_counts_once(fill_id: str) -> None:
     report = fill("1", 1.0, fill_id=fill_id, at_s=2)
     engine.process(report)
     outcome = engine.process(report)
-    assert (engine.positions.quantity("a", "BTC"), engine.orders.in_flight("a", "BTC")) == (1.0, 1.0)
+    assert (engine.portfolio.quantity("a", "BTC"), engine.orders.in_flight("a", "BTC")) == (1.0, 1.0)
     assert (outcome.fills, outcome.shares, len(actor.fills)) == ([], [], 1)
     assert engine.anomalies == {"duplicate_fill": 1}
     assert len(outcome.notices) == 1
@@ -125,7 +125,7 @@ def test_a_fill_for_an_order_that_was_not_sent_is_not_applied() -> None:
     engine = in_flight_engine(actor)
     outcome = engine.process(fill("77", 1.0, fill_id="f1"))
     assert (outcome.fills, outcome.shares, actor.fills) == ([], [], [])
-    assert list(engine.positions.positions()) == []
+    assert list(engine.portfolio.positions()) == []
     assert engine.anomalies == {"unknown_order_fill": 1}
     assert "77" in outcome.notices[0]
 
@@ -145,9 +145,9 @@ def test_fills_of_an_unloaded_strategy_are_booked_and_its_positions_stay() -> No
     engine.process(UnloadStrategy("a"))
     outcome = engine.process(fill("1", 2.0))
     assert (len(outcome.fills), actor.fills) == (1, [])
-    assert engine.positions.quantity("a", "BTC") == 2.0
+    assert engine.portfolio.quantity("a", "BTC") == 2.0
     engine.process(quote(2, 109.0, 111.0))
-    assert engine.positions.equity_of("a").unrealized == 20.0
+    assert engine.portfolio.equity_of("a").unrealized == 20.0
 
 
 @pytest.mark.parametrize("status", [OrderStatus.REJECTED, OrderStatus.CANCELLED])
@@ -178,5 +178,5 @@ def test_a_fill_that_a_cancellation_overtook_is_applied() -> None:
     engine = in_flight_engine(actor)
     engine.process(OrderUpdate("1", OrderStatus.CANCELLED, ns(2)))
     engine.process(fill("1", 0.5))
-    assert (engine.positions.quantity("a", "BTC"), engine.orders.in_flight("a", "BTC")) == (0.5, 0.0)
+    assert (engine.portfolio.quantity("a", "BTC"), engine.orders.in_flight("a", "BTC")) == (0.5, 0.0)
     assert len(actor.fills) == 1

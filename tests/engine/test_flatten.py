@@ -23,7 +23,7 @@ def update(order_id: str, status: OrderStatus, reason: str = "") -> OrderUpdate:
 
 
 def held(engine: Engine, strategy_id: str = "a", symbol: str = "BTC") -> float:
-    return engine.positions.quantity(strategy_id, symbol)
+    return engine.portfolio.quantity(strategy_id, symbol)
 
 
 def holding(*quantities: tuple[str, float]) -> Engine:
@@ -84,8 +84,8 @@ def test_positions_that_cancel_out_need_no_order_and_each_strategy_has_its_resul
     outcome = engine.process(Flatten())
     assert (outcome.orders, engine.flattening, engine.orders.count) == ([], {}, 0)
     assert [(share.strategy_id, gross) for share, gross in outcome.shares] == [("a", 9.0), ("b", -11.0)]
-    assert [engine.positions.equity_of(name).realized for name in "ab"] == [9.0, -11.0]
-    assert (engine.positions.total.realized, engine.positions.total.unrealized) == (-2.0, 0.0)
+    assert [engine.portfolio.equity_of(name).realized for name in "ab"] == [9.0, -11.0]
+    assert (engine.portfolio.total.realized, engine.portfolio.total.unrealized) == (-2.0, 0.0)
     told = [(share.side, share.price) for share in (first.fills[-1], second.fills[-1])]
     assert told == [("sell", 110.0), ("buy", 110.0)]
     assert [actor.instances[0].position for actor in (first, second)] == [0.0, 0.0]
@@ -152,7 +152,7 @@ def test_the_kill_switch_and_the_limits_do_not_stand_in_the_way_of_getting_out()
 def test_the_position_of_an_unloaded_strategy_can_be_flattened() -> None:
     engine = simulated_engine(Actor("a", long()))
     engine.process(quote(1))
-    engine.roster.unload("a", 0)
+    engine.registry.unload("a", 0)
     engine.process(Flatten("a"))
     assert held(engine) == 0.0
 

@@ -23,7 +23,7 @@ def test_the_instance_that_loading_made_is_the_first_symbols() -> None:
     (loaded,) = actor.instances
     engine.process(quote(1))
     assert actor.instances == [loaded]
-    assert engine.roster.get("a").instances == {"BTC": loaded}
+    assert engine.registry.get("a").instances == {"BTC": loaded}
 
 
 def test_a_strategy_of_several_symbols_can_have_one_instance_for_all() -> None:
@@ -35,7 +35,7 @@ def test_a_strategy_of_several_symbols_can_have_one_instance_for_all() -> None:
     assert [data.symbol for data in actor.seen] == ["BTC", "ETH"]
     engine.process(fill("1", 2.0, symbol="ETH"))
     assert instance.position == 2.0
-    assert engine.positions.quantity("pairs", "ETH") == 2.0
+    assert engine.portfolio.quantity("pairs", "ETH") == 2.0
 
 
 def test_an_order_for_another_symbol_meets_that_symbols_book() -> None:
@@ -53,7 +53,7 @@ def test_the_star_is_every_symbol_that_comes() -> None:
     engine = engine_with(actor)
     for symbol in ("BTC", "ETH", "DOGE"):
         assert engine.process(quote(1, symbol=symbol)).rejected == ""
-    assert set(engine.roster.get("a").instances) == {"BTC", "ETH", "DOGE"}
+    assert set(engine.registry.get("a").instances) == {"BTC", "ETH", "DOGE"}
 
 
 def test_no_instance_is_made_for_a_symbol_that_the_strategy_does_not_want() -> None:
@@ -61,4 +61,4 @@ def test_no_instance_is_made_for_a_symbol_that_the_strategy_does_not_want() -> N
     engine = engine_with(one, every)
     engine.process(quote(1, symbol="ETH"))
     engine.process(quote(1, symbol="BTC"))
-    assert set(engine.roster.get("one").instances) == {"BTC"}
+    assert set(engine.registry.get("one").instances) == {"BTC"}

@@ -24,10 +24,10 @@ def test_an_interrupted_strategy_is_paused_at_once_and_its_neighbours_trade() ->
     assert endings(outcome) == [("neighbour", Disposition.PASSED)]
     (fault,) = outcome.faults
     assert (fault.kind, fault.call, fault.number) == ("timeout", "on_tick", 1)
-    guest = engine.roster.get("a")
-    assert guest.lifecycle.state is State.PAUSED
-    assert guest.pause_reason == "on_tick was interrupted after 50 ms"
-    assert guest.was_paused_for_errors
+    runtime = engine.registry.get("a")
+    assert runtime.lifecycle.state is State.PAUSED
+    assert runtime.pause_reason == "on_tick was interrupted after 50 ms"
+    assert runtime.was_paused_for_errors
     assert outcome.notices == ["strategy a paused: on_tick was interrupted after 50 ms"]
 
 
@@ -38,8 +38,8 @@ def test_a_fill_that_is_cut_short_pauses_the_strategy_too() -> None:
     engine = simulated_engine(Actor("a", long(), on_fill=on_fill))
     (fault,) = engine.process(quote(1)).faults
     assert (fault.kind, fault.call) == ("timeout", "on_fill")
-    assert engine.roster.get("a").pause_reason == "on_fill was interrupted after 50 ms"
-    assert engine.positions.positions()
+    assert engine.registry.get("a").pause_reason == "on_fill was interrupted after 50 ms"
+    assert engine.portfolio.positions()
 
 
 def run_again(engine: Engine, recorded: list[tuple[object, list[Interrupted]]]) -> list[list[str]]:
@@ -66,9 +66,9 @@ def test_recorded_interruptions_make_a_run_go_the_same_way_again(in_on_fill: boo
     assert sum(len(interruptions) for _, interruptions in recorded) == 1
     again = simulated_engine(Actor("a", None, long(), long()))
     assert run_again(again, recorded) == told
-    assert again.roster.get("a").pause_reason == live.roster.get("a").pause_reason
-    assert [each.quantity for each in again.positions.positions()] == [
-        each.quantity for each in live.positions.positions()
+    assert again.registry.get("a").pause_reason == live.registry.get("a").pause_reason
+    assert [each.quantity for each in again.portfolio.positions()] == [
+        each.quantity for each in live.portfolio.positions()
     ]
 
 
@@ -108,8 +108,8 @@ def test_ticks_over_budget_are_counted() -> None:
     engine = engine_with()
     engine._stopwatch_ns = lambda: next(times_ns)
     engine.guard.tick_budget_ns = 200_000
-    engine.roster.load(Actor("slow").spec)
+    engine.registry.load(Actor("slow").spec)
     engine.guard.tick_budget_ns = 400_000
-    engine.roster.load(Actor("quick").spec)
+    engine.registry.load(Actor("quick").spec)
     engine.process(quote(1))
-    assert [guest.on_tick_latency.over_budget for guest in engine.roster] == [1, 0]
+    assert [runtime.on_tick_latency.over_budget for runtime in engine.registry] == [1, 0]

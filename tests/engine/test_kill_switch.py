@@ -28,7 +28,7 @@ def test_strategies_still_see_the_market_and_their_fills() -> None:
     engine.process(fill("1"))
     engine.process(quote(2))
     assert (len(actor.seen), len(actor.fills)) == (2, 1)
-    assert engine.positions.quantity("a", "BTC") == 1.0
+    assert engine.portfolio.quantity("a", "BTC") == 1.0
 
 
 def test_a_kill_without_a_reason_is_still_a_kill() -> None:

@@ -184,7 +184,7 @@ def test_a_bar_strategy_on_a_symbol_without_books_trades_at_the_close() -> None:
     outcome = engine.process(bar(60, 250.0))
     assert [fill.price for fill in outcome.fills] == [250.0]
     engine.process(bar(120, 260.0))
-    assert engine.positions.equity_of("a").unrealized == 10.0
+    assert engine.portfolio.equity_of("a").unrealized == 10.0
 
 
 def test_strategies_are_called_in_the_order_of_the_configuration() -> None:
@@ -230,11 +230,11 @@ def test_positions_are_marked_at_the_mid_of_each_book() -> None:
     actor = Actor("a", long())
     engine = simulated_engine(actor)
     engine.process(quote(1, 99.0, 101.0))
-    assert engine.positions.equity_of("a").unrealized == -1.0
+    assert engine.portfolio.equity_of("a").unrealized == -1.0
     engine.process(quote(2, 109.0, 111.0))
-    assert engine.positions.equity_of("a").unrealized == 9.0
+    assert engine.portfolio.equity_of("a").unrealized == 9.0
     engine.process(trade(3, 500.0))
-    assert engine.positions.equity_of("a").unrealized == 9.0
+    assert engine.portfolio.equity_of("a").unrealized == 9.0
 
 
 def test_an_order_with_latency_fills_at_the_first_book_that_is_late_enough() -> None:
@@ -250,14 +250,14 @@ def test_latencies_are_brought_up_to_date_every_few_thousand_ticks() -> None:
     for at_s in range(9_000):
         engine.process(quote(at_s))
     assert 0 < engine.tick_latency.count < 9_000
-    assert 0 < engine.roster.get("a").on_tick_latency.count < 9_000
+    assert 0 < engine.registry.get("a").on_tick_latency.count < 9_000
 
 
 def test_latencies_are_brought_up_to_date_one_by_one_when_nothing_waits() -> None:
     engine = engine_with(Actor())
     for at_s in range(500):
         engine.process(quote(at_s))
-    on_tick = engine.roster.get("a").on_tick_latency
+    on_tick = engine.registry.get("a").on_tick_latency
     engine.fold_next()
     assert (engine.tick_latency.count, on_tick.count) == (500, 0)
     engine.fold_next()
@@ -275,4 +275,7 @@ def test_latencies_are_measured_per_tick_and_per_strategy() -> None:
         engine.process(quote(at_s))
     engine.fold_latencies()
     assert engine.tick_latency.count == 5
-    assert [(guest.strategy_id, guest.on_tick_latency.count) for guest in engine.roster] == [("quick", 5), ("slow", 0)]
+    assert [(runtime.strategy_id, runtime.on_tick_latency.count) for runtime in engine.registry] == [
+        ("quick", 5),
+        ("slow", 0),
+    ]

@@ -181,7 +181,7 @@ def test_a_strategy_that_does_not_override_it_costs_no_call() -> None:
         engine.process(quote(at_s))
     assert len(heard.news) == 2
     # Calls other than on_tick: made twice (load, route), two answers read; and for the one that listens, two told.
-    assert engine.roster.get("b").calls - engine.roster.get("a").calls == 2
+    assert engine.registry.get("b").calls - engine.registry.get("a").calls == 2
 
 
 def test_what_on_order_raises_is_an_error_of_the_strategy_and_goes_no_further() -> None:
@@ -227,13 +227,13 @@ def test_anything_returned_from_on_fill_is_one_bad_return_a_call_at_its_own_plac
     assert (fault.kind, fault.call) == ("bad_return", "on_fill")
     assert fault.where == f"{__file__}:{Returning.on_fill.__code__.co_firstlineno}"
     assert engine.signals_generated == 1
-    assert engine.roster.get("a").instances["BTC"].position == 1.0
+    assert engine.registry.get("a").instances["BTC"].position == 1.0
 
 
 def test_a_call_that_a_timer_cut_short_ends_so_again_under_the_same_number() -> None:
     heard = Listening(long(), long())
     engine = engine_with(heard)
-    number = engine.roster.get("a").calls + 3  # made for the symbol, its answer read, told
+    number = engine.registry.get("a").calls + 3  # made for the symbol, its answer read, told
     engine.process(Interrupted("a", "on_order", number, "interrupted after 50 ms"))
     (fault,) = engine.process(quote(1)).faults
     assert (fault.kind, fault.call, fault.number) == ("timeout", "on_order", number)
@@ -281,4 +281,4 @@ def test_errors_in_calls_that_follow_from_a_record_are_counted_once() -> None:
         outcome = lived.process(event)
         follower.event(event)
         follower.happened(happened_of(outcome, {}, outcome.fills))
-    assert lived.roster.get("a").errors == follows.roster.get("a").errors == {"on_order": 2}
+    assert lived.registry.get("a").errors == follows.registry.get("a").errors == {"on_order": 2}

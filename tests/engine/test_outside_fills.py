@@ -23,12 +23,12 @@ from tests.engine.conftest import Actor, engine_with, fill, long, ns, order, quo
 def live_engine(*actors: Actor) -> LiveEngine:
     """One whose order ``1``, to buy 1, has just been sent at a mid of 100."""
     live = LiveEngine(engine_with(*(actors or (Actor("a", long()),))))
-    live.take(quote(1))
+    live.process(quote(1))
     return live
 
 
 def held(live: LiveEngine) -> float:
-    return live.engine.positions.quantity("a", "BTC")
+    return live.engine.portfolio.quantity("a", "BTC")
 
 
 def said(live: LiveEngine) -> list[str]:
@@ -36,14 +36,14 @@ def said(live: LiveEngine) -> list[str]:
 
 
 def cancel(live: LiveEngine) -> None:
-    live.take(OrderUpdate("1", OrderStatus.CANCELLED, ns(2)))
+    live.process(OrderUpdate("1", OrderStatus.CANCELLED, ns(2)))
 
 
 def test_an_overfill_is_booked_and_told_with_both_numbers() -> None:
     live = live_engine()
-    live.take(fill("1", 0.6, fill_id="f1"))
+    live.process(fill("1", 0.6, fill_id="f1"))
     assert not live.engine.anomalies
-    live.take(fill("1", 0.6, fill_id="f2"))
+    live.process(fill("1", 0.6, fill_id="f2"))
     assert held(live) == pytest.approx(1.2)
     assert live.engine.anomalies == {"overfill": 1}
     assert said(live)[-1] == "fill f2 of order 1 makes 1.2 filled of 1 that were ordered; booked"
@@ -52,8 +52,8 @@ def test_an_overfill_is_booked_and_told_with_both_numbers() -> None:
 def test_a_fill_after_an_order_was_filled_whole_is_late_and_booked() -> None:
     actor = Actor("a", long())
     live = live_engine(actor)
-    live.take(fill("1", 1.0, fill_id="f1"))
-    live.take(fill("1", 3.0, fill_id="f2"))
+    live.process(fill("1", 1.0, fill_id="f1"))
+    live.process(fill("1", 3.0, fill_id="f2"))
     assert held(live) == 4.0
     assert [share.quantity for share in actor.fills] == [1.0, 3.0]
     assert live.engine.anomalies == {"late_fill": 1, "overfill": 1}
@@ -63,7 +63,7 @@ def test_a_fill_after_an_order_was_filled_whole_is_late_and_booked() -> None:
 def test_a_fill_that_a_cancellation_overtook_is_late_and_no_overfill() -> None:
     live = live_engine()
     cancel(live)
-    live.take(fill("1", 0.5, fill_id="f1"))
+    live.process(fill("1", 0.5, fill_id="f1"))
     assert held(live) == 0.5
     assert live.engine.anomalies == {"late_fill": 1}
     assert said(live)[-1] == "fill f1 of order 1 came after that order was cancelled or rejected; booked"
@@ -82,11 +82,11 @@ def test_what_is_not_booked_is_not_remembered_and_the_corrected_one_is(
     wrong: Fill, anomaly: str, sentence: str
 ) -> None:
     live = live_engine()
-    live.take(wrong)
+    live.process(wrong)
     assert (held(live), live.engine.anomalies) == (0.0, {anomaly: 1})
     assert "is not booked" in said(live)[-1]
     assert sentence in said(live)[-1]
-    live.take(fill("1", 1.0, fill_id="f1"))
+    live.process(fill("1", 1.0, fill_id="f1"))
     assert held(live) == 1.0
 
 
@@ -94,7 +94,7 @@ def test_fills_without_end_on_a_cancelled_order_stop_at_a_bound() -> None:
     live = live_engine()
     cancel(live)
     for number in range(100):
-        live.take(fill("1", 1.0, fill_id=f"f{number}"))
+        live.process(fill("1", 1.0, fill_id=f"f{number}"))
     assert held(live) == 5.0
     assert live.engine.anomalies == {"late_fill": 5, "overfill": 4, "held_fill": 95}
     assert "order 1 of 1 would be filled 6, more than execution.max_overfill 5 times" in said(live)[-1]
@@ -103,9 +103,9 @@ def test_fills_without_end_on_a_cancelled_order_stop_at_a_bound() -> None:
 @pytest.mark.parametrize("price", [1e300, 1e-300, 151.0, 49.0])
 def test_an_absurd_price_waits_for_a_person(price: float) -> None:
     live = live_engine()
-    live.take(fill("1", 1.0, price, fill_id="f1"))
+    live.process(fill("1", 1.0, price, fill_id="f1"))
     assert held(live) == 0.0
-    assert live.engine.positions.total.equity == 0.0
+    assert live.engine.portfolio.total.equity == 0.0
     assert live.engine.orders.in_flight("a", "BTC") == 1.0
     assert [each.fill.price for each in live.engine.held_fills.waiting] == [price]
     assert "`sengine fills accept f1` or `sengine fills refuse f1`" in said(live)[-1]
@@ -114,21 +114,21 @@ def test_an_absurd_price_waits_for_a_person(price: float) -> None:
 @pytest.mark.parametrize("price", [149.0, 51.0])
 def test_a_price_within_the_band_is_booked(price: float) -> None:
     live = live_engine()
-    live.take(fill("1", 1.0, price, fill_id="f1"))
+    live.process(fill("1", 1.0, price, fill_id="f1"))
     assert held(live) == 1.0
 
 
 def test_a_fill_at_the_limit_is_booked_however_far_the_market_has_gone() -> None:
     live = live_engine(Actor("a", long(limit_price=90.0), route="direct"))
-    live.take(quote(2, 20.0, 22.0))
-    live.take(fill("1", 1.0, 90.0, fill_id="f1"))
+    live.process(quote(2, 20.0, 22.0))
+    live.process(fill("1", 1.0, 90.0, fill_id="f1"))
     assert held(live) == 1.0
 
 
 def test_a_fill_at_the_price_of_its_decision_is_booked_however_far_the_market_has_gone() -> None:
     live = live_engine()
-    live.take(quote(2, 20.0, 22.0))
-    live.take(fill("1", 1.0, 101.0, fill_id="f1"))
+    live.process(quote(2, 20.0, 22.0))
+    live.process(fill("1", 1.0, 101.0, fill_id="f1"))
     assert held(live) == 1.0
 
 
@@ -148,41 +148,41 @@ def test_what_is_booked_without_a_question_leaves_the_books_finite(
     price: float, quantity: float, commission: float
 ) -> None:
     live = live_engine()
-    live.take(fill("1", quantity, price, commission=commission, fill_id="f1"))
-    live.take(quote(2))
-    assert math.isfinite(live.engine.positions.total.equity)
-    assert abs(live.engine.positions.total.equity) <= 12 * LARGEST_AMOUNT
+    live.process(fill("1", quantity, price, commission=commission, fill_id="f1"))
+    live.process(quote(2))
+    assert math.isfinite(live.engine.portfolio.total.equity)
+    assert abs(live.engine.portfolio.total.equity) <= 12 * LARGEST_AMOUNT
 
 
 def test_an_accepted_fill_is_booked_once() -> None:
     actor = Actor("a", long())
     live = live_engine(actor)
-    live.take(fill("1", 1.0, 160.0, fill_id="f1"))
-    outcome = live.take(AcceptFill("f1"))
+    live.process(fill("1", 1.0, 160.0, fill_id="f1"))
+    outcome = live.process(AcceptFill("f1"))
     assert [each.price for each in outcome.fills] == [160.0]
     assert (held(live), len(actor.fills)) == (1.0, 1)
-    live.take(fill("1", 1.0, 160.0, fill_id="f1"))
+    live.process(fill("1", 1.0, 160.0, fill_id="f1"))
     assert (held(live), live.engine.anomalies["duplicate_fill"]) == (1.0, 1)
     with pytest.raises(EngineError, match='no fill "f1" waits for you; those that do: none'):
-        live.take(AcceptFill("f1"))
+        live.process(AcceptFill("f1"))
 
 
 def test_a_refused_fill_stays_refused_and_a_corrected_one_is_taken() -> None:
     live = live_engine()
-    live.take(fill("1", 1.0, 160.0, fill_id="f1"))
-    live.take(RefuseFill("f1"))
+    live.process(fill("1", 1.0, 160.0, fill_id="f1"))
+    live.process(RefuseFill("f1"))
     assert not live.engine.held_fills.waiting
-    live.take(quote(2, 159.0, 161.0))  # where it would no longer be doubted
-    live.take(fill("1", 1.0, 160.0, fill_id="f1"))
+    live.process(quote(2, 159.0, 161.0))  # where it would no longer be doubted
+    live.process(fill("1", 1.0, 160.0, fill_id="f1"))
     assert (held(live), live.engine.anomalies["refused_fill"]) == (0.0, 2)
-    live.take(fill("1", 1.0, 159.0, fill_id="f1"))
+    live.process(fill("1", 1.0, 159.0, fill_id="f1"))
     assert held(live) == 1.0
 
 
 def test_a_corrected_fill_takes_the_place_of_the_one_that_waits() -> None:
     live = live_engine()
-    live.take(fill("1", 1.0, 1010.0, fill_id="f1"))
-    live.take(fill("1", 1.0, 101.0, fill_id="f1"))
+    live.process(fill("1", 1.0, 1010.0, fill_id="f1"))
+    live.process(fill("1", 1.0, 101.0, fill_id="f1"))
     assert held(live) == 1.0
     assert not live.engine.held_fills.waiting
 
@@ -190,24 +190,24 @@ def test_a_corrected_fill_takes_the_place_of_the_one_that_waits() -> None:
 def test_a_second_absurd_fill_of_one_id_does_not_replace_the_first() -> None:
     """Or a person would accept another one than they have looked at."""
     live = live_engine()
-    live.take(fill("1", 1.0, 160.0, fill_id="f1"))
-    live.take(fill("1", 1.0, 999.0, fill_id="f1"))
+    live.process(fill("1", 1.0, 160.0, fill_id="f1"))
+    live.process(fill("1", 1.0, 999.0, fill_id="f1"))
     assert [each.fill.price for each in live.engine.held_fills.waiting] == [160.0]
 
 
 def test_what_ruins_the_books_cannot_be_accepted() -> None:
     live = live_engine()
-    live.take(fill("1", 1.0, 1e300, fill_id="f1"))
+    live.process(fill("1", 1.0, 1e300, fill_id="f1"))
     with pytest.raises(EngineError, match=r"cannot be booked, .* beyond all measure; refuse it"):
-        live.take(AcceptFill("f1"))
-    live.take(RefuseFill("f1"))
+        live.process(AcceptFill("f1"))
+    live.process(RefuseFill("f1"))
     assert not live.engine.held_fills.waiting
 
 
 def test_held_fills_are_bounded() -> None:
     live = live_engine()
     for number in range(HELD_KEPT + 1):
-        live.take(fill("1", 1.0, 999.0, fill_id=f"f{number}"))
+        live.process(fill("1", 1.0, 999.0, fill_id=f"f{number}"))
     assert len(live.engine.held_fills) == HELD_KEPT
     assert "not kept" in said(live)[-1]
 
@@ -215,22 +215,22 @@ def test_held_fills_are_bounded() -> None:
 def test_the_bounds_are_as_configured() -> None:
     live = live_engine()
     live.fill_bounds = FillBounds(max_deviation=10.0, max_overfill=1.0)
-    live.take(fill("1", 1.0, 999.0, fill_id="f1"))
+    live.process(fill("1", 1.0, 999.0, fill_id="f1"))
     assert held(live) == 1.0
-    live.take(fill("1", 0.1, 100.0, fill_id="f2"))
+    live.process(fill("1", 0.1, 100.0, fill_id="f2"))
     assert held(live) == 1.0
 
 
 def test_held_and_refused_fills_survive_a_checkpoint() -> None:
     live = live_engine()
-    live.take(fill("1", 1.0, 160.0, fill_id="f1"))
-    live.take(fill("1", 1.0, 170.0, fill_id="f2"))
-    live.take(RefuseFill("f2"))
+    live.process(fill("1", 1.0, 160.0, fill_id="f1"))
+    live.process(fill("1", 1.0, 170.0, fill_id="f2"))
+    live.process(RefuseFill("f2"))
     again = LiveEngine(engine_with(Actor("a")))
     restore(again.engine, checkpoint(live.engine))
-    again.take(fill("1", 1.0, 170.0, fill_id="f2"))
+    again.process(fill("1", 1.0, 170.0, fill_id="f2"))
     assert again.engine.anomalies["refused_fill"] == 2
-    again.take(AcceptFill("f1"))
+    again.process(AcceptFill("f1"))
     assert held(again) == 1.0
 
 
@@ -239,14 +239,14 @@ def test_the_engine_alone_books_what_the_way_in_let_through() -> None:
     engine: Engine = engine_with(Actor("a", long()))
     engine.process(quote(1))
     engine.process(fill("1", 1.0, 999.0, fill_id="f1"))
-    assert engine.positions.quantity("a", "BTC") == 1.0
+    assert engine.portfolio.quantity("a", "BTC") == 1.0
     engine.process(HoldFill(fill("1", 1.0, 100.0, fill_id="f2"), "somebody doubted it"))
-    assert engine.positions.quantity("a", "BTC") == 1.0
+    assert engine.portfolio.quantity("a", "BTC") == 1.0
 
 
 def test_a_fill_dated_tomorrow_counts_as_executed_now() -> None:
     live = live_engine(Actor("a", long(limit_price=98.0), route="direct"))
-    live.take(fill("1", 1.0, 98.0, fill_id="f1", at_s=86_400.0))
+    live.process(fill("1", 1.0, 98.0, fill_id="f1", at_s=86_400.0))
     assert live.engine.record.runs["a", "BTC"].times_ns == [ns(1)]
 
 

@@ -19,7 +19,7 @@ from sengine.engine.risk.limits import LIMITS, AnyLimit
 from sengine.engine.risk.view import ProposedContribution, RiskView, share_of
 from sengine.engine.state.markets import Market
 from sengine.engine.state.orders import OrderTracker
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.state.trading_record import KEYS_KEPT, TIMES_KEPT, Rejections, TradingRecord
 from tests.engine.conftest import SYMBOL, S, bar, book, fill, ns, order, vote
 
@@ -31,7 +31,7 @@ class World:
     """What checks look at, easily made: a market at 99/101, positions, orders that rest, orders that were sent."""
 
     def __init__(self, bid: float = 99.0, ask: float = 101.0, symbols: tuple[str, ...] = (SYMBOL,)) -> None:
-        self.positions = PositionTracker(100_000.0)
+        self.positions = Portfolio(100_000.0)
         self.orders = OrderTracker()
         self.markets = {symbol: self.market(symbol, bid, ask) for symbol in symbols}
         self.record = TradingRecord()
@@ -40,7 +40,7 @@ class World:
     @staticmethod
     def market(symbol: str, bid: float, ask: float) -> Market:
         market = Market(symbol)
-        market.take_book(book(bid, ask))
+        market.update_from_book(book(bid, ask))
         market.mid, market.last_ns = (bid + ask) / 2, ns(1)
         return market
 
@@ -146,7 +146,7 @@ def test_a_trade_or_bar_does_not_make_the_book_younger() -> None:
         market.last_ns = ns(at_s)
     assert market.price_ns == ns(1)
     assert code(check_of(limits.PriceAgeLimit(2 * S)).review(buys(at_s=5.0), world.view)) == "stale_price"
-    market.take_book(book())
+    market.update_from_book(book())
     market.last_ns = ns(6)
     assert market.price_ns == ns(6)
 
@@ -156,7 +156,7 @@ def test_where_there_are_no_books_the_last_bar_is_the_price() -> None:
     market = world.markets[SYMBOL] = Market(SYMBOL)
     market.follow_book()
     market.last_ns = ns(2)
-    market.take_bar(bar(2.0))
+    market.update_from_bar(bar(2.0))
     market.last_ns = ns(9)
     assert market.price_ns == ns(2)
     assert check_of(limits.SoundBook()).review(buys(at_s=9.0), world.view) is None
@@ -169,11 +169,11 @@ def test_after_an_unsound_book_orders_wait_for_a_sound_one() -> None:
     assert check_of(check).review(buys(), world.view) is None
     market.doubt()
     assert code(check_of(check).review(buys(), world.view)) == "unsound_book"
-    market.take_book(book())
+    market.update_from_book(book())
     assert check_of(check).review(buys(), world.view) is None
-    market.take_book(book(101.0, 99.0))
+    market.update_from_book(book(101.0, 99.0))
     assert code(check_of(check).review(buys(), world.view)) == "unsound_book"
-    market.take_book(book(nan, 99.0))
+    market.update_from_book(book(nan, 99.0))
     assert code(check_of(check).review(buys(), world.view)) == "unsound_book"
 
 

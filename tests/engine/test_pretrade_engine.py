@@ -62,10 +62,10 @@ def test_a_strategy_that_goes_on_and_on_is_paused_until_a_person_resumes_it() ->
     outcome = engine.process(quote(4))
     assert [result.code for result in outcome.signals] == ["repeated_execution"]
     assert not outcome.orders
-    guest = engine.roster.get("a")
-    assert not guest.is_active
-    assert "executed 3 times in a row to buy BTC" in guest.pause_reason
-    assert outcome.notices == [f"strategy a paused: {guest.pause_reason}"]
+    runtime = engine.registry.get("a")
+    assert not runtime.is_active
+    assert "executed 3 times in a row to buy BTC" in runtime.pause_reason
+    assert outcome.notices == [f"strategy a paused: {runtime.pause_reason}"]
     assert not engine.process(quote(5)).signals, "it is not asked any more"
     engine.process(ResumeStrategy("a"))
     assert sent(engine.process(quote(6))), "what a person has looked at is forgiven"

@@ -15,7 +15,7 @@ from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.risk.limits import PositionLimit
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.strategy import BaseStrategy, TickResult
 
@@ -45,15 +45,15 @@ def _engine(latency_ns: int, strategies: int) -> Engine:
     engine = Engine(
         VoteBook("majority_vote", 10),
         RiskPipeline([PositionLimit(4.0)]),
-        PositionTracker(100_000.0),
+        Portfolio(100_000.0),
         SimulatedVenue(latency_ns),
         max_errors=3,
         reset_after_ns=20,
         stopwatch_ns=lambda: 1,
     )
-    engine.roster.load(StrategySpec("moody", lambda: Moody("moody"), symbols=("A",), route="direct"))
+    engine.registry.load(StrategySpec("moody", lambda: Moody("moody"), symbols=("A",), route="direct"))
     if strategies > 1:
-        engine.roster.load(StrategySpec("steady", lambda: Steady("steady")))
+        engine.registry.load(StrategySpec("steady", lambda: Steady("steady")))
     return engine
 
 
@@ -103,9 +103,9 @@ def test_it_leads_to_the_same_as_processing_each_event(
         got.append((event, _facts(outcome)))
     assert got == expected
     assert (one.ticks, one.rejected, one.gaps, one.now_ns) == (other.ticks, other.rejected, other.gaps, other.now_ns)
-    assert list(one.positions.positions()) == list(other.positions.positions())
-    assert one.positions.total.max_drawdown == other.positions.total.max_drawdown
-    assert [guest.ticks for guest in one.roster] == [guest.ticks for guest in other.roster]
+    assert list(one.portfolio.positions()) == list(other.positions.positions())
+    assert one.portfolio.total.max_drawdown == other.positions.total.max_drawdown
+    assert [runtime.ticks for runtime in one.registry] == [runtime.ticks for runtime in other.registry]
 
 
 def test_an_event_at_the_stop_is_given_back_unprocessed() -> None:
@@ -125,7 +125,7 @@ def test_latencies_are_folded_however_few_ticks_are_timed() -> None:
     engine.time_one_in = 8
     book = OrderBook((PriceLevel(100.75, 1.0),), (PriceLevel(101.25, 1.0),))
     assert engine.process_until((SoundBookEvent("A", time_ns, book) for time_ns in range(100_000)), FOREVER) is None
-    on_tick = engine.roster.get("moody").on_tick_latency
+    on_tick = engine.registry.get("moody").on_tick_latency
     assert on_tick.count + on_tick.pending == 100_000 // 8
     assert on_tick.pending <= FOLD_EVERY
     assert engine.tick_latency.pending <= FOLD_EVERY

@@ -204,10 +204,10 @@ def test_counts_books_and_orders_agree_whatever_happens(setting: Setting, happen
     held: Counter[tuple[str, str]] = Counter()
     for share, _ in result.everything("shares"):
         held[share.strategy_id, share.symbol] += share.signed_quantity
-    for position in engine.positions.positions():
+    for position in engine.portfolio.positions():
         key = (position.strategy_id, position.symbol)
         assert position.quantity == pytest.approx(held[key], abs=1e-9)
-        assert abs(position.quantity) < 1e-9 or (position.symbol in engine.positions.open)
+        assert abs(position.quantity) < 1e-9 or (position.symbol in engine.portfolio.open)
 
     # What is not filled, cancelled or still in flight has not been forgotten.
     in_flight = {working.order.order_id for working in engine.orders.open_orders()}
@@ -215,9 +215,9 @@ def test_counts_books_and_orders_agree_whatever_happens(setting: Setting, happen
     for order_id, order in orders.items():
         complete = filled[order_id] == pytest.approx(order.quantity)
         assert complete or order_id in in_flight or order_id in cancelled
-    for guest in engine.roster:
-        assert sum(guest.errors.values()) == sum(
-            f.strategy_id == guest.strategy_id for f in result.everything("faults")
+    for runtime in engine.registry:
+        assert sum(runtime.errors.values()) == sum(
+            f.strategy_id == runtime.strategy_id for f in result.everything("faults")
         )
 
 
@@ -227,7 +227,7 @@ def test_the_same_events_have_the_same_outcome_in_another_engine(setting: Settin
     events = events_of(happened)
     first, second = run(setting, events), run(setting, events)
     assert repr(first.outcomes) == repr(second.outcomes)
-    assert list(first.engine.positions.positions()) == list(second.engine.positions.positions())
+    assert list(first.engine.portfolio.positions()) == list(second.engine.portfolio.positions())
     assert first.engine.rejected == second.engine.rejected
 
 
@@ -265,4 +265,4 @@ def test_no_news_of_orders_makes_the_engine_raise_or_go_below_nothing_in_flight(
             booked[share.symbol] += share.signed_quantity
         assert all(0.0 <= working.remaining <= working.order.quantity for working in engine.orders.open_orders())
     for symbol_held in SYMBOLS:
-        assert engine.positions.quantity("a", symbol_held) == pytest.approx(booked[symbol_held], abs=1e-9)
+        assert engine.portfolio.quantity("a", symbol_held) == pytest.approx(booked[symbol_held], abs=1e-9)

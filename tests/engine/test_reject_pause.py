@@ -98,7 +98,7 @@ def test_another_strategy_and_another_symbol_go_on() -> None:
 def test_a_person_who_resumes_the_strategy_ends_its_pause() -> None:
     trader = engine(after=1)
     reject(trader, trader.process(quote(1)), 1)
-    trader.roster.pause("a", "looked at")
+    trader.registry.pause("a", "looked at")
     trader.process(ResumeStrategy("a"))
     assert len(trader.process(quote(1.5)).orders) == 1
 

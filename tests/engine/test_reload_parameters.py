@@ -56,7 +56,7 @@ class Maker:
 def running(config: dict[str, Any], symbols: tuple[str, ...] = ("BTC",)):
     maker = Maker(config)
     engine = engine_with()
-    engine.roster.load(maker.spec)
+    engine.registry.load(maker.spec)
     for symbol in symbols:
         engine.process(quote(1, symbol=symbol))
     return engine, maker
@@ -72,7 +72,7 @@ def test_new_parameters_reach_every_instance_and_their_positions_stay() -> None:
     assert engine.process(ReloadParameters("a", {"high": 9})).faults == []
     assert in_force(maker) == [(9, 9), (9, 9)]
     assert maker.instances[1].position == 4.0
-    assert engine.roster.get("a").config == {"high": 9}
+    assert engine.registry.get("a").config == {"high": 9}
 
 
 def test_defaults_are_filled_in() -> None:
@@ -97,8 +97,8 @@ def test_a_failure_leaves_the_old_parameters_and_the_state(config: dict[str, Any
     (fault,) = engine.process(ReloadParameters("a", config)).faults
     assert fault.kind == "reload"
     assert in_force(maker) == [(3, 3), (3, 3)]
-    assert engine.roster.get("a").config == {"high": 3}
-    assert engine.roster.get("a").lifecycle.state is (State.PAUSED if paused else State.ACTIVE)
+    assert engine.registry.get("a").config == {"high": 3}
+    assert engine.registry.get("a").lifecycle.state is (State.PAUSED if paused else State.ACTIVE)
 
 
 def test_a_failure_of_the_second_instance_takes_the_first_one_back() -> None:
@@ -114,9 +114,9 @@ def test_a_reload_ends_in_the_state_that_it_began_in(paused: bool) -> None:
     engine, _ = running({"high": 3})
     if paused:
         engine.process(PauseStrategy("a"))
-    before = engine.roster.get("a").lifecycle.state
+    before = engine.registry.get("a").lifecycle.state
     engine.process(ReloadParameters("a", {"high": 9}))
-    assert engine.roster.get("a").lifecycle.state is before
+    assert engine.registry.get("a").lifecycle.state is before
 
 
 def test_a_failure_goes_back_to_defaults_that_were_never_written_down() -> None:

@@ -45,7 +45,7 @@ def test_a_late_answer_votes_and_trades_at_the_present_price() -> None:
     assert endings(outcome) == [("far", Disposition.PASSED)]
     assert (outcome.signals[0].signal.timestamp_ns, outcome.orders[0].timestamp_ns) == (ns(1), ns(1.2))
     assert outcome.fills[0].price == 201
-    assert engine.roster.get("far").current.instance_for(SYMBOL).position == 1.0
+    assert engine.registry.get("far").current.instance_for(SYMBOL).position == 1.0
 
 
 def test_its_vote_is_counted_with_the_others() -> None:
@@ -95,7 +95,7 @@ def test_what_its_process_reports_counts_as_its_errors() -> None:
     )  # fmt: skip
     outcome = engine.process(said(1, errors=(error,)))
     assert "2 errors within 60 s; last: ValueError: no" in outcome.notices[0]
-    assert not engine.roster.get("far").is_active
+    assert not engine.registry.get("far").is_active
 
 
 def test_an_invalid_signal_is_its_error_and_no_signal() -> None:
@@ -128,18 +128,18 @@ def test_an_answer_of_nobody_is_an_anomaly(actor: Actor) -> None:
 def test_handing_a_tick_over_is_not_shown_as_its_latency() -> None:
     engine = engine_with(remote())
     engine.process(quote(1))
-    guest = engine.roster.get("far")
-    assert (guest.ticks, guest.on_tick_latency.pending) == (1, 0)
+    runtime = engine.registry.get("far")
+    assert (runtime.ticks, runtime.on_tick_latency.pending) == (1, 0)
 
 
 def test_what_its_process_runs_is_what_the_strategy_is() -> None:
     engine = engine_with(remote())
     engine.process(quote(1))
     engine.process(RemoteReady("far", "2.0.0+abc", "direct", ("trade",), {"fast": 5}))
-    guest = engine.roster.get("far")
-    assert (guest.spec.version, guest.is_direct, guest.config) == ("2.0.0+abc", True, {"fast": 5})
+    runtime = engine.registry.get("far")
+    assert (runtime.spec.version, runtime.is_direct, runtime.config) == ("2.0.0+abc", True, {"fast": 5})
     engine.process(quote(2))
-    assert guest.ticks == 1
+    assert runtime.ticks == 1
 
 
 def test_a_version_that_made_way_for_the_one_before_has_one_error_and_pauses_nobody() -> None:
@@ -154,9 +154,9 @@ def test_a_version_that_made_way_for_the_one_before_has_one_error_and_pauses_nob
     ]
     back = RolledBack("far", "2.0.0+def", "1.0.0+abc", 4, "ValueError: no", "far.py:3")
     assert (outcome.rollbacks, outcome.notices) == ([back], [])
-    guest = engine.roster.get("far")
-    assert (guest.spec.version, guest.is_direct, guest.config) == ("1.0.0+abc", True, {"fast": 5})
-    assert (guest.errors, guest.is_active) == ({"exception": 1}, True)
+    runtime = engine.registry.get("far")
+    assert (runtime.spec.version, runtime.is_direct, runtime.config) == ("1.0.0+abc", True, {"fast": 5})
+    assert (runtime.errors, runtime.is_active) == ({"exception": 1}, True)
     # The next one counts as the first.
     assert engine.process(said(1, errors=(error,))).notices
 
@@ -171,8 +171,8 @@ def test_who_follows_a_session_forgives_what_it_forgave() -> None:
     fault = StrategyFault("far", "exception", "ValueError: no", "far.py:3", ns(1))
     follower.happened(Happened(faults=[fault], rollbacks=[RolledBack("far", "2", "1", 4, "ValueError: no", "")]))
     follower.end()
-    guest = engine.roster.get("far")
-    assert (guest.errors, len(guest.fault_times_ns)) == ({"exception": 1}, 0)
+    runtime = engine.registry.get("far")
+    assert (runtime.errors, len(runtime.fault_times_ns)) == ({"exception": 1}, 0)
 
 
 @pytest.mark.parametrize(("route", "kinds"), [("sideways", ("book",)), ("vote", ("books",)), ("vote", ())])

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from sengine.engine.risk.checks import check_of
 from sengine.engine.risk.limits import ConfidenceLimit, DrawdownLimit, PositionLimit
 from sengine.engine.risk.view import ProposedContribution, RiskView
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.state.saved import SavedAccount
 from tests.engine.conftest import fill, vote
 
 
 def view(equity: float = 0.0, peak: float = 0.0, capital: float = 100_000.0) -> RiskView:
     """What a check may see: strategy ``a`` has this equity, and had that peak."""
-    positions = PositionTracker(capital)
+    positions = Portfolio(capital)
     positions.book(fill("1", 1.0, 100.0, "buy", "a"), 100.0)
     positions.equity_of("a").restore(SavedAccount(equity, 0.0, peak, 0.0))
     return RiskView(positions)

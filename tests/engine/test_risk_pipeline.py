@@ -22,10 +22,10 @@ from sengine.engine.risk.limits import (
 )
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.risk.view import ProposedContribution, RiskView
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from tests.engine.conftest import vote
 
-VIEW = RiskView(PositionTracker(100_000.0))
+VIEW = RiskView(Portfolio(100_000.0))
 PROPOSAL = ProposedContribution(vote("a"), 1.0, 0.8, 0.0)
 ORDER = ProposedOrder("BTC", Side.BUY, 1.0, 0, (Contribution("a", 1.0, 1),), 99.0)
 

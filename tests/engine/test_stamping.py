@@ -86,7 +86,7 @@ def test_signals_are_numbered_over_all_strategies_and_counted_for_each() -> None
     engine = engine_with(Actor("a", long(), long()), Actor("b", [long(), long()]))
     numbers = [result.signal.sequence for at_s in (1, 2) for result in engine.process(quote(at_s)).signals]
     assert numbers == [1, 2, 3, 4]
-    assert [(guest.signals, guest.ticks, guest.last_signal_ns) for guest in engine.roster] == [
+    assert [(runtime.signals, runtime.ticks, runtime.last_signal_ns) for runtime in engine.registry] == [
         (2, 2, ns(2)),
         (2, 2, ns(1)),
     ]

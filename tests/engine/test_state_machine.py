@@ -183,7 +183,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @rule(name=names)
     def pause(self, name: str) -> None:
-        if self.engine.roster.get(name).is_active:
+        if self.engine.registry.get(name).is_active:
             self.take(self.engine.process(PauseStrategy(name)))
 
     @rule(name=names)
@@ -191,7 +191,7 @@ class EngineMachine(RuleBasedStateMachine):
         try:
             self.take(self.engine.process(ResumeStrategy(name)))
         except LifecycleError:
-            assert self.engine.roster.get(name).is_active
+            assert self.engine.registry.get(name).is_active
 
     @rule(limit=some_limits, on_purpose=st.booleans())
     def change_limits(self, limit: dict, on_purpose: bool) -> None:
@@ -231,8 +231,8 @@ class EngineMachine(RuleBasedStateMachine):
         assert not self.engine.kill_reason, "a killed engine sends nothing but what flattens"
         parts = {part.strategy_id: part.quantity for part in order.contributions}
         assert (
-            all(self.engine.roster.get(name).is_active for name in parts)
-            or self.engine.roster.get(next(iter(parts))).pause_reason
+            all(self.engine.registry.get(name).is_active for name in parts)
+            or self.engine.registry.get(next(iter(parts))).pause_reason
         )
         before = {name: self.heading(name, order.symbol) for name in parts}
         reduces = all(abs(before[name] + traded) < abs(before[name]) for name, traded in parts.items())
@@ -281,7 +281,7 @@ class EngineMachine(RuleBasedStateMachine):
     def positions_are_the_sum_of_the_fills(self) -> None:
         if hasattr(self, "engine"):
             for (name, symbol), quantity in self.held.items():
-                assert self.engine.positions.quantity(name, symbol) == pytest.approx(quantity, abs=1e-9)
+                assert self.engine.portfolio.quantity(name, symbol) == pytest.approx(quantity, abs=1e-9)
 
     @invariant()
     def what_is_open_is_open(self) -> None:

@@ -11,7 +11,7 @@ from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.state.recent_ticks import recent_ticks
 from sengine.engine.strategies.lifecycle import State
 from sengine.engine.strategies.spec import StrategySpec
@@ -76,9 +76,9 @@ class Versions:
 
 def engine_of(spec: StrategySpec, keep: int = 50, venue: SimulatedVenue | None = None) -> Engine:
     engine = Engine(
-        VoteBook("majority_vote", ns(5)), RiskPipeline([]), PositionTracker(1e5), venue, recent_ticks=keep, max_errors=2
+        VoteBook("majority_vote", ns(5)), RiskPipeline([]), Portfolio(1e5), venue, recent_ticks=keep, max_errors=2
     )
-    engine.roster.load(spec)
+    engine.registry.load(spec)
     return engine
 
 
@@ -102,7 +102,7 @@ def test_each_tick_reaches_the_strategy_once_and_in_order(versions: Versions) ->
         engine.process(quote(price, price, price + 2))
     assert versions.last("2").mids == [float(mid) for mid in range(2, 10)]
     assert versions.last("1").mids == [float(mid) for mid in range(2, 7)]
-    assert engine.roster.get("a").spec.version == "2"
+    assert engine.registry.get("a").spec.version == "2"
 
 
 def test_only_the_newest_ticks_are_kept_and_only_of_kinds_that_are_asked_for(versions: Versions) -> None:
@@ -130,7 +130,7 @@ def test_instances_made_ready_before_are_taken_as_they_are(versions: Versions) -
     ready = spec.create()
     warm(ready, recent_ticks(engine.markets, "BTC", spec.symbols, spec.kinds), 0.0)
     engine.process(SwapStrategy(spec, {"BTC": Warmed(1)}, {"BTC": ready}))
-    assert engine.roster.get("a").instances == {"BTC": ready}
+    assert engine.registry.get("a").instances == {"BTC": ready}
 
 
 def test_a_command_without_instances_makes_the_same_ones_again(versions: Versions) -> None:
@@ -165,7 +165,7 @@ def test_a_new_version_that_refuses_the_state_leaves_the_old_one(versions: Versi
     engine.process(quote(1))
     (fault,) = swap_now(engine, versions.spec("2", refuses_state=True)).faults
     assert fault.message == "ValueError: not my state"
-    assert engine.roster.get("a").spec.version == "1"
+    assert engine.registry.get("a").spec.version == "1"
     engine.process(quote(2))
     assert len(versions.last("1").mids) == 2
     assert versions.last("1").ended == 0
@@ -177,7 +177,7 @@ def test_what_was_paused_stays_paused(versions: Versions) -> None:
     engine.process(PauseStrategy("a"))
     engine.process(quote(2))
     swap_now(engine, versions.spec("2"))
-    assert engine.roster.get("a").lifecycle.state is State.PAUSED
+    assert engine.registry.get("a").lifecycle.state is State.PAUSED
     assert len(versions.last("2").mids) == 2
     engine.process(quote(3))
     assert len(versions.last("2").mids) == 2
@@ -196,13 +196,13 @@ def test_a_new_version_that_raises_on_trial_makes_way_for_the_old_one(versions: 
     assert (report.failed_version, report.version, report.ticks) == ("2", "1", 2)
     assert report.reason == "ValueError: 2 does not like 4.0"
     old = versions.last("1")
-    assert engine.roster.get("a").instances == {"BTC": old}
+    assert engine.registry.get("a").instances == {"BTC": old}
     # It saw what it missed, and the fill of what the other one had bought.
     assert (old.mids, old.position) == ([2.0, 3.0, 4.0], 1.0)
     assert versions.last("2").ended == 1
     engine.process(quote(4, 4, 6))
     assert old.mids == [2.0, 3.0, 4.0, 5.0]
-    assert engine.roster.get("a").is_active
+    assert engine.registry.get("a").is_active
 
 
 def test_a_signal_that_is_none_is_a_reason_to_roll_back_too(versions: Versions) -> None:
@@ -210,7 +210,7 @@ def test_a_signal_that_is_none_is_a_reason_to_roll_back_too(versions: Versions) 
     engine.process(quote(1))
     swap_now(engine, versions.spec("2", says=lambda data: long(confidence=7.0)))
     assert engine.process(quote(2)).rollbacks
-    assert engine.roster.get("a").spec.version == "1"
+    assert engine.registry.get("a").spec.version == "1"
 
 
 def test_after_the_trial_the_old_version_is_let_go(versions: Versions) -> None:
@@ -218,13 +218,13 @@ def test_after_the_trial_the_old_version_is_let_go(versions: Versions) -> None:
     engine.process(quote(1))
     swap_now(engine, versions.spec("2", fails_at=(100.5,)), rollback_ticks=2)
     engine.process(quote(2))
-    assert engine.roster.end_trials(0) == []
+    assert engine.registry.end_trials(0) == []
     assert versions.last("1").ended == 0
     engine.process(quote(3))
-    engine.roster.end_trials(0)
+    engine.registry.end_trials(0)
     assert versions.last("1").ended == 1
     assert not engine.process(quote(4, 100, 101)).rollbacks
-    assert engine.roster.get("a").spec.version == "2"
+    assert engine.registry.get("a").spec.version == "2"
 
 
 def test_an_error_after_the_trial_is_an_error_like_any_other(versions: Versions) -> None:

@@ -46,15 +46,15 @@ class Reloads(RuleBasedStateMachine):
         self.was_paused = False
 
     @property
-    def guest(self) -> Any:
-        return self.engine.roster.get("a")
+    def runtime(self) -> Any:
+        return self.engine.registry.get("a")
 
     @rule(symbol=st.sampled_from(SYMBOLS), count=st.integers(1, 4))
     def tick(self, symbol: str, count: int) -> None:
         for _ in range(count):
             self.seen += 1
             self.mids[symbol] = mid = self.seen + 1.0
-            if self.guest.is_active:
+            if self.runtime.is_active:
                 # It may pause itself by this tick, which it has seen then.
                 self.shown[symbol].append(mid)
             self.take(self.engine.process(quote(self.seen, self.seen, self.seen + 2, symbol)))
@@ -71,13 +71,13 @@ class Reloads(RuleBasedStateMachine):
         spec = self.versions.spec(
             str(self.number), SYMBOLS, per_symbol, says=says, fails_at=fails_at, refuses_state=refuses, exports=True
         )
-        before = self.guest.spec
+        before = self.runtime.spec
         warmed = {
             key: Warmed(len(recent_ticks(self.engine.markets, key, spec.symbols, spec.kinds)))
-            for key in keys_of(spec, self.guest.instances, self.engine)
+            for key in keys_of(spec, self.runtime.instances, self.engine)
         }
         outcome = self.engine.process(SwapStrategy(spec, warmed, rollback_ticks=rollback_ticks))
-        assert self.guest.spec is (before if outcome.faults else spec)
+        assert self.runtime.spec is (before if outcome.faults else spec)
 
     @rule()
     def parameters(self) -> None:
@@ -86,11 +86,11 @@ class Reloads(RuleBasedStateMachine):
 
     @rule()
     def pause_or_resume(self) -> None:
-        self.engine.process(PauseStrategy("a") if self.guest.is_active else ResumeStrategy("a"))
+        self.engine.process(PauseStrategy("a") if self.runtime.is_active else ResumeStrategy("a"))
 
     @rule()
     def end_of_trial(self) -> None:
-        self.engine.roster.end_trials(self.engine.now_ns)
+        self.engine.registry.end_trials(self.engine.now_ns)
 
     @precondition(lambda self: any(left > 1e-9 for left in self.left.values()))
     @rule(
@@ -116,14 +116,14 @@ class Reloads(RuleBasedStateMachine):
     @invariant()
     def positions_are_those_of_the_fills(self) -> None:
         for symbol in SYMBOLS:
-            assert self.engine.positions.quantity("a", symbol) == pytest.approx(self.held[symbol], abs=1e-9)
+            assert self.engine.portfolio.quantity("a", symbol) == pytest.approx(self.held[symbol], abs=1e-9)
         worth = sum(self.cash[symbol] + self.held[symbol] * self.mids.get(symbol, 0.0) for symbol in SYMBOLS)
-        total = self.engine.positions.total
+        total = self.engine.portfolio.total
         assert total.realized + total.unrealized == pytest.approx(worth, abs=1e-6)
 
     @invariant()
     def every_version_knows_what_it_holds(self) -> None:
-        versions = [self.guest.current, *([self.guest.trial.before] if self.guest.trial is not None else [])]
+        versions = [self.runtime.current, *([self.runtime.trial.before] if self.runtime.trial is not None else [])]
         for version in versions:
             for key, instance in version.instances.items():
                 held = sum(self.held.values()) if key == "*" else self.held[key]
@@ -131,10 +131,10 @@ class Reloads(RuleBasedStateMachine):
 
     @invariant()
     def no_tick_is_lost_or_shown_twice(self) -> None:
-        self.was_paused = self.was_paused or not self.guest.is_active
+        self.was_paused = self.was_paused or not self.runtime.is_active
         if self.was_paused:
             return
-        for key, instance in self.guest.instances.items():
+        for key, instance in self.runtime.instances.items():
             shown = sorted(mid for mids in self.shown.values() for mid in mids) if key == "*" else self.shown[key]
             assert instance.mids[-len(shown) :] == shown[-len(instance.mids) :]
 

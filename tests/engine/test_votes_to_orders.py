@@ -114,7 +114,7 @@ def test_the_position_limit_counts_what_is_in_flight() -> None:
     actor = Actor("a", long(size=6.0), long(size=6.0))
     engine = engine_with(actor, checks=[PositionLimit(10.0)])
     assert endings(engine.process(quote(1))) == [("a", PASSED)]
-    assert engine.positions.quantity("a", "BTC") == 0.0
+    assert engine.portfolio.quantity("a", "BTC") == 0.0
     assert endings(engine.process(quote(2))) == [("a", FILTERED)]
 
 
@@ -136,7 +136,7 @@ def test_the_drawdown_check_stops_a_strategy_that_lost_too_much_and_lets_it_redu
     engine = simulated_engine(actor, checks=[DrawdownLimit(0.2)], capital=1_000.0)
     engine.process(quote(1, 99.0, 101.0))
     engine.process(quote(2, 79.0, 81.0))
-    assert engine.positions.equity_of("a").equity == -210.0
+    assert engine.portfolio.equity_of("a").equity == -210.0
     outcome = engine.process(quote(3, 79.0, 81.0))
     assert [(result.disposition, result.check) for result in outcome.signals] == [(FILTERED, "drawdown")]
     assert sent(engine.process(quote(4, 79.0, 81.0))) == [("sell", 10.0)]
@@ -171,7 +171,7 @@ def opened(*sizes: float, **rest) -> tuple[list[Actor], object]:
         actor.says(*[None] * at_s, long(size=size) if size > 0 else short(size=-size) if size < 0 else None)
     for at_s in range(len(sizes)):
         engine.process(quote(at_s))
-    assert [engine.positions.quantity(actor.strategy_id, "BTC") for actor in actors] == list(sizes)
+    assert [engine.portfolio.quantity(actor.strategy_id, "BTC") for actor in actors] == list(sizes)
     return actors, engine
 
 
@@ -181,7 +181,7 @@ def test_close_trades_away_the_position_of_its_own_strategy() -> None:
     assert sent(engine.process(quote(10))) == [("sell", 3.0)]
     second.says(close())
     assert sent(engine.process(quote(20))) == [("buy", 2.0)]
-    assert [engine.positions.quantity(name, "BTC") for name in ("s0", "s1")] == [0.0, 0.0]
+    assert [engine.portfolio.quantity(name, "BTC") for name in ("s0", "s1")] == [0.0, 0.0]
 
 
 def test_one_event_leads_to_at_most_one_buy_and_one_sell() -> None:
@@ -191,7 +191,7 @@ def test_one_event_leads_to_at_most_one_buy_and_one_sell() -> None:
     outcome = engine.process(quote(10))
     assert sent(outcome) == [("buy", 6.0), ("sell", 4.0)]
     assert [result.disposition for result in outcome.signals] == [PASSED] * 4
-    assert engine.positions.open == {}
+    assert engine.portfolio.open == {}
 
 
 def test_close_counts_what_is_in_flight() -> None:

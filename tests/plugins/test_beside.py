@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sengine.plugins.beside import helpers
+from sengine.plugins.helper_files import helpers
 
 STRATEGY = "from sengine.strategy import BaseStrategy\nclass S(BaseStrategy): ...\n"
 MADE = "def create_strategy():\n    return S('s')\n"

@@ -97,9 +97,9 @@ def test_a_compiled_strategy_is_told_what_became_of_its_signals(source: str, tmp
     edited = source.replace("    def get_state(", told, 1)
     edited = edited.replace("from sengine.strategy import ", "from sengine.strategy import OrderNews, ", 1)
     engine = build_engine(Config())
-    guest = engine.roster.load(spec(load_plugin(compiled(edited, tmp_path / "told"))))
+    runtime = engine.registry.load(spec(load_plugin(compiled(edited, tmp_path / "told"))))
     for event in EVENTS:
         engine.process(event)
-    assert guest.signals > 0
-    assert guest.hears_of_orders
-    assert -7.0 in {instance.position for instance in guest.instances.values()}
+    assert runtime.signals > 0
+    assert runtime.hears_of_orders
+    assert -7.0 in {instance.position for instance in runtime.instances.values()}

@@ -15,7 +15,7 @@ from sengine.domain.events import BookEvent
 from sengine.domain.market import OrderBook, PriceLevel
 from sengine.domain.reload import ReloadReport
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 from sengine.service.reload.strategies import Reloading
 from sengine.strategy import BaseStrategy
 
@@ -65,7 +65,7 @@ class Desk:
         )
         config = self.config()
         self.live = LiveEngine(build_engine(config, build_venue(config), reloads=True))
-        self.facts = ServiceFacts("test")
+        self.facts = ServiceStatus("test")
         assert not load_strategies(self.live.engine, config.strategies, catalog(config))
         self.reloading = Reloading(self.live, self.facts, catalog(config), config, self.config)
         self.step = 0
@@ -97,20 +97,20 @@ class Desk:
         for _ in range(count):
             self.step += 1
             touch = OrderBook((PriceLevel(self.step + 0.5, 1.0),), (PriceLevel(self.step + 1.5, 1.0),))
-            self.live.take(BookEvent(symbol, self.step * 1_000_000, touch, self.step))
+            self.live.process(BookEvent(symbol, self.step * 1_000_000, touch, self.step))
 
     async def reload(self) -> ReloadReport:
         return await self.reloading.reload("a")
 
     def running(self, symbol: str = "BTC") -> BaseStrategy:
-        return self.live.engine.roster.get("a").instances[symbol]
+        return self.live.engine.registry.get("a").instances[symbol]
 
     def name(self) -> str:
         return self.running().name  # type: ignore[attr-defined,no-any-return]
 
     @property
     def version(self) -> str:
-        return self.live.engine.roster.get("a").spec.version
+        return self.live.engine.registry.get("a").spec.version
 
     def said(self, words: str) -> bool:
         return any(words in line.event for line in self.live.logs.history)

@@ -10,7 +10,7 @@ from typing import Any
 from sengine.config import Config
 from sengine.config.schema import PluginsConfig, StrategyConfig
 from sengine.domain.reload import ReloadReport
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 from sengine.service.reload.strategies import Reloading
 from tests.adapters.remote_parts import ECHO, Rig, book, rig, write_echo
 
@@ -23,7 +23,7 @@ class Desk:
         self.file = folder / "echo.py"
         self.wanted = [StrategyConfig(id="echo", type="grpc", module="echo", config=config, memory_mb=memory_mb)]
         self.link = r.load(module="echo", config=config, memory_mb=memory_mb)
-        self.facts = ServiceFacts("test")
+        self.facts = ServiceStatus("test")
         self.reloading = Reloading(r.live, self.facts, r.catalog, self.config(), self.config, r.remotes)
         self.step = 0
 
@@ -55,7 +55,7 @@ class Desk:
     async def tick(self, count: int = 1, mid: float = 100.5) -> None:
         for _ in range(count):
             self.step += 1
-            self.r.live.take(book(self.step, mid))
+            self.r.live.process(book(self.step, mid))
         await self.r.until(lambda: not self.link.describe()["unanswered"] and not self.link.describe()["waiting"])
 
 

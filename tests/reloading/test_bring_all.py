@@ -7,7 +7,7 @@ from tests.reloading.conftest import SOURCE, Desk
 
 
 def loaded(desk: Desk) -> set[str]:
-    return {guest.strategy_id for guest in desk.live.engine.roster}
+    return {runtime.strategy_id for runtime in desk.live.engine.registry}
 
 
 async def test_only_what_an_earlier_configuration_had_is_unloaded(desk: Desk) -> None:

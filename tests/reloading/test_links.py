@@ -39,13 +39,13 @@ async def test_a_folders_link_that_is_moved_is_followed_and_so_are_later_edits(
     link = tmp_path / "strategies"
     link.symlink_to(first)
     async with just_watched(await new_desk(folder=link, load_new=True)) as desk:
-        assert desk.live.engine.roster.get("a").spec.source == str(link / "mine.py")
+        assert desk.live.engine.registry.get("a").spec.source == str(link / "mine.py")
         point(link, second)
         await becomes(desk, "v2")
         (second / "mine.py").write_text(called("edited"))
         await becomes(desk, "edited")
         (second / "fresh.py").write_text(called("fresh"))
-        await until(lambda: desk.live.engine.roster.find("fresh") is not None)
+        await until(lambda: desk.live.engine.registry.find("fresh") is not None)
         point(link, third)
         await becomes(desk, "v3")
 

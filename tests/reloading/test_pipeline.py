@@ -124,7 +124,7 @@ async def test_what_is_no_good_is_refused_with_its_place_and_the_old_version_run
 ) -> None:
     desk.tick(40)
     if is_paused:
-        desk.live.take(PauseStrategy("a"))
+        desk.live.process(PauseStrategy("a"))
     version, running = desk.version, desk.running()
     old, new, line, words = FAULTS[fault]
     desk.edit(old, new)
@@ -134,7 +134,7 @@ async def test_what_is_no_good_is_refused_with_its_place_and_the_old_version_run
     assert report.where.startswith(f"{desk.file}{line}")
     assert not report.steps[-1].is_done
     assert (desk.version, desk.running()) == (version, running)
-    assert desk.live.engine.roster.get("a").lifecycle.state is (State.PAUSED if is_paused else State.ACTIVE)
+    assert desk.live.engine.registry.get("a").lifecycle.state is (State.PAUSED if is_paused else State.ACTIVE)
     desk.tick()
     assert len(running.mids) == (40 if is_paused else 41)  # type: ignore[attr-defined]
     assert desk.said("not reloaded")
@@ -160,11 +160,11 @@ async def test_an_endless_loop_is_ended_and_located(new_desk: NewDesk, place: st
 
 async def test_a_paused_strategy_is_reloaded_and_stays_paused(desk: Desk) -> None:
     desk.tick(10)
-    desk.live.take(PauseStrategy("a"))
+    desk.live.process(PauseStrategy("a"))
     desk.edit('"first"', '"second"')
     assert (await desk.reload()).is_done
-    guest = desk.live.engine.roster.get("a")
-    assert (guest.lifecycle.state, guest.pause_reason) == (State.PAUSED, "operator")
+    runtime = desk.live.engine.registry.get("a")
+    assert (runtime.lifecycle.state, runtime.pause_reason) == (State.PAUSED, "operator")
     assert desk.running().name == "second"  # type: ignore[attr-defined]
 
 
@@ -215,15 +215,15 @@ async def test_a_reload_renews_a_strategy_that_was_paused_for_its_errors(desk: D
     before = desk.running()
     before.half_done = True  # type: ignore[attr-defined]
     desk.tick(20)
-    guest = desk.live.engine.roster.get("a")
-    assert (guest.lifecycle.state, guest.was_paused_for_errors) == (State.PAUSED, True)
+    runtime = desk.live.engine.registry.get("a")
+    assert (runtime.lifecycle.state, runtime.was_paused_for_errors) == (State.PAUSED, True)
     assert (await desk.reload()).is_done
     assert desk.running() is not before
-    desk.live.take(ResumeStrategy("a"))
-    errors = sum(guest.errors.values())
+    desk.live.process(ResumeStrategy("a"))
+    errors = sum(runtime.errors.values())
     desk.tick(5)
-    assert guest.lifecycle.state is State.ACTIVE
-    assert sum(guest.errors.values()) == errors
+    assert runtime.lifecycle.state is State.ACTIVE
+    assert sum(runtime.errors.values()) == errors
 
 
 async def test_position_is_carried_and_fills_go_on(desk: Desk) -> None:
@@ -236,7 +236,7 @@ async def test_position_is_carried_and_fills_go_on(desk: Desk) -> None:
     assert desk.running().position == 2.0
     desk.tick(5)
     assert desk.running().position == 3.0
-    assert [each.quantity for each in desk.live.engine.positions.positions()] == [3.0]
+    assert [each.quantity for each in desk.live.engine.portfolio.positions()] == [3.0]
 
 
 async def test_a_version_that_fails_early_is_rolled_back(desk: Desk) -> None:
@@ -267,8 +267,8 @@ async def test_other_symbols_and_routes_of_the_configuration_take_effect(desk: D
     desk.tick(3)
     desk.strategies = [msgspec.structs.replace(desk.strategies[0], symbols=["ETH"], route="direct")]
     assert (await desk.reload()).is_done
-    guest = desk.live.engine.roster.get("a")
-    assert (guest.spec.symbols, guest.is_direct) == (("ETH",), True)
+    runtime = desk.live.engine.registry.get("a")
+    assert (runtime.spec.symbols, runtime.is_direct) == (("ETH",), True)
     desk.tick(2, "ETH")
     assert len(desk.running("ETH").mids) == 2  # type: ignore[attr-defined]
 

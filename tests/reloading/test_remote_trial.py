@@ -69,21 +69,21 @@ async def test_new_code_that_fails_on_a_live_tick_gives_way_to_the_process_befor
 ) -> None:
     async with desk(tmp_path, recent_ticks=50, rollback_ticks=20) as d:
         before, failed = await on_trial(d, code=code)
-        version, new_version = d.trial["before"], d.r.guest().spec.version
+        version, new_version = d.trial["before"], d.r.runtime().spec.version
         await d.tick(3)
         await d.r.signals(13)
         assert d.r.live.signals.history[-1].version == new_version
         await d.tick(1, mid=HIGH)
         await rolled_back(d)
 
-        assert (d.pid, d.r.guest().spec.version) == (before, version)
+        assert (d.pid, d.r.runtime().spec.version) == (before, version)
         assert (d.report.is_done, d.report.old_version, d.report.new_version) == (True, new_version, version)
         assert f"strategy echo rolled back to {version}: {new_version} failed after 4 ticks: " in d.report.message
         assert reason in d.report.message
         assert d.report.where.startswith(f"{d.file}:" if kind == "exception" else "")
         assert any(line.event == d.report.message for line in d.r.said)
-        guest = d.r.guest()
-        assert (guest.errors, guest.is_active, len(guest.fault_times_ns)) == ({kind: 1}, True, 0)
+        runtime = d.r.runtime()
+        assert (runtime.errors, runtime.is_active, len(runtime.fault_times_ns)) == ({kind: 1}, True, 0)
         assert d.link.restarts == 0
         await d.r.until(lambda: not is_alive(failed))
 
@@ -94,7 +94,7 @@ async def test_new_code_that_fails_on_a_live_tick_gives_way_to_the_process_befor
         await d.r.until(lambda: d.state.get("calls") == 16)
         await d.r.until(lambda: d.state.get("position") == float(signals + 2))
         assert d.r.live.engine.signals_generated == signals + 2
-        assert guest.errors == {kind: 1}
+        assert runtime.errors == {kind: 1}
 
 
 async def test_the_parameters_from_before_are_in_force_again(tmp_path: Path) -> None:
@@ -105,11 +105,11 @@ async def test_the_parameters_from_before_are_in_force_again(tmp_path: Path) -> 
         assert (await d.reloading.reload("echo")).is_done
         await d.tick()
         await d.r.signals(4)
-        assert (d.r.live.signals.history[-1].size, d.r.guest().config["size"]) == (5.0, 5.0)
+        assert (d.r.live.signals.history[-1].size, d.r.runtime().config["size"]) == (5.0, 5.0)
         content = d.link.sources[d.file]
         await d.tick(1, mid=HIGH)
         await rolled_back(d)
-        assert (d.link.proxy.config, d.r.guest().config["size"]) == ({"size": 2.0}, 2.0)
+        assert (d.link.proxy.config, d.r.runtime().config["size"]) == ({"size": 2.0}, 2.0)
         assert d.link.sources[d.file] != content
         await d.tick()
         await d.r.signals(5)
@@ -124,9 +124,9 @@ async def test_a_process_that_is_killed_on_trial_gives_way_to_the_one_before(tmp
         await d.r.signals(12)
         os.kill(killed, signal.SIGKILL)
         await rolled_back(d)
-        assert (d.pid, d.r.guest().spec.version) == (before, version)
+        assert (d.pid, d.r.runtime().spec.version) == (before, version)
         assert "failed after 2 ticks: its process was ended by signal 9" in d.report.message
-        assert (d.r.guest().errors, d.r.guest().is_active) == ({"disconnected": 1}, True)
+        assert (d.r.runtime().errors, d.r.runtime().is_active) == ({"disconnected": 1}, True)
         assert (d.link.restarts, d.link.missed_ticks) == (0, 0)
         await d.tick(2)
         await d.r.signals(14)
@@ -155,10 +155,10 @@ async def test_a_trial_that_ends_well_ends_the_process_before(tmp_path: Path) ->
         assert (tmp_path / "ended-1.0.0").exists()
         # From here on an error is one like any other.
         await d.tick(1, mid=HIGH)
-        await d.r.until(lambda: d.r.guest().errors == {"exception": 1})
+        await d.r.until(lambda: d.r.runtime().errors == {"exception": 1})
         await d.tick(1)
         await d.r.signals(16)
-        assert (d.pid, d.report.what, len(d.r.guest().fault_times_ns)) == (fresh, "code", 1)
+        assert (d.pid, d.report.what, len(d.r.runtime().fault_times_ns)) == (fresh, "code", 1)
 
 
 async def test_the_end_of_the_engine_or_of_the_strategy_leaves_no_process(tmp_path: Path) -> None:
@@ -169,9 +169,9 @@ async def test_the_end_of_the_engine_or_of_the_strategy_leaves_no_process(tmp_pa
         assert not is_alive(fresh)
     async with desk(tmp_path, recent_ticks=50, rollback_ticks=20) as d:
         before, fresh = await on_trial(d, "3.0.0")
-        d.r.live.take(UnloadStrategy("echo"))
+        d.r.live.process(UnloadStrategy("echo"))
         # What is said in between is nobody's any more.
-        d.r.live.take(book(d.step + 1, HIGH))
+        d.r.live.process(book(d.step + 1, HIGH))
         await d.r.until(lambda: not is_alive(before) and not is_alive(fresh))
         assert d.r.remotes.links == {}
 
@@ -183,7 +183,7 @@ async def test_a_reload_on_trial_has_the_version_on_trial_to_go_back_to(tmp_path
         assert not (await d.changed()).is_done
         # What fails changes nothing, the trial included.
         assert d.trial["before_pid"] == first
-        version = d.r.guest().spec.version
+        version = d.r.runtime().spec.version
         await d.tick(2)
         write_echo(tmp_path, "3.0.0")
         assert (await d.changed()).is_done
@@ -195,7 +195,7 @@ async def test_a_reload_on_trial_has_the_version_on_trial_to_go_back_to(tmp_path
         assert d.trial["answered"] == 18
         os.kill(third, signal.SIGKILL)
         await rolled_back(d)
-        assert (d.pid, d.r.guest().spec.version, d.trial) == (second, version, {})
+        assert (d.pid, d.r.runtime().spec.version, d.trial) == (second, version, {})
         await d.tick(2)
         await d.r.signals(32)
         assert d.link.restarts == 0
@@ -208,7 +208,7 @@ async def test_without_the_process_before_there_is_no_way_back(tmp_path: Path) -
         await d.r.until(lambda: any("cannot come back" in line.event for line in d.r.said))
         await d.r.until(lambda: not d.trial)
         await d.tick(1, mid=HIGH)
-        await d.r.until(lambda: d.r.guest().errors == {"exception": 1})
+        await d.r.until(lambda: d.r.runtime().errors == {"exception": 1})
         assert (d.pid, d.report.what) == (fresh, "code")
         # The process in use is looked after as always.
         os.kill(fresh, signal.SIGKILL)
@@ -219,7 +219,7 @@ async def test_without_the_process_before_there_is_no_way_back(tmp_path: Path) -
 async def test_who_gives_new_parameters_keeps_the_version_on_trial(tmp_path: Path) -> None:
     async with desk(tmp_path, recent_ticks=50, rollback_ticks=20) as d:
         before, fresh = await on_trial(d)
-        d.r.live.take(ReloadParameters("echo", {"size": 3.0}))
+        d.r.live.process(ReloadParameters("echo", {"size": 3.0}))
         await d.r.until(lambda: not is_alive(before))
         assert (d.pid, d.trial) == (fresh, {})
         await d.tick()
@@ -234,7 +234,7 @@ async def test_no_tick_is_answered_by_both_versions(tmp_path: Path) -> None:
         await d.tick(3)
         await d.r.signals(13)
         d.step += 1
-        d.r.live.take(book(d.step, HIGH))
+        d.r.live.process(book(d.step, HIGH))
         await rolled_back(d)
         os.kill(before, signal.SIGCONT)
         await d.tick(1)
@@ -252,5 +252,5 @@ async def test_without_a_trial_the_process_before_is_ended_at_once(tmp_path: Pat
         assert d.trial == {}
         await d.r.until(lambda: not is_alive(before))
         await d.tick(1, mid=HIGH)
-        await d.r.until(lambda: d.r.guest().errors == {"exception": 1})
-        assert d.r.guest().spec.version.startswith("2.0.0+")
+        await d.r.until(lambda: d.r.runtime().errors == {"exception": 1})
+        assert d.r.runtime().spec.version.startswith("2.0.0+")

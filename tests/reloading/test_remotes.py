@@ -33,7 +33,7 @@ async def test_a_changed_file_and_sighup_reach_a_strategy_in_its_own_process(tmp
         assert d.r.live.signals.history[-1].size == 4.0
         d.wanted.clear()
         await d.reloading.bring_all("SIGHUP")
-        assert d.r.live.engine.roster.find("echo") is None
+        assert d.r.live.engine.registry.find("echo") is None
 
 
 async def test_new_code_takes_over_only_after_it_has_proved_itself(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ async def test_what_does_not_prove_itself_leaves_the_old_process_running(
         assert d.pid == first
         await d.tick()
         await d.r.signals(11)
-        assert d.r.guest().is_active
+        assert d.r.runtime().is_active
         assert d.r.live.signals.history[-1].version == report.old_version
 
 
@@ -220,8 +220,8 @@ async def test_parameters_are_taken_or_refused_with_the_reason(tmp_path: Path) -
         assert (report.is_done, report.what) == (False, "parameters")
         assert report.reason.startswith("strategies.echo.config.size: expected a number > 0")
         # As an event, for those who cannot wait, the refusal comes as a fault.
-        d.r.live.take(ReloadParameters("echo", {"size": -1}))
-        await d.r.until(lambda: d.r.guest().errors)
+        d.r.live.process(ReloadParameters("echo", {"size": -1}))
+        await d.r.until(lambda: d.r.runtime().errors)
         await d.tick()
         await d.r.signals(2)
         assert d.r.live.signals.history[-1].size == 5.0
@@ -234,7 +234,7 @@ async def test_a_strategy_is_proved_before_it_is_loaded_into_a_process_of_its_ow
         report = await d.reloading.load(other)
         assert not report.is_done
         assert report.message == "strategy other not loaded: other.py:1: import failed: RuntimeError: broken on purpose"
-        assert d.r.live.engine.roster.find("other") is None
+        assert d.r.live.engine.registry.find("other") is None
         (tmp_path / "other.py").write_text(d.file.read_text())
         report = await d.reloading.load(other)
         assert report.is_done, report.message

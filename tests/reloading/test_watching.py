@@ -127,8 +127,8 @@ async def test_a_new_file_is_loaded_where_that_is_wanted(new_desk: NewDesk) -> N
     async with watched(desk):
         desk.write("def helper(): pass\n", "helper.py")
         desk.write(SOURCE, "fresh.py")
-        await until(lambda: desk.live.engine.roster.find("fresh") is not None)
-        assert desk.live.engine.roster.find("helper") is None
+        await until(lambda: desk.live.engine.registry.find("fresh") is not None)
+        assert desk.live.engine.registry.find("helper") is None
 
 
 async def test_a_new_file_that_could_not_be_loaded_is_tried_again_when_another_changes(new_desk: NewDesk) -> None:
@@ -145,7 +145,7 @@ async def test_a_new_file_that_could_not_be_loaded_is_tried_again_when_another_c
         desk.write("NAME = missing\n", "names.py")
         await until(lambda: complaints() == 2)
         desk.write("NAME = 'late'\n", "names.py")
-        await until(lambda: desk.live.engine.roster.find("fresh") is not None)
+        await until(lambda: desk.live.engine.registry.find("fresh") is not None)
         assert complaints() == 2
 
 
@@ -166,9 +166,9 @@ async def test_a_deleted_file_unloads_its_strategy_after_a_grace_period(new_desk
         desk.write(SECOND)
         await becomes(desk, "second")
         await asyncio.sleep(0.5)
-        assert desk.live.engine.roster.find("a") is not None
+        assert desk.live.engine.registry.find("a") is not None
         desk.file.unlink()
-        await until(lambda: desk.live.engine.roster.find("a") is None)
+        await until(lambda: desk.live.engine.registry.find("a") is None)
         assert desk.said("strategy a unloaded")
 
 
@@ -205,7 +205,7 @@ async def test_a_folder_that_comes_late_is_watched_from_its_first_file_on(new_de
             late.mkdir(parents=True)
             for name in (f"first{number}", f"second{number}"):
                 (late / f"{name}.py").write_text(SOURCE)
-                await until(lambda name=name: desk.live.engine.roster.find(name) is not None, what=name)
+                await until(lambda name=name: desk.live.engine.registry.find(name) is not None, what=name)
             shutil.rmtree(late)
     finally:
         task.cancel()
@@ -238,7 +238,7 @@ async def test_what_is_there_at_the_start_is_not_new(new_desk: NewDesk) -> None:
     desk = await new_desk(load_new=True)
     desk.write(SOURCE, "resting.py")
     async with watched(desk):
-        assert desk.live.engine.roster.find("resting") is None
+        assert desk.live.engine.registry.find("resting") is None
 
 
 def test_own_parameters_come_over_the_files_and_under_overrides(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.limits import ConfidenceLimit
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.strategy import BaseStrategy
 
@@ -68,12 +68,12 @@ class Lab:
         engine = Engine(
             VoteBook("weighted_average", 5 * S),
             RiskPipeline([ConfidenceLimit(0.6)]),
-            PositionTracker(CAPITAL),
+            Portfolio(CAPITAL),
             SimulatedVenue(commission_bps=commission_bps),
             max_errors=max_errors,
         )
         for name, script in scripts.items():
-            engine.roster.load(self._spec(name, script))
+            engine.registry.load(self._spec(name, script))
         return engine
 
     def run(

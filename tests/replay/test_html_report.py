@@ -90,7 +90,7 @@ def test_a_price_line_is_thinned_and_keeps_its_span() -> None:
     trail = PriceTrail()
     market = Market("A")
     market.mid = 1.0
-    market.take_book(OrderBook((PriceLevel(0.5, 1.0),), (PriceLevel(1.5, 1.0),)))
+    market.update_from_book(OrderBook((PriceLevel(0.5, 1.0),), (PriceLevel(1.5, 1.0),)))
     for now_ns in range(20 * MAX_POINTS):
         trail.sample(now_ns, {"A": market})
     times = trail.times_ns["A"]

@@ -13,7 +13,7 @@ from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.plugins.loader import load_plugin
 from sengine.resources import resource_path
@@ -37,14 +37,14 @@ def run_with_latency(name: str, latency_ms: float, **config: Any) -> tuple[float
     had, and how many orders it sent."""
     plugin = load_plugin(resource_path("strategies", f"{name}.py"))
     venue = SimulatedVenue(round(latency_ms * NS_PER_MS))
-    engine = Engine(VoteBook("majority_vote", NS_PER_S), RiskPipeline([]), PositionTracker(1e5), venue)
-    engine.roster.load(StrategySpec(name, lambda: plugin.create(name, dict(config), "config")))
+    engine = Engine(VoteBook("majority_vote", NS_PER_S), RiskPipeline([]), Portfolio(1e5), venue)
+    engine.registry.load(StrategySpec(name, lambda: plugin.create(name, dict(config), "config")))
     largest = 0.0
     for row in quote_rows(5_000, ["BTC"], 7):
         time_ns, symbol, bid, bid_quantity, ask, ask_quantity = row
         touch = OrderBook((PriceLevel(bid, bid_quantity),), (PriceLevel(ask, ask_quantity),))
         engine.process(BookEvent(symbol, time_ns, touch))
-        largest = max(largest, abs(engine.positions.quantity(name, symbol)))
+        largest = max(largest, abs(engine.portfolio.quantity(name, symbol)))
     return largest, engine.orders_sent
 
 

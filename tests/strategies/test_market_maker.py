@@ -14,7 +14,7 @@ from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.plugins.loader import load_plugin
 from sengine.resources import resource_path
 from sengine.strategy import Signal
@@ -94,18 +94,18 @@ def test_the_defaults_are_a_spread_of_a_tenth_of_a_percent_size_1_and_position_5
 def test_in_the_engine_it_keeps_one_quote_a_side_and_trades_both_ways() -> None:
     config = {"spread": 0.01, "target_size": 1.0, "max_position": 2.0}
     plugin = load_plugin(resource_path("strategies", "market_maker.py"))
-    engine = Engine(VoteBook("unanimous", 1), RiskPipeline([]), PositionTracker(1e5), SimulatedVenue())
-    engine.roster.load(strategy_spec(StrategyConfig(id="maker", plugin="market_maker", config=config), plugin))
+    engine = Engine(VoteBook("unanimous", 1), RiskPipeline([]), Portfolio(1e5), SimulatedVenue())
+    engine.registry.load(strategy_spec(StrategyConfig(id="maker", plugin="market_maker", config=config), plugin))
     sides: list[str] = []
     held = []
     for at_ns, mid in enumerate([100.0, 100.0, 98.0, 96.0, 94.0, 96.0, 98.0, 100.0, 102.0, 104.0]):
         book = OrderBook((PriceLevel(mid - 0.1, 1.0),), (PriceLevel(mid + 0.1, 1.0),))
         outcome = engine.process(BookEvent("BTC", at_ns, book))
         sides += [str(fill.side) for fill in outcome.fills]
-        held.append(engine.positions.quantity("maker", "BTC"))
+        held.append(engine.portfolio.quantity("maker", "BTC"))
         open_sides = [str(working.order.side) for working in engine.orders.open_orders()]
         assert len(open_sides) == len(set(open_sides))
         assert open_sides == [] or all(working.order.limit_price for working in engine.orders.open_orders())
     assert {"buy", "sell"} == set(sides)
     assert max(map(abs, held)) == 2.0
-    assert engine.roster.get("maker").errors == {}
+    assert engine.registry.get("maker").errors == {}

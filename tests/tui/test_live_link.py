@@ -20,7 +20,7 @@ async def test_screens_attach_to_an_engine_command_it_and_attach_again_after_it_
         app = EngineApp(link)
         async with app.run_test(size=(120, 40)) as pilot:
             await settled(app, pilot, lambda: link.snapshot is not None)
-            live.take(quote(1))
+            live.process(quote(1))
             await settled(app, pilot, lambda: link.signals.total >= 1)
             app.paint()
             await pilot.pause()

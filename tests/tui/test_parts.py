@@ -16,14 +16,14 @@ from tui.widgets.latency import octaves_in_sight
 def test_a_tail_counts_what_no_screen_has_seen() -> None:
     tail: Tail[int] = Tail(3)
     tail.extend([1, 2])
-    assert tail.take()
+    assert tail.drain()
     tail.extend([3, 4, 5, 6, 7])
     assert list(tail.items) == [5, 6, 7]
     assert tail.dropped == 2
     tail.extend([], dropped_by_engine=10)
     assert tail.dropped == 12
-    assert tail.take()
-    assert not tail.take()
+    assert tail.drain()
+    assert not tail.drain()
 
 
 def test_history_that_finds_no_room_is_not_dropped() -> None:

@@ -90,15 +90,15 @@ class CallTimer:
 
     def _beat(self, number: int, frame: FrameType | None) -> None:
         guard = self._guard
-        guest = guard.running
+        runtime = guard.running
         now_s, doing = monotonic(), activity()
         gap_s, self._last_beat_s = now_s - self._last_beat_s, now_s
         before, self._last_activity = self._last_activity, doing
-        if gap_s > self._slow_s and guest is not None and not guard.has_patience:
+        if gap_s > self._slow_s and runtime is not None and not guard.has_patience:
             ran_s = min(gap_s, before.ran_s(doing, self.period_s))
             if ran_s > self._slow_s:
-                self.slow.append(SlowCall(guest.strategy_id, ran_s))
-        call = None if guest is None else (guest, guest.ticks, guard.entered)
+                self.slow.append(SlowCall(runtime.strategy_id, ran_s))
+        call = None if runtime is None else (runtime, runtime.ticks, guard.entered)
         if call is None or call != self._seen:
             if self._beats_seen > BEATS:
                 self._tick_on()

@@ -12,7 +12,7 @@ from sengine.adapters.containment.standstill import STANDSTILLS
 from sengine.clock import NS_PER_S
 from sengine.domain.events import PauseStrategy, ResumeStrategy
 from sengine.domain.state import NO_TICK
-from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.runtime.live_engine import LiveEngine
 
 _LOOK_EVERY_S: Final = 1.0
@@ -54,40 +54,40 @@ class StrategyWatch:
     def look(self, now_s: float) -> None:
         """What is to be seen at ``now_s``, of a clock in seconds that stands still with this process."""
         self._pause_the_slow(now_s)
-        for guest in list(self._live.engine.roster):
-            self._find_stalled(guest, now_s)
+        for runtime in list(self._live.engine.registry):
+            self._find_stalled(runtime, now_s)
             if self._resume_after_s is not None:
-                self._resume(guest, now_s, self._resume_after_s)
+                self._resume(runtime, now_s, self._resume_after_s)
 
-    def _find_stalled(self, guest: Guest, now_s: float) -> None:
-        was = guest.stalled_reason
+    def _find_stalled(self, runtime: StrategyRuntime, now_s: float) -> None:
+        was = runtime.stalled_reason
         # A tick that waits for a silent process counts as one that the strategy got, so that is looked at first.
-        silence = self._silence_of(guest.strategy_id) if guest.is_active else None
-        guest.stalled_reason, guest.stalled_s = silence or self._without_ticks(guest, now_s) or ("", 0.0)
-        if guest.stalled_reason and not was:
+        silence = self._silence_of(runtime.strategy_id) if runtime.is_active else None
+        runtime.stalled_reason, runtime.stalled_s = silence or self._without_ticks(runtime, now_s) or ("", 0.0)
+        if runtime.stalled_reason and not was:
             self._live.say(
                 "warning",
-                f"strategy {guest.strategy_id} is stalled: {guest.stalled_reason} for {guest.stalled_s:.0f} s",
+                f"strategy {runtime.strategy_id} is stalled: {runtime.stalled_reason} for {runtime.stalled_s:.0f} s",
             )
-        elif was and not guest.stalled_reason and guest.is_active:
+        elif was and not runtime.stalled_reason and runtime.is_active:
             again = "gets ticks again" if was == NO_TICK else "is no longer stalled"
-            self._live.say("info", f"strategy {guest.strategy_id} {again}")
+            self._live.say("info", f"strategy {runtime.strategy_id} {again}")
 
-    def _without_ticks(self, guest: Guest, now_s: float) -> tuple[str, float] | None:
-        ticks, since_s = self._last_tick.get(guest.strategy_id, (-1, now_s))
-        if guest.ticks != ticks or not guest.is_active:
-            self._last_tick[guest.strategy_id] = guest.ticks, now_s
+    def _without_ticks(self, runtime: StrategyRuntime, now_s: float) -> tuple[str, float] | None:
+        ticks, since_s = self._last_tick.get(runtime.strategy_id, (-1, now_s))
+        if runtime.ticks != ticks or not runtime.is_active:
+            self._last_tick[runtime.strategy_id] = runtime.ticks, now_s
             return None
         age_s = now_s - since_s
         return (NO_TICK, age_s) if age_s >= self._stalled_after_s else None
 
-    def _resume(self, guest: Guest, now_s: float, after_s: float) -> None:
-        name = guest.strategy_id
-        if not guest.was_paused_for_errors:
+    def _resume(self, runtime: StrategyRuntime, now_s: float, after_s: float) -> None:
+        name = runtime.strategy_id
+        if not runtime.was_paused_for_errors:
             self._paused_since_s.pop(name, None)
         elif now_s - self._paused_since_s.setdefault(name, now_s) >= after_s:
             del self._paused_since_s[name]
-            self._live.take(ResumeStrategy(name))
+            self._live.process(ResumeStrategy(name))
             self._live.say("warning", f"strategy {name} resumed by itself, {after_s:g} s after it was paused")
 
     def _pause_the_slow(self, now_s: float) -> None:
@@ -98,8 +98,8 @@ class StrategyWatch:
             while calls[0][0] < now_s - _SLOW_WITHIN_S:
                 calls.popleft()
             took_s = sum(each for _, each in calls)
-            guest = self._live.engine.roster.find(name)
-            if guest is None or not guest.is_active:
+            runtime = self._live.engine.registry.find(name)
+            if runtime is None or not runtime.is_active:
                 del self._slow[name]
             elif took_s > self._slow_budget_s:
                 del self._slow[name]
@@ -109,4 +109,4 @@ class StrategyWatch:
                     f"within a minute that may be {self._slow_budget_s:g} s (plugins.slow_budget)"
                 )
                 self._live.say("error", f"strategy {name} paused: {reason}", strategy_id=name)
-                self._live.take(PauseStrategy(name, reason))
+                self._live.process(PauseStrategy(name, reason))

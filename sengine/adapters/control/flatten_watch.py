@@ -44,7 +44,7 @@ class FlattenWatch:
             del self._since_s[pair]
             if pair in self._told:
                 self._told.remove(pair)
-                held = engine.positions.quantity(*pair)
+                held = engine.portfolio.quantity(*pair)
                 self._live.say("info", f"the flatten of {pair[0]} {pair[1]} is over: {held:.10g} held")
         for pair in engine.flattening:
             since_s = self._since_s.setdefault(pair, now_s)

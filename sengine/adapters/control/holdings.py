@@ -20,15 +20,15 @@ async def positions_message(live: LiveEngine, strategy_id: str, include_flat: bo
     engine = live.engine
     wanted = [
         each
-        for each in engine.positions.positions()
+        for each in engine.portfolio.positions()
         if strategy_id in ("", each.strategy_id) and (include_flat or each.quantity)
     ]
-    if strategy_id and not wanted and not any(each.strategy_id == strategy_id for each in engine.positions.positions()):
-        engine.roster.get(strategy_id)
-    account = engine.positions.equity_of(strategy_id) if strategy_id else engine.positions.total
-    reason = engine.positions.currencies.without_sum.get(strategy_id, "")
+    if strategy_id and not wanted and not any(each.strategy_id == strategy_id for each in engine.portfolio.positions()):
+        engine.registry.get(strategy_id)
+    account = engine.portfolio.equity_of(strategy_id) if strategy_id else engine.portfolio.total
+    reason = engine.portfolio.currencies.without_sum.get(strategy_id, "")
     sums, share = CurrencySums(), LoopShare()
-    async for each in share.over(list(engine.positions.positions())):
+    async for each in share.over(list(engine.portfolio.positions())):
         if strategy_id in ("", each.strategy_id):
             sums.add(each)
     return pb.GetPositionsResponse(
@@ -64,7 +64,7 @@ def _position(position: Position, in_flight: float) -> pb.Position:
 
 def quantities(engine: Engine) -> dict[str, float]:
     held: dict[str, list[float]] = {}
-    for position in engine.positions.positions():
+    for position in engine.portfolio.positions():
         held.setdefault(position.strategy_id, []).append(position.quantity)
     return {strategy_id: net(quantities) for strategy_id, quantities in held.items()}
 

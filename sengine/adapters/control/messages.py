@@ -28,30 +28,30 @@ from sengine.adapters.control.strategy_state import strategy_state
 from sengine.adapters.control.text import bounded_text, config_text, json_text
 from sengine.domain.currencies import CurrencySums
 from sengine.engine.core import Engine
-from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.proto import engine_pb2 as pb
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.loop_share import LoopShare
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 
 _LOOSENED_SHOWN: Final = 10
 _HELD_SHOWN: Final = 50
 
 
-def shown_time_ns(live: LiveEngine, facts: ServiceFacts) -> int:
+def shown_time_ns(live: LiveEngine, facts: ServiceStatus) -> int:
     """The wall clock; of a replay its own time, which is what its screens are about."""
     return time_ns() if facts.replay is None else live.engine.now_ns
 
 
-async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) -> pb.Snapshot:
+async def snapshot_message(live: LiveEngine, facts: ServiceStatus, address: str) -> pb.Snapshot:
     """Everything there is to show."""
     engine, share = live.engine, LoopShare()
-    held, unsummed, exposure = quantities(engine), engine.positions.currencies.without_sum, WorstExposure()
+    held, unsummed, exposure = quantities(engine), engine.portfolio.currencies.without_sum, WorstExposure()
     strategies = [
-        strategy_message(engine, facts, guest, held, unsummed) async for guest in share.over(list(engine.roster))
+        strategy_message(engine, facts, runtime, held, unsummed) async for runtime in share.over(list(engine.registry))
     ]
     positions, sums = [], CurrencySums()
-    async for position in share.over(list(engine.positions.positions())):
+    async for position in share.over(list(engine.portfolio.positions())):
         in_flight = engine.orders.in_flight(position.strategy_id, position.symbol)
         sums.add(position)
         exposure.see(max(abs(position.quantity), abs(position.quantity + in_flight)), position)
@@ -60,7 +60,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
     orders = [order_message(working) async for working in share.over(list(engine.orders.open_orders()))]
     symbols = [symbol_message(market) async for market in share.over(list(engine.markets.values()))]
     reasons = facts.not_ready_because(live)
-    total, reason = engine.positions.total, unsummed.get("", "")
+    total, reason = engine.portfolio.total, unsummed.get("", "")
     now_ns = time_ns()
     return pb.Snapshot(
         service=pb.ServiceInfo(
@@ -84,7 +84,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
         orders=orders,
         symbols=symbols,
         risk=risk_messages(live, exposure),
-        initial_capital=engine.positions.initial_capital,
+        initial_capital=engine.portfolio.initial_capital,
         realized_pnl=None if reason else total.realized,
         unrealized_pnl=None if reason else total.unrealized,
         peak_pnl=None if reason else total.peak,
@@ -107,71 +107,76 @@ async def snapshot_message(live: LiveEngine, facts: ServiceFacts, address: str) 
     )
 
 
-async def strategies_message(live: LiveEngine, facts: ServiceFacts) -> pb.ListStrategiesResponse:
+async def strategies_message(live: LiveEngine, facts: ServiceStatus) -> pb.ListStrategiesResponse:
     engine, share = live.engine, LoopShare()
-    held, unsummed = quantities(engine), engine.positions.currencies.without_sum
+    held, unsummed = quantities(engine), engine.portfolio.currencies.without_sum
     return pb.ListStrategiesResponse(
         strategies=[
-            strategy_message(engine, facts, guest, held, unsummed) async for guest in share.over(list(engine.roster))
+            strategy_message(engine, facts, runtime, held, unsummed)
+            async for runtime in share.over(list(engine.registry))
         ],
         failed=failed_messages(facts),
     )
 
 
 def strategy_message(
-    engine: Engine, facts: ServiceFacts, guest: Guest, held: Mapping[str, float], unsummed: Mapping[str, str]
+    engine: Engine,
+    facts: ServiceStatus,
+    runtime: StrategyRuntime,
+    held: Mapping[str, float],
+    unsummed: Mapping[str, str],
 ) -> pb.StrategyState:
     """``held`` is the quantity of each strategy, summed over its symbols; ``unsummed`` says whose P&L has no sum."""
-    reason = unsummed.get(guest.strategy_id, "")
-    account = engine.positions.equity_of(guest.strategy_id)
-    fault = guest.last_fault
+    reason = unsummed.get(runtime.strategy_id, "")
+    account = engine.portfolio.equity_of(runtime.strategy_id)
+    fault = runtime.last_fault
     return pb.StrategyState(
-        strategy_id=guest.strategy_id,
-        state=guest.lifecycle.state,
-        is_active=guest.is_active,
-        pause_reason=bounded_text(guest.pause_reason),
-        version=guest.spec.version,
-        source=guest.spec.source,
-        route=guest.spec.route,
-        symbols=guest.spec.symbols,
-        data=guest.spec.kinds,
-        ticks=guest.ticks,
-        signals=guest.signals,
-        last_signal_ns=guest.last_signal_ns,
-        errors=sum(guest.errors.values()),
-        errors_by_type=guest.errors,
+        strategy_id=runtime.strategy_id,
+        state=runtime.lifecycle.state,
+        is_active=runtime.is_active,
+        pause_reason=bounded_text(runtime.pause_reason),
+        version=runtime.spec.version,
+        source=runtime.spec.source,
+        route=runtime.spec.route,
+        symbols=runtime.spec.symbols,
+        data=runtime.spec.kinds,
+        ticks=runtime.ticks,
+        signals=runtime.signals,
+        last_signal_ns=runtime.last_signal_ns,
+        errors=sum(runtime.errors.values()),
+        errors_by_type=runtime.errors,
         last_error=bounded_text(fault.message) if fault is not None else "",
         last_error_where=fault.where if fault is not None else "",
         last_error_ns=fault.timestamp_ns if fault is not None else 0,
-        last_reload_ns=facts.reloads.last_ns.get(guest.strategy_id, 0),
-        position=held.get(guest.strategy_id, 0.0),
+        last_reload_ns=facts.reloads.last_ns.get(runtime.strategy_id, 0),
+        position=held.get(runtime.strategy_id, 0.0),
         realized_pnl=None if reason else account.realized,
         unrealized_pnl=None if reason else account.unrealized,
         peak_pnl=None if reason else account.peak,
-        on_tick=latency_message(guest.on_tick_latency),
-        over_budget=guest.on_tick_latency.over_budget,
-        stalled_s=guest.stalled_s,
-        stalled_reason=bounded_text(guest.stalled_reason),
+        on_tick=latency_message(runtime.on_tick_latency),
+        over_budget=runtime.on_tick_latency.over_budget,
+        stalled_s=runtime.stalled_s,
+        stalled_reason=bounded_text(runtime.stalled_reason),
         not_added_up=reason,
     )
 
 
-def strategy_detail(live: LiveEngine, facts: ServiceFacts, guest: Guest) -> pb.StrategyDetail:
+def strategy_detail(live: LiveEngine, facts: ServiceStatus, runtime: StrategyRuntime) -> pb.StrategyDetail:
     """One strategy in full. This calls the strategy's ``get_state``; when that fails, the failure is shown instead."""
-    engine, name = live.engine, guest.strategy_id
+    engine, name = live.engine, runtime.strategy_id
     return pb.StrategyDetail(
-        state=strategy_message(engine, facts, guest, quantities(engine), engine.positions.currencies.without_sum),
-        config_json=config_text(guest.config),
-        own_state_json=json_text(strategy_state(engine, guest).metadata),
-        last_traceback=bounded_text(guest.last_fault.traceback) if guest.last_fault is not None else "",
-        positions=[position_message(engine, each) for each in engine.positions.positions() if each.strategy_id == name],
+        state=strategy_message(engine, facts, runtime, quantities(engine), engine.portfolio.currencies.without_sum),
+        config_json=config_text(runtime.config),
+        own_state_json=json_text(strategy_state(engine, runtime).metadata),
+        last_traceback=bounded_text(runtime.last_fault.traceback) if runtime.last_fault is not None else "",
+        positions=[position_message(engine, each) for each in engine.portfolio.positions() if each.strategy_id == name],
         signals=[signal_message(record) for record in live.signals_of.get(name, ())],
         fills=[fill_message(record) for record in live.fills.history if record.share.strategy_id == name],
         reloads=[reload_message(report) for report in facts.reloads.of(name)],
     )
 
 
-def failed_messages(facts: ServiceFacts) -> list[pb.FailedStrategy]:
+def failed_messages(facts: ServiceStatus) -> list[pb.FailedStrategy]:
     return [pb.FailedStrategy(strategy_id=name, reason=bounded_text(reason)) for name, reason in facts.failed]
 
 

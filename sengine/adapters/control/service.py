@@ -41,7 +41,7 @@ from sengine.proto.engine_pb2_grpc import EngineControlServicer
 from sengine.runtime.audit import details_of
 from sengine.runtime.live_engine import HISTORY, LiveEngine, LogRecord, SignalRecord
 from sengine.runtime.parameters import give_parameters, prepared_parameters
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 
 LEAST_INTERVAL_MS: Final = 100
 DEFAULT_INTERVAL_MS: Final = 500
@@ -54,7 +54,7 @@ _QUESTIONS: Final = ("ListStrategies", "GetStrategyState", "GetPositions", "GetM
 class EngineContext(Protocol):
     """What the service does for the API beyond the engine itself. Each may raise any ``SengineError``."""
 
-    facts: ServiceFacts
+    facts: ServiceStatus
 
     async def reload(self, strategy_id: str) -> ReloadReport:
         """Read a strategy's configuration and file again and put them into force. Records the reload in
@@ -92,7 +92,7 @@ class ControlService(EngineControlServicer):
         self._last_snapshot: tuple[float, pb.Snapshot] | None = None
 
     @property
-    def _facts(self) -> ServiceFacts:
+    def _facts(self) -> ServiceStatus:
         return self._context.facts
 
     async def keep_history(self) -> None:
@@ -118,8 +118,8 @@ class ControlService(EngineControlServicer):
 
     @answering
     async def GetStrategyState(self, request: pb.GetStrategyStateRequest, context: Call) -> pb.StrategyDetail:
-        guest = self._live.engine.roster.get(request.strategy_id)
-        return strategy_detail(self._live, self._facts, guest)
+        runtime = self._live.engine.registry.get(request.strategy_id)
+        return strategy_detail(self._live, self._facts, runtime)
 
     @answering
     async def GetPositions(self, request: pb.GetPositionsRequest, context: Call) -> pb.GetPositionsResponse:
@@ -147,25 +147,25 @@ class ControlService(EngineControlServicer):
     @answering
     async def Pause(self, request: pb.PauseRequest, context: Call) -> pb.CommandReply:
         reason = bounded_reason(request.reason)
-        self._live.take(PauseStrategy(request.strategy_id, reason))
+        self._live.process(PauseStrategy(request.strategy_id, reason))
         return self._done(f"strategy {request.strategy_id} is paused: {reason}")
 
     @answering
     async def Resume(self, request: pb.ResumeRequest, context: Call) -> pb.CommandReply:
-        self._live.take(ResumeStrategy(request.strategy_id))
+        self._live.process(ResumeStrategy(request.strategy_id))
         return self._done(f"strategy {request.strategy_id} is active")
 
     @answering
     async def Reload(self, request: pb.ReloadRequest, context: Call) -> pb.ReloadReply:
         name = request.strategy_id
-        guest = self._live.engine.roster.get(name)
+        runtime = self._live.engine.registry.get(name)
         if not request.HasField("config_json"):
             if request.validate_only:
                 raise ConfigError(["validate_only checks config_json, and there is none"])
             return self._reloaded(await self._context.reload(name))
-        config = with_secrets(json_object(request.config_json), dict(guest.config))
+        config = with_secrets(json_object(request.config_json), dict(runtime.config))
         if request.validate_only:
-            prepared = prepared_parameters(guest, config)
+            prepared = prepared_parameters(runtime, config)
             return pb.ReloadReply(message="these parameters are valid", config_json=config_text(prepared))
         report = give_parameters(self._live, name, config, "command")
         self._facts.reloads.record(report)
@@ -176,10 +176,10 @@ class ControlService(EngineControlServicer):
         """Raises ``ConfigError`` or ``PluginError`` for a reload that failed."""
         if not report.is_done:
             raise ConfigError([report.message]) if report.what == "parameters" else PluginError(report.message)
-        guest = self._live.engine.roster.get(report.strategy_id)
+        runtime = self._live.engine.registry.get(report.strategy_id)
         return pb.ReloadReply(
             message=report.message,
-            config_json=config_text(guest.config),
+            config_json=config_text(runtime.config),
             report=reload_message(report),
         )
 
@@ -200,7 +200,7 @@ class ControlService(EngineControlServicer):
 
     @answering
     async def Unload(self, request: pb.UnloadRequest, context: Call) -> pb.CommandReply:
-        outcome = self._live.take(UnloadStrategy(request.strategy_id))
+        outcome = self._live.process(UnloadStrategy(request.strategy_id))
         failed = f", but its shutdown() failed: {outcome.faults[0].message}" if outcome.faults else ""
         return self._done(f"strategy {request.strategy_id} is unloaded{failed}; its positions stay on the books")
 
@@ -208,7 +208,7 @@ class ControlService(EngineControlServicer):
     async def KillSwitch(self, request: pb.KillSwitchRequest, context: Call) -> pb.CommandReply:
         reason = bounded_reason(request.reason)
         # The engine itself says so in the log, here and below.
-        cancels = len(self._live.take(KillSwitch(reason)).cancels)
+        cancels = len(self._live.process(KillSwitch(reason)).cancels)
         message = f"kill switch pulled: {reason}; no orders go out, {cancels} open orders are being cancelled"
         if self._live.is_recovering:
             message = f"kill switch pulled: {reason}; no orders go out, those of earlier are cancelled after the start"
@@ -216,7 +216,7 @@ class ControlService(EngineControlServicer):
             message += f"; do not restart the engine, it would not know: {self._facts.kill_is_forgotten}"
         if request.flatten:
             try:
-                self._live.take(Flatten(reason=f"kill switch: {reason}"))
+                self._live.process(Flatten(reason=f"kill switch: {reason}"))
             except LifecycleError as error:
                 message += f"; positions are not brought to zero: {error}"
         return pb.CommandReply(message=message, orders_to_cancel=cancels)
@@ -238,13 +238,13 @@ class ControlService(EngineControlServicer):
         engine, scope = self._live.engine, (request.strategy_id, request.symbol)
         plan = engine.flatten_plan(*scope)
         if not request.validate_only:
-            self._live.take(Flatten(*scope, bounded_reason(request.reason)))
+            self._live.process(Flatten(*scope, bounded_reason(request.reason)))
             await until_flat(engine, *scope)
         return flatten_reply(plan, engine.flatten_waits_for(*scope))
 
     @answering
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Call) -> pb.CommandReply:
-        cancels = len(self._live.take(CancelOrder(request.order_id)).cancels)
+        cancels = len(self._live.process(CancelOrder(request.order_id)).cancels)
         said = "is being cancelled" if cancels else "was already being cancelled"
         reply = self._done(f"order {request.order_id} {said}")
         reply.orders_to_cancel = cancels
@@ -253,7 +253,7 @@ class ControlService(EngineControlServicer):
     @answering
     async def SettleFill(self, request: pb.SettleFillRequest, context: Call) -> pb.CommandReply:
         command = AcceptFill(request.fill_id) if request.accept else RefuseFill(request.fill_id)
-        self._live.take(command)
+        self._live.process(command)
         return self._done(f"fill {request.fill_id} is {'booked' if request.accept else 'refused; it is not booked'}")
 
     @answering
@@ -320,11 +320,11 @@ class ControlService(EngineControlServicer):
             return self._last_snapshot[1]
 
     def _pnl_now(self) -> tuple[int, float] | None:
-        positions = self._live.engine.positions
+        portfolio = self._live.engine.portfolio
         # What an earlier session's fills come to while they are taken up was never the account's in this one.
-        if self._live.is_recovering or positions.currencies.without_sum.get(""):
+        if self._live.is_recovering or portfolio.currencies.without_sum.get(""):
             return None
-        return shown_time_ns(self._live, self._facts), positions.total.equity
+        return shown_time_ns(self._live, self._facts), portfolio.total.equity
 
     def _done(self, message: str) -> pb.CommandReply:
         self._live.say("info", message, by="operator")

@@ -12,7 +12,7 @@ from sengine.domain.state import StrategyState
 from sengine.engine.core import Engine
 from sengine.engine.strategies.exported import described as own_words
 from sengine.engine.strategies.faults import in_words
-from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.runtime import StrategyRuntime
 
 
 class OpenOrder(msgspec.Struct, frozen=True):
@@ -61,13 +61,13 @@ class EngineSnapshot(msgspec.Struct, frozen=True):
 
 def snapshot(engine: Engine) -> EngineSnapshot:
     """A consistent view; it shares nothing mutable with the engine."""
-    total = engine.positions.total
+    total = engine.portfolio.total
     return EngineSnapshot(
         now_ns=engine.now_ns,
         ticks=engine.ticks,
         kill_reason=engine.kill_reason,
-        strategies=tuple(strategy_state(engine, guest) for guest in engine.roster),
-        positions=tuple(Position(*position.values) for position in engine.positions.positions()),
+        strategies=tuple(strategy_state(engine, runtime) for runtime in engine.registry),
+        positions=tuple(Position(*position.values) for position in engine.portfolio.positions()),
         orders=tuple(
             OpenOrder(
                 working.order.order_id,
@@ -103,43 +103,43 @@ def snapshot(engine: Engine) -> EngineSnapshot:
     )
 
 
-def strategy_state(engine: Engine, guest: Guest) -> StrategyState:
+def strategy_state(engine: Engine, runtime: StrategyRuntime) -> StrategyState:
     """One strategy, with what it says of itself; a failing ``get_state`` shows as its error."""
-    own = [position for position in engine.positions.positions() if position.strategy_id == guest.strategy_id]
-    account = engine.positions.equity_of(guest.strategy_id)
+    own = [position for position in engine.portfolio.positions() if position.strategy_id == runtime.strategy_id]
+    account = engine.portfolio.equity_of(runtime.strategy_id)
     return StrategyState(
-        strategy_id=guest.strategy_id,
-        is_active=guest.is_active,
-        state=guest.lifecycle.state,
+        strategy_id=runtime.strategy_id,
+        is_active=runtime.is_active,
+        state=runtime.lifecycle.state,
         position=sum(position.quantity for position in own),
         unrealized_pnl=account.unrealized,
         realized_pnl=account.realized,
-        tick_count=guest.ticks,
-        signal_count=guest.signals,
-        error_count=sum(guest.errors.values()),
-        last_signal_ns=guest.last_signal_ns,
-        last_error=guest.last_fault.message if guest.last_fault is not None else "",
-        pause_reason=guest.pause_reason,
-        version=guest.spec.version,
-        symbols=tuple(guest.spec.symbols),
-        route=guest.spec.route,
-        on_tick_us=guest.on_tick_latency.summary_us(),
-        over_budget=guest.on_tick_latency.over_budget,
-        stalled_s=guest.stalled_s,
-        stalled_reason=guest.stalled_reason,
-        metadata=_described(guest),
+        tick_count=runtime.ticks,
+        signal_count=runtime.signals,
+        error_count=sum(runtime.errors.values()),
+        last_signal_ns=runtime.last_signal_ns,
+        last_error=runtime.last_fault.message if runtime.last_fault is not None else "",
+        pause_reason=runtime.pause_reason,
+        version=runtime.spec.version,
+        symbols=tuple(runtime.spec.symbols),
+        route=runtime.spec.route,
+        on_tick_us=runtime.on_tick_latency.summary_us(),
+        over_budget=runtime.on_tick_latency.over_budget,
+        stalled_s=runtime.stalled_s,
+        stalled_reason=runtime.stalled_reason,
+        metadata=_described(runtime),
     )
 
 
-def _described(guest: Guest) -> dict[str, Any]:
+def _described(runtime: StrategyRuntime) -> dict[str, Any]:
     """What the strategy's instances say of themselves, by symbol."""
     described: dict[str, Any] = {}
-    for symbol, instance in guest.instances.items():
+    for symbol, instance in runtime.instances.items():
         try:
-            with guest.guard.calling(guest):
+            with runtime.guard.calling(runtime):
                 described[symbol] = own_words(instance)
         except BaseException as error:
-            guest.guard.contain(error)
-            said, _ = in_words(guest.guard, guest, error)
+            runtime.guard.contain(error)
+            said, _ = in_words(runtime.guard, runtime, error)
             described[symbol] = {"error": f"get_state failed: {said}"}
     return described

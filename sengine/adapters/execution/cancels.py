@@ -53,7 +53,7 @@ class Cancellations:
         """Take the answer to the wish; the event time of the wish, ``None`` where nobody waits for it."""
         return self._open.pop(order_id, None)
 
-    def take_on(self, order_id: str, asked_ns: int) -> None:
+    def adopt(self, order_id: str, asked_ns: int) -> None:
         """The service will see to it."""
         self._taken_on[order_id] = asked_ns
         if len(self._taken_on) > OPEN_KEPT:

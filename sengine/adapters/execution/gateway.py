@@ -58,7 +58,7 @@ class ExecutionGateway:
     for a target that orders may not go to.
 
     ``send`` and ``cancel`` put into bounded queues and return at once; outcomes reach the engine as ``OrderUpdate``
-    through ``live.take``. Call ``start`` on the loop that everything runs on, and ``stop`` before it ends.
+    through ``live.process``. Call ``start`` on the loop that everything runs on, and ``stop`` before it ends.
     """
 
     def __init__(self, target: str, execution: ExecutionConfig, live: Hub, stats: GatewayStats) -> None:
@@ -272,7 +272,7 @@ class ExecutionGateway:
             elif status is OrderStatus.ACCEPTED:
                 # On its way, or too late because all is filled: nothing new about the order itself.
                 if report.status == pb.ORDER_STATUS_ACCEPTED and asked_ns is not None:
-                    self._cancels.take_on(order_id, asked_ns)
+                    self._cancels.adopt(order_id, asked_ns)
                 status = None
         else:
             if outgoing is not None:
@@ -282,7 +282,7 @@ class ExecutionGateway:
         if report.status != pb.ORDER_STATUS_ACCEPTED:
             self._cancels.ended(order_id)
         if status is not None:
-            self._live.take(OrderUpdate(order_id, status, timestamp_ns, reason))
+            self._live.process(OrderUpdate(order_id, status, timestamp_ns, reason))
         filled = inf if report.status == pb.ORDER_STATUS_FILLED else report.filled_quantity
         if filled > 0.0:
             self.on_filled(order_id, filled)
@@ -350,7 +350,7 @@ class ExecutionGateway:
     def _tell_soon(self, order: Order, status: OrderStatus, reason: str, never_left: bool = False) -> None:
         """Not at once: ``send`` and ``cancel`` are called while the engine passes on an outcome."""
         at_ns = max(order.timestamp_ns, self._live.engine.now_ns)
-        self._loop.call_soon(self._live.take, OrderUpdate(order.order_id, status, at_ns, reason, never_left))
+        self._loop.call_soon(self._live.process, OrderUpdate(order.order_id, status, at_ns, reason, never_left))
 
     def _fold(self) -> None:
         """Keep the histograms' pending samples few also when nobody scrapes."""

@@ -152,7 +152,7 @@ def settle(live: Hub, answer: Answer, taking: Taking = NOT_HEARD) -> Settled:
         if orders.has_seen(fill) or engine.held_fills.waits(fill) or engine.held_fills.was_refused(fill):
             continue
         if orders.is_known(fill.order_id):
-            live.take(fill)
+            live.process(fill)
             taking.fill(fill)
             applied += 1
         else:
@@ -179,7 +179,7 @@ def settle(live: Hub, answer: Answer, taking: Taking = NOT_HEARD) -> Settled:
                 f"{working.order.quantity:g} are filled, and its fills make {working.filled:g}"
             )
         elif is_open and state.status in _ENDED:
-            live.take(OrderUpdate(order_id, _ENDED[state.status], state.timestamp_ns or engine.now_ns, state.reason))
+            live.process(OrderUpdate(order_id, _ENDED[state.status], state.timestamp_ns or engine.now_ns, state.reason))
             ended += 1
     for order_id, state in answer.orders.items():
         if state.status == pb.ORDER_STATUS_ACCEPTED and not orders.is_known(order_id):
@@ -196,7 +196,7 @@ def close_absent(live: Hub, order_ids: Sequence[str]) -> int:
     still_open = [order_id for order_id in order_ids if live.engine.orders.is_open(order_id)]
     for order_id in still_open:
         reason = "the execution service never got it"
-        live.take(OrderUpdate(order_id, OrderStatus.REJECTED, live.engine.now_ns, reason))
+        live.process(OrderUpdate(order_id, OrderStatus.REJECTED, live.engine.now_ns, reason))
     return len(still_open)
 
 

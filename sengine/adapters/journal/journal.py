@@ -182,8 +182,8 @@ class Journal:
     def sample(self) -> None:
         """Record what has been earned so far."""
         engine = self._engine
-        strategies = {strategy_id: account.state() for strategy_id, account in engine.positions.accounts()}
-        self._append(Sample(time_ns(), engine.now_ns, engine.positions.total.state(), strategies))
+        strategies = {strategy_id: account.state() for strategy_id, account in engine.portfolio.accounts()}
+        self._append(Sample(time_ns(), engine.now_ns, engine.portfolio.total.state(), strategies))
 
     def close(self) -> None:
         """The session ended on purpose."""
@@ -218,9 +218,9 @@ class Journal:
         return self._encode((TAGS[Gap], Gap(1, f"what an event led to cannot be recorded: {reason}"))), False
 
     def _add_if_paused(self, paused: dict[str, str], strategy_id: str) -> None:
-        guest = self._engine.roster.find(strategy_id)
-        if guest is not None and guest.pause_reason:
-            paused[strategy_id] = guest.pause_reason
+        runtime = self._engine.registry.find(strategy_id)
+        if runtime is not None and runtime.pause_reason:
+            paused[strategy_id] = runtime.pause_reason
 
     def _append(self, record: msgspec.Struct) -> None:
         self.records += 1
@@ -235,7 +235,7 @@ class Journal:
         self._writer.roll(self._segment, self._first_frames(starts_session=False, lost=lost, more=more))
 
     def _first_frames(self, *, starts_session: bool, lost: int = 0, more: Sequence[msgspec.Struct] = ()) -> bytes:
-        strategies: list[StrategyRecord] = [self._sources.record(guest.spec) for guest in self._engine.roster]
+        strategies: list[StrategyRecord] = [self._sources.record(runtime.spec) for runtime in self._engine.registry]
         header = Header(
             FORMAT,
             self._session,

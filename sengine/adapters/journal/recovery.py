@@ -31,8 +31,8 @@ from sengine.config.convert import convert
 from sengine.config.schema import MarketDataConfig
 from sengine.domain.events import ChangeAggregation, KillSwitch, MarketEvent, ReloadParameters, UnloadStrategy
 from sengine.engine.checkpoint.checkpoint import Checkpoint, restore
+from sengine.engine.checkpoint.effective_settings import EffectiveSettings, Running
 from sengine.engine.checkpoint.follower import Follower, Happened
-from sengine.engine.checkpoint.in_force import InForce, Running
 from sengine.engine.core import Engine
 from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.engine.risk.pipeline import RiskPipeline
@@ -87,7 +87,7 @@ async def recover(directory: Path, engine: Engine, warmup_events: int, until: Be
     following.end()
     following.notes.extend(reader.left_out.told())
     if following.in_force is not None:
-        following.notes.extend(following.in_force.instead(InForce.of(engine)))
+        following.notes.extend(following.in_force.instead(EffectiveSettings.of(engine)))
     following.notes.extend(_cut(unbegun, reader.torn))
     beginning = _beginning(reader, start, following.in_segment, unbegun)
     session = reader.headers()[max(reader.paths)].session
@@ -132,7 +132,7 @@ def _cut(*ends: TornEnd | None) -> list[str]:
     return [str(end) for end in torn]
 
 
-def decide(in_force: InForce, command: Any) -> None:
+def decide(in_force: EffectiveSettings, command: Any) -> None:
     """Bring what is in force up to date with a recorded command."""
     strategies = in_force.strategies
     if isinstance(command, ChangeLimits):
@@ -172,7 +172,7 @@ class Following:
         """Records of the current segment."""
         self.was_closed = False
         self.notes: list[str] = []
-        self.in_force: InForce | None = None
+        self.in_force: EffectiveSettings | None = None
         """What was in force where the entries end."""
         self._decision: Any = None
         self._engine = engine

@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
 
-from sengine.runtime.log_throttle import Complaints
+from sengine.runtime.log_throttle import LogThrottle
 
 STREAM: Final = "SENGINE_FILLS"
 _DEDUPLICATE_S: Final = 120.0
@@ -35,7 +35,7 @@ async def pull_fills(
     apply: Callable[[bytes, bytes], bool],
     on_ready: Callable[[], None],
     on_lost: Callable[[], None],
-    complain: Complaints,
+    complain: LogThrottle,
     released: asyncio.Event,
 ) -> None:
     """Pull fills one by one until cancelled; ``apply`` gets subject and payload and says whether it was a fill.

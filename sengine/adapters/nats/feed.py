@@ -22,7 +22,7 @@ from sengine.domain.order import Fill
 from sengine.engine.outcome import Outcome
 from sengine.engine.state.orders import identity_of
 from sengine.runtime.live_engine import LATE_NS, LiveEngine
-from sengine.runtime.log_throttle import Complaints
+from sengine.runtime.log_throttle import LogThrottle
 
 # How long a backlog may keep the loop to itself before others get their turn.
 _TURN_NS: Final = 2 * NS_PER_MS
@@ -38,7 +38,7 @@ FILLS_HELD: Final = 100_000
 
 
 class NatsFeed:
-    """Subscribes to the topics of the configuration and calls ``live.take`` for what arrives.
+    """Subscribes to the topics of the configuration and calls ``live.process`` for what arrives.
 
     Market data is taken in the order of arrival across all subjects; fills are taken at once, before market data that
     waits. With ``lockstep``, the next tick waits until the market orders of the last one are filled. One that ``holds``
@@ -69,7 +69,7 @@ class NatsFeed:
         self._least_lag_ns = -max_ahead_ns if max_ahead_ns is not None else -_ANY_TIME_NS
         self._decode = (self._decoder.decode_book, self._decoder.decode_trade, self._decoder.decode_bar)
         self._max_bytes = config.max_message_bytes
-        self._complain = Complaints(live.say)
+        self._complain = LogThrottle(live.say)
         self._folded_at = 0
         self._turn_is_due = False
         self._arrived = asyncio.Event()
@@ -83,7 +83,7 @@ class NatsFeed:
         ]
         if not config.durable:
             subjects.append((topics.fills, self._fill_arrived))
-        self._link = NatsLink(config, url, self.stats, subjects, self.take_fill, live.say, self._complain)
+        self._link = NatsLink(config, url, self.stats, subjects, self.process_fill, live.say, self._complain)
         self._held: list[tuple[bytes, bytes]] = []
         """Fills that wait for ``release``, with their subjects."""
         self._taken: dict[str, Fill] = {}
@@ -125,7 +125,7 @@ class NatsFeed:
         self._is_holding = False
         held, self._held = self._held, []
         for subject, payload in held:
-            self.take_fill(subject, payload)
+            self.process_fill(subject, payload)
         self._link.release()
 
     async def start(self) -> None:
@@ -146,7 +146,7 @@ class NatsFeed:
     def stop_market_data(self) -> None:
         """Take no more market data; what waits is thrown away, and counted as dropped. Fills still come."""
         self._link.listen_no_more(but_to=self._fill_arrived)
-        while self._inbox.take() is not None:
+        while self._inbox.pop() is not None:
             self.stats.dropped += 1
 
     async def stop(self) -> None:
@@ -156,7 +156,7 @@ class NatsFeed:
         if task is not None:
             await end(task)
         await self._link.stop()
-        while self._inbox.take() is not None:
+        while self._inbox.pop() is not None:
             self.stats.dropped += 1
 
     # Arrival: called by the parser for every message.
@@ -178,7 +178,7 @@ class NatsFeed:
             headers = self._bounded(subject, payload, headers)
             if headers == b"":
                 return
-        if not self._inbox.put(Arrival(kind, subject, payload, headers, time_ns())):
+        if not self._inbox.append(Arrival(kind, subject, payload, headers, time_ns())):
             self.stats.dropped += 1
             self._complain("dropped", "market data is dropped: the queue is full", limit=self._config.pending_limit)
         elif not self._turn_is_due:
@@ -207,7 +207,7 @@ class NatsFeed:
 
     def _fill_arrived(self, subject: bytes, payload: bytes, _headers: bytes | None) -> None:
         if not self._is_holding:
-            self.take_fill(subject, payload)
+            self.process_fill(subject, payload)
         elif len(self._held) < FILLS_HELD:
             self._held.append((subject, payload))
         else:
@@ -215,7 +215,7 @@ class NatsFeed:
             self._complain("dropped_fills", "fills are dropped: too many wait; the execution service is asked for them")
             self.on_unread_fill()
 
-    def take_fill(self, subject: bytes, payload: bytes) -> bool:
+    def process_fill(self, subject: bytes, payload: bytes) -> bool:
         """Apply a fill now; whether it was one."""
         self.stats.messages += 1
         try:
@@ -229,14 +229,14 @@ class NatsFeed:
         if self._taken and self._taken.get(identity_of(fill)) == fill:
             del self._taken[identity_of(fill)]
         else:
-            self._live.take(fill)
+            self._live.process(fill)
         return True
 
     # Processing.
 
     def _take_turn(self) -> None:
         try:
-            self._live.take_all(self._events(perf_counter_ns() + _TURN_NS))
+            self._live.process_all(self._events(perf_counter_ns() + _TURN_NS))
         finally:
             self._turn_is_due = self._inbox.waiting > 0
             if self._turn_is_due and self._loop is not None:
@@ -249,7 +249,7 @@ class NatsFeed:
             self._arrived.clear()
             self._turn_is_due = False
             end_ns = perf_counter_ns() + _TURN_NS
-            while (arrival := self._inbox.take()) is not None:
+            while (arrival := self._inbox.pop()) is not None:
                 outcome = self._process(arrival)
                 if outcome is not None and outcome.orders and not await self._live.settled(self._lockstep_timeout_s):
                     self.stats.lockstep_timeouts += 1
@@ -263,7 +263,7 @@ class NatsFeed:
 
     def _events(self, end_ns: int) -> Iterator[MarketEvent]:
         """What waits, decoded one by one, until nothing does or the turn is over."""
-        take, decoded = self._inbox.take, self._decoded
+        take, decoded = self._inbox.pop, self._decoded
         while (arrival := take()) is not None:
             event = decoded(arrival)
             if event is not None:
@@ -273,7 +273,7 @@ class NatsFeed:
 
     def _process(self, arrival: Arrival) -> Outcome | None:
         event = self._decoded(arrival)
-        return None if event is None else self._live.take(event)
+        return None if event is None else self._live.process(event)
 
     def _decoded(self, arrival: Arrival) -> MarketEvent | None:
         headers: Mapping[str, str] | None = None
@@ -332,7 +332,7 @@ class NatsFeed:
         )
 
     def _is_named(self, symbol: str) -> bool:
-        return any(symbol in guest.spec.symbols for guest in self._live.engine.roster)
+        return any(symbol in runtime.spec.symbols for runtime in self._live.engine.registry)
 
     def _refuse(self, reason: str, detail: str, subject: bytes, symbol: str = "") -> None:
         self.stats.malformed[reason] += 1

@@ -44,7 +44,7 @@ class Inbox:
         self.waiting = 0
         self.conflated = 0
 
-    def put(self, arrival: Arrival) -> bool:
+    def append(self, arrival: Arrival) -> bool:
         """Queue a message; whether there was room."""
         newest = self._newest
         conflating = newest is not None and arrival.kind is Kind.BOOK
@@ -68,7 +68,7 @@ class Inbox:
         self._arrivals.append(arrival)
         return True
 
-    def take(self) -> Arrival | None:
+    def pop(self) -> Arrival | None:
         """The message that waits longest; ``None`` when none does."""
         arrivals = self._arrivals
         while arrivals:

@@ -14,7 +14,7 @@ from sengine.adapters.nats.ending import end
 from sengine.adapters.nats.options import connect_options, server_urls, trouble_in_words, without_login
 from sengine.adapters.nats.stats import FeedStats
 from sengine.config.schema import NatsConfig
-from sengine.runtime.log_throttle import Complaints
+from sengine.runtime.log_throttle import LogThrottle
 
 _FIRST_WAIT_S: Final = 0.05
 _LONGEST_WAIT_S: Final = 2.0
@@ -36,7 +36,7 @@ class NatsLink:
         subjects: Sequence[tuple[str, OnMessage]],
         take_fill: Callable[[bytes, bytes], bool],
         say: Callable[..., None],
-        complain: Complaints,
+        complain: LogThrottle,
     ) -> None:
         self._config = config
         self._servers = server_urls(url)

@@ -56,7 +56,7 @@ class FillPublisher:
     def is_full(self) -> bool:
         return self.waiting >= FILLS_KEPT
 
-    def put(self, fill: Fill) -> None:
+    def publish(self, fill: Fill) -> None:
         self._outbox.append(fill)
         self._empty.clear()
         self._wake.set()

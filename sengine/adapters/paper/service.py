@@ -26,9 +26,9 @@ from sengine.adapters.nats.connection import OrderedConnection, content_type, un
 from sengine.adapters.nats.ending import end
 from sengine.adapters.nats.options import connect_options, server_urls, trouble_in_words
 from sengine.adapters.nats.wire import BadMessageError, Decoder
-from sengine.adapters.paper.desk import PaperDesk
 from sengine.adapters.paper.fills import FillPublisher
 from sengine.adapters.paper.journal import NewsLine, PaperJournal
+from sengine.adapters.paper.order_book import PaperOrderBook
 from sengine.adapters.paper.venue import EventTimeVenue
 from sengine.adapters.transport.connections import CONNECTION_BOUNDS
 from sengine.adapters.transport.private_socket import LISTEN_OPTION, PrivateSocket
@@ -72,7 +72,7 @@ class _Session:
         self.wake = asyncio.Event()
         self.overflowed = False
 
-    def put(self, report: pb.OrderReport) -> None:
+    def send(self, report: pb.OrderReport) -> None:
         if len(self.reports) >= REPORTS_KEPT:
             self.overflowed = True
         else:
@@ -83,7 +83,7 @@ class _Session:
 class _OrderExecution(OrderExecutionServicer):
     """The protocol, on top of the desk."""
 
-    def __init__(self, desk: PaperDesk) -> None:
+    def __init__(self, desk: PaperOrderBook) -> None:
         self._desk = desk
 
     async def SubmitOrder(self, request: pb.OrderRequest, context: Any) -> pb.OrderReply:  # noqa: N802 (the protocol's name)
@@ -122,11 +122,11 @@ class _OrderExecution(OrderExecutionServicer):
             while (command := await context.read()) is not grpc.aio.EOF:
                 wanted = command.WhichOneof("command")
                 if wanted == "submit":
-                    self._desk.submit(command.submit, session.put)
+                    self._desk.submit(command.submit, session.send)
                 elif wanted == "cancel":
-                    self._desk.cancel(command.cancel, session.put)
+                    self._desk.cancel(command.cancel, session.send)
                 else:
-                    session.put(
+                    session.send(
                         pb.OrderReport(
                             status=pb.ORDER_STATUS_REJECTED, reason="command: expected submit or cancel, got neither"
                         )
@@ -157,7 +157,7 @@ class PaperExecution:
             jumps=JumpRule(config.market_data.max_jump_ns, config.market_data.confirm),
             is_reserved=named.__contains__,
         )
-        self.desk = PaperDesk(self.venue, self.fills.put, self._journal)
+        self.desk = PaperOrderBook(self.venue, self.fills.publish, self._journal)
         self.desk.is_full = self.fills.is_full
         self.address = ""
         self.is_connected = False
@@ -179,7 +179,7 @@ class PaperExecution:
         """
         if self._journal is not None:
             for fill in self.desk.restore(self._journal.read()):
-                self.fills.put(fill)
+                self.fills.publish(fill)
         self._server = server = grpc.aio.server(options=_SERVER_OPTIONS)
         add_OrderExecutionServicer_to_server(_OrderExecution(self.desk), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)

@@ -59,7 +59,7 @@ class RecentBooks:
         """Time of the newest book that is no longer kept."""
         self._limit = limit
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """The times were wrong."""
         self.last_ns = self.born_ns = self.horizon_ns = self.bar_ns = NEVER_NS
         self.bar_interval_ns = 0
@@ -97,7 +97,7 @@ class EventTimeVenue:
         self._books_kept = books_kept
         self._is_reserved = is_reserved
         self._recent: dict[str, RecentBooks] = {}
-        self._jumps: JumpGate[RecentBooks] = JumpGate(jumps, self._recent, RecentBooks.begin_anew)
+        self._jumps: JumpGate[RecentBooks] = JumpGate(jumps, self._recent, RecentBooks.restart)
         self._open: dict[str, dict[str, SimulatedVenue]] = {}
         """Venues with something in them, by symbol and order id, oldest first."""
         self._symbol_of: dict[str, str] = {}

@@ -28,7 +28,7 @@ from sengine.engine.strategies.exported import described, exported_state
 from sengine.engine.strategies.faults import StrategyFault, in_words, kind_of
 from sengine.engine.strategies.guard import Guard
 from sengine.engine.strategies.plain_values import type_name
-from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.engine.strategies.stamping import InvalidSignalError, several
 from sengine.engine.strategies.swap import take_over
@@ -65,9 +65,9 @@ class _Run:
         # Ctrl-C is the loop's to handle, so a KeyboardInterrupt is the strategy's own doing.
         guard.passes_on = ()
         self.in_flight = HostInFlight(request.default_size)
-        self.guest = Guest(spec, _FAULTS_COUNTED, 1, guard, self.in_flight.on)
+        self.runtime = StrategyRuntime(spec, _FAULTS_COUNTED, 1, guard, self.in_flight.on)
         with memory:
-            self.guest.load()
+            self.runtime.load()
         self.ticks = TickDecoder()
         self._held = [
             Position(spec.strategy_id, symbol, held.quantity, held.average_price, largest=held.largest)
@@ -81,12 +81,12 @@ class _Run:
     def instance(self, symbol: str, now_ns: int, *, is_warm_up: bool = False) -> BaseStrategy:
         """The instance for ``symbol``. Before its first live call it is told what it holds, and gets its declared
         state."""
-        guest = self.guest
-        key = symbol if guest.spec.one_instance_per_symbol else ANY_SYMBOL
-        instance = guest.instances.get(key)
+        runtime = self.runtime
+        key = symbol if runtime.spec.one_instance_per_symbol else ANY_SYMBOL
+        instance = runtime.instances.get(key)
         held = [each for each in self._held if key in (ANY_SYMBOL, each.symbol)] if self._held else []
         if instance is None:
-            instance = guest.current.instance_for(symbol)
+            instance = runtime.current.instance_for(symbol)
             instance.position = sum(each.quantity for each in held)
             self._warming.add(key)
         if not is_warm_up and key in self._warming:
@@ -98,7 +98,7 @@ class _Run:
         return instance
 
     def reported(self, kind: str, error: BaseException, timestamp_ns: int) -> ReportedError:
-        fault: StrategyFault = self.guest.fault(kind, self.memory.explained(error), timestamp_ns)
+        fault: StrategyFault = self.runtime.fault(kind, self.memory.explained(error), timestamp_ns)
         return ReportedError(fault.kind, fault.message, fault.where, fault.traceback)
 
 
@@ -128,8 +128,8 @@ class StrategyService(StrategyServiceServicer):
             version=spec.version,
             route=spec.route,
             market_data=list(spec.kinds),
-            config_json=json_of(run.guest.config),
-            wants_orders=run.guest.hears_of_orders,
+            config_json=json_of(run.runtime.config),
+            wants_orders=run.runtime.hears_of_orders,
         )
 
     async def OnTick(self, request: pb.Tick, context: Any) -> pb.Answer:  # noqa: N802
@@ -149,7 +149,7 @@ class StrategyService(StrategyServiceServicer):
         says: dict[str, Any] = {}
         saved: dict[str, str] = {}
         version = 0
-        for symbol, instance in run.guest.instances.items():
+        for symbol, instance in run.runtime.instances.items():
             try:
                 with self._memory:
                     says[symbol] = described(instance)
@@ -158,8 +158,8 @@ class StrategyService(StrategyServiceServicer):
                         saved[symbol] = msgspec.json.encode(msgspec.msgpack.decode(state)).decode()
                         version = int(instance.state_version)
             except BaseException as error:
-                run.guest.guard.contain(error)
-                said, _ = in_words(run.guest.guard, run.guest, error)
+                run.runtime.guard.contain(error)
+                said, _ = in_words(run.runtime.guard, run.runtime, error)
                 says[symbol] = {"error": f"its state cannot be told: {said}"}
         return pb.GetStateResponse(state_json=json_of(says), saved_json=saved, saved_version=version)
 
@@ -167,17 +167,17 @@ class StrategyService(StrategyServiceServicer):
         run = await self._initialized(context)
         try:
             with self._memory:
-                run.guest.reload_parameters(object_of(request.config_json))
+                run.runtime.reload_parameters(object_of(request.config_json))
         except BaseException as error:
             is_ours = type(error) in (ConfigError, PluginError)
             text = str(error) if is_ours else run.reported("reload", error, 0).message
             return pb.HotReloadResponse(success=False, error=text)
-        return pb.HotReloadResponse(success=True, config_json=json_of(run.guest.config))
+        return pb.HotReloadResponse(success=True, config_json=json_of(run.runtime.config))
 
     async def Shutdown(self, request: pb.ShutdownRequest, context: Any) -> pb.ShutdownResponse:  # noqa: N802
         run, self._run = self._run, None
         errors = []
-        for instance in run.guest.current.all_instances if run is not None else ():
+        for instance in run.runtime.current.all_instances if run is not None else ():
             try:
                 with self._memory:
                     instance.shutdown()
@@ -249,13 +249,13 @@ def _answer(run: _Run, tick: pb.Tick) -> pb.Answer | None:
 
 
 def _take_fill(run: _Run, message: pb.Fill) -> list[ReportedError]:
-    fill = fill_of(message, run.guest.strategy_id)
+    fill = fill_of(message, run.runtime.strategy_id)
     run.clock.time_ns = fill.timestamp_ns
     run.in_flight.hear(fill.symbol, message.in_flight, message.heard_through)
     try:
         with run.memory:
             run.instance(fill.symbol, fill.timestamp_ns)
-            run.guest.fill(fill)
+            run.runtime.fill(fill)
     except BaseException as error:
         return [run.reported(kind_of(error, "exception"), error, fill.timestamp_ns)]
     return []
@@ -265,10 +265,10 @@ def _take_news(run: _Run, message: pb.OrderNews) -> list[ReportedError]:
     try:
         run.clock.time_ns = message.timestamp_ns
         run.in_flight.hear(message.symbol, message.in_flight, message.heard_through)
-        news = news_of(message, run.guest.strategy_id)
+        news = news_of(message, run.runtime.strategy_id)
         with run.memory:
             run.instance(news.symbol, news.timestamp_ns)
-            run.guest.tell(news)
+            run.runtime.tell(news)
     except BaseException as error:
         return [run.reported(kind_of(error, "exception"), error, message.timestamp_ns)]
     return []

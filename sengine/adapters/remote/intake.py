@@ -33,19 +33,19 @@ class RemoteIntake:
 
     @property
     def is_loaded(self) -> bool:
-        return self.live.engine.roster.find(self.strategy.id) is not None
+        return self.live.engine.registry.find(self.strategy.id) is not None
 
     @property
     def running(self) -> RemoteReady:
         """What runs now, with the parameters that it has by now."""
         assert self.ready is not None
-        return msgspec.structs.replace(self.ready, config=dict(self.live.engine.roster.get(self.strategy.id).config))
+        return msgspec.structs.replace(self.ready, config=dict(self.live.engine.registry.get(self.strategy.id).config))
 
     def start(self, proxy: RemoteStrategy, config: dict[str, Any], saved: dict[str, str], saved_version: int) -> Start:
         """What a process is initialised with now. Its warm-up are the ticks that the engine keeps, numbered ahead of
         those to come."""
         engine, strategy_id = self.live.engine, self.strategy.id
-        spec = engine.roster.get(strategy_id).spec
+        spec = engine.registry.get(strategy_id).spec
         ticks = recent_ticks(engine.markets, ANY_SYMBOL, spec.symbols, spec.kinds)
         first = proxy.number + 1
         proxy.number += len(ticks)
@@ -53,14 +53,14 @@ class RemoteIntake:
             strategy_id,
             config,
             self.strategy.symbols,
-            [each for each in engine.positions.positions() if each.strategy_id == strategy_id],
+            [each for each in engine.portfolio.positions() if each.strategy_id == strategy_id],
             saved,
             saved_version,
             [Sent(first + place, data, perf_counter_ns(), True) for place, (_, data) in enumerate(ticks)],
             spec.default_size,
         )
 
-    def take_ready(self, ready: pb.InitializeResponse) -> None:
+    def process_ready(self, ready: pb.InitializeResponse) -> None:
         """What runs is what the strategy is. Raises ``SengineError`` for an answer that is none."""
         strategy = self.strategy
         kinds = tuple(strategy.data or ready.market_data or ("book",))
@@ -70,21 +70,21 @@ class RemoteIntake:
         except ValueError as error:
             raise SessionError(f"answered Initialize wrongly: {error}") from None
         event = RemoteReady(strategy.id, ready.version[:64] or "unknown", route, kinds, config)
-        self.take_running(event)
+        self.process_running(event)
         self.say("info", "a strategy's process is ready", version=event.version)
 
-    def take_running(self, ready: RemoteReady) -> None:
+    def process_running(self, ready: RemoteReady) -> None:
         """This runs from here on. Raises ``EngineError`` for what the engine has no use for."""
-        self.live.take(ready)
+        self.live.process(ready)
         self.ready = ready
 
-    def take_rolled_back(self, back: RemoteRolledBack) -> None:
-        self.live.take(back)
+    def process_rolled_back(self, back: RemoteRolledBack) -> None:
+        self.live.process(back)
         self.ready = back.ready
 
     def checked(self, sent: Sent, signals: tuple[Signal, ...]) -> tuple[tuple[Signal, ...], tuple[ReportedError, ...]]:
         """The signals that the engine will not refuse as invalid, and what is wrong with the others."""
-        spec = self.live.engine.roster.get(self.strategy.id).spec
+        spec = self.live.engine.registry.get(self.strategy.id).spec
         tick = MarketData(sent.data.symbol, sent.data.timestamp_ns, EMPTY_BOOK)
         valid, errors = [], []
         for signal in signals:
@@ -95,13 +95,13 @@ class RemoteIntake:
                 errors.append(ReportedError("invalid_signal", str(error)))
         return tuple(valid), tuple(errors)
 
-    def take_answer(self, sent: Sent, signals: tuple[Signal, ...], errors: tuple[ReportedError, ...]) -> None:
+    def process_answer(self, sent: Sent, signals: tuple[Signal, ...], errors: tuple[ReportedError, ...]) -> None:
         data = sent.data
         # A strategy may think for as long as it is configured to; what the engine is late itself comes on top.
-        guest, thought_ns = self.live.engine.roster.find(self.strategy.id), perf_counter_ns() - sent.given_ns
-        may_think_ns = (guest.spec.max_signal_age_ns or 0) if guest is not None else 0
+        runtime, thought_ns = self.live.engine.registry.find(self.strategy.id), perf_counter_ns() - sent.given_ns
+        may_think_ns = (runtime.spec.max_signal_age_ns or 0) if runtime is not None else 0
         late_ns = self.live.late_ns + (thought_ns if thought_ns > may_think_ns else 0)
-        self.live.take(
+        self.live.process(
             RemoteSignals(
                 self.strategy.id,
                 data.symbol,
@@ -114,14 +114,14 @@ class RemoteIntake:
             )
         )
 
-    def take_error(self, error: ReportedError) -> None:
+    def process_error(self, error: ReportedError) -> None:
         """An error outside of any tick."""
-        self.live.take(RemoteSignals(self.strategy.id, "", self.live.engine.now_ns, 0, errors=(error,)))
+        self.live.process(RemoteSignals(self.strategy.id, "", self.live.engine.now_ns, 0, errors=(error,)))
 
     def round_trips(self) -> Callable[[int], None]:
         """Where each tick's nanoseconds from the engine and back go."""
-        guest = self.live.engine.roster.find(self.strategy.id)
-        return guest.on_tick_latency.record if guest is not None else lambda duration_ns: None
+        runtime = self.live.engine.registry.find(self.strategy.id)
+        return runtime.on_tick_latency.record if runtime is not None else lambda duration_ns: None
 
     def say(self, level: str, event: str, **fields: Any) -> None:
         self.live.say(level, event, strategy_id=self.strategy.id, **fields)

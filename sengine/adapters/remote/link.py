@@ -10,9 +10,9 @@ from time import monotonic
 from typing import Any, Final
 
 from sengine.adapters.containment.standstill import STANDSTILLS
+from sengine.adapters.remote.active_process import ActiveProcess
 from sengine.adapters.remote.channel import Target
 from sengine.adapters.remote.connection import Connection
-from sengine.adapters.remote.in_use import InUse
 from sengine.adapters.remote.intake import RemoteIntake
 from sengine.adapters.remote.outbox import RemoteCounts
 from sengine.adapters.remote.process import HostProcess
@@ -64,7 +64,7 @@ class RemoteLink:
         self._intake = RemoteIntake(strategy, live)
         self._target = target
         self._make_process = make_process
-        self._in_use = InUse(self.proxy, self._intake, rollback_ticks)
+        self._in_use = ActiveProcess(self.proxy, self._intake, rollback_ticks)
         self._state = "starting"
         self._reason = ""
         self._since_s = monotonic()
@@ -165,7 +165,7 @@ class RemoteLink:
                 before = 0 if connection.session.answered else self._silent_ends
                 self._silent_ends = before + 1 if connection.ended_for else 0
                 backoff_s = FIRST_BACKOFF_S
-                self._intake.take_error(ReportedError("disconnected", reason))
+                self._intake.process_error(ReportedError("disconnected", reason))
             self._enter("disconnected", reason)
             self.tried.set()
             self.figures.restarts += 1
@@ -199,8 +199,8 @@ class RemoteLink:
             self.proxy.outboxes = (*self.proxy.outboxes, session.outbox)
             ready = await connection.open(start)
             if new is None:
-                intake.take_ready(ready)
-                self._in_use.take(connection)
+                intake.process_ready(ready)
+                self._in_use.adopt(connection)
                 self._enter("connected")
             await connection.warm_up()
             first = session.early_error
@@ -209,7 +209,7 @@ class RemoteLink:
                     raise SessionError(f"{first.where}: {first.message}" if first.where else first.message)
                 self._in_use.succeed(connection, ready, new)
             elif first is not None:
-                intake.take_error(first)
+                intake.process_error(first)
             self.tried.set()
             return connection
         except BaseException:
@@ -249,13 +249,13 @@ class RemoteLink:
         """Pause the strategy, and come back when somebody has resumed it."""
         why = f"its process {failed}; resume starts it again; last: {reason}"
         self._enter("given up", why)
-        guest = self._live.engine.roster.find(self.strategy_id)
-        if guest is not None and guest.is_active:
-            self._live.take(PauseStrategy(self.strategy_id, why))
+        runtime = self._live.engine.registry.find(self.strategy_id)
+        if runtime is not None and runtime.is_active:
+            self._live.process(PauseStrategy(self.strategy_id, why))
         self._intake.say("error", f"strategy {self.strategy_id} paused", reason=why)
-        while guest is not None and not guest.is_active:
+        while runtime is not None and not runtime.is_active:
             await asyncio.sleep(LOOK_EVERY_S)
-            guest = self._live.engine.roster.find(self.strategy_id)
+            runtime = self._live.engine.registry.find(self.strategy_id)
         self._ends.clear()
         self._silent_ends = 0
 
@@ -308,7 +308,7 @@ class RemoteLink:
         try:
             await self.give_parameters(config)
         except ConfigError as error:
-            self._intake.take_error(ReportedError("reload", str(error)))
+            self._intake.process_error(ReportedError("reload", str(error)))
 
     def _enter(self, state: str, reason: str = "") -> None:
         if state != self._state:

@@ -72,7 +72,7 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._items) + len(self._early)
 
-    def put(self, item: Sent | Fill | OrderNews, in_flight: float) -> None:
+    def append(self, item: Sent | Fill | OrderNews, in_flight: float) -> None:
         if type(item) is OrderNews and not self.takes_orders:
             return
         items = self._items
@@ -86,7 +86,7 @@ class Outbox:
         items.append(Waiting(item, in_flight, self.heard_through))
         self.arrived.set()
 
-    def take(self, most_ticks: int) -> Waiting | list[Waiting]:
+    def pop(self, most_ticks: int) -> Waiting | list[Waiting]:
         """The next fill or news, or the ticks up to it. Empty when nothing waits."""
         if self._early:
             return self._early.popleft()

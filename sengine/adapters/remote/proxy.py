@@ -53,7 +53,7 @@ class RemoteStrategy(BaseStrategy):
     def _put(self, item: Sent | Fill | OrderNews, symbol: str) -> None:
         in_flight = in_flight_on(self, symbol)
         for outbox in self.outboxes:
-            outbox.put(item, in_flight)
+            outbox.append(item, in_flight)
 
     def get_state(self) -> dict[str, Any]:
         return {"position": self.position} | self.describe()

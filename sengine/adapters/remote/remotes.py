@@ -82,7 +82,7 @@ class Remotes:
 
     def load(self, strategy: StrategyConfig, trigger: str) -> ReloadReport:
         """Take a remote strategy in; its process is connected in the background."""
-        self._live.take(LoadStrategy(self.spec(strategy)))
+        self._live.process(LoadStrategy(self.spec(strategy)))
         message = f"strategy {strategy.id} loaded; its process is being connected"
         return ReloadReport(strategy.id, "load", trigger, time_ns(), True, "", "", message)
 

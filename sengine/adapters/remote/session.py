@@ -205,7 +205,7 @@ class RemoteSession:
         if self._recent:
             ticks = [Waiting(self._recent.popleft(), 0.0, 0) for _ in range(min(BATCH, len(self._recent)))]
         else:
-            taken = self.outbox.take(BATCH)
+            taken = self.outbox.pop(BATCH)
             if isinstance(taken, Waiting):
                 return _message_of(taken)
             if not taken:

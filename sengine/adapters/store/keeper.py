@@ -69,7 +69,7 @@ class Store:
                 self._read = entries
             now, self._read = self._read[: self._at_once], self._read[self._at_once :]
             for entry in now:
-                self._projection.take(entry)
+                self._projection.apply(entry)
                 self._last = entry
         if self._last is not None:
             self._write(self._last)
@@ -91,7 +91,7 @@ class Store:
                 if (entry.segment, entry.offset) > (segment, offset):
                     self._read = entries[number:]
                     break
-                self._projection.take(entry)
+                self._projection.apply(entry)
                 is_found = (entry.segment, entry.offset, entry.checksum) == (segment, offset, checksum)
         if not is_found:
             raise OtherJournalError(f"the records are not those of the journal in {directory}")

@@ -11,7 +11,7 @@ from sengine.adapters.store.schema import FILE_NAME
 from sengine.clock import NS_PER_S
 from sengine.config.schema import Config
 from sengine.runtime.live_engine import LiveEngine
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 
 
 def store_path(config: Config, directory: Path) -> Path:
@@ -23,7 +23,7 @@ class StoreLink:
     """Keeps a store of what ``journal`` records, from ``start`` to ``stop``; both on the loop."""
 
     def __init__(
-        self, live: LiveEngine, facts: ServiceFacts, config: Config, journal: Journal, directory: Path
+        self, live: LiveEngine, facts: ServiceStatus, config: Config, journal: Journal, directory: Path
     ) -> None:
         self._live = live
         self._journal = journal

@@ -95,7 +95,7 @@ class Projection:
         self._change: tuple[str, str, tuple[int, int, int]] | None = None
         """The strategy that the last record was to change, its version before, and the row about it."""
 
-    def take(self, entry: TailEntry) -> None:
+    def apply(self, entry: TailEntry) -> None:
         """One record. ``Happened`` is taken right after the event that led to it."""
         self._segment, self._offset, self._n = entry.segment, entry.offset, 0
         handler = self._handlers.get(type(entry.record))

@@ -18,15 +18,15 @@ from sengine.adapters.control.messages import strategies_message
 from sengine.adapters.control.reading import read
 from sengine.adapters.control.views import PositionsView, StrategiesView
 from sengine.adapters.web.answers import signal_answer, strategies_answer
-from sengine.adapters.web.complaints import http_logger
 from sengine.adapters.web.listener import Listener
 from sengine.adapters.web.live_page import LivePage
+from sengine.adapters.web.log_throttle import http_logger
 from sengine.adapters.web.metrics import CONTENT_TYPE, exposition
 from sengine.domain.signal import Disposition
 from sengine.errors import EngineError, SengineError
 from sengine.runtime.live_engine import HISTORY, LiveEngine
 from sengine.runtime.loop_share import LoopShare
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 
 _log = structlog.get_logger("sengine.http")
 _Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -42,7 +42,7 @@ class HttpServer:
     def __init__(
         self,
         live: LiveEngine,
-        facts: ServiceFacts,
+        facts: ServiceStatus,
         host: str = "127.0.0.1",
         port: int = 0,
         *,

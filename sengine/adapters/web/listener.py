@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from sengine.runtime.log_throttle import Complaints
+from sengine.runtime.log_throttle import LogThrottle
 
 MOST_CONNECTIONS: Final = 64
 _BACKLOG: Final = 64
@@ -35,7 +35,7 @@ class Listener:
         self._server = server
         self._is_busy = is_busy
         self._most = most
-        self._complain = Complaints(say)
+        self._complain = LogThrottle(say)
         self._sockets: list[socket.socket] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._opened: deque[web.RequestHandler] = deque()

@@ -21,8 +21,8 @@ from sengine.adapters.control.messages import snapshot_message
 from sengine.adapters.control.reading import read
 from sengine.adapters.control.views import SnapshotView
 from sengine.runtime.live_engine import LiveEngine, SignalRecord, Subscription
-from sengine.runtime.log_throttle import Complaints
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.log_throttle import LogThrottle
+from sengine.runtime.status import ServiceStatus
 
 _FILES: Final = Path(__file__).parent / "page"
 _TYPES: Final = {"page.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
@@ -45,10 +45,10 @@ _HEADERS: Final = {
 class LivePage:
     """Adds its routes to an application; ``_guard`` of the server stands before them."""
 
-    def __init__(self, live: LiveEngine, facts: ServiceFacts) -> None:
+    def __init__(self, live: LiveEngine, facts: ServiceStatus) -> None:
         self._live = live
         self._facts = facts
-        self._complain = Complaints(live.say)
+        self._complain = LogThrottle(live.say)
         self._readers: set[asyncio.Task[None]] = set()
         self._snapshot: bytes = b""
         self._snapshot_at_s = 0.0
@@ -75,7 +75,7 @@ class LivePage:
         self._readers.add(task)
         subscription = self._live.signals.subscribe(_FIRST_SIGNALS)
         for record in list(self._live.signals.history)[-_FIRST_SIGNALS:]:
-            subscription.put(record)
+            subscription.append(record)
         try:
             # Whoever closes the page ends the connection, and writing then raises.
             with contextlib.suppress(ConnectionError, asyncio.CancelledError):
@@ -127,4 +127,4 @@ def _event(name: str, data: bytes) -> bytes:
 
 
 def _waiting(subscription: Subscription[SignalRecord]) -> list[dict[str, Any]]:
-    return [msgspec.structs.asdict(record) for record in subscription.take_waiting()]
+    return [msgspec.structs.asdict(record) for record in subscription.pop_all()]

@@ -35,12 +35,12 @@ from sengine.domain.currencies import totals_by_currency
 from sengine.domain.position import Position
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.loop_share import LoopShare
-from sengine.runtime.status import CONNECTED, FeedFigures, GatewayFigures, RemoteFigures, ServiceFacts, StoreFigures
+from sengine.runtime.status import CONNECTED, FeedFigures, GatewayFigures, RemoteFigures, ServiceStatus, StoreFigures
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def families(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
+def families(live: LiveEngine, facts: ServiceStatus) -> Iterator[Family]:
     """Every metric, the plan's first. Each is consistent at the moment when its first sample is asked for."""
     yield from _plan(live, facts)
     yield from _engine(live, facts)
@@ -52,7 +52,7 @@ def families(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
     yield from _journal(live)
 
 
-async def exposition(live: LiveEngine, facts: ServiceFacts) -> bytes:
+async def exposition(live: LiveEngine, facts: ServiceStatus) -> bytes:
     """The text format, version 0.0.4."""
     lines: list[str] = []
     share = LoopShare()
@@ -68,7 +68,7 @@ async def exposition(live: LiveEngine, facts: ServiceFacts) -> bytes:
 class EngineCollector(Collector):
     """For a prometheus_client registry. ``collect`` makes everything at once; the HTTP page uses ``exposition``."""
 
-    def __init__(self, live: LiveEngine, facts: ServiceFacts) -> None:
+    def __init__(self, live: LiveEngine, facts: ServiceStatus) -> None:
         self._live = live
         self._facts = facts
 
@@ -80,18 +80,18 @@ class EngineCollector(Collector):
             yield metric
 
 
-def _plan(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
+def _plan(live: LiveEngine, facts: ServiceStatus) -> Iterator[Family]:
     """Section 7.1 of the plan, name by name."""
     engine = live.engine
-    guests = list(engine.roster)
+    runtimes = list(engine.registry)
     yield Family(
         "strategy_tick_duration_microseconds",
         "histogram",
         "Time taken for strategy on_tick execution.",
         (
             sample
-            for guest in guests
-            for sample in plan_histogram(guest.on_tick_latency, (("strategy_id", guest.strategy_id),))
+            for runtime in runtimes
+            for sample in plan_histogram(runtime.on_tick_latency, (("strategy_id", runtime.strategy_id),))
         ),
     )
     yield counter(
@@ -109,43 +109,43 @@ def _plan(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
     yield counter(
         "strategy_errors_total",
         "Errors of strategies.",
-        {(guest.strategy_id, kind): count for guest in guests for kind, count in guest.errors.items()},
+        {(runtime.strategy_id, kind): count for runtime in runtimes for kind, count in runtime.errors.items()},
         ("strategy_id", "error_type"),
     )
     yield counter(
         "sengine_strategy_over_budget_total",
         "Calls of on_tick that took longer than plugins.tick_budget_us.",
-        {(guest.strategy_id,): guest.on_tick_latency.over_budget for guest in guests},
+        {(runtime.strategy_id,): runtime.on_tick_latency.over_budget for runtime in runtimes},
         ("strategy_id",),
     )
     yield Family(
         "sengine_strategy_stalled_seconds",
         "gauge",
         "For how long a strategy has had no tick, or its process has not answered, where that is too long.",
-        (("", (("strategy_id", guest.strategy_id),), guest.stalled_s) for guest in guests),
+        (("", (("strategy_id", runtime.strategy_id),), runtime.stalled_s) for runtime in runtimes),
     )
     yield Family(
         "sengine_strategy_info",
         "gauge",
         "Always 1; the version of its code that a strategy runs.",
-        (("", (("strategy_id", guest.strategy_id), ("version", guest.spec.version)), 1) for guest in guests),
+        (("", (("strategy_id", runtime.strategy_id), ("version", runtime.spec.version)), 1) for runtime in runtimes),
     )
-    yield gauge("strategy_active_count", "Strategies that are active.", sum(guest.is_active for guest in guests))
-    positions = list(engine.positions.positions())
+    yield gauge("strategy_active_count", "Strategies that are active.", sum(runtime.is_active for runtime in runtimes))
+    positions = list(engine.portfolio.positions())
     yield Family(
         "strategy_position",
         "gauge",
         "Current position.",
         (("", (("strategy_id", each.strategy_id), ("symbol", each.symbol)), each.quantity) for each in positions),
     )
-    unsummed = engine.positions.currencies.without_sum
-    names = dict.fromkeys([guest.strategy_id for guest in guests] + [each.strategy_id for each in positions])
+    unsummed = engine.portfolio.currencies.without_sum
+    names = dict.fromkeys([runtime.strategy_id for runtime in runtimes] + [each.strategy_id for each in positions])
     yield Family(
         "strategy_pnl",
         "gauge",
         "Realized P&L in quote currency, after commission; NaN where its symbols are in several.",
         (
-            ("", (("strategy_id", name),), nan if name in unsummed else engine.positions.equity_of(name).realized)
+            ("", (("strategy_id", name),), nan if name in unsummed else engine.portfolio.equity_of(name).realized)
             for name in names
         ),
     )
@@ -156,7 +156,7 @@ def _plan(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
         "gauge",
         "Unrealized P&L at mid, in quote currency; NaN where its symbols are in several.",
         (
-            ("", (("strategy_id", name),), nan if name in unsummed else engine.positions.equity_of(name).unrealized)
+            ("", (("strategy_id", name),), nan if name in unsummed else engine.portfolio.equity_of(name).unrealized)
             for name in names
         ),
     )
@@ -179,7 +179,7 @@ def _by_currency(positions: Sequence[Position]) -> Iterator[Sample]:
             yield "", (*labels, ("kind", "unrealized")), each.unrealized_pnl
 
 
-def _engine(live: LiveEngine, facts: ServiceFacts) -> Iterator[Family]:
+def _engine(live: LiveEngine, facts: ServiceStatus) -> Iterator[Family]:
     engine, feed = live.engine, facts.feed
     yield seconds("sengine_tick_duration_seconds", "One market data event, strategies included.", engine.tick_latency)
     yield total("sengine_ticks_total", "Market data events that were processed.", engine.ticks)

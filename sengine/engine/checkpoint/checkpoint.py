@@ -14,8 +14,8 @@ import msgspec
 from sengine.domain.events import HoldFill
 from sengine.domain.order import Fill
 from sengine.domain.signal import Disposition, StampedSignal
-from sengine.engine.checkpoint.in_force import InForce
-from sengine.engine.checkpoint.strategy_state import GuestState
+from sengine.engine.checkpoint.effective_settings import EffectiveSettings
+from sengine.engine.checkpoint.strategy_state import StrategyState
 from sengine.engine.core import Engine
 from sengine.engine.orders.flatten import Flattening
 from sengine.engine.state.saved import SavedBooks, SavedMarket, SavedOrders, SavedResting, SavedTradingRecord
@@ -42,11 +42,11 @@ class Checkpoint(msgspec.Struct, frozen=True):
     orders: SavedOrders
     resting: list[SavedResting]
     votes: Sequence[StampedSignal]
-    strategies: list[GuestState]
+    strategies: list[StrategyState]
     record: SavedTradingRecord
     flattening: dict[tuple[str, str], Flattening] = {}
     """By strategy and symbol."""
-    in_force: InForce | None = None
+    in_force: EffectiveSettings | None = None
     held_fills: list[HoldFill] = []
     refused_fills: list[Fill] = []
     crossed: int = 0
@@ -69,14 +69,14 @@ def checkpoint(engine: Engine) -> Checkpoint:
         desk.orders_sent,
         desk.kill_reason,
         [market.state() for market in engine.markets.values()],
-        engine.positions.state(),
+        engine.portfolio.state(),
         engine.orders.state(),
         venue.state() if venue is not None else [],
         desk._votes.live(),
-        [GuestState.of(guest) for guest in engine.roster],
+        [StrategyState.of(runtime) for runtime in engine.registry],
         engine.record.saved(),
         deepcopy(engine._flattens.pending),
-        InForce.of(engine),
+        EffectiveSettings.of(engine),
         list(engine.held_fills.waiting),
         list(engine.held_fills.refused),
         engine._flattens.crossed,
@@ -101,7 +101,7 @@ def restore(engine: Engine, state: Checkpoint) -> Sequence[str]:
     for market in state.markets:
         engine._new_market(market.symbol).restore(market)
     engine.jumps.restore(state.jumps)
-    engine.positions.restore(state.books)
+    engine.portfolio.restore(state.books)
     engine.record.restore(state.record)
     engine.orders.restore(state.orders)
     if engine._venue is not None:
@@ -109,28 +109,28 @@ def restore(engine: Engine, state: Checkpoint) -> Sequence[str]:
     engine._flattens.pending.update(deepcopy(state.flattening))
     engine._flattens.crossed = state.crossed
     engine.held_fills.restore(state.held_fills, state.refused_fills)
-    troubles = [trouble for guest in state.strategies for trouble in _restore_strategy(engine, guest)]
-    active = {guest.strategy_id for guest in engine.roster if guest.is_active}
+    troubles = [trouble for runtime in state.strategies for trouble in _restore_strategy(engine, runtime)]
+    active = {runtime.strategy_id for runtime in engine.registry if runtime.is_active}
     desk._votes.restore(vote for vote in state.votes if vote.strategy_id in active)
     return troubles
 
 
-def _restore_strategy(engine: Engine, state: GuestState) -> Sequence[str]:
+def _restore_strategy(engine: Engine, state: StrategyState) -> Sequence[str]:
     """What there is to say about a strategy that could not take up its state, or had none on record."""
-    guest = engine.roster.find(state.strategy_id)
-    if guest is None:
+    runtime = engine.registry.find(state.strategy_id)
+    if runtime is None:
         return ()
     try:
-        held = [each for each in engine.positions.positions() if each.strategy_id == guest.strategy_id]
-        with engine.guard.calling(guest, has_patience=True):
-            state.restore(guest, held)
+        held = [each for each in engine.portfolio.positions() if each.strategy_id == runtime.strategy_id]
+        with engine.guard.calling(runtime, has_patience=True):
+            state.restore(runtime, held)
     except BaseException as error:
         engine.guard.contain(error)
-        said, _ = in_words(engine.guard, guest, error)
-        trouble = f"strategy {guest.strategy_id} could not take up its state: {said}; it is paused"
-        engine.roster.pause(guest.strategy_id, trouble)
+        said, _ = in_words(engine.guard, runtime, error)
+        trouble = f"strategy {runtime.strategy_id} could not take up its state: {said}; it is paused"
+        engine.registry.pause(runtime.strategy_id, trouble)
         return (trouble,)
-    if state.lifecycle is State.PAUSED and guest.is_active:
-        engine.roster.pause(guest.strategy_id, state.pause_reason)
-        guest.was_paused_for_errors = state.was_paused_for_errors
+    if state.lifecycle is State.PAUSED and runtime.is_active:
+        engine.registry.pause(runtime.strategy_id, state.pause_reason)
+        runtime.was_paused_for_errors = state.was_paused_for_errors
     return state.troubles

@@ -116,31 +116,31 @@ class Follower:
         answers.dispositions[Disposition(result.disposition)] += 1
         if result.check:
             answers.filtered_by[result.check] += 1
-        guest = self._engine.roster.find(signal.strategy_id)
-        if guest is None:
+        runtime = self._engine.registry.find(signal.strategy_id)
+        if runtime is None:
             return False
-        guest.signals += 1
-        guest.last_signal_ns = signal.timestamp_ns
-        if not guest.is_direct and guest.is_active:
+        runtime.signals += 1
+        runtime.last_signal_ns = signal.timestamp_ns
+        if not runtime.is_direct and runtime.is_active:
             self._desk._votes.cast(signal)
-        return not guest.is_direct
+        return not runtime.is_direct
 
     def _blame(self, what: Happened, came_again: Sequence[StrategyFault]) -> None:
         """Count the faults of then; those that came up again by themselves, as in ``on_fill``, are counted already."""
-        roster = self._engine.roster
+        registry = self._engine.registry
         again = Counter((fault.strategy_id, fault.kind) for fault in came_again)
         for fault in what.faults:
-            guest = roster.find(fault.strategy_id)
+            runtime = registry.find(fault.strategy_id)
             if again[fault.strategy_id, fault.kind] > 0:
                 again[fault.strategy_id, fault.kind] -= 1
-            elif guest is not None:
-                guest.recall(fault)
+            elif runtime is not None:
+                runtime.recall(fault)
         for back in what.rollbacks:
-            guest = roster.find(back.strategy_id)
-            if guest is not None:
-                guest.forgive()
+            runtime = registry.find(back.strategy_id)
+            if runtime is not None:
+                runtime.forgive()
         for strategy_id, reason in what.paused.items():
-            guest = roster.find(strategy_id)
-            if guest is not None and guest.is_active:
-                roster.pause(strategy_id, reason)
-                guest.was_paused_for_errors = any(fault.strategy_id == strategy_id for fault in what.faults)
+            runtime = registry.find(strategy_id)
+            if runtime is not None and runtime.is_active:
+                registry.pause(strategy_id, reason)
+                runtime.was_paused_for_errors = any(fault.strategy_id == strategy_id for fault in what.faults)

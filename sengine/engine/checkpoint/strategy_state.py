@@ -13,7 +13,7 @@ from sengine.engine.strategies.exported import exported_state
 from sengine.engine.strategies.faults import StrategyFault, in_words
 from sengine.engine.strategies.lifecycle import State
 from sengine.engine.strategies.plain_values import METADATA, NotPlainError, plain_value, shown
-from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.strategy import BaseStrategy, tell_books
 
 
@@ -27,7 +27,7 @@ class InstanceState(msgspec.Struct, frozen=True):
     trouble: str = ""
 
 
-class GuestState(msgspec.Struct, frozen=True):
+class StrategyState(msgspec.Struct, frozen=True):
     """A strategy. ``instances`` is by symbol; ``fault_times_ns`` count towards auto-pause."""
 
     strategy_id: str
@@ -44,24 +44,24 @@ class GuestState(msgspec.Struct, frozen=True):
     was_paused_for_errors: bool = False
 
     @classmethod
-    def of(cls, guest: Guest) -> GuestState:
+    def of(cls, runtime: StrategyRuntime) -> StrategyState:
         """An ``export_state`` that fails counts as declaring nothing, which is told when the checkpoint is taken up."""
         return cls(
-            guest.strategy_id,
-            guest.lifecycle.state,
-            guest.pause_reason,
-            guest.ticks,
-            guest.calls,
-            guest.signals,
-            guest.last_signal_ns,
-            dict(guest.errors),
-            list(guest.fault_times_ns),
-            guest.last_fault,
-            {symbol: _exported(guest, instance) for symbol, instance in guest.instances.items()},
-            guest.was_paused_for_errors,
+            runtime.strategy_id,
+            runtime.lifecycle.state,
+            runtime.pause_reason,
+            runtime.ticks,
+            runtime.calls,
+            runtime.signals,
+            runtime.last_signal_ns,
+            dict(runtime.errors),
+            list(runtime.fault_times_ns),
+            runtime.last_fault,
+            {symbol: _exported(runtime, instance) for symbol, instance in runtime.instances.items()},
+            runtime.was_paused_for_errors,
         )
 
-    def without_states(self) -> GuestState:
+    def without_states(self) -> StrategyState:
         """The same, for where there is no room for what its instances declare."""
         reason = "the states of all strategies are more than the journal takes"
         bare = {
@@ -80,30 +80,31 @@ class GuestState(msgspec.Struct, frozen=True):
             if each.trouble
         ]
 
-    def restore(self, guest: Guest, held: Sequence[Position]) -> None:
-        """Give a guest its counts and instances back, by ``held`` of the books; the lifecycle is the roster's business.
+    def restore(self, runtime: StrategyRuntime, held: Sequence[Position]) -> None:
+        """Give a runtime its counts and instances back, by ``held`` of the books; the lifecycle is the registry's.
+
         Raises what ``import_state`` raises."""
-        guest.pause_reason = self.pause_reason
-        guest.ticks, guest.signals, guest.last_signal_ns = self.ticks, self.signals, self.last_signal_ns
-        guest.errors = dict(self.errors)
-        guest.fault_times_ns.extend(self.fault_times_ns)
-        guest.last_fault = self.last_fault
+        runtime.pause_reason = self.pause_reason
+        runtime.ticks, runtime.signals, runtime.last_signal_ns = self.ticks, self.signals, self.last_signal_ns
+        runtime.errors = dict(self.errors)
+        runtime.fault_times_ns.extend(self.fault_times_ns)
+        runtime.last_fault = self.last_fault
         for symbol, kept in self.instances.items():
             # One instance for all, or one for each symbol: the file says which, and it may have changed.
-            if guest.spec.one_instance_per_symbol is (symbol != ANY_SYMBOL):
-                instance = guest.current.instance_for(symbol)
+            if runtime.spec.one_instance_per_symbol is (symbol != ANY_SYMBOL):
+                instance = runtime.current.instance_for(symbol)
                 tell_books(instance, [each for each in held if symbol in (ANY_SYMBOL, each.symbol)])
                 instance.position = kept.position
                 if kept.state is not None:
                     instance.import_state(kept.state, kept.version)
-        guest.calls = self.calls
+        runtime.calls = self.calls
 
 
-def _exported(guest: Guest, instance: BaseStrategy) -> InstanceState:
+def _exported(runtime: StrategyRuntime, instance: BaseStrategy) -> InstanceState:
     """What an instance declares, as plain values of the engine's own."""
     state, version, position, trouble = None, 1, 0.0, ""
     try:
-        with guest.guard.calling(guest, has_patience=True):
+        with runtime.guard.calling(runtime, has_patience=True):
             position = float.__float__(float(instance.position))
             version = plain_value(instance.state_version, "state_version", METADATA)
             if type(version) is not int:
@@ -111,7 +112,7 @@ def _exported(guest: Guest, instance: BaseStrategy) -> InstanceState:
             encoded = exported_state(instance)
             state = None if encoded is None else msgspec.msgpack.decode(encoded)
     except BaseException as error:
-        guest.guard.contain(error)
+        runtime.guard.contain(error)
         state, version = None, 1
-        trouble, _ = in_words(guest.guard, guest, error)
+        trouble, _ = in_words(runtime.guard, runtime, error)
     return InstanceState(state, version, position, trouble)

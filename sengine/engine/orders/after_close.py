@@ -12,16 +12,16 @@ from sengine.domain.order import Contribution, Fill, ProposedOrder, Side
 from sengine.domain.position import FLAT_BELOW
 from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.outcome import Outcome
-from sengine.engine.signals.decisions import DecisionDesk
+from sengine.engine.signals.decisions import OrderDecider
 from sengine.engine.state.orders import OrderTracker, WorkingOrder
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 
 
 class AfterClose:
     """Takes the unwanted fills of ``flow``. Orders go through the order-scope checks and the kill switch like any."""
 
-    def __init__(self, positions: PositionTracker, orders: OrderTracker, flow: OrderFlow, desk: DecisionDesk) -> None:
-        self._positions = positions
+    def __init__(self, portfolio: Portfolio, orders: OrderTracker, flow: OrderFlow, desk: OrderDecider) -> None:
+        self._portfolio = portfolio
         self._orders = orders
         self._flow = flow
         self._desk = desk
@@ -48,7 +48,7 @@ class AfterClose:
             if wanted * left > 0.0:
                 limit_price = close.order.limit_price
         elif self._orders.has_failed(sequence):
-            heading = self._positions.quantity(name, symbol) + self._orders.market_in_flight(name, symbol)
+            heading = self._portfolio.quantity(name, symbol) + self._orders.market_in_flight(name, symbol)
             wanted = max(0.0, min(wanted, -heading)) if wanted > 0.0 else min(0.0, max(wanted, -heading))
         late = f"order {share.order_id} of {name} filled {share.quantity:g} {symbol} after a CLOSE had withdrawn it"
         if abs(wanted) <= FLAT_BELOW * share.quantity:
@@ -60,7 +60,7 @@ class AfterClose:
         if refusal is None:
             outcome.notices.append(f"{late}; {side}s {abs(wanted):.10g} instead")
         else:
-            held = self._positions.quantity(name, symbol)
+            held = self._portfolio.quantity(name, symbol)
             outcome.warnings.append(f"{late}, and trading it back is refused: {refusal.reason}; {held:.10g} is held")
 
     def _resting_close(self, name: str, symbol: str, sequence: int) -> WorkingOrder | None:

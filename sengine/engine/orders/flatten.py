@@ -21,7 +21,7 @@ from sengine.domain.position import FLAT_BELOW
 from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.outcome import Outcome
 from sengine.engine.state.orders import OrderTracker
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 
 Pair = tuple[str, str]
 
@@ -75,13 +75,13 @@ class Flattening(msgspec.Struct):
     order_ids: list[str] = []
 
 
-class FlattenDesk:
+class Flattener:
     """Carries flattens out. ``send`` takes a reducing order and returns its id; ``withdraw`` takes back a vote;
     ``price`` is the mid of a symbol, NaN while there is none."""
 
     def __init__(
         self,
-        positions: PositionTracker,
+        portfolio: Portfolio,
         orders: OrderTracker,
         flow: OrderFlow,
         send: Callable[[ProposedOrder], str],
@@ -94,7 +94,7 @@ class FlattenDesk:
         self.pending: dict[Pair, Flattening] = {}
         self.is_following = False
         """While the engine follows a recorded session, orders are the recorded ones only; ``recall`` hears of them."""
-        self._positions = positions
+        self._portfolio = portfolio
         self._orders = orders
         self._flow = flow
         self._send = send
@@ -104,7 +104,7 @@ class FlattenDesk:
 
     def knows(self, strategy_id: str, symbol: str) -> bool:
         """Whether anything was ever held, or is in flight, that a flatten of these names would look at."""
-        held = ((each.strategy_id, each.symbol) for each in self._positions.positions())
+        held = ((each.strategy_id, each.symbol) for each in self._portfolio.positions())
         return any(_matches(pair, strategy_id, symbol) for pair in (*held, *self._orders.pairs()))
 
     def plan(self, strategy_id: str = "", symbol: str = "") -> FlattenPlan:
@@ -145,7 +145,7 @@ class FlattenDesk:
                 del self.pending[pair]
                 outcome.warnings.append(
                     f"flatten of {pair[0]} {pair[1]} is not done: order {failed[0]} did not fill, and "
-                    f"{self._positions.quantity(*pair):g} are held; flatten again"
+                    f"{self._portfolio.quantity(*pair):g} are held; flatten again"
                 )
         self._trade(now_ns)
 
@@ -181,12 +181,12 @@ class FlattenDesk:
         self._end_done()
 
     def _end_done(self) -> None:
-        for pair in [pair for pair in self.pending if not (self._positions.quantity(*pair) or self._orders.of(*pair))]:
+        for pair in [pair for pair in self.pending if not (self._portfolio.quantity(*pair) or self._orders.of(*pair))]:
             del self.pending[pair]
 
     def _pairs(self, strategy_id: str, symbol: str) -> list[Pair]:
         """All that hold something or have something in flight, in an order that is theirs and not history's."""
-        held = {(each.strategy_id, each.symbol) for each in self._positions.positions() if each.quantity}
+        held = {(each.strategy_id, each.symbol) for each in self._portfolio.positions() if each.quantity}
         pairs = held.union(self._orders.pairs())
         return sorted(pair for pair in pairs if _matches(pair, strategy_id, symbol))
 
@@ -225,7 +225,7 @@ class FlattenDesk:
             quantity = min(-to_sell, to_buy)
             crosses.append(FlattenCross(symbol, seller, buyer, quantity))
             for side, name, left in ((sellers, seller, to_sell + quantity), (buyers, buyer, to_buy - quantity)):
-                is_done = abs(left) <= FLAT_BELOW * self._positions.largest(name, symbol)
+                is_done = abs(left) <= FLAT_BELOW * self._portfolio.largest(name, symbol)
                 parts[side[0]] = (name, 0.0 if is_done else left)
                 if is_done:
                     del side[0]
@@ -241,10 +241,10 @@ class FlattenDesk:
 
     def _missing(self, strategy_id: str, symbol: str) -> float:
         """What is still to be traded: minus the position and the market orders in flight, and never more than held."""
-        held = self._positions.quantity(strategy_id, symbol)
+        held = self._portfolio.quantity(strategy_id, symbol)
         wanted = -(held + self._orders.market_in_flight(strategy_id, symbol))
         reducing = min(max(wanted, -held), 0.0) if held > 0.0 else max(min(wanted, -held), 0.0)
-        return reducing if abs(reducing) > FLAT_BELOW * self._positions.largest(strategy_id, symbol) else 0.0
+        return reducing if abs(reducing) > FLAT_BELOW * self._portfolio.largest(strategy_id, symbol) else 0.0
 
 
 def _matches(pair: Pair, strategy_id: str, symbol: str) -> bool:

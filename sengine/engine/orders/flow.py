@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 
 from sengine.domain.market import OrderBook
 from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
-from sengine.engine.orders.limit_breach import OverrunWatch
-from sengine.engine.orders.order_news import NewsDesk
+from sengine.engine.orders.limit_breach import LimitBreachWatch
 from sengine.engine.orders.reject_pause import RejectPause
 from sengine.engine.orders.simulated_venue import SimulatedVenue, VenueReport
+from sengine.engine.orders.updates import OrderUpdateHandler
 from sengine.engine.outcome import Outcome
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.state.markets import Market
 from sengine.engine.state.orders import OrderTracker, split
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.state.trading_record import TradingRecord
 from sengine.engine.strategies.faults import kind_of
-from sengine.engine.strategies.registry import Roster
+from sengine.engine.strategies.registry import StrategyRegistry
 
 
 class OrderFlow:
@@ -27,8 +27,8 @@ class OrderFlow:
     def __init__(
         self,
         orders: OrderTracker,
-        positions: PositionTracker,
-        roster: Roster,
+        portfolio: Portfolio,
+        registry: StrategyRegistry,
         markets: Mapping[str, Market],
         venue: SimulatedVenue | None,
         record: TradingRecord,
@@ -36,13 +36,13 @@ class OrderFlow:
         most_rejections: int = 0,
     ) -> None:
         self.anomalies: Counter[str] = Counter()
-        self.news = NewsDesk(roster)
+        self.news = OrderUpdateHandler(registry)
         self.reject_pause = RejectPause(most_rejections, record, self.anomalies)
-        self._hold_against_limit = OverrunWatch(risk, positions, self.anomalies).booked
+        self._hold_against_limit = LimitBreachWatch(risk, portfolio, self.anomalies).booked
         self._record = record
         self._orders = orders
-        self._positions = positions
-        self._roster = roster
+        self._portfolio = portfolio
+        self._registry = registry
         self._markets = markets
         self._venue = venue
         self.is_muted = False
@@ -163,18 +163,18 @@ class OrderFlow:
 
     def _book_shares(self, shares: Sequence[Fill], mark_price: float, outcome: Outcome) -> None:
         for share in shares:
-            outcome.shares.append((share, self._positions.book(share, mark_price)))
+            outcome.shares.append((share, self._portfolio.book(share, mark_price)))
             self._hold_against_limit(share, outcome)
 
     def _tell_shares(self, shares: Sequence[Fill], outcome: Outcome, now_ns: int) -> None:
         for share in shares:
-            guest = self._roster.find(share.strategy_id)
-            if guest is not None:
+            runtime = self._registry.find(share.strategy_id)
+            if runtime is not None:
                 try:
-                    guest.fill(share)
+                    runtime.fill(share)
                 except BaseException as error:
-                    guest.guard.contain(error)
-                    self._roster.fault(guest, kind_of(error, "on_fill"), error, now_ns, outcome)
+                    runtime.guard.contain(error)
+                    self._registry.fault(runtime, kind_of(error, "on_fill"), error, now_ns, outcome)
 
     def _apply_update(self, update: OrderUpdate, now_ns: int, outcome: Outcome) -> bool:
         """End an order that will not fill any more; any other news leaves it in flight."""

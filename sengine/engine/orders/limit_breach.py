@@ -12,20 +12,20 @@ from typing import Final
 from sengine.domain.order import Fill
 from sengine.engine.outcome import Outcome
 from sengine.engine.risk.pipeline import RiskPipeline
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 
 BEYOND_LIMIT: Final = "position_beyond_limit"
 
 
-class OverrunWatch:
+class LimitBreachWatch:
     """Counts such fills among ``anomalies`` and warns of each, once a way out: further fills on the same side are not
     told until the position was within its limit again."""
 
-    def __init__(self, risk: RiskPipeline, positions: PositionTracker, anomalies: Counter[str]) -> None:
+    def __init__(self, risk: RiskPipeline, portfolio: Portfolio, anomalies: Counter[str]) -> None:
         self._risk = risk
         # On the way of every fill.
         self._limits = risk.max_positions
-        self._quantity = positions.quantity
+        self._quantity = portfolio.quantity
         self._anomalies = anomalies
 
     def booked(self, share: Fill, outcome: Outcome) -> None:

@@ -10,7 +10,7 @@ from sengine.domain.order import ProposedOrder, Side
 from sengine.domain.signal import StampedSignal
 from sengine.engine.state.markets import Market
 from sengine.engine.state.orders import OrderTracker
-from sengine.engine.state.positions import Account, PositionTracker
+from sengine.engine.state.portfolio import Account, Portfolio
 from sengine.engine.state.trading_record import TradingRecord
 
 
@@ -55,17 +55,17 @@ class Exposure:
 class RiskView:
     """All that checks may see of the engine. Read only."""
 
-    __slots__ = ("initial_capital", "late_ns", "markets", "orders", "positions", "record")
+    __slots__ = ("initial_capital", "late_ns", "markets", "orders", "portfolio", "record")
 
     def __init__(
         self,
-        positions: PositionTracker,
+        portfolio: Portfolio,
         orders: OrderTracker | None = None,
         markets: Mapping[str, Market] | None = None,
         record: TradingRecord | None = None,
     ) -> None:
-        self.positions = positions
-        self.initial_capital = positions.initial_capital
+        self.portfolio = portfolio
+        self.initial_capital = portfolio.initial_capital
         self.orders = orders if orders is not None else OrderTracker()
         self.markets = markets if markets is not None else {}
         self.record = record if record is not None else TradingRecord()
@@ -76,7 +76,7 @@ class RiskView:
 
     def equity_of(self, strategy_id: str) -> Account:
         """P&L of a strategy, of all together for ""."""
-        return self.positions.equity_of(strategy_id) if strategy_id else self.positions.total
+        return self.portfolio.equity_of(strategy_id) if strategy_id else self.portfolio.total
 
     def day_loss(self, strategy_id: str) -> float:
         """What a strategy, or all together for "", lost since the day began; below 0 where it won."""
@@ -117,13 +117,13 @@ class RiskView:
 
     def position(self, strategy_id: str, symbol: str) -> float:
         """Held plus in flight."""
-        return self.positions.quantity(strategy_id, symbol) + self.orders.in_flight(strategy_id, symbol)
+        return self.portfolio.quantity(strategy_id, symbol) + self.orders.in_flight(strategy_id, symbol)
 
     def held_or_in_flight(self) -> set[tuple[str, str]]:
         """(strategy, symbol) of every position that is not flat or may not stay so."""
         pairs = {
             (holding.position.strategy_id, symbol)
-            for symbol, holdings in self.positions.open.items()
+            for symbol, holdings in self.portfolio.open.items()
             for holding in holdings
         }
         for working in self.orders.open_orders():
@@ -137,7 +137,7 @@ class RiskView:
         ask that rest do not cancel out.
         """
         gross = net = 0.0
-        for held_symbol, holdings in self.positions.open.items():
+        for held_symbol, holdings in self.portfolio.open.items():
             if symbol and symbol != held_symbol:
                 continue
             for holding in holdings:

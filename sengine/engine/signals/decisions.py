@@ -29,7 +29,7 @@ _FLATTENING: Final = Refusal("flatten", "being_flattened", "an operator is bring
 _Accepted: TypeAlias = tuple[StampedSignal, Contribution]
 
 
-class DecisionDesk:
+class OrderDecider:
     """Settles the signals of one event. Every signal given comes back with exactly one disposition.
 
     ``send`` takes approved orders; their fills may come back before it returns. ``cancel`` takes order ids, and so does
@@ -50,7 +50,7 @@ class DecisionDesk:
         self._votes = votes
         self._risk = risk
         self._view = view
-        self._positions = view.positions
+        self._portfolio = view.portfolio
         self._orders = view.orders
         self._send = send
         self._cancel = cancel
@@ -149,7 +149,7 @@ class DecisionDesk:
     ) -> Contribution | SignalResult:
         """What a signal that agrees with the decision adds to an order, or how it ends instead. A CLOSE withdraws what
         rests from earlier events, which would open the position again or turn it round, and trades the position."""
-        held = self._positions.quantity(signal.strategy_id, signal.symbol)
+        held = self._portfolio.quantity(signal.strategy_id, signal.symbol)
         closes = signal.direction is _CLOSE
         resting: Sequence[str] = ()
         if closes:
@@ -166,7 +166,7 @@ class DecisionDesk:
             quantity = -signal.size
         else:
             # What rounding leaves of both together is nothing to trade.
-            largest = max(self._positions.largest(signal.strategy_id, signal.symbol), abs(in_flight))
+            largest = max(self._portfolio.largest(signal.strategy_id, signal.symbol), abs(in_flight))
             quantity = -position if abs(position) > FLAT_BELOW * largest else 0.0
         if quantity == 0.0:
             for order_id in resting:
@@ -204,7 +204,7 @@ class DecisionDesk:
         """Send what only takes from positions, past the kill switch and the checks; its order id. Raises
         ``EngineError`` when it would not reduce."""
         order_id = f"{self._order_prefix}{self.orders_sent + 1}"
-        verdict = approve_reducing(proposal, self._positions.quantity, order_id)
+        verdict = approve_reducing(proposal, self._portfolio.quantity, order_id)
         if not isinstance(verdict, Order):
             raise EngineError(verdict.reason)
         self.orders_sent += 1

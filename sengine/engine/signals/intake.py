@@ -14,13 +14,13 @@ from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.outcome import Outcome
 from sengine.engine.risk.view import RiskView
 from sengine.engine.signals.aggregation import VoteBook
-from sengine.engine.signals.decisions import DecisionDesk
+from sengine.engine.signals.decisions import OrderDecider
 from sengine.engine.strategies.faults import RemoteError
-from sengine.engine.strategies.registry import Roster
-from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.registry import StrategyRegistry
+from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.engine.strategies.stamping import several, stamp
 
-Answer: TypeAlias = tuple[Guest, object]
+Answer: TypeAlias = tuple[StrategyRuntime, object]
 SIGNAL_AGE: Final = "signal_age"
 
 
@@ -33,48 +33,50 @@ class Raised:
         self.error = error
 
 
-class AnswerDesk:
+class SignalIntake:
     """Stamps signals, has them settled, and counts how they ended."""
 
-    def __init__(self, roster: Roster, votes: VoteBook, desk: DecisionDesk, flow: OrderFlow, view: RiskView) -> None:
+    def __init__(
+        self, registry: StrategyRegistry, votes: VoteBook, desk: OrderDecider, flow: OrderFlow, view: RiskView
+    ) -> None:
         self.signals = 0
         self.dispositions: Counter[Disposition] = Counter()
         self.filtered_by: Counter[str] = Counter()
         self.is_deaf = False
         """While the engine follows a recorded session, what strategies say now is not what they said then."""
-        self._roster = roster
+        self._registry = registry
         self._votes = votes
         self._desk = desk
         self._flow = flow
         self._view = view
 
-    def take(self, answers: Sequence[Answer], data: MarketData, outcome: Outcome) -> None:
+    def process(self, answers: Sequence[Answer], data: MarketData, outcome: Outcome) -> None:
         """Everything that the strategies answered to one tick, in the order of the configuration."""
         if self.is_deaf:
             return
         direct: list[StampedSignal] = []
         voting: list[StampedSignal] = []
-        for guest, answer in answers:
+        for runtime, answer in answers:
             if type(answer) is Raised:
-                self._roster.fault(guest, "exception", answer.error, data.timestamp_ns, outcome)
+                self._registry.fault(runtime, "exception", answer.error, data.timestamp_ns, outcome)
             else:
-                self._stamp(guest, answer, data, direct if guest.is_direct else voting, outcome)
+                self._stamp(runtime, answer, data, direct if runtime.is_direct else voting, outcome)
         if direct or voting:
             self._settle(direct, voting, data.timestamp_ns, outcome)
             self._flow.news.tell(outcome, data.timestamp_ns)
 
-    def take_late(self, guest: Guest, said: RemoteSignals, now_ns: int, outcome: Outcome) -> None:
+    def process_late(self, runtime: StrategyRuntime, said: RemoteSignals, now_ns: int, outcome: Outcome) -> None:
         """What a strategy in another process answered to an earlier tick. Too late, its signals are ``filtered``."""
         if self.is_deaf:
             return
         self._view.late_ns = said.late_ns
         fresh: list[StampedSignal] = []
         tick = MarketData(said.symbol, said.timestamp_ns, EMPTY_BOOK)
-        self._stamp(guest, (*said.signals, *said.errors), tick, fresh, outcome)
-        age_ns, most_ns = now_ns - said.timestamp_ns, guest.spec.max_signal_age_ns
+        self._stamp(runtime, (*said.signals, *said.errors), tick, fresh, outcome)
+        age_ns, most_ns = now_ns - said.timestamp_ns, runtime.spec.max_signal_age_ns
         if not fresh:
             return
-        if not guest.is_active:
+        if not runtime.is_active:
             # Paused by its own errors in this answer, or since the tick: nobody would have asked it.
             results = [
                 _refused(signal, "strategy_not_active", "its strategy is not active any more") for signal in fresh
@@ -83,7 +85,7 @@ class AnswerDesk:
             reason = f"answers a tick of {age_ns / NS_PER_MS:g} ms ago; max_signal_age_ms is {most_ns / NS_PER_MS:g}"
             results = [_refused(signal, "signal_too_old", reason) for signal in fresh]
         else:
-            direct, voting = (fresh, []) if guest.is_direct else ([], fresh)
+            direct, voting = (fresh, []) if runtime.is_direct else ([], fresh)
             self._settle(direct, voting, now_ns, outcome)
             self._flow.news.tell(outcome, now_ns)
             return
@@ -91,41 +93,41 @@ class AnswerDesk:
         self._flow.news.tell(outcome, now_ns)
 
     def _stamp(
-        self, guest: Guest, answer: object, data: MarketData, fresh: list[StampedSignal], outcome: Outcome
+        self, runtime: StrategyRuntime, answer: object, data: MarketData, fresh: list[StampedSignal], outcome: Outcome
     ) -> None:
         """Make one signal, or a list or tuple of them, the engine's own."""
-        signals = (answer,) if type(answer) is Signal else self._each(guest, answer, data, outcome)
+        signals = (answer,) if type(answer) is Signal else self._each(runtime, answer, data, outcome)
         for signal in signals:
             if type(signal) is ReportedError:
                 reported = RemoteError(signal)
-                self._roster.fault(guest, reported.kind, reported, data.timestamp_ns, outcome)
+                self._registry.fault(runtime, reported.kind, reported, data.timestamp_ns, outcome)
                 continue
             try:
-                guest.begin_call()
-                stamped = stamp(guest.current.spec, signal, data, self.signals + 1)
-                guest.guard.running = None
+                runtime.begin_call()
+                stamped = stamp(runtime.current.spec, signal, data, self.signals + 1)
+                runtime.guard.running = None
             # Reading what strategy code made can raise anything: arrays for numbers, texts with methods of their own.
             except BaseException as error:
-                guest.guard.contain(error)
+                runtime.guard.contain(error)
                 kind = "invalid_signal" if issubclass(type(signal), Signal) else "bad_return"
-                self._roster.fault(guest, kind, error, data.timestamp_ns, outcome)
+                self._registry.fault(runtime, kind, error, data.timestamp_ns, outcome)
                 continue
             self.signals += 1
-            guest.signals += 1
-            guest.last_signal_ns = data.timestamp_ns
+            runtime.signals += 1
+            runtime.last_signal_ns = data.timestamp_ns
             fresh.append(stamped)
 
-    def _each(self, guest: Guest, answer: object, data: MarketData, outcome: Outcome) -> Sequence[object]:
+    def _each(self, runtime: StrategyRuntime, answer: object, data: MarketData, outcome: Outcome) -> Sequence[object]:
         """What a list or tuple holds, read without its author's code; anything else is one thing."""
         kind = type(answer)
         if not issubclass(kind, list | tuple):
             return (answer,)
         try:
-            with guest.calling():
+            with runtime.calling():
                 return several(answer)
         except BaseException as error:
-            guest.guard.contain(error)
-            self._roster.fault(guest, "bad_return", error, data.timestamp_ns, outcome)
+            runtime.guard.contain(error)
+            self._registry.fault(runtime, "bad_return", error, data.timestamp_ns, outcome)
             return ()
 
     def _settle(
@@ -135,12 +137,12 @@ class AnswerDesk:
         self._count(self._desk.settle(direct, voting, now_ns), now_ns, outcome)
         if self._desk.disabled:
             for strategy_id, reason in self._desk.disabled.items():
-                self._roster.disable(strategy_id, reason, outcome)
+                self._registry.disable(strategy_id, reason, outcome)
             self._desk.disabled.clear()
         for fault in outcome.faults:
             # One that was paused in this very event has cast its vote after it left.
-            guest = self._roster.find(fault.strategy_id)
-            if guest is None or not guest.is_active:
+            runtime = self._registry.find(fault.strategy_id)
+            if runtime is None or not runtime.is_active:
                 self._votes.withdraw(fault.strategy_id)
 
     def _count(self, results: Sequence[SignalResult], now_ns: int, outcome: Outcome) -> None:

@@ -11,26 +11,26 @@ import msgspec
 from sengine.domain.events import RemoteReady, RemoteRolledBack, RemoteSignals
 from sengine.domain.market import DataKind
 from sengine.engine.outcome import NOTHING, Outcome
-from sengine.engine.signals.intake import AnswerDesk
+from sengine.engine.signals.intake import SignalIntake
 from sengine.engine.strategies.faults import RemoteError
-from sengine.engine.strategies.registry import Roster
+from sengine.engine.strategies.registry import StrategyRegistry
 from sengine.engine.strategies.trial import RolledBack
 from sengine.errors import EngineError
 
 _ROUTES: Final = ("vote", "direct")
 
 
-class RemoteDesk:
+class RemoteSignalIntake:
     """Takes ``RemoteSignals``, ``RemoteReady`` and ``RemoteRolledBack``. ``now_ns`` gives the event time."""
 
     def __init__(
         self,
-        roster: Roster,
-        answers: AnswerDesk,
+        registry: StrategyRegistry,
+        answers: SignalIntake,
         anomalies: Counter[str],
         now_ns: Callable[[], int],
     ) -> None:
-        self._roster = roster
+        self._registry = registry
         self._answers = answers
         self._anomalies = anomalies
         self._now_ns = now_ns
@@ -38,18 +38,18 @@ class RemoteDesk:
     def on_signals(self, event: RemoteSignals) -> Outcome:
         """Like the answers of strategies in process, settled one tick's answer at a time. Never raises: an answer
         that fits no strategy is counted as an anomaly."""
-        guest = self._roster.find(event.strategy_id)
-        if guest is None or guest.spec.max_signal_age_ns is None:
+        runtime = self._registry.find(event.strategy_id)
+        if runtime is None or runtime.spec.max_signal_age_ns is None:
             self._anomalies["answer_of_no_remote_strategy"] += 1
             return NOTHING
         outcome = Outcome()
-        self._answers.take_late(guest, event, self._now_ns(), outcome)
+        self._answers.process_late(runtime, event, self._now_ns(), outcome)
         return outcome
 
     def on_ready(self, event: RemoteReady) -> Outcome:
         """What the strategy's process runs is what the strategy is from here on. Raises ``EngineError`` for a route or
         kinds of events that there are not."""
-        guest = self._roster.get(event.strategy_id)
+        runtime = self._registry.get(event.strategy_id)
         try:
             kinds = tuple(DataKind(kind) for kind in event.kinds)
         except ValueError:
@@ -59,21 +59,21 @@ class RemoteDesk:
                 f"strategy {event.strategy_id}: expected the route vote or direct and some of {', '.join(DataKind)}, "
                 f"got {event.route!r} and {list(event.kinds)!r}"
             )
-        spec = msgspec.structs.replace(guest.spec, version=event.version, route=event.route, kinds=kinds)
-        config = dict(event.config) if event.config else guest.current.config
-        guest.become(guest.current.described_as(spec, config))
-        self._roster.forget_routes()
+        spec = msgspec.structs.replace(runtime.spec, version=event.version, route=event.route, kinds=kinds)
+        config = dict(event.config) if event.config else runtime.current.config
+        runtime.become(runtime.current.described_as(spec, config))
+        self._registry.forget_routes()
         return NOTHING
 
     def on_rolled_back(self, event: RemoteRolledBack) -> Outcome:
         """The failure is counted and shown like any other, but is no step towards auto-pause: the version that made it
         is gone. Raises ``EngineError`` as ``on_ready`` does."""
         self.on_ready(event.ready)
-        guest, back = self._roster.get(event.ready.strategy_id), event.ready
-        fault = guest.fault(event.error.kind, RemoteError(event.error), self._now_ns())
-        guest.forgive()
+        runtime, back = self._registry.get(event.ready.strategy_id), event.ready
+        fault = runtime.fault(event.error.kind, RemoteError(event.error), self._now_ns())
+        runtime.forgive()
         rolled_back = RolledBack(
-            guest.strategy_id, event.failed_version, back.version, event.ticks, fault.message, fault.where
+            runtime.strategy_id, event.failed_version, back.version, event.ticks, fault.message, fault.where
         )
         outcome = Outcome()
         outcome.faults.append(fault)

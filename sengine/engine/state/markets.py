@@ -173,11 +173,11 @@ class Market:
         """What came last: the quote or the book itself, so that it can be known again."""
         return self._quote or self.book
 
-    def take_book(self, book: OrderBook) -> None:
+    def update_from_book(self, book: OrderBook) -> None:
         self._book, self._quote = book, None
         self.has_book = True
 
-    def take_quote(self, quote: Quote) -> None:
+    def update_from_quote(self, quote: Quote) -> None:
         self._book, self._quote = None, quote
         self.has_book = True
 
@@ -210,7 +210,7 @@ class Market:
         if self.has_book and self._latest is not self._followed:
             self._followed, self._followed_ns = self._latest, self.last_ns
 
-    def take_trade(self, event: TradeEvent) -> None:
+    def update_from_trade(self, event: TradeEvent) -> None:
         """Add a trade to the recent ones and to the current one-minute bar."""
         self._trades.append(Trade(event.price, event.quantity, event.timestamp_ns, event.side))
         self.recent_trades = tuple(self._trades)
@@ -222,7 +222,7 @@ class Market:
         else:
             self.bar = OHLCV(bar.open, max(bar.high, price), min(bar.low, price), price, bar.volume + event.quantity)
 
-    def take_bar(self, event: BarEvent) -> None:
+    def update_from_bar(self, event: BarEvent) -> None:
         """Make a published bar the current one. A symbol without a book is priced at its close."""
         if event.timestamp_ns > self.bar_ns != NEVER_NS:
             self.bar_interval_ns = event.timestamp_ns - self.bar_ns
@@ -253,7 +253,7 @@ class Market:
             self.sequences[kind] = sequence
         return 0 if last == -1 or sequence <= last else sequence - last - 1
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """Forget the times and the publisher's numbers: they were wrong. What is known of prices stays."""
         self.last_ns = self.born_ns = self.horizon_ns = self.bar_ns = NEVER_NS
         self.reference_until_ns = self.look_ns = NEVER_NS

@@ -34,7 +34,7 @@ class Loading:
 
 class Guard:
     """Set around every call into strategy code. On the tick path that is two attribute stores, anywhere else
-    ``with guard.calling(guest):``. Calls do not nest."""
+    ``with guard.calling(runtime):``. Calls do not nest."""
 
     __slots__ = ("entered", "has_patience", "passes_on", "running", "tick_budget_ns")
 
@@ -49,11 +49,11 @@ class Guard:
         self.passes_on: tuple[type[BaseException], ...] = (KeyboardInterrupt,)
         """What is not taken for the strategy's doing: Ctrl-C, unless the process has its own way to hear of that."""
 
-    def calling(self, guest: Callee, *, has_patience: bool = False) -> Guard:
+    def calling(self, runtime: Callee, *, has_patience: bool = False) -> Guard:
         """Enter with ``with``. ``has_patience``: initialize, hot_reload, shutdown."""
         self.entered += 1
         self.has_patience = has_patience
-        self.running = guest
+        self.running = runtime
         return self
 
     def __enter__(self) -> None:

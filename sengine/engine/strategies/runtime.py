@@ -37,7 +37,7 @@ from sengine.errors import PluginError
 from sengine.strategy import BaseStrategy
 
 
-class Guest:
+class StrategyRuntime:
     """One configured strategy. The engine calls what ``to_call`` gives when routes are built. ``in_flight`` says what
     its orders on a symbol may still fill, or on all for ``*``."""
 
@@ -104,7 +104,7 @@ class Guest:
     # Calling it.
 
     def calling(self, *, has_patience: bool = False) -> Guard:
-        """``with guest.calling():`` around every call into the strategy that an event leads to, ``on_tick`` aside.
+        """``with runtime.calling():`` around every call into the strategy that an event leads to, ``on_tick`` aside.
         Raises ``StrategyTimeout`` instead where a journal says that this call was interrupted."""
         self.begin_call()
         self.guard.has_patience = has_patience
@@ -153,7 +153,7 @@ class Guest:
 
     def load(self, spare: BaseStrategy | None = None) -> None:
         """UNLOADED to INITIALIZED, with ``spare`` as the first instance. Raises what making one raises, as
-        ``PluginError`` where that is no ``Exception``; the guest is then UNLOADED again."""
+        ``PluginError`` where that is no ``Exception``; the runtime is then UNLOADED again."""
         current, spec = self.current, self.spec
         self.lifecycle.to(State.LOADING)
         try:

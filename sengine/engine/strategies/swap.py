@@ -15,10 +15,10 @@ import msgspec
 from sengine.domain.order import Fill
 from sengine.domain.position import Position
 from sengine.engine.state.markets import Market
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.state.recent_ticks import ANY_SYMBOL, Tick, recent_ticks
 from sengine.engine.strategies.exported import exported_state
-from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.engine.strategies.trial import RolledBack
 from sengine.engine.strategies.version import RunningVersion
@@ -54,10 +54,10 @@ class SwapStrategy(msgspec.Struct, frozen=True):
 
 
 def swap(
-    guest: Guest,
+    runtime: StrategyRuntime,
     command: SwapStrategy,
     markets: Mapping[str, Market],
-    positions: PositionTracker,
+    positions: Portfolio,
     now_ns: int,
     tick: int,
 ) -> None:
@@ -71,9 +71,9 @@ def swap(
             for position in positions.positions()
             if position.strategy_id == spec.strategy_id and key in (ANY_SYMBOL, position.symbol) and position.quantity
         ]
-        take_over(instance, key, guest.instances.get(key), held, now_ns)
+        take_over(instance, key, runtime.instances.get(key), held, now_ns)
     config = spec.prepare(dict(spec.config))[1] if command.config is None else dict(command.config)
-    guest.swap(RunningVersion(spec, config, dict(spec.config), instances), tick, command.rollback_ticks)
+    runtime.swap(RunningVersion(spec, config, dict(spec.config), instances), tick, command.rollback_ticks)
 
 
 def made(command: SwapStrategy, markets: Mapping[str, Market]) -> dict[str, BaseStrategy]:
@@ -89,24 +89,29 @@ def made(command: SwapStrategy, markets: Mapping[str, Market]) -> dict[str, Base
 
 
 def roll_back(
-    guest: Guest, markets: Mapping[str, Market], reason: str, where: str
+    runtime: StrategyRuntime, markets: Mapping[str, Market], reason: str, where: str
 ) -> tuple[RolledBack, list[BaseStrategy]]:
     """Bring back the version before, which sees what it missed. Returns the report, and the instances that end."""
-    trial = guest.trial
+    trial = runtime.trial
     assert trial is not None
     report = RolledBack(
-        guest.strategy_id, guest.spec.version, trial.before.spec.version, guest.ticks - trial.started_at, reason, where
+        runtime.strategy_id,
+        runtime.spec.version,
+        trial.before.spec.version,
+        runtime.ticks - trial.started_at,
+        reason,
+        where,
     )
-    ended = list(guest.roll_back(trial))
+    ended = list(runtime.roll_back(trial))
     spec = trial.before.spec
     for key, instance in trial.before.instances.items():
         missed = recent_ticks(markets, key, spec.symbols, spec.kinds, trial.since_tick)
         try:
-            with guest.calling(has_patience=True):
+            with runtime.calling(has_patience=True):
                 show_missed(instance, missed)
         except BaseException as error:
-            guest.guard.contain(error)
-    guest.forgive()
+            runtime.guard.contain(error)
+    runtime.forgive()
     return report, ended
 
 

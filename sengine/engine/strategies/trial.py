@@ -9,7 +9,7 @@ from sengine.engine.strategies.version import RunningVersion
 
 class Trial(msgspec.Struct, frozen=True):
     """``before`` ran until the last swap, after the tick with the number ``since_tick``; its fills still reach it. The
-    new version is on trial from call ``started_at`` of ``on_tick`` to call ``until``, counted as the guest does."""
+    new version is on trial from call ``started_at`` of ``on_tick`` to call ``until``, counted as the runtime does."""
 
     before: RunningVersion
     since_tick: int

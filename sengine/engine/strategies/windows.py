@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from sengine.engine.state.recent_ticks import ANY_SYMBOL
-from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.strategy import BaseStrategy
 
 _SIZED: Final = (list, tuple, deque, dict, set, array)
@@ -58,15 +58,15 @@ def lost_windows(before: Mapping[str, int], now: Mapping[str, int]) -> str:
     return "; ".join([*lost[:_MOST_TOLD], *more])
 
 
-def sizes_of(guest: Guest) -> Sizes:
+def sizes_of(runtime: StrategyRuntime) -> Sizes:
     """``window_sizes`` of each running instance; nothing of one that does not tell."""
     sizes: dict[str, dict[str, int]] = {}
-    for key, instance in guest.instances.items():
+    for key, instance in runtime.instances.items():
         try:
-            with guest.guard.calling(guest):
+            with runtime.guard.calling(runtime):
                 sizes[key] = window_sizes(instance)
         except BaseException as error:
-            guest.guard.contain(error)
+            runtime.guard.contain(error)
     return sizes
 
 

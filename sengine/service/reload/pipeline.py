@@ -24,13 +24,13 @@ from sengine.domain.reload import ReloadReport
 from sengine.engine.core import Engine
 from sengine.engine.state.recent_ticks import ANY_SYMBOL, Tick, recent_ticks
 from sengine.engine.strategies.exported import exported_state
-from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.engine.strategies.spec import LoadStrategy, StrategySpec
 from sengine.engine.strategies.swap import SwapStrategy
 from sengine.engine.strategies.windows import lost_in_words, sizes_of
 from sengine.plugins.loader import LoadedPlugin
 from sengine.runtime.live_engine import LiveEngine
-from sengine.service.reload.aside import run_aside
+from sengine.service.reload.bounded_thread import run_aside
 from sengine.service.reload.candidates import Candidate, keys_of, made_aside
 from sengine.service.reload.draft import Draft, ReloadFailedError
 from sengine.service.reload.prover_child import ProverChild
@@ -61,10 +61,10 @@ class Pipeline:
         such strategy.
         """
         async with self._turn:
-            guest = self._live.engine.roster.get(strategy.id)
-            draft = Draft(strategy.id, "code", trigger, guest.spec.version, path, self._live.engine.guard)
+            runtime = self._live.engine.registry.get(strategy.id)
+            draft = Draft(strategy.id, "code", trigger, runtime.spec.version, path, self._live.engine.guard)
             with suppress(ReloadFailedError):
-                await self._swap(guest, strategy, path, draft)
+                await self._swap(runtime, strategy, path, draft)
             return draft.finished(_said_of_swap)
 
     async def load(self, strategy: StrategyConfig, path: Path, trigger: str) -> ReloadReport:
@@ -75,25 +75,25 @@ class Pipeline:
                 await self._load(strategy, path, draft)
             return draft.finished(_said_of_load)
 
-    async def _swap(self, guest: Guest, strategy: StrategyConfig, path: Path, draft: Draft) -> None:
-        engine, spec_before = self._live.engine, guest.spec
-        with draft.step("state of the running version", _NO_STATE), guest.guard.calling(guest, has_patience=True):
+    async def _swap(self, runtime: StrategyRuntime, strategy: StrategyConfig, path: Path, draft: Draft) -> None:
+        engine, spec_before = self._live.engine, runtime.spec
+        with draft.step("state of the running version", _NO_STATE), runtime.guard.calling(runtime, has_patience=True):
             instances = [
                 Instance(key, position_of(engine, strategy.id, key), exported_state(each), each.state_version)
-                for key, each in guest.instances.items()
+                for key, each in runtime.instances.items()
             ]
         with LoopStall() as stall:
             with draft.step("prove"):
-                loaded = await self._proved(strategy, path, guest, instances, draft)
+                loaded = await self._proved(strategy, path, runtime, instances, draft)
             with draft.step("warm up here"):
                 spec = strategy_spec(strategy, loaded)
                 config = await self._aside(lambda: spec.prepare(dict(spec.config))[1], path)
-                candidates = await self._candidates(spec, keys_of(spec, guest.instances, engine), draft, path)
+                candidates = await self._candidates(spec, keys_of(spec, runtime.instances, engine), draft, path)
         draft.note(longest_stall_us=stall.longest_us)
         with draft.step("swap"):
-            if engine.roster.find(strategy.id) is not guest or guest.spec is not spec_before:
+            if engine.registry.find(strategy.id) is not runtime or runtime.spec is not spec_before:
                 raise draft.failure("the strategy was changed by somebody else meanwhile; reload it again", str(path))
-            self._put_in_place(guest, spec, config, candidates, self._settings.rollback_ticks, draft)
+            self._put_in_place(runtime, spec, config, candidates, self._settings.rollback_ticks, draft)
 
     async def _load(self, strategy: StrategyConfig, path: Path, draft: Draft) -> None:
         engine = self._live.engine
@@ -107,18 +107,18 @@ class Pipeline:
                 candidates = await self._candidates(spec, keys_of(spec, None, engine), draft, path)
         draft.note(longest_stall_us=stall.longest_us)
         with draft.step("load here"):
-            self._live.take(LoadStrategy(spec, spare))
+            self._live.process(LoadStrategy(spec, spare))
             if not candidates:
                 return
             try:
-                self._put_in_place(engine.roster.get(strategy.id), spec, config, candidates, 0, draft)
+                self._put_in_place(engine.registry.get(strategy.id), spec, config, candidates, 0, draft)
             except ReloadFailedError:
-                self._live.take(UnloadStrategy(strategy.id))
+                self._live.process(UnloadStrategy(strategy.id))
                 raise
 
     def _put_in_place(
         self,
-        guest: Guest,
+        runtime: StrategyRuntime,
         spec: StrategySpec,
         config: Mapping[str, Any],
         candidates: Sequence[Candidate],
@@ -127,11 +127,11 @@ class Pipeline:
     ) -> None:
         """The last ticks and the swap, between two ticks."""
         engine = self._live.engine
-        had = sizes_of(guest)
+        had = sizes_of(runtime)
         began_ns = perf_counter_ns()
         limit_ms, until_s = self._settings.tick_timeout_ms, perf_counter() + self._settings.tick_timeout_ms / 1000
         # What it prints was told by its proof, or by the version that these ticks were for.
-        with unheard(), guest.guard.calling(guest, has_patience=True):
+        with unheard(), runtime.guard.calling(runtime, has_patience=True):
             has_caught_up = all(each.catch_up(engine, until_s) for each in candidates)
         if not has_caught_up:
             raise draft.failure(
@@ -140,7 +140,7 @@ class Pipeline:
                 f"{self._settings.warmup_ticks}",
                 spec.source,
             )
-        outcome = self._live.take(
+        outcome = self._live.process(
             SwapStrategy(
                 spec,
                 {each.key: each.warmed for each in candidates},
@@ -151,20 +151,25 @@ class Pipeline:
         )
         draft.note(swap_pause_us=(perf_counter_ns() - began_ns) / 1000)
         # A load swaps a spec for itself, so it shows in who runs.
-        if guest.spec is not spec or any(guest.instances.get(each.key) is not each.instance for each in candidates):
+        if runtime.spec is not spec or any(runtime.instances.get(each.key) is not each.instance for each in candidates):
             fault = outcome.faults[-1]
             raise draft.failure(fault.message, fault.where)
-        draft.tell_lost(lost_in_words(had, sizes_of(guest)))
+        draft.tell_lost(lost_in_words(had, sizes_of(runtime)))
 
     async def _proved(
-        self, strategy: StrategyConfig, path: Path, guest: Guest | None, instances: Sequence[Instance], draft: Draft
+        self,
+        strategy: StrategyConfig,
+        path: Path,
+        runtime: StrategyRuntime | None,
+        instances: Sequence[Instance],
+        draft: Draft,
     ) -> LoadedPlugin:
         """The file, proved in another process and then imported here from the contents that were proved."""
         engine, settings = self._live.engine, self._settings
         running, config = None, dict[str, Any]()
-        if guest is not None:
-            running, config = guest.spec.loaded_from, dict(guest.written)
-            spec, keys = guest.spec, [each.key for each in instances]
+        if runtime is not None:
+            running, config = runtime.spec.loaded_from, dict(runtime.written)
+            spec, keys = runtime.spec, [each.key for each in instances]
             ticks = await proof_ticks(engine, spec.symbols, spec.kinds, keys, settings.warmup_ticks)
         else:
             # Which kinds it wants is not known yet.
@@ -247,6 +252,6 @@ def position_of(engine: Engine, strategy_id: str, key: str) -> float:
     """What the instance holds by the engine's books, summed where it holds several symbols."""
     return sum(
         position.quantity
-        for position in engine.positions.positions()
+        for position in engine.portfolio.positions()
         if position.strategy_id == strategy_id and key in (ANY_SYMBOL, position.symbol)
     )

@@ -23,11 +23,11 @@ from sengine.config.schema import PluginsConfig, StrategyConfig
 from sengine.domain.events import ReloadParameters
 from sengine.domain.market import DataKind, MarketData
 from sengine.domain.reload import ReloadReport
-from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.engine.strategies.spec import LoadStrategy
 from sengine.engine.strategies.windows import lost_in_words
 from sengine.runtime.live_engine import LiveEngine
-from sengine.service.reload.aside import run_aside
+from sengine.service.reload.bounded_thread import run_aside
 from sengine.service.reload.candidates import keys_of
 from sengine.service.reload.draft import Draft, ReloadFailedError
 from sengine.service.reload.pipeline import MOST_PROOF_TICKS, position_of, proof_ticks
@@ -52,16 +52,16 @@ class RemotePipeline:
     async def bring_to(self, strategy: StrategyConfig, trigger: str) -> ReloadReport:
         """Bring it to its file and parameters of now. A changed file means a new process."""
         async with self._turn:
-            link, guest = self._remotes.links[strategy.id], self._live.engine.roster.get(strategy.id)
+            link, runtime = self._remotes.links[strategy.id], self._live.engine.registry.get(strategy.id)
             what = "code" if has_new_code(link) else "parameters"
-            path = Path(guest.spec.source or link.strategy.address)
-            draft = Draft(strategy.id, what, trigger, guest.spec.version, path)
+            path = Path(runtime.spec.source or link.strategy.address)
+            draft = Draft(strategy.id, what, trigger, runtime.spec.version, path)
             with suppress(ReloadFailedError):
                 if what == "code":
-                    await self._new_code(link, guest, strategy, draft)
+                    await self._new_code(link, runtime, strategy, draft)
                 else:
                     await self._parameters(link, strategy, draft)
-                draft.note(new_version=guest.spec.version)
+                draft.note(new_version=runtime.spec.version)
             return draft.finished(_said)
 
     async def load(self, strategy: StrategyConfig, path: Path, trigger: str) -> ReloadReport:
@@ -72,7 +72,7 @@ class RemotePipeline:
                 spec = self._remotes.spec(strategy)
                 ticks = await self._ticks(spec.symbols, spec.kinds, keys_of(spec, None, self._live.engine))
                 await self._prove(partial(_encoded, self._settings, strategy, path, ticks), path, draft)
-                self._live.take(LoadStrategy(spec))
+                self._live.process(LoadStrategy(spec))
             return draft.finished(_said_of_load)
 
     async def new_code(self, strategy_id: str, trigger: str) -> ReloadReport:
@@ -80,11 +80,13 @@ class RemotePipeline:
         link = self._remotes.links[strategy_id]
         return await self.bring_to(msgspec.structs.replace(link.strategy, config=link.proxy.config), trigger)
 
-    async def _new_code(self, link: RemoteLink, guest: Guest, strategy: StrategyConfig, draft: Draft) -> None:
+    async def _new_code(
+        self, link: RemoteLink, runtime: StrategyRuntime, strategy: StrategyConfig, draft: Draft
+    ) -> None:
         if link.is_connected:
             with draft.step("prove"):
-                path = Path(guest.spec.source)
-                await self._prove(await self._request(link, guest, strategy, path), path, draft)
+                path = Path(runtime.spec.source)
+                await self._prove(await self._request(link, runtime, strategy, path), path, draft)
         with draft.step("warm up in a new process"):
             had = await link.sizes() if link.is_connected else {}
             await link.replace(dict(strategy.config))
@@ -101,10 +103,10 @@ class RemotePipeline:
         config = dict(strategy.config)
         with draft.step("parameters"):
             await link.give_parameters(config)
-            self._live.take(ReloadParameters(strategy.id, config))
+            self._live.process(ReloadParameters(strategy.id, config))
 
     async def _request(
-        self, link: RemoteLink, guest: Guest, strategy: StrategyConfig, path: Path
+        self, link: RemoteLink, runtime: StrategyRuntime, strategy: StrategyConfig, path: Path
     ) -> Callable[[], bytes]:
         """What makes the proof's request."""
         engine, settings = self._live.engine, self._settings
@@ -112,9 +114,9 @@ class RemotePipeline:
             Instance(key, position_of(engine, strategy.id, key), _packed(state), version)
             for key, (state, version) in (await link.instances()).items()
         ]
-        spec = guest.spec
+        spec = runtime.spec
         ticks = await self._ticks(spec.symbols, spec.kinds, [each.key for each in instances])
-        slow_ns = guest.on_tick_latency.percentile_ns(0.5) or 1
+        slow_ns = runtime.on_tick_latency.percentile_ns(0.5) or 1
         most = min(MOST_PROOF_TICKS, max(1, int(settings.proof_timeout_ms * NS_PER_MS * _SHARE / slow_ns)))
         # Where no instance has run yet, there is nothing to compare with.
         running = {str(file): content for file, content in link.sources.items()} if instances else {}

@@ -6,25 +6,25 @@ from collections.abc import Collection
 from pathlib import Path
 
 from sengine.adapters.remote.link import RemoteLink
-from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.runtime import StrategyRuntime
 
 
-def files_of(guest: Guest, link: RemoteLink | None) -> Collection[Path]:
+def files_of(runtime: StrategyRuntime, link: RemoteLink | None) -> Collection[Path]:
     """A strategy's own file and its helpers; none of what runs in a process that is not ours."""
     if link is not None:
-        return {Path(guest.spec.source), *link.sources} if link.is_ours else ()
-    return guest.spec.loaded_from.sources.keys() if guest.spec.loaded_from is not None else ()
+        return {Path(runtime.spec.source), *link.sources} if link.is_ours else ()
+    return runtime.spec.loaded_from.sources.keys() if runtime.spec.loaded_from is not None else ()
 
 
-def is_made_of(guest: Guest, path: Path) -> bool:
+def is_made_of(runtime: StrategyRuntime, path: Path) -> bool:
     """Whether this is its own file, over whatever links their folders are reached."""
-    loaded = guest.spec.loaded_from
+    loaded = runtime.spec.loaded_from
     return loaded is not None and _place(loaded.path) == _place(path)
 
 
-def same_code(guest: Guest, path: Path) -> bool:
+def same_code(runtime: StrategyRuntime, path: Path) -> bool:
     """Whether the files that the running version was made of are as they were."""
-    loaded = guest.spec.loaded_from
+    loaded = runtime.spec.loaded_from
     if loaded is None:
         return True
     try:

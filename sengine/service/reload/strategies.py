@@ -18,14 +18,14 @@ from sengine.config.own_files import in_own_files
 from sengine.config.schema import StrategyConfig
 from sengine.domain.events import UnloadStrategy
 from sengine.domain.reload import ReloadReport
-from sengine.engine.strategies.runtime import Guest
+from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.engine.strategies.trial import RolledBack
 from sengine.errors import ConfigError, EngineError, PluginError, SengineError
 from sengine.plugins.catalog import Catalog
 from sengine.plugins.compiled import COMPILED_SUFFIXES
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.parameters import give_parameters
-from sengine.runtime.status import ServiceFacts
+from sengine.runtime.status import ServiceStatus
 from sengine.service.reload.pipeline import Pipeline
 from sengine.service.reload.prover_child import ProverChild
 from sengine.service.reload.remotes import RemotePipeline, has_new_code
@@ -46,7 +46,7 @@ class Reloading:
     def __init__(
         self,
         live: LiveEngine,
-        facts: ServiceFacts,
+        facts: ServiceStatus,
         plugins: Catalog,
         started: Config,
         read_config: Callable[[], Config],
@@ -86,7 +86,7 @@ class Reloading:
 
         Raises ``EngineError`` where there is no such strategy, ``ConfigError`` where the configuration cannot be read.
         """
-        self._live.engine.roster.get(strategy_id)
+        self._live.engine.registry.get(strategy_id)
         wanted = [each for each in self._read_config().strategies if each.id == strategy_id]
         if not wanted:
             raise EngineError(f'strategy "{strategy_id}" is not in the configuration any more; unload it instead')
@@ -98,7 +98,7 @@ class Reloading:
 
         A retry that fails as the attempt before it did is not told again.
         """
-        if self._live.engine.roster.find(strategy.id) is not None:
+        if self._live.engine.registry.find(strategy.id) is not None:
             raise EngineError(f'strategy "{strategy.id}" is already loaded; reload it, or unload it first')
         if strategy.address:
             return self._record(self._remotes.load(strategy, trigger))
@@ -124,11 +124,11 @@ class Reloading:
             )
         if is_apart:
             return self._record(await self._remote_pipeline.bring_to(wanted, trigger))
-        guest = self._live.engine.roster.get(wanted.id)
+        runtime = self._live.engine.registry.get(wanted.id)
         path = self._plugins.find(wanted.plugin_name)
         running = self._configured.get(wanted.id, wanted)
-        is_same = same_code(guest, path) and _without_parameters(running) == _without_parameters(wanted)
-        if is_same and not guest.was_paused_for_errors:
+        is_same = same_code(runtime, path) and _without_parameters(running) == _without_parameters(wanted)
+        if is_same and not runtime.was_paused_for_errors:
             return self._record(give_parameters(self._live, wanted.id, dict(wanted.config), trigger))
         report = self._record(await self._pipeline.swap(wanted, path, trigger))
         if report.is_done:
@@ -140,7 +140,7 @@ class Reloading:
 
     def reload_risk(self, allow_loosening: bool) -> str:
         """Read the configuration again and put its limits into force; what was done. Raises ``LimitError``."""
-        return self.settings.take_limits(self._read_config().risk, allow_loosening=allow_loosening)
+        return self.settings.apply_limits(self._read_config().risk, allow_loosening=allow_loosening)
 
     def reload_all(self) -> None:
         """Bring all strategies to what the configuration and their files say now, in the background."""
@@ -160,19 +160,19 @@ class Reloading:
         wanted = {strategy.id: strategy for strategy in config.strategies if strategy.enabled}
         # What came by hand or as a new file was in no configuration, and stays.
         dropped, self._in_configuration = self._in_configuration - wanted.keys(), set(wanted)
-        for guest in list(self._live.engine.roster):
-            if guest.strategy_id in dropped:
-                self.unload(guest.strategy_id, "the configuration does not have it any more", trigger)
+        for runtime in list(self._live.engine.registry):
+            if runtime.strategy_id in dropped:
+                self.unload(runtime.strategy_id, "the configuration does not have it any more", trigger)
         for strategy in wanted.values():
-            is_loaded = self._live.engine.roster.find(strategy.id) is not None
+            is_loaded = self._live.engine.registry.find(strategy.id) is not None
             try:
                 await (self._bring_to(strategy, trigger) if is_loaded else self.load(strategy, trigger))
             except SengineError as error:
                 self._live.say("error", "not reloaded", reason=str(error))
-        self.settings.take(config)
+        self.settings.apply(config)
         if self.settings.limits_differ(config.risk):
             try:
-                self.settings.take_limits(config.risk, allow_loosening=config.risk.allow_loosening_on_reload)
+                self.settings.apply_limits(config.risk, allow_loosening=config.risk.allow_loosening_on_reload)
             except SengineError as error:
                 self._live.say("error", "not reloaded", reason=str(error))
         restart = self._needs_restart(config)
@@ -182,26 +182,26 @@ class Reloading:
     async def files_changed(self, paths: Iterable[Path]) -> None:
         """Reload the strategies that are made of any of these files, with the parameters that they have."""
         changed = set(paths)
-        for guest in list(self._live.engine.roster):
-            loaded = guest.spec.loaded_from
-            link = self._remotes.links.get(guest.strategy_id)
+        for runtime in list(self._live.engine.registry):
+            loaded = runtime.spec.loaded_from
+            link = self._remotes.links.get(runtime.strategy_id)
             if link is not None:
-                path = Path(guest.spec.source)
-                if self._concerns(guest, path, files_of(guest, link), changed) and has_new_code(link):
-                    reload = partial(self._remote_pipeline.new_code, guest.strategy_id, "file")
+                path = Path(runtime.spec.source)
+                if self._concerns(runtime, path, files_of(runtime, link), changed) and has_new_code(link):
+                    reload = partial(self._remote_pipeline.new_code, runtime.strategy_id, "file")
                     self._record(await _settled(path, reload))
                 continue
-            strategy = self._configured.get(guest.strategy_id)
+            strategy = self._configured.get(runtime.strategy_id)
             if loaded is None or strategy is None:
                 continue
             path = self._file_now(strategy, loaded.path, changed)
-            is_concerned = path != loaded.path or self._concerns(guest, loaded.path, loaded.sources, changed)
-            if not is_concerned or same_code(guest, path):
+            is_concerned = path != loaded.path or self._concerns(runtime, loaded.path, loaded.sources, changed)
+            if not is_concerned or same_code(runtime, path):
                 continue
-            wanted = msgspec.structs.replace(strategy, config=dict(guest.written))
+            wanted = msgspec.structs.replace(strategy, config=dict(runtime.written))
             report = self._record(await _settled(path, partial(self._pipeline.swap, wanted, path, "file")))
             if report.is_done:
-                self._configured[guest.strategy_id] = wanted
+                self._configured[runtime.strategy_id] = wanted
                 self._watch_trials()
 
     async def parameters_changed(self, strategy_ids: Iterable[str]) -> None:
@@ -213,8 +213,8 @@ class Reloading:
                 self._live.say("error", "configuration not reloaded", reason=mistake)
             return
         for strategy_id in strategy_ids:
-            guest, wanted = self._live.engine.roster.find(strategy_id), configured.get(strategy_id)
-            if guest is not None and wanted is not None and dict(wanted.config) != guest.written:
+            runtime, wanted = self._live.engine.registry.find(strategy_id), configured.get(strategy_id)
+            if runtime is not None and wanted is not None and dict(wanted.config) != runtime.written:
                 if strategy_id in self._remotes.links:
                     self._record(await self._remote_pipeline.bring_to(wanted, "file"))
                 else:
@@ -240,19 +240,22 @@ class Reloading:
 
     def unload(self, strategy_id: str, why: str, trigger: str) -> None:
         """Unload a strategy and say why."""
-        version = self._live.engine.roster.get(strategy_id).spec.version
-        self._live.take(UnloadStrategy(strategy_id))
+        version = self._live.engine.registry.get(strategy_id).spec.version
+        self._live.process(UnloadStrategy(strategy_id))
         message = f"strategy {strategy_id} unloaded: {why}"
         self._record(ReloadReport(strategy_id, "unload", trigger, time_ns(), True, version, "", message))
 
     def made_of(self, path: Path) -> Sequence[str]:
         """The strategies whose own file this is."""
-        return [guest.strategy_id for guest in self._live.engine.roster if is_made_of(guest, path)]
+        return [runtime.strategy_id for runtime in self._live.engine.registry if is_made_of(runtime, path)]
 
     def files(self) -> Mapping[str, Collection[Path]]:
         """By strategy, what it is made of."""
         links = self._remotes.links
-        return {guest.strategy_id: files_of(guest, links.get(guest.strategy_id)) for guest in self._live.engine.roster}
+        return {
+            runtime.strategy_id: files_of(runtime, links.get(runtime.strategy_id))
+            for runtime in self._live.engine.registry
+        }
 
     # Reports.
 
@@ -310,16 +313,16 @@ class Reloading:
     async def _end_trials(self) -> None:
         """Let old versions go once their successors have proved themselves."""
         engine = self._live.engine
-        while any(guest.trial is not None for guest in engine.roster):
+        while any(runtime.trial is not None for runtime in engine.registry):
             await asyncio.sleep(_TRIAL_CHECK_S)
-            for fault in engine.roster.end_trials(engine.now_ns):
+            for fault in engine.registry.end_trials(engine.now_ns):
                 self._live.say("error", fault.message, strategy_id=fault.strategy_id, where=fault.where)
 
-    def _concerns(self, guest: Guest, path: Path, sources: Iterable[Path], changed: set[Path]) -> bool:
+    def _concerns(self, runtime: StrategyRuntime, path: Path, sources: Iterable[Path], changed: set[Path]) -> bool:
         """A file of its own changed; or, where its last reload failed, any in its folder: it may have been missing."""
         if not changed.isdisjoint(sources):
             return True
-        reports = self._facts.reloads.of(guest.strategy_id)
+        reports = self._facts.reloads.of(runtime.strategy_id)
         return bool(reports) and not reports[-1].is_done and any(path.parent in file.parents for file in changed)
 
     def _needs_restart(self, config: Config) -> Sequence[str]:

@@ -26,7 +26,7 @@ from sengine.config.schema import PluginsConfig, StrategyConfig
 from sengine.errors import SengineError
 from sengine.plugins.catalog import as_named
 from sengine.plugins.compiled import COMPILED_SUFFIXES, is_loadable, module_name
-from sengine.service.reload.seen import SeenFiles
+from sengine.service.reload.file_stamps import SeenFiles
 from sengine.service.reload.strategies import Reloading
 
 _CODE_SUFFIXES: Final = (".py", *COMPILED_SUFFIXES)
@@ -134,12 +134,12 @@ class Watcher:
         if not files:
             return
         try:
-            await self.take(files)
+            await self.process(files)
         # The watcher outlives whatever a file does to it.
         except Exception:
             _log.exception("a changed file could not be taken care of")
 
-    async def take(self, paths: set[Path]) -> None:
+    async def process(self, paths: set[Path]) -> None:
         """Have reloaded, loaded and unloaded what these changed files ask for."""
         own = [path.stem for path in paths if path.suffix == OWN_SUFFIX and path.parent == self._configs]
         if own:

@@ -30,7 +30,7 @@ class DrawdownCheck(ContributionCheck):
 
     def usage(self, view: RiskView) -> Usage:
         worst, worst_of = 0.0, ""
-        for strategy_id, account in view.positions.accounts():
+        for strategy_id, account in view.portfolio.accounts():
             if self.strategy in ("", strategy_id):
                 drawdown = (account.peak - account.equity) / (view.initial_capital + account.peak)
                 if not worst_of or drawdown > worst:

@@ -49,7 +49,7 @@ class PositionLimitCheck(ContributionCheck):
         for strategy_id, symbol in view.held_or_in_flight():
             if self.strategy in ("", strategy_id) and self.symbol in ("", symbol):
                 # A position beyond the limit stays to be seen when what is in flight takes it back.
-                held = abs(view.positions.quantity(strategy_id, symbol))
+                held = abs(view.portfolio.quantity(strategy_id, symbol))
                 size = max(held, abs(view.position(strategy_id, symbol)))
                 if size > worst:
                     worst, worst_of = size, f"{strategy_id} {symbol}"

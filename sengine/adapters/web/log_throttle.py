@@ -8,17 +8,17 @@ from typing import Final
 
 from aiohttp.http_exceptions import HttpProcessingError
 
-from sengine.runtime.log_throttle import Complaints
+from sengine.runtime.log_throttle import LogThrottle
 
 _LONGEST: Final = 200
 
 
-class HttpComplaints(logging.Handler):
+class HttpLogThrottle(logging.Handler):
     """One line for malformed requests and one for pages that cannot be made, at most every ten seconds each."""
 
     def __init__(self, say: Callable[..., None]) -> None:
         super().__init__(logging.WARNING)
-        self._complain = Complaints(say)
+        self._complain = LogThrottle(say)
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
@@ -34,5 +34,5 @@ class HttpComplaints(logging.Handler):
 def http_logger(say: Callable[..., None]) -> logging.Logger:
     """For the library, in place of its own, which writes a traceback for each."""
     logger = logging.Logger("sengine.http", logging.WARNING)
-    logger.addHandler(HttpComplaints(say))
+    logger.addHandler(HttpLogThrottle(say))
     return logger

@@ -20,7 +20,7 @@ from sengine.engine.state.orders import CLOSED_ORDERS_KEPT, OrderTracker, Workin
 from sengine.errors import EngineError
 
 
-class FillDesk:
+class FillHandler:
     """Judges fills; ``book`` books one that is for a known order. ``anomalies`` counts what did not fit."""
 
     def __init__(

@@ -50,7 +50,7 @@ class OrderRecord(msgspec.Struct):
     request: pb.OrderRequest | None = None
 
 
-class PaperDesk:
+class PaperOrderBook:
     """Takes orders and market data, gives answers at once, and passes fills and later news on.
 
     ``on_fill`` gets every fill. News of an order goes to the listener that sent or cancelled it last.

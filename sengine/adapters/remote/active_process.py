@@ -20,7 +20,7 @@ from sengine.domain.signal import Signal
 from sengine.proto import strategy_pb2 as pb
 
 
-class InUse:
+class ActiveProcess:
     """Of one strategy. New code is on trial for ``rollback_ticks`` ticks. Every process but the one in use, and the one
     that waits while that is on trial, is ended here."""
 
@@ -37,7 +37,7 @@ class InUse:
         self._endings: set[asyncio.Task[None]] = set()
         self._watching: set[asyncio.Task[None]] = set()
 
-    def take(self, connection: Connection) -> None:
+    def adopt(self, connection: Connection) -> None:
         """From here on it is the one that is heard. What another has answered is settled, so that no tick is traded on
         twice."""
         if self.connection is not None:
@@ -63,9 +63,9 @@ class InUse:
         if before is None or not before.session.is_warm.is_set():
             raise SessionError("the process that it was to replace is gone, and is being started again")
         was, config_before = self._intake.running, self._proxy.config
-        self._intake.take_ready(ready)
+        self._intake.process_ready(ready)
         self.keep()
-        self.take(fresh)
+        self.adopt(fresh)
         self._proxy.config = config
         self.trial = trial = RemoteTrial(before, fresh, self._rollback_ticks, was, config_before)
         if not self._rollback_ticks:
@@ -88,14 +88,14 @@ class InUse:
             return
         self.trial = None
         failed, failed_version = trial.fresh, self._intake.running.version
-        self.take(trial.before)
+        self.adopt(trial.before)
         self.let_go(failed)
         self._proxy.config = trial.config
         if error is not None:
-            self._intake.take_rolled_back(RemoteRolledBack(trial.ready, failed_version, trial.answered, error))
+            self._intake.process_rolled_back(RemoteRolledBack(trial.ready, failed_version, trial.answered, error))
             self._end(failed)
         else:
-            self._intake.take_running(trial.ready)
+            self._intake.process_running(trial.ready)
             self._start(self._tell_why(trial, failed_version), self._endings)
 
     async def stop(self) -> None:
@@ -117,18 +117,18 @@ class InUse:
             errors += invalid
             if errors:
                 if signals:
-                    self._intake.take_answer(sent, signals, ())
+                    self._intake.process_answer(sent, signals, ())
                 self.go_back(errors[0])
                 return
         if signals or errors:
-            self._intake.take_answer(sent, signals, errors)
+            self._intake.process_answer(sent, signals, errors)
 
     def erred(self, error: ReportedError) -> None:
         """Outside of any tick."""
         if self._trial_that_counts() is not None:
             self.go_back(error)
         else:
-            self._intake.take_error(error)
+            self._intake.process_error(error)
 
     # How a trial ends.
 
@@ -160,7 +160,7 @@ class InUse:
         if self._intake.is_loaded:
             # Not as of the trial: it may have new parameters, or even a successor, since.
             running, error = self._intake.running, ReportedError("disconnected", reason)
-            self._intake.take_rolled_back(RemoteRolledBack(running, failed_version, trial.answered, error))
+            self._intake.process_rolled_back(RemoteRolledBack(running, failed_version, trial.answered, error))
         await failed.end()
 
     def _end(self, connection: Connection) -> None:

@@ -26,7 +26,7 @@ class Running(msgspec.Struct):
     parameters: dict[str, Any]
 
 
-class InForce(msgspec.Struct):
+class EffectiveSettings(msgspec.Struct):
     """At one moment of an engine; ``strategies`` by id."""
 
     # Journals have had them under this name since before a limit and its check were two things.
@@ -37,21 +37,21 @@ class InForce(msgspec.Struct):
     strategies: dict[str, Running]
 
     @classmethod
-    def of(cls, engine: Engine) -> InForce:
+    def of(cls, engine: Engine) -> EffectiveSettings:
         return cls(
             list(engine.risk.limits),
             sorted(engine.risk.bypass),
             engine.votes.method,
             engine.votes.window_ns,
             {
-                guest.strategy_id: Running(
-                    guest.spec.version if guest.spec.max_signal_age_ns is None else "", plain(guest.written)
+                runtime.strategy_id: Running(
+                    runtime.spec.version if runtime.spec.max_signal_age_ns is None else "", plain(runtime.written)
                 )
-                for guest in engine.roster
+                for runtime in engine.registry
             },
         )
 
-    def instead(self, now: InForce) -> Iterator[str]:
+    def instead(self, now: EffectiveSettings) -> Iterator[str]:
         """A sentence for each thing that ``now`` decides otherwise."""
         if (list(self.limits), list(self.bypass)) != (list(now.limits), list(now.bypass)):
             pipeline = RiskPipeline(self.limits, self.bypass)

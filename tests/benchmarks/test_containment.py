@@ -19,7 +19,7 @@ from sengine.domain.market import MarketData, OrderBook, PriceLevel
 from sengine.engine.core import Engine
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.signals.aggregation import VoteBook
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.strategies.guard import Guard
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.plugins.loader import load_plugin
@@ -45,8 +45,8 @@ class Endless(BaseStrategy):
 
 
 def engine_of(kind: type[BaseStrategy]) -> Engine:
-    engine = Engine(VoteBook("first_signal", 1), RiskPipeline([]), PositionTracker(1.0))
-    engine.roster.load(StrategySpec("one", lambda: kind("one")))
+    engine = Engine(VoteBook("first_signal", 1), RiskPipeline([]), Portfolio(1.0))
+    engine.registry.load(StrategySpec("one", lambda: kind("one")))
     return engine
 
 
@@ -58,7 +58,7 @@ def book(step: int) -> SoundBookEvent:
 def test_the_guard_around_a_call(figure: Callable[..., None]) -> None:
     """Two attribute stores and a timer that beats, against the bare call."""
     guard, quiet = Guard(), Quiet("one")
-    guest = next(iter(engine_of(Quiet).roster))
+    runtime = next(iter(engine_of(Quiet).registry))
     data, on_tick = MarketData("BTCUSDT", 1, OrderBook((), ())), quiet.on_tick
 
     def bare() -> float:
@@ -70,7 +70,7 @@ def test_the_guard_around_a_call(figure: Callable[..., None]) -> None:
     def guarded() -> float:
         started_s = perf_counter()
         for _ in range(CALLS):
-            guard.running = guest
+            guard.running = runtime
             on_tick(data)
             guard.running = None
         return perf_counter() - started_s

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sengine.engine.state.positions import PositionTracker
+from sengine.engine.state.portfolio import Portfolio
 from tests.engine.conftest import fill
 
 # What can happen to the books: a share of a fill, or a new mid on a symbol.
@@ -26,7 +26,7 @@ ONE_OF_TWO_IS_CLOSED = [("a", "BTC", 1, 100, 0), ("a", "ETH", 1, 10, 0), ("BTC",
 CANCEL_OUT = [("a", "BTC", 1, 100, 0), ("b", "BTC", -1, 100, 0), ("BTC", 150)]
 
 
-def bought(tracker: PositionTracker, quantity: float, price: float, name: str = "a", symbol: str = "BTC") -> None:
+def bought(tracker: Portfolio, quantity: float, price: float, name: str = "a", symbol: str = "BTC") -> None:
     side = "buy" if quantity > 0 else "sell"
     tracker.book(fill("1", abs(quantity), price, side, name, symbol=symbol), price)
 
@@ -59,8 +59,8 @@ class ExactBooks:
         return sum((self.cash.get(name, Fraction(0)) for name in who), Fraction(0)) + worth
 
 
-def run(sequence: list[tuple]) -> tuple[PositionTracker, ExactBooks]:
-    tracker, exact = PositionTracker(100_000.0), ExactBooks()
+def run(sequence: list[tuple]) -> tuple[Portfolio, ExactBooks]:
+    tracker, exact = Portfolio(100_000.0), ExactBooks()
     for happening in sequence:
         exact.happen(happening)
         if len(happening) == 2:
@@ -108,7 +108,7 @@ def test_the_peak_of_all_together_is_the_running_maximum_of_their_equity(sequenc
 
 
 def test_closing_one_of_two_positions_keeps_the_unrealized_pnl_of_the_other() -> None:
-    tracker = PositionTracker(100_000.0)
+    tracker = Portfolio(100_000.0)
     bought(tracker, 1.0, 100.0, symbol="BTC")
     bought(tracker, 1.0, 10.0, symbol="ETH")
     tracker.mark("BTC", 70.0)
@@ -118,7 +118,7 @@ def test_closing_one_of_two_positions_keeps_the_unrealized_pnl_of_the_other() ->
 
 
 def test_marking_a_symbol_that_nobody_holds_changes_nothing() -> None:
-    tracker = PositionTracker(100_000.0)
+    tracker = Portfolio(100_000.0)
     bought(tracker, 1.0, 100.0, symbol="BTC")
     tracker.mark("BTC", 130.0)
     tracker.mark("ETH", 10.0)
@@ -126,7 +126,7 @@ def test_marking_a_symbol_that_nobody_holds_changes_nothing() -> None:
 
 
 def test_a_long_and_a_short_that_cancel_out_have_no_peak() -> None:
-    tracker = PositionTracker(100_000.0)
+    tracker = Portfolio(100_000.0)
     bought(tracker, 1.0, 100.0, "a")
     bought(tracker, -1.0, 100.0, "b")
     tracker.mark("BTC", 150.0)
@@ -135,7 +135,7 @@ def test_a_long_and_a_short_that_cancel_out_have_no_peak() -> None:
 
 
 def test_a_strategy_without_fills_has_nothing() -> None:
-    tracker = PositionTracker(100_000.0)
+    tracker = Portfolio(100_000.0)
     account = tracker.equity_of("a")
     assert (account.equity, account.peak, account.realized, account.unrealized) == (0.0, 0.0, 0.0, 0.0)
     assert tracker.quantity("a", "BTC") == 0.0
@@ -144,7 +144,7 @@ def test_a_strategy_without_fills_has_nothing() -> None:
 
 
 def test_positions_are_kept_apart_by_strategy_and_symbol() -> None:
-    tracker = PositionTracker(100_000.0)
+    tracker = Portfolio(100_000.0)
     bought(tracker, 1.0, 100.0, "a", "BTC")
     bought(tracker, -2.0, 100.0, "b", "BTC")
     bought(tracker, 5.0, 10.0, "a", "ETH")
@@ -155,20 +155,20 @@ def test_positions_are_kept_apart_by_strategy_and_symbol() -> None:
 
 
 def test_booking_returns_the_gross_that_was_realized() -> None:
-    tracker = PositionTracker(100_000.0)
+    tracker = Portfolio(100_000.0)
     assert tracker.book(fill("1", 2.0, 100.0, "buy", "a", 0.5), 100.0) is None
     assert tracker.book(fill("2", 1.0, 110.0, "sell", "a", 0.5), 110.0) == 10.0
     assert tracker.equity_of("a").realized == 9.0
 
 
 def test_a_fill_marks_the_position_at_the_mid_it_is_given() -> None:
-    tracker = PositionTracker(100_000.0)
+    tracker = Portfolio(100_000.0)
     tracker.book(fill("1", 2.0, 101.0, "buy", "a"), 100.0)
     assert tracker.equity_of("a").unrealized == -2.0
 
 
 def test_only_symbols_with_an_open_position_are_open() -> None:
-    tracker = PositionTracker(100_000.0)
+    tracker = Portfolio(100_000.0)
     bought(tracker, 1.0, 100.0)
     assert "BTC" in tracker.open
     bought(tracker, -1.0, 100.0)
@@ -178,7 +178,7 @@ def test_only_symbols_with_an_open_position_are_open() -> None:
 
 
 def test_the_peak_stays_when_equity_falls() -> None:
-    tracker = PositionTracker(100_000.0)
+    tracker = Portfolio(100_000.0)
     bought(tracker, 1.0, 100.0)
     for price in (130.0, 90.0, 110.0):
         tracker.mark("BTC", price)
@@ -187,7 +187,7 @@ def test_the_peak_stays_when_equity_falls() -> None:
 
 
 def test_the_peak_of_a_strategy_that_only_loses_is_zero() -> None:
-    tracker = PositionTracker(100_000.0)
+    tracker = Portfolio(100_000.0)
     bought(tracker, 1.0, 100.0)
     tracker.mark("BTC", 90.0)
     assert tracker.equity_of("a").peak == 0.0

@@ -20,9 +20,9 @@ def said(live: LiveEngine) -> list[str]:
 
 def test_market_data_that_is_refused_is_told_once_with_its_reason() -> None:
     live = LiveEngine(engine_with(Actor("a")))
-    live.take(book(5))
+    live.process(book(5))
     for at_s in (1, 2, 3):
-        live.take(book(at_s))
+        live.process(book(at_s))
     (line,) = [line for line in said(live) if "refused" in line]
     assert "older than the last of its symbol, 2023-11-14T22:13:25" in line
 
@@ -31,6 +31,6 @@ def test_one_that_says_a_lot_leaves_the_others_their_signals() -> None:
     long = Signal(direction="LONG", confidence=0.9)
     live = LiveEngine(engine_with(Actor("quiet", long), Actor("noisy", *[long] * (HISTORY + 10))))
     for step in range(HISTORY + 10):
-        live.take(book(step))
+        live.process(book(step))
     assert not any(record.strategy_id == "quiet" for record in live.signals.history)
     assert [record.strategy_id for record in live.signals_of["quiet"]] == ["quiet"]

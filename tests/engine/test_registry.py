@@ -35,7 +35,7 @@ class Stubborn(Actor):
 
 
 def state_of(engine, strategy_id: str = "a") -> State:
-    return engine.roster.get(strategy_id).lifecycle.state
+    return engine.registry.get(strategy_id).lifecycle.state
 
 
 def test_a_loaded_strategy_is_active() -> None:
@@ -46,7 +46,7 @@ def test_a_loaded_strategy_is_active() -> None:
 def test_a_strategy_can_be_loaded_and_activated_later() -> None:
     actor = Actor("a")
     engine = engine_with()
-    engine.roster.load(actor.spec, activate=False)
+    engine.registry.load(actor.spec, activate=False)
     assert state_of(engine) is State.INITIALIZED
     engine.process(quote(1))
     assert actor.seen == []
@@ -60,7 +60,7 @@ def test_a_strategy_loaded_between_two_events_is_called_for_the_next() -> None:
     engine = engine_with(early)
     engine.process(quote(1))
     assert engine.process(quote(1, symbol="ETH")).rejected == "no_strategy_wants_symbol"
-    engine.roster.load(late.spec)
+    engine.registry.load(late.spec)
     engine.process(quote(2))
     assert engine.process(quote(2, symbol="ETH")).rejected == ""
     assert [data.symbol for data in late.seen] == ["BTC", "ETH"]
@@ -81,7 +81,7 @@ def test_a_taken_id_is_refused_and_the_strategy_there_stays() -> None:
     first = Actor("a")
     engine = engine_with(first)
     with pytest.raises(LifecycleError, match='"a" is already loaded and ACTIVE; unload it first'):
-        engine.roster.load(Actor("a").spec)
+        engine.registry.load(Actor("a").spec)
     engine.process(quote(1))
     assert len(first.seen) == 1
 
@@ -94,9 +94,9 @@ def test_a_strategy_that_cannot_be_made_is_not_in_the_roster(error: BaseExceptio
     engine = engine_with(Actor("neighbour"))
     spec = type(Actor("a").spec)("a", create)
     with pytest.raises(raised):
-        engine.roster.load(spec)
-    assert [guest.strategy_id for guest in engine.roster] == ["neighbour"]
-    assert engine.roster.find("a") is None
+        engine.registry.load(spec)
+    assert [runtime.strategy_id for runtime in engine.registry] == ["neighbour"]
+    assert engine.registry.find("a") is None
 
 
 def test_an_unknown_strategy_is_an_error_that_names_those_there_are() -> None:
@@ -117,12 +117,12 @@ def test_a_paused_strategy_is_not_called_until_it_is_resumed() -> None:
     actor = Actor("a")
     engine = engine_with(actor)
     assert engine.process(PauseStrategy("a", "news")) is NOTHING
-    assert (state_of(engine), engine.roster.get("a").pause_reason) == (State.PAUSED, "news")
+    assert (state_of(engine), engine.registry.get("a").pause_reason) == (State.PAUSED, "news")
     assert engine.process(quote(1)).rejected == ""
     assert actor.seen == []
     engine.process(ResumeStrategy("a"))
     engine.process(quote(2))
-    assert (len(actor.seen), engine.roster.get("a").pause_reason) == (1, "")
+    assert (len(actor.seen), engine.registry.get("a").pause_reason) == (1, "")
 
 
 def test_a_strategy_that_was_called_before_its_pause_is_not_called_after_it() -> None:
@@ -150,8 +150,8 @@ def test_positions_of_a_paused_strategy_are_kept_and_marked() -> None:
     engine.process(quote(1))
     engine.process(PauseStrategy("a"))
     engine.process(quote(2, 109.0, 111.0))
-    assert engine.positions.quantity("a", "BTC") == 2.0
-    assert engine.positions.equity_of("a").unrealized == 18.0
+    assert engine.portfolio.quantity("a", "BTC") == 2.0
+    assert engine.portfolio.equity_of("a").unrealized == 18.0
 
 
 @pytest.mark.parametrize(
@@ -166,11 +166,11 @@ def test_an_illegal_command_names_both_states_and_changes_nothing(commands: list
     *before, illegal = commands
     for command in before:
         engine.process(command)
-    reason = engine.roster.get("a").pause_reason
+    reason = engine.registry.get("a").pause_reason
     with pytest.raises(LifecycleError, match=f"a is {states[0]} and cannot become {states[1]}"):
         engine.process(illegal)
     assert state_of(engine) == states[0]
-    assert engine.roster.get("a").pause_reason == reason
+    assert engine.registry.get("a").pause_reason == reason
 
 
 def test_unloading_calls_shutdown_of_every_instance_and_frees_the_id() -> None:
@@ -178,11 +178,11 @@ def test_unloading_calls_shutdown_of_every_instance_and_frees_the_id() -> None:
     engine = engine_with(actor)
     for symbol in ("BTC", "ETH"):
         engine.process(quote(1, symbol=symbol))
-    guest = engine.roster.get("a")
+    runtime = engine.registry.get("a")
     assert engine.process(UnloadStrategy("a")).faults == []
-    assert (actor.shut_down, guest.lifecycle.state, engine.roster.find("a")) == (2, State.UNLOADED, None)
+    assert (actor.shut_down, runtime.lifecycle.state, engine.registry.find("a")) == (2, State.UNLOADED, None)
     assert engine.process(quote(2)).rejected == "no_strategy_wants_symbol"
-    engine.roster.load(Actor("a").spec)
+    engine.registry.load(Actor("a").spec)
     assert engine.process(quote(2)).rejected == ""
 
 
@@ -191,7 +191,7 @@ def test_a_strategy_that_fails_to_shut_down_is_unloaded_all_the_same(error: Base
     engine = engine_with(Stubborn("a", error), Actor("b"))
     (fault,) = engine.process(UnloadStrategy("a")).faults
     assert (fault.strategy_id, fault.kind) == ("a", "shutdown")
-    assert [guest.strategy_id for guest in engine.roster] == ["b"]
+    assert [runtime.strategy_id for runtime in engine.registry] == ["b"]
 
 
 def test_a_strategy_without_a_tick_is_shut_down_as_well() -> None:
@@ -208,7 +208,7 @@ def test_shutdown_calls_each_strategys_shutdown_and_takes_no_more_market_data() 
     outcome = engine.process(Shutdown())
     assert [fault.strategy_id for fault in outcome.faults] == ["b"]
     assert [actor.shut_down for actor in actors] == [1, 1, 1]
-    assert (list(engine.roster), engine.is_shut_down) == ([], True)
+    assert (list(engine.registry), engine.is_shut_down) == ([], True)
     assert engine.process(quote(2)).rejected != ""
     assert all(len(actor.seen) <= 1 for actor in actors)
 
@@ -223,4 +223,4 @@ def test_ten_strategies_are_loaded_and_unloaded() -> None:
         outcome = engine.process(quote(2 + number))
         assert outcome.rejected == ("no_strategy_wants_symbol" if number == 9 else "")
         assert [len(each.seen) for each in actors[: number + 1]] == list(range(1, number + 2))
-    assert list(engine.roster) == []
+    assert list(engine.registry) == []

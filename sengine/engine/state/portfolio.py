@@ -67,7 +67,7 @@ class _Holding:
         self.counted = 0.0
 
 
-class PositionTracker:
+class Portfolio:
     """Books fills per strategy and symbol, marks at mid, and answers for positions, P&L and drawdown."""
 
     def __init__(self, initial_capital: float) -> None:

@@ -16,7 +16,7 @@ from sengine.domain.signal import Direction, Disposition, SignalResult
 from sengine.engine.outcome import Outcome
 from sengine.engine.state.orders import WorkingOrder
 from sengine.engine.strategies.faults import kind_of
-from sengine.engine.strategies.registry import Roster
+from sengine.engine.strategies.registry import StrategyRegistry
 
 _OF_ORDERS: Final = {
     OrderStatus.REJECTED: NewsStatus.REJECTED,
@@ -25,11 +25,11 @@ _OF_ORDERS: Final = {
 }
 
 
-class NewsDesk:
+class OrderUpdateHandler:
     """``of_order`` and ``of_signals`` note news, ``tell`` hands it over."""
 
-    def __init__(self, roster: Roster) -> None:
-        self._roster = roster
+    def __init__(self, registry: StrategyRegistry) -> None:
+        self._registry = registry
         self._waiting: list[OrderNews] = []
 
     def of_order(self, working: WorkingOrder, update: OrderUpdate) -> None:
@@ -91,18 +91,18 @@ class NewsDesk:
             return
         waiting, self._waiting = self._waiting, []
         for news in waiting:
-            guest = self._roster.find(news.strategy_id)
-            if guest is None:
+            runtime = self._registry.find(news.strategy_id)
+            if runtime is None:
                 continue
             try:
-                guest.tell(news)
+                runtime.tell(news)
             except BaseException as error:
-                guest.guard.contain(error)
-                self._roster.fault(guest, kind_of(error, "on_order"), error, now_ns, outcome)
+                runtime.guard.contain(error)
+                self._registry.fault(runtime, kind_of(error, "on_order"), error, now_ns, outcome)
 
     def _is_wanted(self, strategy_id: str) -> bool:
-        guest = self._roster.find(strategy_id)
-        return guest is not None and guest.hears_of_orders
+        runtime = self._registry.find(strategy_id)
+        return runtime is not None and runtime.hears_of_orders
 
 
 def _order_of(sequence: int, orders: Sequence[Order]) -> tuple[Order, Contribution] | tuple[None, None]:

@@ -14,7 +14,7 @@ import pytest
 
 from sengine.config.schema import StrategyConfig
 from sengine.errors import PluginError
-from sengine.service.reload.aside import run_aside
+from sengine.service.reload.bounded_thread import run_aside
 from tests.reloading.conftest import Desk, NewDesk
 
 HERE = Path(__file__).resolve()
@@ -131,12 +131,12 @@ async def test_a_strategy_loaded_later_is_proved_and_warmed_on_what_there_was(de
     report = await desk.reloading.load(StrategyConfig(id="late", plugin="late"))
     assert report.is_done, report
     assert report.on_tick_p50_us > 0
-    guest = desk.live.engine.roster.get("late")
-    assert guest.is_active
+    runtime = desk.live.engine.registry.get("late")
+    assert runtime.is_active
     desk.tick(5)
-    late = guest.instances["BTC"]
+    late = runtime.instances["BTC"]
     assert late.mids == [float(mid) for mid in (*range(2, 32), *range(62, 67))]  # type: ignore[attr-defined]
-    assert len(guest.instances["ETH"].mids) == 30  # type: ignore[attr-defined]
+    assert len(runtime.instances["ETH"].mids) == 30  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -151,4 +151,4 @@ async def test_a_strategy_that_fails_on_what_there_was_is_not_loaded(
     report = await desk.reloading.load(StrategyConfig(id="late", plugin="late"))
     assert not report.is_done
     assert words in report.reason
-    assert desk.live.engine.roster.find("late") is None
+    assert desk.live.engine.registry.find("late") is None
