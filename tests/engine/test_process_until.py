@@ -103,8 +103,8 @@ def test_it_leads_to_the_same_as_processing_each_event(
         got.append((event, _facts(outcome)))
     assert got == expected
     assert (one.ticks, one.rejected, one.gaps, one.now_ns) == (other.ticks, other.rejected, other.gaps, other.now_ns)
-    assert list(one.portfolio.positions()) == list(other.positions.positions())
-    assert one.portfolio.total.max_drawdown == other.positions.total.max_drawdown
+    assert list(one.portfolio.positions()) == list(other.portfolio.positions())
+    assert one.portfolio.total.max_drawdown == other.portfolio.total.max_drawdown
     assert [runtime.ticks for runtime in one.registry] == [runtime.ticks for runtime in other.registry]
 
 
