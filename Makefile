@@ -8,7 +8,7 @@ LOCK  := requirements/dev.txt
 
 # Held at 100 % of lines and branches by the tests of the engine: money depends on every path through these. Only those
 # tests are traced, as that takes twice the time.
-FULLY_COVERED := sengine/engine/signals/aggregation.py sengine/engine/risk/pipeline.py sengine/engine/state/trading_record.py \
+FULLY_COVERED := sengine/engine/signals/aggregation.py sengine/engine/state/votes.py sengine/engine/risk/pipeline.py sengine/engine/state/trading_record.py \
 	$(wildcard sengine/engine/risk/checks/*.py) sengine/engine/risk/limit.py sengine/engine/risk/limits.py sengine/engine/risk/view.py
 
 # The tests start Python hundreds of times: without bytecode on disk each start compiles every import anew.

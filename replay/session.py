@@ -101,7 +101,7 @@ class ReplaySession:
     ) -> None:
         self.engine = engine
         # Reading a clock several times on each of millions of ticks would be a fifth of the run.
-        engine.time_one_in = TIME_ONE_TICK_IN
+        engine.time_one_in(TIME_ONE_TICK_IN)
         self.curve = EquityCurve()
         self._digest = RunDigest()
         self._tally = TradeTally()

@@ -20,9 +20,9 @@ from sengine.engine.orders.fill_doubts import FillBounds
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.limits import LIMITS, AnyLimit, LateEngineLimit
 from sengine.engine.risk.pipeline import RiskPipeline
-from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.state.recent_ticks import ANY_SYMBOL
+from sengine.engine.state.votes import VoteBook
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.engine.time_jumps import JumpRule
 from sengine.errors import ConfigError, PluginError

@@ -210,17 +210,17 @@ def test_what_a_flatten_crossed_is_equal_again_is_taken_up_and_is_in_the_store(
         if number % 100 == 99:
             live.process(Flatten())
     journal._writer.commit()
-    assert engine._flattens.crossed == 2 * 30, "one a symbol, each time"
+    assert engine.state.crossed == 2 * 30, "one a symbol, each time"
     assert engine.portfolio.open == {}
     second = made()
     asyncio.run(recover(folder, second, 1_000_000))
     earned = [(each.strategy_id, each.symbol, each.realized_pnl) for each in engine.portfolio.positions()]
     assert [(each.strategy_id, each.symbol, each.realized_pnl) for each in second.portfolio.positions()] == earned
-    assert (second.portfolio.open, checkpoint(second).crossed) == ({}, engine._flattens.crossed)
+    assert (second.portfolio.open, checkpoint(second).crossed) == ({}, engine.state.crossed)
     rebuild(tmp_path / "positions.db", folder)
     with closing(sqlite3.connect(tmp_path / "positions.db")) as store:
         crossed = store.execute("SELECT count(*), sum(commission) FROM fills WHERE order_id LIKE 'x%'").fetchone()
-        assert crossed == (2 * engine._flattens.crossed, 0.0)
+        assert crossed == (2 * engine.state.crossed, 0.0)
         assert store.execute("SELECT max(abs(quantity)) FROM held").fetchone() == (0.0,)
     (check,) = verify(folder)
     assert check.divergence is None

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
-
 from sengine.domain.events import BarEvent, BookEvent, MarketEvent, SoundBookEvent, TradeEvent
 from sengine.domain.market import DataKind, Quote
+from sengine.engine.engine_state import EngineState
 from sengine.engine.outcome import Outcome
 from sengine.engine.state.markets import MOST_MISSING, Market
-from sengine.engine.strategies.registry import StrategyRegistry
 from sengine.engine.time_jumps import TIME_BACKWARDS, TIME_JUMP, JumpGate, JumpRule
 
 _KINDS = {
@@ -22,21 +19,20 @@ _KINDS = {
 
 
 class Admission:
-    """``rejected`` counts by reason code, ``gaps`` counts missing messages, those out of order and numbers that
-    jumped."""
+    """Judges market data; ``jumps`` holds back what is too far from the last of its symbol."""
 
-    def __init__(
-        self,
-        markets: Mapping[str, Market],
-        registry: StrategyRegistry,
-        jumps: JumpRule | None,
-        begin_anew: Callable[[Market], None],
-    ) -> None:
-        self.rejected: Counter[str] = Counter()
-        self.gaps: Counter[str] = Counter()
-        self._markets = markets
-        self._registry = registry
-        self.jumps = JumpGate(jumps, markets, begin_anew)
+    def __init__(self, state: EngineState, jumps: JumpRule | None) -> None:
+        self._state = state
+        self._rejected = state.rejected
+        self._gaps = state.gaps
+        self._markets = state.markets
+        self._registry = state.registry
+        self.jumps: JumpGate[Market] = JumpGate(jumps, state.markets, self.begin_anew)
+
+    def begin_anew(self, market: Market) -> None:
+        """Forget what a market's wrong times led to."""
+        market.restart()
+        self._state.votes.forget(market.symbol)
 
     def stop(self, event: MarketEvent, market: Market) -> Outcome | None:
         """What becomes of a sound event that must not go on; ``None`` where it may. A gap is counted, and drops
@@ -58,11 +54,11 @@ class Admission:
     def count_dropped(self, outcome: Outcome) -> None:
         """What was held back and is refused now did arrive, so its sequence numbers are not missing."""
         for event, reason in outcome.dropped:
-            self.rejected[reason] += 1
+            self._rejected[reason] += 1
             if event.sequence != -1:
                 self._count_gap(event, self._markets[event.symbol])
         if outcome.is_first_wrong:
-            self.rejected[TIME_JUMP] += 1
+            self._rejected[TIME_JUMP] += 1
 
     def drop(self, event: MarketEvent, reason: str) -> Outcome:
         """Reject an unsound event. It did arrive, so its sequence number is not missing."""
@@ -72,12 +68,12 @@ class Admission:
         return self.reject(reason)
 
     def reject(self, reason: str) -> Outcome:
-        self.rejected[reason] += 1
+        self._rejected[reason] += 1
         return Outcome(rejected=reason)
 
     def _count_gap(self, event: MarketEvent, market: Market) -> None:
         missed = market.missed(_KINDS[type(event)], event.sequence)
         if missed > MOST_MISSING:
-            self.gaps["jumped"] += 1
+            self._gaps["jumped"] += 1
         elif missed:
-            self.gaps["out_of_order" if missed < 0 else "missing"] += abs(missed)
+            self._gaps["out_of_order" if missed < 0 else "missing"] += abs(missed)

@@ -16,9 +16,9 @@ from sengine.domain.signal import StampedSignal
 from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.pipeline import RiskPipeline
-from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.state.recent_ticks import ANY_SYMBOL, recent_ticks
+from sengine.engine.state.votes import VoteBook
 from sengine.engine.strategies.faults import RemoteError, in_words, place_of
 from sengine.engine.strategies.guard import ON_TICK, Guard, Loading
 from sengine.engine.strategies.runtime import StrategyRuntime

@@ -21,7 +21,6 @@ import structlog
 from sengine.clock import NS_PER_S, format_timestamp
 from sengine.config.schema import ExecutionConfig
 from sengine.domain.events import (
-    Event,
     HoldFill,
     KillSwitch,
     MarketEvent,
@@ -33,13 +32,10 @@ from sengine.domain.events import (
 )
 from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
 from sengine.domain.strategy_line import StrategyLine
-from sengine.engine.core import Engine
+from sengine.engine.core import Engine, EngineEvent
 from sengine.engine.orders.fill_doubts import FillBounds
 from sengine.engine.outcome import NOTHING, Outcome
-from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.engine.state.saved import NEVER_NS
-from sengine.engine.strategies.spec import LoadStrategy
-from sengine.engine.strategies.swap import SwapStrategy
 from sengine.engine.strategies.trial import RolledBack
 from sengine.engine.time_jumps import dated
 from sengine.errors import LifecycleError
@@ -167,11 +163,11 @@ class Recorder(Protocol):
     @property
     def unrecorded(self) -> int: ...
 
-    def event(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits) -> None: ...
+    def event(self, event: EngineEvent) -> None: ...
 
     def recorded(self, events: Iterator[MarketEvent]) -> Iterator[MarketEvent]: ...
 
-    def outcome(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome) -> bool: ...
+    def outcome(self, event: EngineEvent, outcome: Outcome) -> bool: ...
 
     def idle(self) -> None: ...
 
@@ -218,7 +214,7 @@ class LiveEngine:
         self._settled = asyncio.Event()
         self._settled.set()
 
-    def process(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits) -> Outcome:
+    def process(self, event: EngineEvent) -> Outcome:
         """Process one event now and pass on what it led to.
 
         Raises ``LifecycleError`` or ``EngineError`` for a command that cannot be carried out; market data, fills and
@@ -237,7 +233,7 @@ class LiveEngine:
             self._took(event, outcome)
         return outcome
 
-    def _take_later(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits) -> Outcome:
+    def _take_later(self, event: EngineEvent) -> Outcome:
         """What comes while an earlier session is taken up: a kill and a remote strategy's arrival wait for its end,
         answers to ticks of then are nobody's, and commands are refused."""
         if isinstance(event, KillSwitch | RemoteReady | RemoteRolledBack):
@@ -288,9 +284,7 @@ class LiveEngine:
         if not self._ours[0]:
             _exit(1)
 
-    def _took(
-        self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome, received_ns: int = 0
-    ) -> None:
+    def _took(self, event: EngineEvent, outcome: Outcome, received_ns: int = 0) -> None:
         if outcome.rejected:
             self._tell_of_refusal(event, outcome.rejected)
             return
@@ -428,7 +422,7 @@ class LiveEngine:
                 where=fault.where,
             )
 
-    def _tell_of_refusal(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, reason: str) -> None:
+    def _tell_of_refusal(self, event: EngineEvent, reason: str) -> None:
         symbol = getattr(event, "symbol", "")
         market = self.engine.markets.get(symbol)
         if reason != "no_strategy_wants_symbol":
@@ -439,7 +433,7 @@ class LiveEngine:
         elif reason != "no_strategy_wants_symbol":
             self._complain(reason, "market data refused", symbol=symbol, reason=reason.replace("_", " "))
 
-    def _tell_of_times(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome) -> None:
+    def _tell_of_times(self, event: EngineEvent, outcome: Outcome) -> None:
         """What is held back for its time, and what became of it."""
         rule, symbol = self.engine.jumps.rule, getattr(event, "symbol", "")
         for refused, reason in outcome.dropped:

@@ -21,8 +21,8 @@ from sengine.domain.market import OrderBook, PriceLevel
 from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.pipeline import RiskPipeline
-from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.portfolio import Portfolio
+from sengine.engine.state.votes import VoteBook
 from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.plugins.catalog import Catalog
 from sengine.runtime.live_engine import LiveEngine

@@ -32,7 +32,7 @@ def config_with(*, simulated: bool = False, **journal: Any) -> Config:
 def recording(
     folder: Path, engine: Engine, config: Config, session: str = "s-", *, is_killed: bool = False
 ) -> Iterator[Callable[[Any], Outcome]]:
-    """``with recording(...) as process``: events given to ``process`` go through journal and engine as in a live service."""
+    """``with recording(...) as process``: events given to ``process`` go through journal and engine as live."""
     folder.mkdir(exist_ok=True)
     journal = Journal(folder, config, engine, session, new_session_after(folder))
 

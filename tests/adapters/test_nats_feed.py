@@ -28,8 +28,8 @@ from sengine.domain.order import Contribution, Fill, Order, Side
 from sengine.engine.core import Engine
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.risk.pipeline import RiskPipeline
-from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.portfolio import Portfolio
+from sengine.engine.state.votes import VoteBook
 from sengine.errors import ConfigError
 from sengine.proto import market_data_pb2 as pb
 from sengine.runtime.refused_data import RefusedData

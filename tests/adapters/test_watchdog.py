@@ -13,8 +13,8 @@ from sengine.adapters.containment.watchdog import Watchdog
 from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.pipeline import RiskPipeline
-from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.portfolio import Portfolio
+from sengine.engine.state.votes import VoteBook
 from sengine.runtime.live_engine import LiveEngine
 from sengine.runtime.logging import configure_logging
 from tests.patience import PATIENCE_S

@@ -18,8 +18,8 @@ from sengine.domain.events import SoundBookEvent
 from sengine.domain.market import MarketData, OrderBook, PriceLevel
 from sengine.engine.core import Engine
 from sengine.engine.risk.pipeline import RiskPipeline
-from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.portfolio import Portfolio
+from sengine.engine.state.votes import VoteBook
 from sengine.engine.strategies.guard import Guard
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.plugins.loader import load_plugin

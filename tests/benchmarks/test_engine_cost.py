@@ -22,8 +22,9 @@ from sengine.engine.risk.checks import check_of
 from sengine.engine.risk.limits import ConfidenceLimit, DrawdownLimit, PositionLimit
 from sengine.engine.risk.pipeline import RiskPipeline
 from sengine.engine.risk.view import ProposedContribution, RiskView
-from sengine.engine.signals.aggregation import METHODS, VoteBook
+from sengine.engine.signals.aggregation import METHODS, decide
 from sengine.engine.state.portfolio import Portfolio
+from sengine.engine.state.votes import VoteBook
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.strategy import BaseStrategy, TickResult
 
@@ -67,7 +68,7 @@ def _live(engine: Engine, books: list[BookEvent]) -> None:
 
 def _replay(engine: Engine, books: list[BookEvent]) -> None:
     """As the replay drives it: one quiet tick in eight is timed."""
-    engine.time_one_in = TIME_ONE_TICK_IN
+    engine.time_one_in(TIME_ONE_TICK_IN)
     _live(engine, books)
 
 
@@ -132,7 +133,7 @@ def test_aggregating_three_votes(benchmark: Any, figure: Callable[..., None]) ->
             book.cast(vote)
         books.append(book)
     turn = cycle(books)
-    benchmark(lambda: next(turn).decide("BTCUSDT", 2))
+    benchmark(lambda: decide(next(turn), "BTCUSDT", 2))
     figure(
         "aggregation of 3 votes, mean of the 4 methods", float(benchmark.stats.stats.median) * 1e6, "us", at_most=3.0
     )

@@ -7,7 +7,7 @@ import pytest
 
 from sengine.domain.events import PauseStrategy, ResumeStrategy
 from sengine.domain.signal import Disposition, Signal
-from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.state.votes import VoteBook
 from sengine.engine.strategies.lifecycle import State
 from tests.engine import conftest
 from tests.engine.conftest import Actor, endings, engine_with, fill, long, ns, quote, short, simulated_engine

@@ -7,7 +7,7 @@ import pytest
 from sengine.domain.signal import Disposition
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.limits import ConfidenceLimit, PositionLimit
-from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.state.votes import VoteBook
 from tests.engine.conftest import (
     Actor,
     close,

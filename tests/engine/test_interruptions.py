@@ -106,7 +106,7 @@ def test_an_error_that_cannot_be_shown_because_that_never_ends_is_a_call_that_ta
 def test_ticks_over_budget_are_counted() -> None:
     times_ns = iter(range(300_000, 10**9, 300_000))
     engine = engine_with()
-    engine._stopwatch_ns = lambda: next(times_ns)
+    engine._market_data.stopwatch_ns = lambda: next(times_ns)
     engine.guard.tick_budget_ns = 200_000
     engine.registry.load(Actor("slow").spec)
     engine.guard.tick_budget_ns = 400_000

@@ -13,7 +13,7 @@ from sengine.domain.order import Fill, OrderStatus, OrderUpdate, Side
 from sengine.engine.checkpoint.checkpoint import checkpoint, restore
 from sengine.engine.core import Engine
 from sengine.engine.orders.fill_doubts import LARGEST_AMOUNT, FillBounds, doubt_of
-from sengine.engine.orders.held_fills import HELD_KEPT
+from sengine.engine.state.held_fills import HELD_KEPT
 from sengine.engine.state.orders import WorkingOrder
 from sengine.errors import EngineError
 from sengine.runtime.live_engine import LiveEngine

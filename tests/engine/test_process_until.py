@@ -14,8 +14,8 @@ from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.risk.limits import PositionLimit
 from sengine.engine.risk.pipeline import RiskPipeline
-from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.portfolio import Portfolio
+from sengine.engine.state.votes import VoteBook
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.strategy import BaseStrategy, TickResult
 
@@ -122,7 +122,7 @@ def test_an_event_at_the_stop_is_given_back_unprocessed() -> None:
 
 def test_latencies_are_folded_however_few_ticks_are_timed() -> None:
     engine = _engine(0, 1)
-    engine.time_one_in = 8
+    engine.time_one_in(8)
     book = OrderBook((PriceLevel(100.75, 1.0),), (PriceLevel(101.25, 1.0),))
     assert engine.process_until((SoundBookEvent("A", time_ns, book) for time_ns in range(100_000)), FOREVER) is None
     on_tick = engine.registry.get("moody").on_tick_latency

@@ -7,7 +7,7 @@ import pytest
 from sengine.domain.events import PauseStrategy, ReloadParameters, ResumeStrategy, Shutdown, UnloadStrategy
 from sengine.domain.signal import Disposition
 from sengine.engine.outcome import NOTHING
-from sengine.engine.signals.aggregation import VoteBook
+from sengine.engine.state.votes import VoteBook
 from sengine.engine.strategies.lifecycle import State
 from sengine.engine.strategies.spec import LoadStrategy
 from sengine.errors import EngineError, LifecycleError, PluginError

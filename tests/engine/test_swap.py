@@ -10,9 +10,9 @@ from sengine.domain.events import PauseStrategy, ReloadParameters, ResumeStrateg
 from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.pipeline import RiskPipeline
-from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.portfolio import Portfolio
 from sengine.engine.state.recent_ticks import recent_ticks
+from sengine.engine.state.votes import VoteBook
 from sengine.engine.strategies.lifecycle import State
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.engine.strategies.swap import SwapStrategy, Warmed, made, warm

@@ -7,26 +7,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sengine.domain.signal import Direction
-from sengine.engine.signals.aggregation import METHODS, Decision, VoteBook
+from sengine.engine.signals.aggregation import METHODS, Decision, decide
+from sengine.engine.state.votes import VoteBook
 from tests.engine.conftest import S, ns, vote
 
 NONE, LONG, SHORT = Direction.NONE, Direction.LONG, Direction.SHORT
 
 
-def test_a_method_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(KeyError):
-        VoteBook("loudest", 5 * S)
-
-
 def test_a_symbol_without_votes_is_undecided() -> None:
-    assert VoteBook("majority_vote", 5 * S).decide("BTC", 0) == Decision(NONE, 0.0)
+    assert decide(VoteBook("majority_vote", 5 * S), "BTC", 0) == Decision(NONE, 0.0)
 
 
 def test_a_new_vote_replaces_the_strategys_earlier_one() -> None:
     votes = VoteBook("majority_vote", 5 * S)
     votes.cast(vote("a", "LONG", 0.9, 0.0, 1))
     votes.cast(vote("a", "SHORT", 0.5, 1.0, 2))
-    assert votes.decide("BTC", ns(1.0)) == Decision(SHORT, 0.5)
+    assert decide(votes, "BTC", ns(1.0)) == Decision(SHORT, 0.5)
     assert [each.sequence for each in votes.live()] == [2]
 
 
@@ -35,31 +31,31 @@ def test_a_chatty_strategy_does_not_outvote_the_rest() -> None:
     for sequence in range(10):
         votes.cast(vote("chatty", "LONG", 0.5, 0.0, sequence))
     votes.cast(vote("quiet", "SHORT", 0.75, 0.0, 11))
-    assert votes.decide("BTC", 0).direction is SHORT
+    assert decide(votes, "BTC", 0).direction is SHORT
 
 
 def test_votes_on_other_symbols_do_not_count() -> None:
     votes = VoteBook("majority_vote", 5 * S)
     votes.cast(vote("a", "LONG", 0.5, symbol="BTC"))
     votes.cast(vote("a", "SHORT", 0.9, symbol="ETH"))
-    assert votes.decide("BTC", 0) == Decision(LONG, 0.5)
-    assert votes.decide("ETH", 0) == Decision(SHORT, 0.9)
+    assert decide(votes, "BTC", 0) == Decision(LONG, 0.5)
+    assert decide(votes, "ETH", 0) == Decision(SHORT, 0.9)
 
 
 @pytest.mark.parametrize(("age_ns", "expected"), [(5 * S - 1, LONG), (5 * S, NONE), (5 * S + 1, NONE)])
 def test_a_vote_counts_while_its_age_is_below_the_window(age_ns: int, expected: Direction) -> None:
     votes = VoteBook("majority_vote", 5 * S)
     votes.cast(vote("a", "LONG", at_s=1.0))
-    assert votes.decide("BTC", ns(1.0) + age_ns).direction is expected
+    assert decide(votes, "BTC", ns(1.0) + age_ns).direction is expected
 
 
 def test_a_stale_vote_is_gone_for_good() -> None:
     votes = VoteBook("majority_vote", 5 * S)
     votes.cast(vote("old", "LONG", 0.9, 0.0, 1))
     votes.cast(vote("new", "SHORT", 0.5, 4.0, 2))
-    assert votes.decide("BTC", ns(5.0)) == Decision(SHORT, 0.5)
+    assert decide(votes, "BTC", ns(5.0)) == Decision(SHORT, 0.5)
     assert [each.strategy_id for each in votes.live()] == ["new"]
-    assert votes.decide("BTC", ns(9.0)) == Decision(NONE, 0.0)
+    assert decide(votes, "BTC", ns(9.0)) == Decision(NONE, 0.0)
     assert list(votes.live()) == []
 
 
@@ -71,7 +67,7 @@ def test_a_strategy_that_leaves_takes_its_votes_on_all_symbols_along() -> None:
     votes.withdraw("a")
     votes.withdraw("nobody")
     assert [(each.strategy_id, each.symbol) for each in votes.live()] == [("b", "BTC"), ("b", "ETH")]
-    assert votes.decide("ETH", 0).direction is SHORT
+    assert decide(votes, "ETH", 0).direction is SHORT
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -93,5 +89,5 @@ def test_only_the_last_fresh_vote_of_each_strategy_decides(
         book.cast(last[author])
     fresh = [each for each in last.values() if 6 * S - each.timestamp_ns < 3 * S]
     expected = METHODS[method](fresh) if fresh else Decision(NONE, 0.0)
-    assert book.decide("BTC", 6 * S) == expected
+    assert decide(book, "BTC", 6 * S) == expected
     assert sorted(each.sequence for each in book.live()) == sorted(each.sequence for each in fresh)

@@ -16,8 +16,8 @@ from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.limits import ConfidenceLimit
 from sengine.engine.risk.pipeline import RiskPipeline
-from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.portfolio import Portfolio
+from sengine.engine.state.votes import VoteBook
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.strategy import BaseStrategy
 

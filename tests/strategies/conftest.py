@@ -12,8 +12,8 @@ from sengine.domain.market import OrderBook, PriceLevel
 from sengine.engine.core import Engine
 from sengine.engine.orders.simulated_venue import SimulatedVenue
 from sengine.engine.risk.pipeline import RiskPipeline
-from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.state.portfolio import Portfolio
+from sengine.engine.state.votes import VoteBook
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.plugins.loader import load_plugin
 from sengine.resources import resource_path

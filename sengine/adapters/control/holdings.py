@@ -8,7 +8,7 @@ from sengine.domain.currencies import CurrencySums
 from sengine.domain.events import HoldFill
 from sengine.domain.position import Position, net
 from sengine.engine.core import Engine
-from sengine.engine.orders.flatten import FlattenPlan
+from sengine.engine.orders.flatten_plan import FlattenPlan
 from sengine.engine.state.orders import WorkingOrder, identity_of
 from sengine.proto import engine_pb2 as pb
 from sengine.runtime.live_engine import LiveEngine

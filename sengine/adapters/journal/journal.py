@@ -34,13 +34,12 @@ from sengine.adapters.journal.sources import StrategySources
 from sengine.adapters.journal.writer import JournalWriter
 from sengine.config.redact import plain, redacted
 from sengine.config.schema import Config
-from sengine.domain.events import Event, MarketEvent, ReloadParameters, RemoteReady, RemoteRolledBack
+from sengine.domain.events import MarketEvent, ReloadParameters, RemoteReady, RemoteRolledBack
 from sengine.domain.order import Fill, OrderUpdate
 from sengine.engine.checkpoint.checkpoint import Checkpoint, checkpoint
 from sengine.engine.checkpoint.follower import Happened
-from sengine.engine.core import Engine
+from sengine.engine.core import Engine, EngineEvent
 from sengine.engine.outcome import Outcome
-from sengine.engine.risk.change_limits import ChangeLimits
 from sengine.engine.strategies.faults import StrategyFault
 from sengine.engine.strategies.spec import LoadStrategy
 from sengine.engine.strategies.swap import SwapStrategy
@@ -121,7 +120,7 @@ class Journal:
 
     # What LiveEngine calls.
 
-    def event(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits) -> None:
+    def event(self, event: EngineEvent) -> None:
         """Record an event that is about to be processed."""
         if self._bytes >= self._roll_at_bytes or (self._writer.lost and self._writer.has_caught_up):
             self._roll()
@@ -150,7 +149,7 @@ class Journal:
             record(event)
             yield event
 
-    def outcome(self, event: Event | LoadStrategy | SwapStrategy | ChangeLimits, outcome: Outcome) -> bool:
+    def outcome(self, event: EngineEvent, outcome: Outcome) -> bool:
         """Record what the event led to; whether its orders may leave."""
         # What came from outside is on record as the event; what was crossed because of it is not.
         fills = (outcome.crosses if type(event) is Fill else outcome.fills) if outcome.fills else []

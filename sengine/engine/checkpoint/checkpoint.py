@@ -17,8 +17,14 @@ from sengine.domain.signal import Disposition, StampedSignal
 from sengine.engine.checkpoint.effective_settings import EffectiveSettings
 from sengine.engine.checkpoint.strategy_state import StrategyState
 from sengine.engine.core import Engine
-from sengine.engine.orders.flatten import Flattening
-from sengine.engine.state.saved import SavedBooks, SavedMarket, SavedOrders, SavedResting, SavedTradingRecord
+from sengine.engine.state.saved import (
+    Flattening,
+    SavedBooks,
+    SavedMarket,
+    SavedOrders,
+    SavedResting,
+    SavedTradingRecord,
+)
 from sengine.engine.strategies.faults import in_words
 from sengine.engine.strategies.lifecycle import State
 from sengine.engine.time_jumps import JumpState
@@ -56,30 +62,30 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 def checkpoint(engine: Engine) -> Checkpoint:
     """The engine between two events; it shares nothing mutable with it."""
-    answers, desk, venue = engine._answers, engine._desk, engine._venue
+    known, venue = engine.state, engine.venue
     return Checkpoint(
         engine.now_ns,
         engine.ticks,
-        dict(engine.rejected),
+        dict(known.rejected),
         dict(engine.gaps),
         dict(engine.anomalies),
-        answers.signals,
-        dict(answers.dispositions),
-        dict(answers.filtered_by),
-        desk.orders_sent,
-        desk.kill_reason,
+        known.signals,
+        dict(known.dispositions),
+        dict(known.filtered_by),
+        known.orders_sent,
+        known.kill_reason,
         [market.state() for market in engine.markets.values()],
         engine.portfolio.state(),
         engine.orders.state(),
         venue.state() if venue is not None else [],
-        desk._votes.live(),
+        known.votes.live(),
         [StrategyState.of(runtime) for runtime in engine.registry],
         engine.record.saved(),
-        deepcopy(engine._flattens.pending),
+        deepcopy(known.flattening),
         EffectiveSettings.of(engine),
         list(engine.held_fills.waiting),
         list(engine.held_fills.refused),
-        engine._flattens.crossed,
+        known.crossed,
         engine.jumps.state(),
     )
 
@@ -89,29 +95,29 @@ def restore(engine: Engine, state: Checkpoint) -> Sequence[str]:
 
     Returns a sentence for each strategy that could not take up its state and was paused for it, or had none on record.
     """
-    answers, desk = engine._answers, engine._desk
-    engine.now_ns, engine.ticks = state.now_ns, state.ticks
+    known = engine.state
+    known.now_ns, known.ticks = state.now_ns, state.ticks
     engine.rejected.update(state.rejected)
     engine.gaps.update(state.gaps)
     engine.anomalies.update(state.anomalies)
-    answers.signals = state.signals
-    answers.dispositions.update(state.dispositions)
-    answers.filtered_by.update(state.filtered_by)
-    desk.orders_sent, desk.kill_reason = state.orders_sent, state.kill_reason
+    known.signals = state.signals
+    known.dispositions.update(state.dispositions)
+    known.filtered_by.update(state.filtered_by)
+    known.orders_sent, known.kill_reason = state.orders_sent, state.kill_reason
     for market in state.markets:
-        engine._new_market(market.symbol).restore(market)
+        known.new_market(market.symbol).restore(market)
     engine.jumps.restore(state.jumps)
     engine.portfolio.restore(state.books)
     engine.record.restore(state.record)
     engine.orders.restore(state.orders)
-    if engine._venue is not None:
-        engine._venue.restore(state.resting)
-    engine._flattens.pending.update(deepcopy(state.flattening))
-    engine._flattens.crossed = state.crossed
+    if engine.venue is not None:
+        engine.venue.restore(state.resting)
+    known.flattening.update(deepcopy(state.flattening))
+    known.crossed = state.crossed
     engine.held_fills.restore(state.held_fills, state.refused_fills)
     troubles = [trouble for runtime in state.strategies for trouble in _restore_strategy(engine, runtime)]
     active = {runtime.strategy_id for runtime in engine.registry if runtime.is_active}
-    desk._votes.restore(vote for vote in state.votes if vote.strategy_id in active)
+    known.votes.restore(vote for vote in state.votes if vote.strategy_id in active)
     return troubles
 
 

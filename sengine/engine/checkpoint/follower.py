@@ -62,10 +62,9 @@ class Follower:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._answers, self._desk, self._flow = engine._answers, engine._desk, engine._flow
+        self._state = engine.state
         self._last = Outcome()
-        self._flattens = engine._flattens
-        self._answers.is_deaf = self._flow.is_muted = self._flattens.is_following = True
+        self._state.is_following = True
 
     def market_data(self, events: Iterator[MarketEvent]) -> None:
         """Events of which none led to anything but the last, perhaps."""
@@ -85,44 +84,42 @@ class Follower:
 
     def happened(self, what: Happened) -> None:
         """What the event before led to."""
-        now_ns, desk, flow = self._engine.now_ns, self._desk, self._flow
-        flow.is_muted = False
+        now_ns, flow, flattener = self._state.now_ns, self._engine.flow, self._engine.flattener
         again = Outcome()
         flow.begin(again, now_ns)
         voted = {result.signal.symbol for result in what.signals if self._count(result)}
         for symbol in voted:
-            desk._votes.decide(symbol, now_ns)  # which forgets stale votes, as it did then
+            self._state.votes.fresh(symbol, now_ns)  # which forgets stale votes, as it did then
         for order_id in what.cancels:
-            flow.cancel(order_id)
+            flow.call_back(order_id)
         for order_id, sequence in what.withdrawn.items():
             self._engine.orders.withdraw(order_id, sequence)
-        self._flattens.book([fill for fill in what.fills if fill.strategy_id])
+        flattener.book([fill for fill in what.fills if fill.strategy_id])
         for order in what.orders:
-            desk.orders_sent += 1
-            flow.send(order)
-        flow.is_muted = True
-        self._flattens.recall(what.orders)
+            self._state.orders_sent += 1
+            flow.let_out(order)
+        flattener.recall(what.orders)
         flow.news.of_signals(what.signals, what.orders, now_ns)
         flow.news.tell(again, now_ns)
         self._blame(what, [*self._last.faults, *again.faults])
 
     def end(self) -> None:
-        self._answers.is_deaf = self._flow.is_muted = self._flattens.is_following = False
+        self._state.is_following = False
 
     def _count(self, result: SignalResult) -> bool:
         """Whether the signal was a vote."""
-        signal, answers = result.signal, self._answers
-        answers.signals = signal.sequence
-        answers.dispositions[Disposition(result.disposition)] += 1
+        signal, state = result.signal, self._state
+        state.signals = signal.sequence
+        state.dispositions[Disposition(result.disposition)] += 1
         if result.check:
-            answers.filtered_by[result.check] += 1
+            state.filtered_by[result.check] += 1
         runtime = self._engine.registry.find(signal.strategy_id)
         if runtime is None:
             return False
         runtime.signals += 1
         runtime.last_signal_ns = signal.timestamp_ns
         if not runtime.is_direct and runtime.is_active:
-            self._desk._votes.cast(signal)
+            state.votes.cast(signal)
         return not runtime.is_direct
 
     def _blame(self, what: Happened, came_again: Sequence[StrategyFault]) -> None:

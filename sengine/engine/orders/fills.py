@@ -6,37 +6,33 @@ What is not booked is not remembered either: the same id may come again with the
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from typing import Final
 
+from sengine.clock import NS_PER_S
 from sengine.domain.events import AcceptFill, HoldFill, RefuseFill
 from sengine.domain.order import Fill
 from sengine.domain.position import FLAT_BELOW
+from sengine.engine.engine_state import EngineState
 from sengine.engine.orders.fill_doubts import FillBounds, cannot_be_booked, doubt_of
-from sengine.engine.orders.held_fills import HELD_KEPT, HeldFills
+from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.outcome import Outcome
-from sengine.engine.state.markets import Market
-from sengine.engine.state.orders import CLOSED_ORDERS_KEPT, OrderTracker, WorkingOrder, fill_fault, identity_of
+from sengine.engine.state.held_fills import HELD_KEPT
+from sengine.engine.state.orders import CLOSED_ORDERS_KEPT, WorkingOrder, fill_fault, identity_of
 from sengine.errors import EngineError
+
+_AHEAD_NS: Final = 5 * NS_PER_S
 
 
 class FillHandler:
-    """Judges fills; ``book`` books one that is for a known order. ``anomalies`` counts what did not fit."""
+    """Judges fills, and has ``flow`` book those that are for a known order."""
 
-    def __init__(
-        self,
-        orders: OrderTracker,
-        markets: Mapping[str, Market],
-        anomalies: Counter[str],
-        book: Callable[[Fill, Outcome], None],
-        orders_sent: Callable[[], int],
-    ) -> None:
-        self.held = HeldFills()
-        self._orders = orders
-        self._markets = markets
-        self._anomalies = anomalies
-        self._book = book
-        self._orders_sent = orders_sent
+    def __init__(self, state: EngineState, flow: OrderFlow) -> None:
+        self._state = state
+        self.held = state.held_fills
+        self._orders = state.orders
+        self._markets = state.markets
+        self._anomalies = state.anomalies
+        self._flow = flow
 
     def doubt(self, fill: Fill, bounds: FillBounds) -> str:
         """Why a person is to look at a fill before it is booked, a clause; empty when it may be taken as it is."""
@@ -58,7 +54,7 @@ class FillHandler:
             return _refusal(fill, working) is None
         number = fill.order_id.removeprefix(session)
         is_own = bool(session) and fill.order_id.startswith(session) and number.isascii() and number.isdigit()
-        return is_own and int(number) > self._orders_sent()
+        return is_own and int(number) > self._state.orders_sent
 
     def on_fill(self, fill: Fill) -> Outcome:
         """A fill from outside: booked once, and only if it can be true."""
@@ -138,7 +134,10 @@ class FillHandler:
             said = f"{_name(fill)} makes {filled:g} filled of {order.quantity:g} that were ordered; booked"
             self._tell("overfill", said, outcome)
         self._orders.remember(fill)
-        self._book(fill, outcome)
+        # A fill may overtake market data. What a venue dates tomorrow has been executed now.
+        now_ns = self._state.now_ns
+        is_ahead = fill.timestamp_ns > now_ns + _AHEAD_NS
+        self._flow.apply_fill(fill, outcome, now_ns if is_ahead else fill.timestamp_ns)
 
     def _tell(self, anomaly: str, sentence: str, outcome: Outcome) -> None:
         self._anomalies[anomaly] += 1

@@ -11,96 +11,31 @@ its own orders is rejected or cancelled: to send it again at once would only be 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from math import fsum, isfinite
-
-import msgspec
+from collections.abc import Iterable, Sequence
+from math import isfinite
 
 from sengine.domain.order import Contribution, Fill, Order, ProposedOrder, Side
 from sengine.domain.position import FLAT_BELOW
+from sengine.engine.engine_state import EngineState
+from sengine.engine.orders.flatten_plan import FlattenCross, FlattenPlan, FlattenTrade
 from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.outcome import Outcome
-from sengine.engine.state.orders import OrderTracker
-from sengine.engine.state.portfolio import Portfolio
+from sengine.engine.risk.pipeline import approve_reducing
+from sengine.engine.state.saved import Flattening
+from sengine.errors import EngineError
 
 Pair = tuple[str, str]
 
 
-class FlattenTrade(msgspec.Struct, frozen=True):
-    """One market order of a flatten: who gets out of how much of ``symbol``; quantities are signed, buys positive."""
-
-    symbol: str
-    side: Side
-    parts: tuple[tuple[str, float], ...]
-
-    @property
-    def quantity(self) -> float:
-        """Of the whole order, unsigned."""
-        return abs(fsum(quantity for _, quantity in self.parts))
-
-
-class FlattenCross(msgspec.Struct, frozen=True):
-    """One strategy hands ``quantity`` of ``symbol`` over to another, inside the engine."""
-
-    symbol: str
-    seller: str
-    buyer: str
-    quantity: float
-
-
-class FlattenPlan(msgspec.Struct, frozen=True):
-    """What a flatten does at once: ids of the orders it cancels, what it crosses inside and what it trades."""
-
-    cancels: tuple[str, ...]
-    crosses: tuple[FlattenCross, ...]
-    trades: tuple[FlattenTrade, ...]
-
-    @property
-    def in_words(self) -> str:
-        """``cancels 3 orders, crosses 1 BTCUSDT inside at the mid, sells 2 BTCUSDT``; empty when there is nothing to
-        do."""
-        said = []
-        if self.cancels:
-            said.append(f"cancels {len(self.cancels)} order{'s' * (len(self.cancels) != 1)}")
-        for symbol in dict.fromkeys(each.symbol for each in self.crosses):
-            crossed = fsum(each.quantity for each in self.crosses if each.symbol == symbol)
-            said.append(f"crosses {crossed:.10g} {symbol} inside at the mid")
-        said += [f"{each.side}s {each.quantity:.10g} {each.symbol}" for each in self.trades]
-        return ", ".join(said)
-
-
-class Flattening(msgspec.Struct):
-    """A pair on its way to zero: the orders sent for it."""
-
-    order_ids: list[str] = []
-
-
 class Flattener:
-    """Carries flattens out. ``send`` takes a reducing order and returns its id; ``withdraw`` takes back a vote;
-    ``price`` is the mid of a symbol, NaN while there is none."""
+    """Carries flattens out."""
 
-    def __init__(
-        self,
-        portfolio: Portfolio,
-        orders: OrderTracker,
-        flow: OrderFlow,
-        send: Callable[[ProposedOrder], str],
-        withdraw: Callable[[str, str], None],
-        price: Callable[[str], float],
-        order_prefix: str = "",
-    ) -> None:
-        self.crossed = 0
-        """Crosses so far; they number the orders that their fills name."""
-        self.pending: dict[Pair, Flattening] = {}
-        self.is_following = False
-        """While the engine follows a recorded session, orders are the recorded ones only; ``recall`` hears of them."""
-        self._portfolio = portfolio
-        self._orders = orders
+    def __init__(self, state: EngineState, flow: OrderFlow) -> None:
+        self._state = state
+        self._portfolio = state.portfolio
+        self._orders = state.orders
+        self.pending = state.flattening
         self._flow = flow
-        self._send = send
-        self._withdraw = withdraw
-        self._price = price
-        self._order_prefix = order_prefix
 
     def knows(self, strategy_id: str, symbol: str) -> bool:
         """Whether anything was ever held, or is in flight, that a flatten of these names would look at."""
@@ -117,7 +52,7 @@ class Flattener:
         plan = self._plan(pairs)
         self._flow.begin(outcome, now_ns)
         for pair in pairs:
-            self._withdraw(*pair)
+            self._state.votes.withdraw_on(pair[0], pair[1])
             self.pending.setdefault(pair, Flattening())
         for order_id in plan.cancels:
             self._flow.cancel(order_id)
@@ -160,7 +95,7 @@ class Flattener:
 
     def book(self, fills: Sequence[Fill]) -> None:
         """Crosses, a sell and a buy each."""
-        self.crossed += len(fills) // 2
+        self._state.crossed += len(fills) // 2
         self._flow.cross(fills)
 
     def give_up(self) -> int:
@@ -170,7 +105,7 @@ class Flattener:
         return given_up
 
     def _trade(self, now_ns: int) -> None:
-        crosses, trades = ((), ()) if self.is_following else self._matched(sorted(self.pending))
+        crosses, trades = ((), ()) if self._state.is_following else self._matched(sorted(self.pending))
         for cross in crosses:
             self.book(self._fills_of(cross, now_ns))
         for trade in trades:
@@ -179,6 +114,16 @@ class Flattener:
             for name, _ in trade.parts:
                 self.pending[name, trade.symbol].order_ids.append(order_id)
         self._end_done()
+
+    def _send(self, proposal: ProposedOrder) -> str:
+        """Send what only takes from positions, past the kill switch and the checks; its order id. Raises
+        ``EngineError`` when it would not reduce."""
+        verdict = approve_reducing(proposal, self._portfolio.quantity, self._state.next_order_id())
+        if not isinstance(verdict, Order):
+            raise EngineError(verdict.reason)
+        self._state.orders_sent += 1
+        self._flow.send(verdict)
+        return verdict.order_id
 
     def _end_done(self) -> None:
         for pair in [pair for pair in self.pending if not (self._portfolio.quantity(*pair) or self._orders.of(*pair))]:
@@ -208,7 +153,7 @@ class Flattener:
         crosses: list[FlattenCross] = []
         trades: list[FlattenTrade] = []
         for symbol, parts in sorted(by_symbol.items()):
-            crosses += self._crossed(symbol, parts) if isfinite(self._price(symbol)) else ()
+            crosses += self._crossed(symbol, parts) if isfinite(self._state.risk_view.price(symbol)) else ()
             for side in (Side.BUY, Side.SELL):
                 own = tuple([part for part in parts if part[1] * (1.0 if side is Side.BUY else -1.0) > 0.0])
                 if own:
@@ -233,7 +178,8 @@ class Flattener:
 
     def _fills_of(self, cross: FlattenCross, now_ns: int) -> Sequence[Fill]:
         """Both sides of a cross, each already its strategy's own."""
-        order_id, price = f"{self._order_prefix}x{self.crossed + 1}", self._price(cross.symbol)
+        state = self._state
+        order_id, price = f"{state.order_prefix}x{state.crossed + 1}", state.risk_view.price(cross.symbol)
         return [
             Fill(order_id, name, cross.symbol, side, price, cross.quantity, 0.0, now_ns, f"{order_id}-{number}")
             for number, (name, side) in enumerate(((cross.seller, "sell"), (cross.buyer, "buy")), 1)

@@ -2,53 +2,34 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from sengine.domain.market import OrderBook
 from sengine.domain.order import Fill, Order, OrderStatus, OrderUpdate
+from sengine.engine.engine_state import EngineState
 from sengine.engine.orders.limit_breach import LimitBreachWatch
 from sengine.engine.orders.reject_pause import RejectPause
 from sengine.engine.orders.simulated_venue import SimulatedVenue, VenueReport
 from sengine.engine.orders.updates import OrderUpdateHandler
 from sengine.engine.outcome import Outcome
-from sengine.engine.risk.pipeline import RiskPipeline
-from sengine.engine.state.markets import Market
-from sengine.engine.state.orders import OrderTracker, split
-from sengine.engine.state.portfolio import Portfolio
-from sengine.engine.state.trading_record import TradingRecord
+from sengine.engine.state.orders import split
 from sengine.engine.strategies.faults import kind_of
-from sengine.engine.strategies.registry import StrategyRegistry
 
 
 class OrderFlow:
     """Keeps orders in flight, positions and strategies in step. ``begin`` says which outcome what follows adds to."""
 
-    def __init__(
-        self,
-        orders: OrderTracker,
-        portfolio: Portfolio,
-        registry: StrategyRegistry,
-        markets: Mapping[str, Market],
-        venue: SimulatedVenue | None,
-        record: TradingRecord,
-        risk: RiskPipeline,
-        most_rejections: int = 0,
-    ) -> None:
-        self.anomalies: Counter[str] = Counter()
-        self.news = OrderUpdateHandler(registry)
-        self.reject_pause = RejectPause(most_rejections, record, self.anomalies)
-        self._hold_against_limit = LimitBreachWatch(risk, portfolio, self.anomalies).booked
-        self._record = record
-        self._orders = orders
-        self._portfolio = portfolio
-        self._registry = registry
-        self._markets = markets
+    def __init__(self, state: EngineState, venue: SimulatedVenue | None, most_rejections: int = 0) -> None:
+        self._state = state
+        self.news = OrderUpdateHandler(state.registry)
+        self.reject_pause = RejectPause(most_rejections, state.record, state.anomalies)
+        self._limit_breaches = LimitBreachWatch(state)
+        self._record = state.record
+        self._orders = state.orders
+        self._portfolio = state.portfolio
+        self._registry = state.registry
+        self._markets = state.markets
         self._venue = venue
-        self.is_muted = False
-        """While the engine follows a recorded session, orders and cancellations are the recorded ones only."""
-        self.unwanted: list[tuple[Fill, int]] = []
-        """Shares of fills of orders that a CLOSE had withdrawn, with its sequence, for ``AfterClose`` to take."""
         self._outcome = Outcome()
         self._now_ns = 0
 
@@ -63,8 +44,12 @@ class OrderFlow:
 
     def send(self, order: Order) -> None:
         """Count an approved order as in flight and let it out; the simulated venue may fill it at once."""
-        if self.is_muted:
+        if self._state.is_following:
             return
+        self.let_out(order)
+
+    def let_out(self, order: Order) -> None:
+        """``send`` also while the engine follows a recorded session."""
         outcome = self._outcome
         outcome.orders.append(order)
         self._record.sent(order)
@@ -85,7 +70,12 @@ class OrderFlow:
 
     def cancel(self, order_id: str) -> None:
         """Ask for an order's cancellation, once."""
-        if self.is_muted or not self._orders.ask_to_cancel(order_id):
+        if not self._state.is_following:
+            self.call_back(order_id)
+
+    def call_back(self, order_id: str) -> None:
+        """``cancel`` also while the engine follows a recorded session."""
+        if not self._orders.ask_to_cancel(order_id):
             return
         self._outcome.cancels.append(order_id)
         if self._venue is not None:
@@ -93,7 +83,7 @@ class OrderFlow:
 
     def withdraw(self, order_id: str, by: int) -> None:
         """Cancel for the CLOSE with the sequence ``by``. What fills of it all the same is traded back."""
-        if self.is_muted:
+        if self._state.is_following:
             return
         self.cancel(order_id)
         if self._orders.withdraw(order_id, by):
@@ -126,7 +116,7 @@ class OrderFlow:
         if update.status is OrderStatus.CANCELLED and self._orders.is_cancelling(update.order_id):
             is_news = False
         if not self._apply_update(update, now_ns, outcome):
-            self.anomalies["unknown_order_update"] += 1
+            self._state.anomalies["unknown_order_update"] += 1
         elif is_news:
             outcome.notices.append(f"order {update.order_id} {update.status}: {update.reason or 'no reason given'}")
         return outcome
@@ -151,7 +141,7 @@ class OrderFlow:
         self.reject_pause.went_through(working.order)
         self._book(fill, shares, outcome, now_ns)
         if working.withdrawn_by:
-            self.unwanted.extend([(share, working.withdrawn_by) for share in shares])
+            self._state.unwanted.extend([(share, working.withdrawn_by) for share in shares])
 
     def _book(self, fill: Fill, shares: Sequence[Fill], outcome: Outcome, now_ns: int) -> None:
         """Positions first, then each contributing strategy is told of its share."""
@@ -164,7 +154,7 @@ class OrderFlow:
     def _book_shares(self, shares: Sequence[Fill], mark_price: float, outcome: Outcome) -> None:
         for share in shares:
             outcome.shares.append((share, self._portfolio.book(share, mark_price)))
-            self._hold_against_limit(share, outcome)
+            self._limit_breaches.booked(share, outcome)
 
     def _tell_shares(self, shares: Sequence[Fill], outcome: Outcome, now_ns: int) -> None:
         for share in shares:

@@ -6,13 +6,11 @@ a quote that fills alone, takes a position further than that. It is a fact then,
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final
 
 from sengine.domain.order import Fill
+from sengine.engine.engine_state import EngineState
 from sengine.engine.outcome import Outcome
-from sengine.engine.risk.pipeline import RiskPipeline
-from sengine.engine.state.portfolio import Portfolio
 
 BEYOND_LIMIT: Final = "position_beyond_limit"
 
@@ -21,20 +19,20 @@ class LimitBreachWatch:
     """Counts such fills among ``anomalies`` and warns of each, once a way out: further fills on the same side are not
     told until the position was within its limit again."""
 
-    def __init__(self, risk: RiskPipeline, portfolio: Portfolio, anomalies: Counter[str]) -> None:
-        self._risk = risk
+    def __init__(self, state: EngineState) -> None:
+        self._risk = state.risk
         # On the way of every fill.
-        self._limits = risk.max_positions
-        self._quantity = portfolio.quantity
-        self._anomalies = anomalies
+        self._limits = state.risk.max_positions
+        self._portfolio = state.portfolio
+        self._anomalies = state.anomalies
 
     def booked(self, share: Fill, outcome: Outcome) -> None:
         """A strategy's share of a fill is in its position."""
         key = (share.strategy_id, share.symbol)
         limit = self._limits.get(key)
         if limit is None:
-            limit = self._risk.max_position(*key)
-        held = self._quantity(*key)
+            limit = self._risk.max_position(share.strategy_id, share.symbol)
+        held = self._portfolio.quantity(share.strategy_id, share.symbol)
         # Written so that what is not a number is beyond.
         if abs(held) <= limit:
             return

@@ -1,15 +1,16 @@
-"""From votes to a decision. The four methods are pure functions; ``VoteBook`` keeps who voted what, and when.
+"""From votes to a decision, by one of four methods. They are pure functions.
 
 Sums are ``math.fsum``, so the order in which votes arrived can never change a decision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from math import fsum
 from typing import Final
 
 from sengine.domain.signal import Direction, StampedSignal
+from sengine.engine.state.votes import VoteBook
 
 LONG_ABOVE: Final = 0.3
 SHORT_BELOW: Final = -0.3
@@ -100,54 +101,7 @@ METHODS: Final[dict[str, Callable[[Votes], Decision]]] = {
 }
 
 
-class VoteBook:
-    """One live vote per strategy and symbol. A vote counts while its age is below ``window_ns``."""
-
-    def __init__(self, method: str, window_ns: int) -> None:
-        self._votes: dict[str, dict[str, StampedSignal]] = {}
-        self.change(method, window_ns)
-
-    def change(self, method: str, window_ns: int) -> None:
-        """Decide this way from now on."""
-        self._aggregate = METHODS[method]
-        self.method = method
-        self.window_ns = window_ns
-
-    def cast(self, signal: StampedSignal) -> None:
-        """Record a vote; it replaces this strategy's earlier one on the symbol."""
-        self._votes.setdefault(signal.symbol, {})[signal.strategy_id] = signal
-
-    def withdraw(self, strategy_id: str) -> None:
-        """Forget all votes of a strategy that no longer takes part."""
-        for votes in self._votes.values():
-            votes.pop(strategy_id, None)
-
-    def withdraw_on(self, strategy_id: str, symbol: str) -> None:
-        """Forget a strategy's vote on one symbol."""
-        self._votes.get(symbol, {}).pop(strategy_id, None)
-
-    def forget(self, symbol: str) -> None:
-        """Forget all votes on a symbol, whose times were wrong."""
-        self._votes.pop(symbol, None)
-
-    def decide(self, symbol: str, now_ns: int) -> Decision:
-        """Aggregate the fresh votes on ``symbol``; stale ones are dropped for good. No fresh vote gives NONE."""
-        votes = self._votes.get(symbol)
-        if not votes:
-            return _UNDECIDED
-        newest_stale_ns = now_ns - self.window_ns
-        fresh = [vote for vote in votes.values() if vote.timestamp_ns > newest_stale_ns]
-        if len(fresh) < len(votes):
-            self._votes[symbol] = {vote.strategy_id: vote for vote in fresh}
-        return self._aggregate(fresh) if fresh else _UNDECIDED
-
-    def restore(self, votes: Iterable[StampedSignal]) -> None:
-        """Put a checkpoint's votes back."""
-        for vote in votes:
-            self.cast(vote)
-
-    def live(self) -> Sequence[StampedSignal]:
-        """Every vote on the book in the order they were given, stale ones that no decision has dropped yet included."""
-        return sorted(
-            (vote for votes in self._votes.values() for vote in votes.values()), key=lambda vote: vote.sequence
-        )
+def decide(votes: VoteBook, symbol: str, now_ns: int) -> Decision:
+    """Aggregate the fresh votes on ``symbol``. No fresh vote gives NONE."""
+    fresh = votes.fresh(symbol, now_ns)
+    return METHODS[votes.method](fresh) if fresh else _UNDECIDED

@@ -1,20 +1,19 @@
-"""From the signals of one event to orders: vote, contributions, risk, send. Semantics section 2, steps 6 to 10."""
+"""From the signals of one event to orders: vote, contributions, risk, send. Steps 6 to 10 of a tick."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from math import fsum
 from typing import Final, TypeAlias
 
 from sengine.domain.order import Contribution, Order, ProposedOrder, Side
 from sengine.domain.position import FLAT_BELOW
 from sengine.domain.signal import Direction, Disposition, SignalResult, StampedSignal
-from sengine.engine.orders.reject_pause import RejectPause
+from sengine.engine.engine_state import EngineState
+from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.risk.limit import Refusal
-from sengine.engine.risk.pipeline import RiskPipeline, approve_reducing
-from sengine.engine.risk.view import ProposedContribution, RiskView
-from sengine.engine.signals.aggregation import VoteBook
-from sengine.errors import EngineError
+from sengine.engine.risk.view import ProposedContribution
+from sengine.engine.signals.aggregation import decide
 
 # Members of an Enum are looked up through a descriptor; on the signal's way that shows.
 _LONG: Final = Direction.LONG
@@ -30,39 +29,18 @@ _Accepted: TypeAlias = tuple[StampedSignal, Contribution]
 
 
 class OrderDecider:
-    """Settles the signals of one event. Every signal given comes back with exactly one disposition.
+    """Settles the signals of one event. Every signal given comes back with exactly one disposition. What ``flow``
+    sends may fill before it returns."""
 
-    ``send`` takes approved orders; their fills may come back before it returns. ``cancel`` takes order ids, and so does
-    ``withdraw``, with the sequence of the CLOSE.
-    """
-
-    def __init__(
-        self,
-        votes: VoteBook,
-        risk: RiskPipeline,
-        view: RiskView,
-        send: Callable[[Order], None],
-        cancel: Callable[[str], None],
-        withdraw: Callable[[str, int], None],
-        reject_pause: RejectPause,
-        order_prefix: str = "",
-    ) -> None:
-        self._votes = votes
-        self._risk = risk
-        self._view = view
-        self._portfolio = view.portfolio
-        self._orders = view.orders
-        self._send = send
-        self._cancel = cancel
-        self._withdraw = withdraw
-        self._reject_pause = reject_pause
-        self._order_prefix = order_prefix
+    def __init__(self, state: EngineState, flow: OrderFlow) -> None:
+        self._state = state
+        self._votes = state.votes
+        self._risk = state.risk
+        self._view = state.risk_view
+        self._portfolio = state.portfolio
+        self._orders = state.orders
+        self._flow = flow
         self._now_ns = 0
-        self.orders_sent = 0
-        self.kill_reason = ""
-        """Why the kill switch is pulled; nothing is sent while there is a reason."""
-        self.flattening: Collection[tuple[str, str]] = ()
-        """(strategy, symbol) that an operator is bringing to zero; their signals are filtered until they are there."""
         self.disabled: dict[str, str] = {}
         """Strategies that a check has disabled, and why; whoever pauses them empties it."""
 
@@ -92,7 +70,7 @@ class OrderDecider:
     def _settle_votes(
         self, symbol: str, signals: Sequence[StampedSignal], now_ns: int, results: list[SignalResult]
     ) -> None:
-        decision = self._votes.decide(symbol, now_ns)
+        decision = decide(self._votes, symbol, now_ns)
         accepted: list[_Accepted] = []
         for signal in signals:
             if signal.direction is not decision.direction:
@@ -135,7 +113,7 @@ class OrderDecider:
             # One live quote a side: it replaces what rests there from earlier events.
             for order_id in self._orders.resting(signal.strategy_id, signal.symbol, side):
                 if order_id not in sent_now:
-                    self._cancel(order_id)
+                    self._flow.cancel(order_id)
         verdict = self._contribution(signal, signal.confidence, 0.0, sent_now)
         if not isinstance(verdict, Contribution):
             return verdict
@@ -170,12 +148,13 @@ class OrderDecider:
             quantity = -position if abs(position) > FLAT_BELOW * largest else 0.0
         if quantity == 0.0:
             for order_id in resting:
-                self._withdraw(order_id, signal.sequence)
+                self._flow.withdraw(order_id, signal.sequence)
             return SignalResult(signal, Disposition.NO_CHANGE)
-        if self.flattening and (signal.strategy_id, signal.symbol) in self.flattening:
+        flattening = self._state.flattening
+        if flattening and (signal.strategy_id, signal.symbol) in flattening:
             return _result(signal, _FLATTENING)
         if self._view.record.rejections:
-            pause = self._reject_pause.refusal(signal.strategy_id, signal.symbol, self._now_ns)
+            pause = self._flow.reject_pause.refusal(signal.strategy_id, signal.symbol, self._now_ns)
             if pause is not None:
                 return _result(signal, pause)
         refusal = self._risk.review(ProposedContribution(signal, quantity, confidence, position), self._view)
@@ -184,32 +163,22 @@ class OrderDecider:
                 self.disabled[signal.strategy_id] = refusal.reason
             return _result(signal, refusal)
         for order_id in resting:
-            self._withdraw(order_id, signal.sequence)
+            self._flow.withdraw(order_id, signal.sequence)
         return Contribution(signal.strategy_id, quantity, signal.sequence)
 
     def submit(self, proposal: ProposedOrder, sent_now: set[str] | None = None) -> Refusal | None:
         """Send an order that the order-scope checks approve; the refusal otherwise."""
-        if self.kill_reason:
-            return Refusal("kill_switch", "kill_switch_pulled", f"the kill switch is pulled: {self.kill_reason}")
-        verdict = self._risk.approve(proposal, self._view, f"{self._order_prefix}{self.orders_sent + 1}")
+        state = self._state
+        if state.kill_reason:
+            return Refusal("kill_switch", "kill_switch_pulled", f"the kill switch is pulled: {state.kill_reason}")
+        verdict = self._risk.approve(proposal, self._view, state.next_order_id())
         if not isinstance(verdict, Order):
             return verdict
-        self.orders_sent += 1
+        state.orders_sent += 1
         if sent_now is not None:
             sent_now.add(verdict.order_id)
-        self._send(verdict)
+        self._flow.send(verdict)
         return None
-
-    def send_reducing(self, proposal: ProposedOrder) -> str:
-        """Send what only takes from positions, past the kill switch and the checks; its order id. Raises
-        ``EngineError`` when it would not reduce."""
-        order_id = f"{self._order_prefix}{self.orders_sent + 1}"
-        verdict = approve_reducing(proposal, self._portfolio.quantity, order_id)
-        if not isinstance(verdict, Order):
-            raise EngineError(verdict.reason)
-        self.orders_sent += 1
-        self._send(verdict)
-        return order_id
 
 
 def _result(signal: StampedSignal, refusal: Refusal | None) -> SignalResult:

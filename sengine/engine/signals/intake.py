@@ -1,8 +1,7 @@
-"""From what strategies answered to settled signals: semantics section 2, steps 5 to 10."""
+"""From what strategies answered to settled signals: steps 5 to 10 of a tick."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
@@ -10,13 +9,11 @@ from sengine.clock import NS_PER_MS
 from sengine.domain.events import RemoteSignals, ReportedError
 from sengine.domain.market import EMPTY_BOOK, MarketData
 from sengine.domain.signal import Disposition, Signal, SignalResult, StampedSignal
+from sengine.engine.engine_state import EngineState
 from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.outcome import Outcome
-from sengine.engine.risk.view import RiskView
-from sengine.engine.signals.aggregation import VoteBook
 from sengine.engine.signals.decisions import OrderDecider
 from sengine.engine.strategies.faults import RemoteError
-from sengine.engine.strategies.registry import StrategyRegistry
 from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.engine.strategies.stamping import several, stamp
 
@@ -36,23 +33,16 @@ class Raised:
 class SignalIntake:
     """Stamps signals, has them settled, and counts how they ended."""
 
-    def __init__(
-        self, registry: StrategyRegistry, votes: VoteBook, desk: OrderDecider, flow: OrderFlow, view: RiskView
-    ) -> None:
-        self.signals = 0
-        self.dispositions: Counter[Disposition] = Counter()
-        self.filtered_by: Counter[str] = Counter()
-        self.is_deaf = False
-        """While the engine follows a recorded session, what strategies say now is not what they said then."""
-        self._registry = registry
-        self._votes = votes
-        self._desk = desk
+    def __init__(self, state: EngineState, flow: OrderFlow, decider: OrderDecider) -> None:
+        self._state = state
+        self._registry = state.registry
+        self._votes = state.votes
         self._flow = flow
-        self._view = view
+        self._decider = decider
 
     def process(self, answers: Sequence[Answer], data: MarketData, outcome: Outcome) -> None:
         """Everything that the strategies answered to one tick, in the order of the configuration."""
-        if self.is_deaf:
+        if self._state.is_following:
             return
         direct: list[StampedSignal] = []
         voting: list[StampedSignal] = []
@@ -67,9 +57,9 @@ class SignalIntake:
 
     def process_late(self, runtime: StrategyRuntime, said: RemoteSignals, now_ns: int, outcome: Outcome) -> None:
         """What a strategy in another process answered to an earlier tick. Too late, its signals are ``filtered``."""
-        if self.is_deaf:
+        if self._state.is_following:
             return
-        self._view.late_ns = said.late_ns
+        self._state.risk_view.late_ns = said.late_ns
         fresh: list[StampedSignal] = []
         tick = MarketData(said.symbol, said.timestamp_ns, EMPTY_BOOK)
         self._stamp(runtime, (*said.signals, *said.errors), tick, fresh, outcome)
@@ -104,7 +94,7 @@ class SignalIntake:
                 continue
             try:
                 runtime.begin_call()
-                stamped = stamp(runtime.current.spec, signal, data, self.signals + 1)
+                stamped = stamp(runtime.current.spec, signal, data, self._state.signals + 1)
                 runtime.guard.running = None
             # Reading what strategy code made can raise anything: arrays for numbers, texts with methods of their own.
             except BaseException as error:
@@ -112,7 +102,7 @@ class SignalIntake:
                 kind = "invalid_signal" if issubclass(type(signal), Signal) else "bad_return"
                 self._registry.fault(runtime, kind, error, data.timestamp_ns, outcome)
                 continue
-            self.signals += 1
+            self._state.signals += 1
             runtime.signals += 1
             runtime.last_signal_ns = data.timestamp_ns
             fresh.append(stamped)
@@ -134,11 +124,11 @@ class SignalIntake:
         self, direct: Sequence[StampedSignal], voting: Sequence[StampedSignal], now_ns: int, outcome: Outcome
     ) -> None:
         self._flow.begin(outcome, now_ns)
-        self._count(self._desk.settle(direct, voting, now_ns), now_ns, outcome)
-        if self._desk.disabled:
-            for strategy_id, reason in self._desk.disabled.items():
+        self._count(self._decider.settle(direct, voting, now_ns), now_ns, outcome)
+        if self._decider.disabled:
+            for strategy_id, reason in self._decider.disabled.items():
                 self._registry.disable(strategy_id, reason, outcome)
-            self._desk.disabled.clear()
+            self._decider.disabled.clear()
         for fault in outcome.faults:
             # One that was paused in this very event has cast its vote after it left.
             runtime = self._registry.find(fault.strategy_id)
@@ -146,10 +136,11 @@ class SignalIntake:
                 self._votes.withdraw(fault.strategy_id)
 
     def _count(self, results: Sequence[SignalResult], now_ns: int, outcome: Outcome) -> None:
+        state = self._state
         for settled in results:
-            self.dispositions[settled.disposition] += 1
+            state.dispositions[settled.disposition] += 1
             if settled.check:
-                self.filtered_by[settled.check] += 1
+                state.filtered_by[settled.check] += 1
         outcome.signals.extend(results)
         self._flow.news.of_signals(results, outcome.orders, now_ns)
 

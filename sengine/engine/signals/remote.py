@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
 from sengine.domain.events import RemoteReady, RemoteRolledBack, RemoteSignals
 from sengine.domain.market import DataKind
+from sengine.engine.engine_state import EngineState
 from sengine.engine.outcome import NOTHING, Outcome
 from sengine.engine.signals.intake import SignalIntake
 from sengine.engine.strategies.faults import RemoteError
-from sengine.engine.strategies.registry import StrategyRegistry
 from sengine.engine.strategies.trial import RolledBack
 from sengine.errors import EngineError
 
@@ -21,29 +19,22 @@ _ROUTES: Final = ("vote", "direct")
 
 
 class RemoteSignalIntake:
-    """Takes ``RemoteSignals``, ``RemoteReady`` and ``RemoteRolledBack``. ``now_ns`` gives the event time."""
+    """Takes ``RemoteSignals``, ``RemoteReady`` and ``RemoteRolledBack``."""
 
-    def __init__(
-        self,
-        registry: StrategyRegistry,
-        answers: SignalIntake,
-        anomalies: Counter[str],
-        now_ns: Callable[[], int],
-    ) -> None:
-        self._registry = registry
-        self._answers = answers
-        self._anomalies = anomalies
-        self._now_ns = now_ns
+    def __init__(self, state: EngineState, intake: SignalIntake) -> None:
+        self._state = state
+        self._registry = state.registry
+        self._intake = intake
 
     def on_signals(self, event: RemoteSignals) -> Outcome:
         """Like the answers of strategies in process, settled one tick's answer at a time. Never raises: an answer
         that fits no strategy is counted as an anomaly."""
         runtime = self._registry.find(event.strategy_id)
         if runtime is None or runtime.spec.max_signal_age_ns is None:
-            self._anomalies["answer_of_no_remote_strategy"] += 1
+            self._state.anomalies["answer_of_no_remote_strategy"] += 1
             return NOTHING
         outcome = Outcome()
-        self._answers.process_late(runtime, event, self._now_ns(), outcome)
+        self._intake.process_late(runtime, event, self._state.now_ns, outcome)
         return outcome
 
     def on_ready(self, event: RemoteReady) -> Outcome:
@@ -70,7 +61,7 @@ class RemoteSignalIntake:
         is gone. Raises ``EngineError`` as ``on_ready`` does."""
         self.on_ready(event.ready)
         runtime, back = self._registry.get(event.ready.strategy_id), event.ready
-        fault = runtime.fault(event.error.kind, RemoteError(event.error), self._now_ns())
+        fault = runtime.fault(event.error.kind, RemoteError(event.error), self._state.now_ns)
         runtime.forgive()
         rolled_back = RolledBack(
             runtime.strategy_id, event.failed_version, back.version, event.ticks, fault.message, fault.where

@@ -136,3 +136,9 @@ class SavedTradingRecord(msgspec.Struct, frozen=True):
     rejections: dict[tuple[str, str], SavedRejections] = msgspec.field(default_factory=dict)
     next_day_ends_ns: int = 0
     next_day_equity: dict[str, float] = msgspec.field(default_factory=dict)
+
+
+class Flattening(msgspec.Struct):
+    """A pair on its way to zero: the orders sent for it."""
+
+    order_ids: list[str] = []

@@ -10,31 +10,32 @@ from __future__ import annotations
 
 from sengine.domain.order import Contribution, Fill, ProposedOrder, Side
 from sengine.domain.position import FLAT_BELOW
+from sengine.engine.engine_state import EngineState
 from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.outcome import Outcome
 from sengine.engine.signals.decisions import OrderDecider
-from sengine.engine.state.orders import OrderTracker, WorkingOrder
-from sengine.engine.state.portfolio import Portfolio
+from sengine.engine.state.orders import WorkingOrder
 
 
 class AfterClose:
-    """Takes the unwanted fills of ``flow``. Orders go through the order-scope checks and the kill switch like any."""
+    """Takes the fills that nobody wants any more. Its orders go through checks and the kill switch like any."""
 
-    def __init__(self, portfolio: Portfolio, orders: OrderTracker, flow: OrderFlow, desk: OrderDecider) -> None:
-        self._portfolio = portfolio
-        self._orders = orders
+    def __init__(self, state: EngineState, flow: OrderFlow, decider: OrderDecider) -> None:
+        self._state = state
+        self._portfolio = state.portfolio
+        self._orders = state.orders
         self._flow = flow
-        self._desk = desk
+        self._decider = decider
 
     def follow_up(self, outcome: Outcome, now_ns: int) -> None:
         """Trade back what has filled. While the engine follows a recorded session, the recorded orders do that."""
-        unwanted, self._flow.unwanted = self._flow.unwanted, []
-        if self._flow.is_muted:
+        unwanted, self._state.unwanted = self._state.unwanted, []
+        if self._state.is_following:
             return
         self._flow.begin(outcome, now_ns)
         for share, sequence in unwanted:
             # A flatten sees to late fills itself.
-            if (share.strategy_id, share.symbol) not in self._desk.flattening:
+            if (share.strategy_id, share.symbol) not in self._state.flattening:
                 self._trade_back(share, sequence, outcome, now_ns)
 
     def _trade_back(self, share: Fill, sequence: int, outcome: Outcome, now_ns: int) -> None:
@@ -56,7 +57,7 @@ class AfterClose:
             return
         side = Side.BUY if wanted > 0.0 else Side.SELL
         part = Contribution(name, wanted, sequence)
-        refusal = self._desk.submit(ProposedOrder(symbol, side, abs(wanted), now_ns, (part,), limit_price))
+        refusal = self._decider.submit(ProposedOrder(symbol, side, abs(wanted), now_ns, (part,), limit_price))
         if refusal is None:
             outcome.notices.append(f"{late}; {side}s {abs(wanted):.10g} instead")
         else:
