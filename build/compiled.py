@@ -32,6 +32,10 @@ COMPILED = (
     "sengine/engine/signals/*.py",
     "sengine/engine/state/*.py",
     "sengine/engine/strategies/*.py",
+    "replay/digest.py",
+    "replay/equity.py",
+    "replay/session.py",
+    "replay/tally.py",
 )
 # What a strategy made may be of any type, and no compiled attribute takes that.
 LEFT_OUT = ("sengine/engine/strategies/plain_values.py", "sengine/engine/strategies/stamping.py")
@@ -59,7 +63,7 @@ def extensions(root: Path = ROOT) -> list[Path]:
 def is_current(root: Path = ROOT) -> bool:
     """Whether what stands below ``root`` was compiled after the last change of any source."""
     built = [path.stat().st_mtime_ns for path in extensions(root)]
-    sources = [path.stat().st_mtime_ns for path in (root / "sengine").rglob("*.py")]
+    sources = [path.stat().st_mtime_ns for folder in ("sengine", "replay") for path in (root / folder).rglob("*.py")]
     return len(built) > len(modules(root)) and min(built) > max(sources)
 
 

@@ -1,7 +1,7 @@
 """The equity curve of a run, sampled in event time within a fixed amount of memory.
 
 Samples are taken at whole multiples of an interval. It starts at one second; whenever the curve would outgrow
-``MAX_SAMPLES``, the interval steps up the ladder and the samples between the new boundaries are dropped. The ladder's
+``max_samples``, the interval steps up the ladder and the samples between the new boundaries are dropped. The ladder's
 steps divide each other, so a curve is the same whichever way it was arrived at.
 """
 
@@ -18,7 +18,8 @@ LADDER_NS: Final = tuple(seconds * NS_PER_S for seconds in (1, 5, 15, 60, 300, 9
 class EquityCurve:
     """P&L and gross notional over time. ``advance`` is called when ``next_ns`` was reached."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_samples: int = MAX_SAMPLES) -> None:
+        self._max_samples = max_samples
         self._step = 0
         self._first = 0
         """Index, counted from the epoch in intervals, of the first sample."""
@@ -55,7 +56,7 @@ class EquityCurve:
     def _append(self, pnl: float, gross_notional: float) -> None:
         self.pnl.append(pnl)
         self.gross_notional.append(gross_notional)
-        if len(self.pnl) > MAX_SAMPLES and self._step + 1 < len(LADDER_NS):
+        if len(self.pnl) > self._max_samples and self._step + 1 < len(LADDER_NS):
             self._coarsen()
         self.next_ns = (self._first + len(self.pnl)) * self.interval_ns
 

@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs
 from replay.charts import equity_chart, latency_chart, monthly_chart, price_chart
 from replay.price_trail import PriceTrail
 from replay.report import report_of
-from replay.session import RunResult
+from replay.result import RunResult
 from replay.summary import little_words
 from replay.trade_marks import MAX_MARKS, TradeMarks
 from sengine import __version__

@@ -14,13 +14,12 @@ from typing import Final
 
 import msgspec
 
+from replay.tally import ROUNDING, TradeTally
 from sengine.clock import NS_PER_S
 
 _YEAR_NS = 365 * 86400 * NS_PER_S
 
 
-# Sums of floats of size 1 differ by about 1e-16 each; 10,000 samples of them by less than this.
-_ROUNDING: Final = 1e-12
 # No strategy's returns vary by less than a millionth of their mean; the same return again and again does.
 _EQUAL_BELOW: Final = 1e-6
 _LITTLE_DATA_NS: Final = 30 * 86_400 * NS_PER_S
@@ -82,7 +81,7 @@ def _span(span_ns: int) -> str:
 def returns_of(equity: Sequence[float]) -> list[float]:
     """Simple returns from one sample to the next; those from an equity of zero or less, or of nothing but rounding, are
     not defined and left out."""
-    least = _ROUNDING * max(equity, default=0.0)
+    least = ROUNDING * max(equity, default=0.0)
     return [after / before - 1.0 for before, after in pairwise(equity) if before > least]
 
 
@@ -106,7 +105,7 @@ def sortino_ratio(returns: Sequence[float], periods_per_year: float) -> float | 
 
 def _annualised(mean: float, deviation: float, periods_per_year: float) -> float | None:
     # A deviation of that size is rounding: of returns that are all equal, or of an equity that does not move.
-    if deviation <= max(_EQUAL_BELOW * abs(mean), _ROUNDING):
+    if deviation <= max(_EQUAL_BELOW * abs(mean), ROUNDING):
         return None
     ratio = mean / deviation * sqrt(periods_per_year)
     return ratio if isfinite(ratio) else None
@@ -122,42 +121,6 @@ def _mean(values: Sequence[float]) -> float:
         return nan
 
 
-class TradeTally:
-    """Running totals over fills. A trade is a fill share that reduced a position; its P&L is net of its commission."""
-
-    def __init__(self) -> None:
-        self.trades = 0
-        self.wins = 0
-        self.gross_profit = 0.0
-        self.gross_loss = 0.0
-        self.notional = 0.0
-        self.commission = 0.0
-
-    def add(self, notional: float, commission: float, gross_pnl: float | None) -> None:
-        """Count one share; ``gross_pnl`` is ``None`` where it only added to a position."""
-        self.notional += notional
-        self.commission += commission
-        if gross_pnl is None:
-            return
-        net = gross_pnl - commission
-        self.trades += 1
-        if abs(net) <= _ROUNDING * abs(notional):  # it broke even
-            return
-        if net > 0.0:
-            self.wins += 1
-            self.gross_profit += net
-        else:
-            self.gross_loss -= net
-
-    @property
-    def win_rate(self) -> float | None:
-        return self.wins / self.trades if self.trades else None
-
-    @property
-    def profit_factor(self) -> float | None:
-        return self.gross_profit / self.gross_loss if self.gross_loss else None
-
-
 def measure(
     initial_capital: float,
     total_pnl: float,
@@ -171,7 +134,7 @@ def measure(
     equity = [initial_capital + value for value in pnl]
     returns = returns_of(equity)
     periods = _YEAR_NS / interval_ns
-    least = _ROUNDING * max(equity, default=0.0)
+    least = ROUNDING * max(equity, default=0.0)
     shares = [gross / level for gross, level in zip(gross_notional, equity, strict=True) if level > least]
     return Performance(
         total_pnl=total_pnl,

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from replay.session import RunResult
+from replay.result import RunResult
 from sengine.clock import format_timestamp
 from sengine.domain.signal import Disposition
 

@@ -27,8 +27,9 @@ from replay.recorders import (
     write_signals,
 )
 from replay.report import report_json
+from replay.result import RunResult
 from replay.rows import RejectedRow
-from replay.session import Observer, ReplaySession, RunResult
+from replay.session import Observer, ReplaySession
 from replay.strategy_log import LINES_PER_S, MOST_LINES, StrategyLog
 from replay.trade_marks import TradeMarks
 from sengine.adapters.containment.forks import forks_forbidden

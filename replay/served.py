@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from replay.pacing import PacedReplay
+from replay.result import RunResult
 from replay.run import OpenReplay
-from replay.session import ReplaySession, RunResult
+from replay.session import ReplaySession
 from sengine.adapters.control.server import ControlServer
 from sengine.config import Config
 from sengine.config.schema import ApiConfig

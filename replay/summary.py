@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from replay.session import RunResult
+from replay.result import RunResult
 from sengine.clock import format_timestamp
 from sengine.domain.currencies import CurrencyTotal
 from sengine.domain.position import Position

@@ -10,8 +10,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from replay.result import RunResult
     from replay.run import OpenReplay
-    from replay.session import RunResult
     from sengine.config.schema import Config
 
 

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from replay.feed import open_feed
+from replay.result import RunResult
 from replay.run import ReplayOptions, run_replay
-from replay.session import RunResult
 from replay.synthetic import quote_rows
 from sengine.adapters.nats.wire import Decoder
 from sengine.assembly import build_engine, build_venue, catalog, load_strategies

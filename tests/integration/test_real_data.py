@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from replay.result import RunResult
 from replay.run import ReplayOptions, run_replay
-from replay.session import RunResult
 from sengine.config import load_config
 from sengine.resources import resource_path
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from replay.session import ReplaySession, RunResult
+from replay.result import RunResult
+from replay.session import ReplaySession
 from sengine.domain.events import BookEvent, MarketEvent
 from sengine.domain.market import MarketData, OrderBook, PriceLevel
 from sengine.domain.signal import Signal

@@ -15,7 +15,7 @@ from replay.html_report import html_report
 from replay.price_trail import PriceTrail
 from replay.recorders import EQUITY_COLUMNS, CsvWriter, OutputFile, write_equity
 from replay.report import report_json
-from replay.session import RunResult
+from replay.result import RunResult
 from replay.summary import print_summary
 from replay.trade_marks import TradeMarks
 

@@ -2,19 +2,17 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import replay.equity
 from replay.equity import LADDER_NS, MAX_SAMPLES, EquityCurve
 
 S = 1_000_000_000
 
 
-def fed(events: list[tuple[int, float]]) -> EquityCurve:
+def fed(events: list[tuple[int, float]], max_samples: int = MAX_SAMPLES) -> EquityCurve:
     """A curve after events (time, P&L after the event), fed as a session feeds it."""
-    curve = EquityCurve()
+    curve = EquityCurve(max_samples)
     held = 0.0
     for time_ns, pnl in events:
         if time_ns >= curve.next_ns:
@@ -80,9 +78,7 @@ def test_a_coarsened_curve_is_the_one_sampled_at_that_interval_from_the_start(
         time_ns += gap_ns
         level += change
         events.append((time_ns, level))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(replay.equity, "MAX_SAMPLES", 8)
-        curve = fed(events)
+    curve = fed(events, max_samples=8)
     expected = []
     for sample_ns in curve.times_ns():
         before = [pnl for event_ns, pnl in events if event_ns < sample_ns]

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay.performance import Performance, TradeTally, means_little, measure, returns_of, sharpe_ratio, sortino_ratio
+from replay.performance import Performance, means_little, measure, returns_of, sharpe_ratio, sortino_ratio
+from replay.tally import TradeTally
 from sengine.engine.outcome import Outcome
 
 S = 1_000_000_000

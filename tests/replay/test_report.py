@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from replay.report import report_json, report_of
-from replay.session import RunResult
+from replay.result import RunResult
 from sengine.domain.signal import Signal
 
 # What issue authors and scripts rely on; more keys may be added.

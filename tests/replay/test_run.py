@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from replay.result import RunResult
 from replay.run import ReplayOptions, run_replay
 from replay.sample import write_sample
-from replay.session import RunResult
 from sengine.config import load_config
 from sengine.errors import ConfigError, DataError, SengineError
 from sengine.resources import resource_path

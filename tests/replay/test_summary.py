@@ -15,7 +15,7 @@ from rich.console import Console
 from replay.html_report import html_report
 from replay.price_trail import PriceTrail
 from replay.report import report_json
-from replay.session import RunResult
+from replay.result import RunResult
 from replay.summary import print_summary, sparkline, summary_lines
 from replay.trade_marks import TradeMarks
 from sengine.domain.position import Position
