@@ -102,7 +102,8 @@ COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --
 lock: ## Pin requirements/*.txt anew from pyproject.toml (needs uv)
 	$(COMPILE) --group build --output-file requirements/build.txt
 	$(COMPILE) pyproject.toml --output-file requirements/run.txt
-	$(COMPILE) pyproject.toml --group dev --constraints requirements/build.txt --constraints requirements/run.txt \
+	$(COMPILE) --group compile --constraints requirements/build.txt --output-file requirements/compile.txt
+	$(COMPILE) pyproject.toml --group dev --constraints requirements/compile.txt --constraints requirements/build.txt --constraints requirements/run.txt \
 		--output-file $(LOCK)
 	@! grep -nE 'https?://' requirements/*.txt || { echo 'The lines above name an address; a lock holds names, versions and hashes only.' >&2; exit 1; }
 

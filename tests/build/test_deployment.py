@@ -17,6 +17,7 @@ from tests.patience import PATIENCE_S
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
 COMPOSE = yaml.safe_load((BUILD / "compose.yaml").read_text())
+CONTEXT = re.findall(r"^!(.+)$", (BUILD.parent / ".dockerignore").read_text(), re.MULTILINE)
 HADOLINT = shutil.which("hadolint") or shutil.which("hadolint", path=str(Path(sys.executable).parent))
 
 
@@ -34,9 +35,18 @@ def test_the_image_copies_what_there_is_and_runs_as_nobody_special() -> None:
     for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.MULTILINE):
         for source in line.split()[:-1]:
             assert (BUILD.parent / source).exists(), source
+            # What .dockerignore leaves out is not there for the builder.
+            assert any(source == kept or source.startswith(f"{kept}/") for kept in CONTEXT), source
     assert re.search(r"^USER \d+:\d+$", text, re.MULTILINE)
     assert "HEALTHCHECK" in text
     assert all(":" in image for image in re.findall(r"^FROM (\S+)", text, re.MULTILINE))
+
+
+def test_the_image_holds_the_compiled_engine_and_no_compiler() -> None:
+    builder, image = (BUILD / "Dockerfile").read_text().split("\nFROM ", 1)
+    assert "SENGINE_COMPILED=1" in builder
+    assert "requirements/compile.txt" in builder
+    assert "gcc" not in image
 
 
 def test_every_file_that_compose_mounts_is_here_and_every_image_is_pinned() -> None:
