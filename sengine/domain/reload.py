@@ -17,15 +17,22 @@ class ReloadStep(msgspec.Struct, frozen=True):
 
 
 class SignalComparison(msgspec.Struct, frozen=True):
-    """The answers of the new version beside the running one's on the same ``ticks``, each with the same position.
+    """The answers of the new version beside the running one's on the same ``ticks``. Both were told before what the
+    strategy holds, as they are by a fill, and given the state that the running one declares.
 
-    ``first_difference`` is a sentence, empty where there is none.
+    ``first_difference`` is a sentence, empty where there is none. ``held`` says what both held meanwhile, in words.
     """
 
     ticks: int
     same: int
     differ: int
     first_difference: str = ""
+    held: str = ""
+
+    @property
+    def in_words(self) -> str:
+        """``498 of 500 recent ticks answered as before, holding nothing``."""
+        return f"{self.same} of {self.ticks} recent ticks answered as before, {self.held}"
 
 
 class ReloadReport(msgspec.Struct, frozen=True):

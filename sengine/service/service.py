@@ -18,7 +18,7 @@ from typing import Any, Final
 from sengine.adapters.containment.call_timer import CallTimer
 from sengine.adapters.containment.forks import forks_forbidden
 from sengine.adapters.containment.standstill import STANDSTILLS
-from sengine.adapters.containment.strategy_output import StrategyOutput, called_by
+from sengine.adapters.containment.strategy_output import StrategyOutput, called_by, kept_by
 from sengine.adapters.containment.strategy_watch import StrategyWatch
 from sengine.adapters.containment.watchdog import FILE as HELD_UP
 from sengine.adapters.containment.watchdog import Watchdog
@@ -96,7 +96,9 @@ class EngineService:
         self._timer = CallTimer(engine.guard, plugins.tick_timeout_ms, plugins.setup_timeout_ms)
         self.live = LiveEngine(engine)
         self.live.fill_bounds = fill_bounds(config)
-        self._output = StrategyOutput(called_by(engine.guard), lambda: engine.now_ns, self._take_line)
+        self._output = StrategyOutput(
+            called_by(engine.guard), lambda: engine.now_ns, self._take_line, during=kept_by(engine.guard)
+        )
         self.facts = ServiceStatus(config.service.name, is_starting=True)
         self.broker_url = config.nats.url
         self._plugins = catalog(config)

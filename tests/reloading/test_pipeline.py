@@ -8,8 +8,9 @@ import threading
 import msgspec
 import pytest
 
-from sengine.adapters.containment.strategy_output import StrategyOutput, called_by
-from sengine.domain.events import PauseStrategy, ResumeStrategy
+from sengine.adapters.containment.strategy_output import StrategyOutput, called_by, kept_by
+from sengine.domain.events import PauseStrategy, ResumeStrategy, UnloadStrategy
+from sengine.domain.strategy_line import KEPT
 from sengine.engine.strategies.lifecycle import State
 from tests.reloading.conftest import Desk, NewDesk
 
@@ -81,6 +82,54 @@ async def test_signals_that_differ_are_counted_and_the_first_one_is_shown(desk: 
     assert "LONG 1 (confidence 0.70) before, LONG 1 (confidence 0.80) now" in compared.first_difference.replace(
         "LONG 0", "LONG 1"
     )
+
+
+STOPS = """
+        if self.position == 0.0 and not hasattr(self, "asked"):
+            self.asked = True
+            return Signal(direction="LONG", confidence=0.7)
+        entry = getattr(self, "entry", None)
+        if entry is not None and data.mid > entry + 30:  # out
+            return Signal(direction="CLOSE", confidence=1.0)"""
+BY_FILL = "def on_fill(self, fill):\n        super().on_fill(fill)\n        self.entry = fill.price"
+BY_STATE = (
+    BY_FILL
+    + """
+
+    def export_state(self):
+        return {"entry": self.entry}
+
+    def import_state(self, state, version):
+        self.entry = state["entry"]"""
+)
+AFTER_TICKS = BY_FILL.replace("fill.price", "fill.price + 0 * self.mids[-1]")
+
+
+@pytest.mark.parametrize(
+    ("learns", "differ", "held"),
+    [
+        (BY_FILL, 9, "holding 1 BTC at 2.5"),
+        (BY_STATE, 9, "holding 1 BTC at 2.5"),
+        # Its on_fill needs a tick before, so nobody can tell it what it paid before the ticks.
+        (AFTER_TICKS, 0, "holding 1 BTC at 2.5, entry prices left out"),
+    ],
+    ids=["on_fill", "export_state", "on_fill after ticks"],
+)
+async def test_a_stop_that_depends_on_the_entry_price_is_compared_by_what_it_does(
+    desk: Desk, learns: str, differ: int, held: str
+) -> None:
+    desk.edit("# more", STOPS)
+    desk.add_method(learns)
+    assert (await desk.reload()).is_done
+    desk.tick(30)
+    assert [each.quantity for each in desk.live.engine.portfolio.positions()] == [1.0]
+    desk.edit("entry + 30:", "entry + 20:")
+    report = await desk.reload()
+    assert report.compared is not None
+    assert (report.compared.differ, report.compared.held) == (differ, held)
+    assert f"; {30 - differ} of 30 recent ticks answered as before, {held}; swapped in" in report.message
+    if differ:
+        assert "nothing before, CLOSE" in report.compared.first_difference
 
 
 async def test_nothing_changed_is_no_swap(desk: Desk) -> None:
@@ -301,6 +350,30 @@ async def test_what_new_code_prints_is_told_once_from_its_proof_and_then_as_it_r
         ("saw 5.0", None),
     ]
     assert {line.fields["strategy_id"] for line in told} == {"a"}
+
+
+async def test_what_the_version_kept_for_a_rollback_prints_is_told_as_its_own(new_desk: NewDesk) -> None:
+    desk = await new_desk(rollback_ticks=5)
+    desk.tick()
+    desk.edit("# more", "if self.position == 0.0: return Signal(direction='LONG', confidence=0.7)")
+    desk.add_method("def on_fill(self, fill):\n        super().on_fill(fill)\n        print(NAME, 'bought')")
+    desk.add_method("def shutdown(self):\n        print(NAME, 'ends')")
+    assert (await desk.reload()).is_done
+    desk.edit('"first"', '"second"')
+    engine = desk.live.engine
+    with StrategyOutput(
+        called_by(engine.guard), lambda: engine.now_ns, desk.live.said.append, during=kept_by(engine.guard)
+    ):
+        assert (await desk.reload()).is_done
+        desk.tick(6)
+        desk.live.process(UnloadStrategy("a"))
+    desk.live.tell_said()
+    told = [line for line in desk.live.logs.history if line.fields.get("said_by") == "strategy"]
+    assert [(line.event, line.fields.get("during", "")) for line in told if "bought" in line.event] == [
+        ("first bought", KEPT),
+        ("second bought", ""),
+    ]
+    assert ("first ends", KEPT) in [(line.event, line.fields.get("during", "")) for line in told]
 
 
 async def test_a_window_that_the_warm_up_cannot_fill_is_named_in_report_step_message_and_log(new_desk: NewDesk) -> None:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from sengine.domain.events import ReloadParameters, UnloadStrategy
+from sengine.domain.strategy_line import KEPT
 from tests.adapters.remote_parts import ECHO, book, is_alive, write_echo
 from tests.reloading.remote_desk import Desk, desk
 
@@ -254,3 +255,17 @@ async def test_without_a_trial_the_process_before_is_ended_at_once(tmp_path: Pat
         await d.tick(1, mid=HIGH)
         await d.r.until(lambda: d.r.runtime().errors == {"exception": 1})
         assert d.r.runtime().spec.version.startswith("2.0.0+")
+
+
+async def test_what_the_process_before_prints_while_it_waits_is_told_as_its_own(tmp_path: Path) -> None:
+    async with desk(tmp_path, recent_ticks=50, rollback_ticks=20) as d:
+        write_echo(d.file.parent, "1.5.0", ECHO.replace(ON_TICK, ON_TICK + "            print('old', data.mid)\n"))
+        assert (await d.changed()).is_done
+        await on_trial(d, code=ECHO.replace(ON_TICK, ON_TICK + "            print('new', data.mid)\n"))
+        await d.tick(1, mid=150.0)
+
+        def told(text: str) -> set[str]:
+            return {line.fields.get("during", "") for line in d.r.live.logs.history if line.event == text}
+
+        await d.r.until(lambda: told("old 150.0") and told("new 150.0"))
+        assert (told("old 150.0"), told("new 150.0")) == ({KEPT}, {""})

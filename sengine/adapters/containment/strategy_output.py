@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
 from sengine.clock import NS_PER_S
-from sengine.domain.strategy_line import StrategyLine
+from sengine.domain.strategy_line import KEPT, StrategyLine
 from sengine.engine.strategies.guard import Guard
 
 LINES_PER_S: Final = 20
@@ -48,10 +48,15 @@ def unheard() -> Iterator[None]:
         _aside.is_unheard = False
 
 
+def kept_by(guard: Guard) -> Callable[[], str]:
+    """``KEPT`` while ``guard`` says that the version before the one in use is called."""
+    return lambda: KEPT if guard.is_kept else ""
+
+
 class StrategyOutput:
     """``with StrategyOutput(called_by(guard), now_ns, sink):`` hands each line to ``sink``, at most ``per_second`` of a
     strategy within a second of event time, and ``most`` in all; what was left out is told by a line of its own, the
-    last of them by ``finish``. Lines longer than ``LONGEST_LINE`` are cut."""
+    last of them by ``finish``. ``during`` says in what it is called. Lines longer than ``LONGEST_LINE`` are cut."""
 
     def __init__(
         self,
@@ -61,8 +66,10 @@ class StrategyOutput:
         *,
         per_second: int = LINES_PER_S,
         most: int | None = None,
+        during: Callable[[], str] = lambda: "",
     ) -> None:
         self.speaker = speaker
+        self._during = during
         self._now_ns = now_ns
         self._sink = sink
         self._per_second = per_second
@@ -124,7 +131,7 @@ class StrategyOutput:
         count.total += 1
         if len(line) > LONGEST_LINE:
             line = f"{line[:LONGEST_LINE]}... ({len(line) - LONGEST_LINE} more characters)"
-        self._sink(StrategyLine(strategy_id, now_ns, level, line))
+        self._sink(StrategyLine(strategy_id, now_ns, level, line, self._during()))
 
     def _tell_left_out(self, strategy_id: str, count: _Count) -> None:
         if not count.left_out or (self._most is not None and count.total > self._most):

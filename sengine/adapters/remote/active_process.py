@@ -17,6 +17,7 @@ from sengine.adapters.remote.session import SessionError
 from sengine.adapters.remote.trial import RemoteTrial
 from sengine.domain.events import RemoteRolledBack, ReportedError
 from sengine.domain.signal import Signal
+from sengine.domain.strategy_line import KEPT
 from sengine.proto import strategy_pb2 as pb
 
 
@@ -42,10 +43,13 @@ class ActiveProcess:
         twice."""
         if self.connection is not None:
             self.connection.session.is_heard = False
+            if self.connection.process is not None:
+                self.connection.process.during = KEPT
             self._settled = self.connection.session.through
         self.connection = connection
         connection.session.is_heard = True
         if connection.process is not None:
+            connection.process.during = ""
             self.sources = connection.process.sources
 
     def let_go(self, connection: Connection) -> None:

@@ -35,6 +35,8 @@ class HostProcess:
         self, strategy_id: str, file: Path, port: int | None, memory_mb: int, say: Callable[..., None]
     ) -> None:
         self.sources: Mapping[Path, bytes] = {}
+        self.during = "start"
+        """What it is there for, where that is not yet, or no longer, to trade; it goes with what is said there."""
         self._strategy_id = strategy_id
         self._file = file
         self._port = port
@@ -109,7 +111,8 @@ class HostProcess:
             decoded = line.decode("utf-8", "replace")
             said = line_of(decoded, self._strategy_id)
             if said is not None:
-                self._say(said.level, said.text, **said.fields)
+                during = {"during": self.during} if self.during else {}
+                self._say(said.level, said.text, **said.fields, **during)
                 continue
             text = decoded.strip()[:_LONGEST_LINE]
             if is_error and text:

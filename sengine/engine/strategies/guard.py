@@ -36,7 +36,7 @@ class Guard:
     """Set around every call into strategy code. On the tick path that is two attribute stores, anywhere else
     ``with guard.calling(runtime):``. Calls do not nest."""
 
-    __slots__ = ("entered", "has_patience", "passes_on", "running", "tick_budget_ns")
+    __slots__ = ("entered", "has_patience", "is_kept", "passes_on", "running", "tick_budget_ns")
 
     def __init__(self) -> None:
         self.running: Callee | None = None
@@ -44,6 +44,8 @@ class Guard:
         self.entered = 0
         self.has_patience = False
         """The call may take as long as loading a model does, rather than as long as a tick may."""
+        self.is_kept = False
+        """What runs is the version before the one in use, which is kept for a rollback."""
         self.tick_budget_ns = 500_000
         """Calls of ``on_tick`` that take longer are counted."""
         self.passes_on: tuple[type[BaseException], ...] = (KeyboardInterrupt,)

@@ -157,7 +157,13 @@ class StrategyRegistry:
 
     def _end_trial(self, runtime: StrategyRuntime, now_ns: int) -> list[StrategyFault]:
         trial, runtime.trial = runtime.trial, None
-        return self._shut_down(runtime, trial.before.all_instances, now_ns) if trial is not None else []
+        if trial is None:
+            return []
+        self._guard.is_kept = True
+        try:
+            return self._shut_down(runtime, trial.before.all_instances, now_ns)
+        finally:
+            self._guard.is_kept = False
 
     def _shut_down(
         self, runtime: StrategyRuntime, instances: Iterable[BaseStrategy], now_ns: int

@@ -107,10 +107,13 @@ def roll_back(
     for key, instance in trial.before.instances.items():
         missed = recent_ticks(markets, key, spec.symbols, spec.kinds, trial.since_tick)
         try:
+            runtime.guard.is_kept = True
             with runtime.calling(has_patience=True):
                 show_missed(instance, missed)
         except BaseException as error:
             runtime.guard.contain(error)
+        finally:
+            runtime.guard.is_kept = False
     runtime.forgive()
     return report, ended
 

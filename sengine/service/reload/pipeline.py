@@ -23,6 +23,7 @@ from sengine.domain.market import DataKind
 from sengine.domain.reload import ReloadReport
 from sengine.engine.core import Engine
 from sengine.engine.state.recent_ticks import ANY_SYMBOL, Tick, recent_ticks
+from sengine.engine.state.saved import SavedPosition
 from sengine.engine.strategies.exported import exported_state
 from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.engine.strategies.spec import LoadStrategy, StrategySpec
@@ -79,7 +80,7 @@ class Pipeline:
         engine, spec_before = self._live.engine, runtime.spec
         with draft.step("state of the running version", _NO_STATE), runtime.guard.calling(runtime, has_patience=True):
             instances = [
-                Instance(key, position_of(engine, strategy.id, key), exported_state(each), each.state_version)
+                Instance(key, held_by(engine, strategy.id, key), exported_state(each), each.state_version)
                 for key, each in runtime.instances.items()
             ]
         with LoopStall() as stall:
@@ -235,7 +236,7 @@ def _said_of_swap(report: ReloadReport) -> str:
             f"version {report.old_version} runs on"
         )
     compared = report.compared
-    signals = f"; {compared.same} of {compared.ticks} recent ticks answered as before" if compared is not None else ""
+    signals = f"; {compared.in_words}" if compared is not None else ""
     return (
         f"strategy {report.strategy_id} reloaded: {report.old_version} -> {report.new_version}{signals}; "
         f"swapped in {report.swap_pause_us:.0f} us{report.lost_sentence}"
@@ -250,8 +251,13 @@ def _said_of_load(report: ReloadReport) -> str:
 
 def position_of(engine: Engine, strategy_id: str, key: str) -> float:
     """What the instance holds by the engine's books, summed where it holds several symbols."""
-    return sum(
-        position.quantity
+    return sum(position.quantity for position in held_by(engine, strategy_id, key))
+
+
+def held_by(engine: Engine, strategy_id: str, key: str) -> list[SavedPosition]:
+    """The positions of an instance by the engine's books, but those that are flat."""
+    return [
+        SavedPosition(*position.values)
         for position in engine.portfolio.positions()
-        if position.strategy_id == strategy_id and key in (ANY_SYMBOL, position.symbol)
-    )
+        if position.strategy_id == strategy_id and key in (ANY_SYMBOL, position.symbol) and position.quantity
+    ]

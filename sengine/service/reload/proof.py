@@ -6,7 +6,7 @@ It runs in a process that may die of it. A step that fails ends the proof; what 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import perf_counter, perf_counter_ns
 from typing import Any, Final, TypeAlias
@@ -23,6 +23,7 @@ from sengine.engine.strategies.faults import describe_error
 from sengine.engine.strategies.plain_values import bounded_text
 from sengine.engine.strategies.spec import StrategySpec
 from sengine.engine.strategies.stamping import InvalidSignalError, several, stamp
+from sengine.engine.strategies.swap import take_over
 from sengine.errors import PluginError, SengineError
 from sengine.plugins.loader import load_plugin, locate
 from sengine.plugins.private_modules import compiled_code
@@ -31,6 +32,8 @@ from sengine.service.reload.threads import StartedThreads
 from sengine.strategy import BaseStrategy
 
 _LEAST_SAMPLES: Final = 20
+_MOST_NAMED: Final = 3
+NOTHING_HELD: Final = "holding nothing"
 Signals: TypeAlias = tuple[tuple[object, ...], ...]
 """What decides about the signals of one answer; empty for none."""
 
@@ -81,7 +84,7 @@ def prove(request: ProofRequest, on_step: Callable[[str], None]) -> Proof:
                 signals = _sane(spec, answers, ticks, strategies)
                 _take_times(proof, request, durations_ns)
                 if request.running:
-                    proof.compared = _beside_running(request, path, ticks, signals)
+                    proof.compared = _beside_running(request, path, ticks, spec, signals)
             proof.sources = {str(file): content for file, content in loaded.sources.items()}
             proof.code = {str(file): code for file, code in compiled_code(loaded.sources).items()}
     except _StepFailedError:
@@ -100,9 +103,16 @@ def _keys(spec: StrategySpec, request: ProofRequest, ticks: Sequence[MarketData]
 def answers_of(
     spec: StrategySpec, strategies: Mapping[str, BaseStrategy], request: ProofRequest, ticks: Sequence[MarketData]
 ) -> tuple[list[object], list[int]]:
-    """What fresh instances answer to each tick (``None`` where they are not asked), and how long each call took."""
+    """What fresh instances answer that know their position alone, as in the warm-up of a swap."""
     for instance in request.instances:
         strategies[instance.key].position = instance.position
+    return shown(spec, strategies, ticks)
+
+
+def shown(
+    spec: StrategySpec, strategies: Mapping[str, BaseStrategy], ticks: Sequence[MarketData]
+) -> tuple[list[object], list[int]]:
+    """What instances answer to each tick (``None`` where they are not asked), and how long each call took."""
     answers: list[object] = []
     durations_ns: list[int] = []
     for data in ticks:
@@ -116,14 +126,16 @@ def answers_of(
     return answers, durations_ns
 
 
-def compare(ticks: Sequence[MarketData], before: Sequence[Signals], now: Sequence[Signals]) -> SignalComparison:
-    """Two versions' signals on the same ticks."""
+def compare(
+    ticks: Sequence[MarketData], before: Sequence[Signals], now: Sequence[Signals], held: str = NOTHING_HELD
+) -> SignalComparison:
+    """Two versions' signals on the same ticks; ``held`` says what they held meanwhile."""
     differ, first = 0, ""
     for data, old, new in zip(ticks, before, now, strict=True):
         if old != new:
             differ += 1
             first = first or f"{data.symbol} at {data.timestamp.isoformat()}: {_words(old)} before, {_words(new)} now"
-    return SignalComparison(len(ticks), len(ticks) - differ, differ, first)
+    return SignalComparison(len(ticks), len(ticks) - differ, differ, first, held)
 
 
 def explained(
@@ -181,20 +193,51 @@ def _take_times(proof: Proof, request: ProofRequest, durations_ns: list[int]) ->
 
 
 def _beside_running(
-    request: ProofRequest, path: Path, ticks: Sequence[MarketData], signals: Sequence[Signals]
+    request: ProofRequest, path: Path, ticks: Sequence[MarketData], spec: StrategySpec, signals: Sequence[Signals]
 ) -> SignalComparison | None:
-    """The new version beside a fresh instance of the running one; ``None`` where that one fails by itself."""
+    """The new version beside a fresh instance of the running one; ``None`` where that one fails by itself.
+
+    What a stop does depends on the entry price, which a strategy learns by ``on_fill`` or keeps in its state. So where
+    something is held or declared, both are told before the ticks. A strategy that cannot be told before its first tick
+    is compared by its position alone, and that is said.
+    """
     try:
         known = {Path(file): content for file, content in request.running.items()}
         strategy = msgspec.structs.replace(request.strategy, config=dict(request.running_config))
-        spec = strategy_spec(strategy, load_plugin(path, known))
-        strategies = {instance.key: spec.create() for instance in request.instances}
+        running = strategy_spec(strategy, load_plugin(path, known))
         with unheard():
-            answers, _ = answers_of(spec, strategies, request, ticks)
-        before = _sane(spec, answers, ticks, strategies)
+            if any(instance.held or instance.state is not None for instance in request.instances):
+                with suppress(Exception):
+                    before = _answers_when_told(running, request, ticks)
+                    return compare(ticks, before, _answers_when_told(spec, request, ticks), _held(request))
+            strategies = {instance.key: running.create() for instance in request.instances}
+            answers, _ = answers_of(running, strategies, request, ticks)
+        before = _sane(running, answers, ticks, strategies)
     except BaseException:
         return None
-    return compare(ticks, before, signals)
+    held = _held(request)
+    return compare(ticks, before, signals, held if held == NOTHING_HELD else f"{held}, entry prices left out")
+
+
+def _answers_when_told(spec: StrategySpec, request: ProofRequest, ticks: Sequence[MarketData]) -> list[Signals]:
+    """Signals of fresh instances that know what is held, at which price, and the state that is declared."""
+    strategies = {instance.key: spec.create() for instance in request.instances}
+    now_ns = ticks[0].timestamp_ns if ticks else 0
+    for instance in request.instances:
+        take_over(strategies[instance.key], instance.key, None, instance.positions(), now_ns)
+        if instance.state is not None:
+            strategies[instance.key].import_state(msgspec.msgpack.decode(instance.state), instance.state_version)
+    return _sane(spec, shown(spec, strategies, ticks)[0], ticks, strategies)
+
+
+def _held(request: ProofRequest) -> str:
+    """``holding 2 BTCUSDT at 65000``."""
+    held = [each for instance in request.instances for each in instance.held]
+    if not held:
+        return NOTHING_HELD
+    words = [f"{each.quantity:.10g} {each.symbol} at {each.average_price:.10g}" for each in held[:_MOST_NAMED]]
+    more = f" and {len(held) - _MOST_NAMED} more" if len(held) > _MOST_NAMED else ""
+    return f"holding {', '.join(words)}{more}"
 
 
 def _words(signals: Any) -> str:

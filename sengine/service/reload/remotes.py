@@ -30,7 +30,7 @@ from sengine.runtime.live_engine import LiveEngine
 from sengine.service.reload.bounded_thread import run_aside
 from sengine.service.reload.candidates import keys_of
 from sengine.service.reload.draft import Draft, ReloadFailedError
-from sengine.service.reload.pipeline import MOST_PROOF_TICKS, position_of, proof_ticks
+from sengine.service.reload.pipeline import MOST_PROOF_TICKS, held_by, proof_ticks
 from sengine.service.reload.prover_child import ProverChild
 from sengine.service.reload.request import Instance, ProofRequest, pack
 from sengine.service.reload.sources import content_of
@@ -111,7 +111,7 @@ class RemotePipeline:
         """What makes the proof's request."""
         engine, settings = self._live.engine, self._settings
         instances = [
-            Instance(key, position_of(engine, strategy.id, key), _packed(state), version)
+            Instance(key, held_by(engine, strategy.id, key), _packed(state), version)
             for key, (state, version) in (await link.instances()).items()
         ]
         spec = runtime.spec
@@ -181,7 +181,7 @@ def _said(report: ReloadReport) -> str:
             f"strategy {report.strategy_id} not reloaded, {report.old_version} runs on: {report.place}: {report.reason}"
         )
     compared = report.compared
-    signals = f"; {compared.same} of {compared.ticks} recent ticks answered as before" if compared is not None else ""
+    signals = f"; {compared.in_words}" if compared is not None else ""
     versions = f"{report.old_version} -> {report.new_version}"
     said = f"strategy {report.strategy_id} reloaded in its process: {report.what}; {versions}{signals}"
     return said + report.lost_sentence

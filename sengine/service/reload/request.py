@@ -10,8 +10,10 @@ import msgspec
 
 from sengine.config.schema import StrategyConfig
 from sengine.domain.market import OHLCV, DataKind, MarketData, OrderBook, Trade
+from sengine.domain.position import Position
 from sengine.domain.reload import ReloadStep, SignalComparison
 from sengine.domain.strategy_line import StrategyLine
+from sengine.engine.state.saved import SavedPosition
 from sengine.engine.strategies.guard import Guard
 from sengine.plugins.loader import LoadedPlugin, load_plugin
 
@@ -29,12 +31,19 @@ class TickRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """One running instance: its key (a symbol, or ``*``), its position, and the state that it declares."""
+    """One running instance: its key (a symbol, or ``*``), what it holds, and the state that it declares."""
 
     key: str
-    position: float = 0.0
+    held: Sequence[SavedPosition] = ()
     state: bytes | None = None
     state_version: int = 1
+
+    @property
+    def position(self) -> float:
+        return sum(each.quantity for each in self.held)
+
+    def positions(self) -> list[Position]:
+        return [Position(*msgspec.structs.astuple(each)) for each in self.held]
 
 
 class ProofRequest(msgspec.Struct, frozen=True):
