@@ -30,7 +30,9 @@ _ISO: Final = re.compile(
     r"(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,18}))?\s?(Z|z|[+-]\d{2}:?\d{2}|[+-]\d{2})?)?",
     re.ASCII,
 )
-_DURATION: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(ns|us|ms|s|m|h|d)", re.ASCII)
+DURATION_PATTERN: Final = r"(\d{1,15}(?:\.\d{1,9})?)\s*(ns|us|ms|s|m|h|d)"
+"""What a duration looks like as text, without the spaces around it."""
+_DURATION: Final = re.compile(DURATION_PATTERN, re.ASCII)
 _DURATION_UNITS_NS: Final = {
     "ns": 1,
     "us": NS_PER_US,

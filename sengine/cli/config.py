@@ -1,4 +1,4 @@
-"""``sengine config``: check a configuration and list what it may hold."""
+"""``sengine config``: check a configuration, list what it may hold, and say it to an editor."""
 
 from __future__ import annotations
 
@@ -68,3 +68,18 @@ def keys() -> None:
     from sengine.config import Config, describe
 
     print_fields(open_console(), describe(Config))
+
+
+@config_app.command()
+def schema() -> None:
+    """Print a JSON Schema of the configuration, for editors that complete and check YAML.
+
+    Save it, and name it in the first line of a configuration: # yaml-language-server: $schema=sengine.schema.json
+
+    Example: sengine config schema > sengine.schema.json
+    """
+    import json
+
+    from sengine.config.json_schema import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))

@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from sengine.config.section import Name, NotNegative, Positive, Section
+from sengine.config.section import Money, Name, NotNegative, Positive, Section
 
 
 class AccountConfig(Section, frozen=True):
     """``account``: the money that returns and drawdowns are shares of."""
 
     initial_capital: Annotated[
-        Positive,
+        Money,
         Meta(description="The account's capital. The drawdown check takes it for each strategy's."),
     ] = 100_000.0
 

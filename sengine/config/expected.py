@@ -10,6 +10,16 @@ from sengine.config.durations import DURATION, KIND, format_duration
 
 WORDS: Final = "expected"
 """``Meta(extra={WORDS: "..."})`` replaces the words for a type whose pattern says little to a reader."""
+UNIT: Final = "unit"
+"""``Meta(extra={UNIT: "..."})`` is the unit of a value whose key does not end in it."""
+
+_UNITS_OF_KEYS: Final = {
+    "_ms": "milliseconds",
+    "_us": "microseconds",
+    "_bps": "1/10000",
+    "_bytes": "bytes",
+    "_mb": "megabytes",
+}
 
 
 def bare(info: inspect.Type) -> inspect.Type:
@@ -27,6 +37,14 @@ def extra(info: inspect.Type) -> dict[str, Any]:
 def doc(info: inspect.Type) -> str:
     """The ``description`` of the type's ``Meta``, empty where it has none."""
     return str((info.extra_json_schema or {}).get("description", "")) if isinstance(info, inspect.Metadata) else ""
+
+
+def unit(info: inspect.Type, key: str) -> str | None:
+    """What a value of this type, under this key, is counted in; ``None`` where it has no unit."""
+    if is_duration(without_null(info)):
+        return "as written; a bare number is seconds"
+    named = extra(info).get(UNIT) or extra(without_null(info)).get(UNIT)
+    return named or next((words for suffix, words in _UNITS_OF_KEYS.items() if key.endswith(suffix)), None)
 
 
 def is_duration(info: inspect.Type) -> bool:

@@ -12,7 +12,7 @@ from msgspec import Meta, field
 from sengine.clock import NS_PER_MS, NS_PER_S
 from sengine.config.durations import Duration
 from sengine.config.expected import WORDS
-from sengine.config.section import Name, Positive, Section
+from sengine.config.section import Money, Name, Positive, Section
 
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=1000)]
 Bps: TypeAlias = Annotated[float, Meta(gt=0, le=10_000)]
@@ -116,7 +116,7 @@ class MaxOrderQuantityFilter(Scoped, frozen=True, tag_field="type", tag="max_ord
 class MaxOrderNotionalFilter(Scoped, frozen=True, tag_field="type", tag="max_order_notional"):
     """Refuses orders that are worth too much."""
 
-    max_notional: Annotated[Positive, Meta(description="Largest quantity times price of an order, in quote currency.")]
+    max_notional: Annotated[Money, Meta(description="Largest quantity times price of an order, in quote currency.")]
 
 
 class OrderRateFilter(Scoped, frozen=True, tag_field="type", tag="order_rate"):
@@ -164,7 +164,7 @@ class GrossExposureFilter(Scoped, frozen=True, tag_field="type", tag="gross_expo
     """Refuses what would make longs plus shorts too large."""
 
     max_notional: Annotated[
-        Positive, Meta(description="Largest sum of |position| times mid, open orders in full, in quote currency.")
+        Money, Meta(description="Largest sum of |position| times mid, open orders in full, in quote currency.")
     ]
 
 
@@ -172,16 +172,14 @@ class NetExposureFilter(Scoped, frozen=True, tag_field="type", tag="net_exposure
     """Refuses what would make longs minus shorts too large."""
 
     max_notional: Annotated[
-        Positive, Meta(description="Largest |sum of position times mid|, with open orders, in quote currency.")
+        Money, Meta(description="Largest |sum of position times mid|, with open orders, in quote currency.")
     ]
 
 
 class DailyLossFilter(Scoped, frozen=True, tag_field="type", tag="daily_loss"):
     """Refuses when too much was lost since 00:00 UTC."""
 
-    max_loss: Annotated[
-        Positive, Meta(description="Largest loss of the UTC day, unrealized included, in quote currency.")
-    ]
+    max_loss: Annotated[Money, Meta(description="Largest loss of the UTC day, unrealized included, in quote currency.")]
 
     def __post_init__(self) -> None:
         if self.symbol:
@@ -240,7 +238,7 @@ class KillOnConfig(Section, frozen=True):
         Meta(description="The execution service, once connected, has been away, or has owed every answer, this long."),
     ] = field(default=None, name="execution_lost_for")
     daily_loss: Annotated[
-        Positive | None,
+        Money | None,
         Meta(
             description="The UTC day's loss of all strategies, unrealized included, is above this, in quote currency."
         ),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,3 +123,11 @@ def test_a_limit_of_one_symbol_adds_nothing_up(run: Run) -> None:
     check = "gross_exposure, max_notional: 1000, symbol: EURUSD"
     Path("mine.yaml").write_text(MIXED.format(other="USDJPY", check=check))
     assert run("config", "check", "mine.yaml").err == ""
+
+
+def test_the_schema_for_editors_is_printed_as_json(run: Run) -> None:
+    ran = run("config", "schema")
+    assert (ran.code, ran.err) == (0, "")
+    assert set(json.loads(ran.out)["properties"]) == {
+        each.name.partition(".")[0].partition("[")[0] for each in describe(Config)
+    }
