@@ -181,11 +181,20 @@ class ReplaySession:
                 self._faults.append(fault)
         self._pauses.extend(outcome.notices)
 
+    def _hint_overruled_closes(self) -> None:
+        for (strategy_id, symbol), count in self.engine.state.overruled_closes.items():
+            said = f"{count} CLOSE signal{'s' * (count != 1)}"
+            self._hint(
+                f"{strategy_id}: votes overruled {said} on {symbol} while it held some (see --signals FILE.csv); "
+                "where it must get out when it says so, set route: direct"
+            )
+
     def finish(self, elapsed_s: float) -> RunResult:
         """Decide what is held back, shut the strategies down and sum up."""
         engine = self.engine
         self._take_whole(engine.process(EndOfData()))
         engine.fold_latencies()
+        self._hint_overruled_closes()
         on_tick_us = {runtime.strategy_id: runtime.on_tick_latency.summary_us() for runtime in engine.registry}
         self._keep_faults(engine.process(Shutdown()))
         portfolio, total = engine.portfolio, engine.portfolio.total

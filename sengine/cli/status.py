@@ -41,7 +41,7 @@ def _print_head(console: Console, view: SnapshotView) -> None:
         console.print(
             f"[bold red]KILL SWITCH PULLED[/bold red]: {escape(view.kill_reason)}; `sengine rearm` lets orders out"
         )
-    did = f"{view.ticks} ticks, {view.signals} signals, {view.orders_sent} orders"
+    did = f"{view.ticks} ticks, {view.signals} signals, {view.orders_sent} orders approved"
     if view.pnl is None:
         console.print(f"P&L [bold]n/a[/bold]: {escape(view.not_added_up)}; {did}", soft_wrap=True)
         for total in view.totals:
@@ -53,6 +53,13 @@ def _print_head(console: Console, view: SnapshotView) -> None:
         console.print(
             f"P&L [bold]{_money(view.pnl)}[/bold] "
             f"(realized {_money(view.realized_pnl)}, unrealized {_money(view.unrealized_pnl)}); {did}"
+        )
+    for who, count in view.overruled_closes.items():
+        said = "a CLOSE was" if count == 1 else f"{count} CLOSEs were"
+        console.print(
+            f"[yellow]{said} overruled by a vote[/yellow] while {escape(who)} held something; `route: direct` lets a "
+            "strategy out when it says so",
+            soft_wrap=True,
         )
     for each in view.loosened_limits:
         console.print(f"[yellow]limit loosened since the start[/yellow]: {escape(each)}")
@@ -150,7 +157,7 @@ def print_held_fills(console: Console, fills: Sequence[HeldFillView]) -> None:
 def _print_health(console: Console, view: SnapshotView) -> None:
     feed, gateway = view.feed, view.gateway
     console.print(
-        f"\nfeed {feed.state}: {feed.messages} messages, {sum(feed.malformed.values()) + feed.oversized} refused, "
+        f"\nfeed {feed.state}: {feed.messages} messages, {sum(feed.malformed.values()) + feed.oversized} unreadable, "
         f"{feed.dropped} dropped, {feed.conflated} conflated, {feed.pending} waiting, {feed.reconnects} reconnects"
     )
     console.print(

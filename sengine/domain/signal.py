@@ -64,7 +64,8 @@ class Disposition(StrEnum):
 
 class SignalResult(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A signal and how it ended. ``check``, ``code`` and ``reason`` are set when a risk check filtered it:
-    the check's name, its stable reason code, and the sentence with the values."""
+    the check's name, its stable reason code, and the sentence with the values. Where a vote overruled it, ``reason``
+    says what the vote was, and whose."""
 
     signal: StampedSignal
     disposition: Disposition

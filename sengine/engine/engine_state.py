@@ -75,6 +75,8 @@ class EngineState:
         self.gaps: Counter[str] = Counter()
         self.anomalies: Counter[str] = Counter()
         """What came back from outside and did not fit, by kind."""
+        self.overruled_closes: Counter[tuple[str, str]] = Counter()
+        """CLOSE signals that a vote overruled while their strategy held something, by strategy and symbol."""
         self.signals = 0
         self.dispositions: Counter[Disposition] = Counter()
         self.filtered_by: Counter[str] = Counter()

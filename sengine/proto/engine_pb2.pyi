@@ -759,7 +759,7 @@ class HeldFill(_message.Message):
     def __init__(self, fill_id: _Optional[str] = ..., order_id: _Optional[str] = ..., symbol: _Optional[str] = ..., side: _Optional[str] = ..., price: _Optional[float] = ..., quantity: _Optional[float] = ..., commission: _Optional[float] = ..., timestamp_ns: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Snapshot(_message.Message):
-    __slots__ = ("service", "time_ns", "now_ns", "is_ready", "not_ready_because", "kill_reason", "ticks", "strategies", "failed", "positions", "orders", "symbols", "risk", "initial_capital", "realized_pnl", "unrealized_pnl", "peak_pnl", "signals", "dispositions", "orders_sent", "order_updates", "rejected", "gaps", "anomalies", "tick", "feed", "gateway", "loosened_limits", "held_fills", "replay", "reloads", "totals", "not_added_up")
+    __slots__ = ("service", "time_ns", "now_ns", "is_ready", "not_ready_because", "kill_reason", "ticks", "strategies", "failed", "positions", "orders", "symbols", "risk", "initial_capital", "realized_pnl", "unrealized_pnl", "peak_pnl", "signals", "dispositions", "orders_sent", "order_updates", "rejected", "gaps", "anomalies", "tick", "feed", "gateway", "loosened_limits", "held_fills", "overruled_closes", "replay", "reloads", "totals", "not_added_up")
     class DispositionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -795,6 +795,13 @@ class Snapshot(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class OverruledClosesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     TIME_NS_FIELD_NUMBER: _ClassVar[int]
     NOW_NS_FIELD_NUMBER: _ClassVar[int]
@@ -824,6 +831,7 @@ class Snapshot(_message.Message):
     GATEWAY_FIELD_NUMBER: _ClassVar[int]
     LOOSENED_LIMITS_FIELD_NUMBER: _ClassVar[int]
     HELD_FILLS_FIELD_NUMBER: _ClassVar[int]
+    OVERRULED_CLOSES_FIELD_NUMBER: _ClassVar[int]
     REPLAY_FIELD_NUMBER: _ClassVar[int]
     RELOADS_FIELD_NUMBER: _ClassVar[int]
     TOTALS_FIELD_NUMBER: _ClassVar[int]
@@ -857,8 +865,9 @@ class Snapshot(_message.Message):
     gateway: GatewayHealth
     loosened_limits: _containers.RepeatedScalarFieldContainer[str]
     held_fills: _containers.RepeatedCompositeFieldContainer[HeldFill]
+    overruled_closes: _containers.ScalarMap[str, int]
     replay: ReplayProgress
     reloads: _containers.RepeatedCompositeFieldContainer[ReloadReport]
     totals: _containers.RepeatedCompositeFieldContainer[CurrencyTotal]
     not_added_up: str
-    def __init__(self, service: _Optional[_Union[ServiceInfo, _Mapping]] = ..., time_ns: _Optional[int] = ..., now_ns: _Optional[int] = ..., is_ready: _Optional[bool] = ..., not_ready_because: _Optional[_Iterable[str]] = ..., kill_reason: _Optional[str] = ..., ticks: _Optional[int] = ..., strategies: _Optional[_Iterable[_Union[StrategyState, _Mapping]]] = ..., failed: _Optional[_Iterable[_Union[FailedStrategy, _Mapping]]] = ..., positions: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., orders: _Optional[_Iterable[_Union[OpenOrder, _Mapping]]] = ..., symbols: _Optional[_Iterable[_Union[SymbolState, _Mapping]]] = ..., risk: _Optional[_Iterable[_Union[RiskCheck, _Mapping]]] = ..., initial_capital: _Optional[float] = ..., realized_pnl: _Optional[float] = ..., unrealized_pnl: _Optional[float] = ..., peak_pnl: _Optional[float] = ..., signals: _Optional[int] = ..., dispositions: _Optional[_Mapping[str, int]] = ..., orders_sent: _Optional[int] = ..., order_updates: _Optional[_Mapping[str, int]] = ..., rejected: _Optional[_Mapping[str, int]] = ..., gaps: _Optional[_Mapping[str, int]] = ..., anomalies: _Optional[_Mapping[str, int]] = ..., tick: _Optional[_Union[Latency, _Mapping]] = ..., feed: _Optional[_Union[FeedHealth, _Mapping]] = ..., gateway: _Optional[_Union[GatewayHealth, _Mapping]] = ..., loosened_limits: _Optional[_Iterable[str]] = ..., held_fills: _Optional[_Iterable[_Union[HeldFill, _Mapping]]] = ..., replay: _Optional[_Union[ReplayProgress, _Mapping]] = ..., reloads: _Optional[_Iterable[_Union[ReloadReport, _Mapping]]] = ..., totals: _Optional[_Iterable[_Union[CurrencyTotal, _Mapping]]] = ..., not_added_up: _Optional[str] = ...) -> None: ...
+    def __init__(self, service: _Optional[_Union[ServiceInfo, _Mapping]] = ..., time_ns: _Optional[int] = ..., now_ns: _Optional[int] = ..., is_ready: _Optional[bool] = ..., not_ready_because: _Optional[_Iterable[str]] = ..., kill_reason: _Optional[str] = ..., ticks: _Optional[int] = ..., strategies: _Optional[_Iterable[_Union[StrategyState, _Mapping]]] = ..., failed: _Optional[_Iterable[_Union[FailedStrategy, _Mapping]]] = ..., positions: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., orders: _Optional[_Iterable[_Union[OpenOrder, _Mapping]]] = ..., symbols: _Optional[_Iterable[_Union[SymbolState, _Mapping]]] = ..., risk: _Optional[_Iterable[_Union[RiskCheck, _Mapping]]] = ..., initial_capital: _Optional[float] = ..., realized_pnl: _Optional[float] = ..., unrealized_pnl: _Optional[float] = ..., peak_pnl: _Optional[float] = ..., signals: _Optional[int] = ..., dispositions: _Optional[_Mapping[str, int]] = ..., orders_sent: _Optional[int] = ..., order_updates: _Optional[_Mapping[str, int]] = ..., rejected: _Optional[_Mapping[str, int]] = ..., gaps: _Optional[_Mapping[str, int]] = ..., anomalies: _Optional[_Mapping[str, int]] = ..., tick: _Optional[_Union[Latency, _Mapping]] = ..., feed: _Optional[_Union[FeedHealth, _Mapping]] = ..., gateway: _Optional[_Union[GatewayHealth, _Mapping]] = ..., loosened_limits: _Optional[_Iterable[str]] = ..., held_fills: _Optional[_Iterable[_Union[HeldFill, _Mapping]]] = ..., overruled_closes: _Optional[_Mapping[str, int]] = ..., replay: _Optional[_Union[ReplayProgress, _Mapping]] = ..., reloads: _Optional[_Iterable[_Union[ReloadReport, _Mapping]]] = ..., totals: _Optional[_Iterable[_Union[CurrencyTotal, _Mapping]]] = ..., not_added_up: _Optional[str] = ...) -> None: ...

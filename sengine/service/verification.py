@@ -342,9 +342,14 @@ def _remote_spec(strategy: StrategyConfig, record: StrategyRecord) -> StrategySp
 
 
 def _essence(happened: Happened) -> bytes:
-    """What must be the same: all but what strategies hang on their signals, and the wording of their errors."""
+    """What must be the same: all but what strategies hang on their signals, and the wording of their errors and of a
+    vote, which earlier versions did not tell."""
     signals = [
-        msgspec.structs.replace(each, signal=msgspec.structs.replace(each.signal, metadata=None))
+        msgspec.structs.replace(
+            each,
+            signal=msgspec.structs.replace(each.signal, metadata=None),
+            reason=each.reason if each.check else "",
+        )
         for each in happened.signals
     ]
     crosses = [each for each in happened.fills if each.strategy_id]

@@ -255,3 +255,47 @@ def test_a_sent_order_is_in_flight_until_it_fills() -> None:
 def test_a_bypassed_check_is_left_out() -> None:
     engine = engine_with(Actor("a", long(0.1)), checks=[ConfidenceLimit(0.6)], bypass=["confidence"])
     assert endings(engine.process(quote(1))) == [("a", PASSED)]
+
+
+def test_an_overruled_signal_says_what_the_vote_was_and_whose() -> None:
+    actors = [Actor(name) for name in ("ema", "momentum", "stopper")]
+    engine = engine_with(*actors)
+    for actor, word in zip(actors, (long(0.7), long(0.9), close()), strict=True):
+        actor.says(word)
+    (*_, overruled) = engine.process(quote(1)).signals
+    assert (overruled.disposition, overruled.check) == (OVERRULED, "")
+    assert overruled.reason == "the vote is LONG 0.80: LONG of ema, momentum against CLOSE of stopper"
+
+
+def test_a_vote_that_decides_nothing_is_told_as_undecided_and_many_names_are_cut() -> None:
+    actors = [Actor(f"s{number}") for number in range(8)]
+    engine = engine_with(*actors, method="unanimous")
+    for number, actor in enumerate(actors):
+        actor.says(long(0.5) if number else close())
+    overruled, *_ = engine.process(quote(1)).signals
+    assert overruled.reason == "the vote is undecided: CLOSE of s0 against LONG of s1, s2, s3, s4, s5 and 2 more"
+
+
+def test_a_close_of_what_is_held_that_is_overruled_is_told_once_and_counted() -> None:
+    stopper, other = Actor("stopper"), Actor("other")
+    engine = simulated_engine(stopper, other)
+    stopper.says(long(0.7))
+    engine.process(quote(1))
+    told = []
+    for at_s in (2, 3, 4):
+        stopper.says(close())
+        other.says(long(0.9))
+        told += engine.process(quote(at_s)).notices
+    assert engine.state.overruled_closes == {("stopper", "BTC"): 3}
+    (sentence,) = told
+    assert sentence.startswith("stopper holds 1 BTC, and its CLOSE is overruled: the vote is LONG")
+    assert "set route: direct" in sentence
+
+
+def test_a_close_without_a_position_that_is_overruled_is_nothing_to_tell() -> None:
+    stopper, other = Actor("stopper"), Actor("other")
+    engine = engine_with(stopper, other)
+    stopper.says(close())
+    other.says(long(0.9))
+    assert not engine.process(quote(1)).notices
+    assert not engine.state.overruled_closes

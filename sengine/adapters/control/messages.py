@@ -97,6 +97,7 @@ async def snapshot_message(live: LiveEngine, facts: ServiceStatus, address: str)
         rejected=engine.rejected,
         gaps=engine.gaps,
         anomalies=engine.anomalies,
+        overruled_closes={" ".join(pair): count for pair, count in engine.state.overruled_closes.items()},
         tick=latency_message(engine.tick_latency),
         feed=feed_message(facts.feed),
         gateway=gateway_message(facts.gateway),

@@ -362,6 +362,7 @@ class SnapshotView(View, frozen=True):
     held_fills: tuple[HeldFillView, ...] = ()
     totals: tuple[CurrencyTotalView, ...] = ()
     not_added_up: str = ""
+    overruled_closes: dict[str, int] = {}
 
     @property
     def pnl(self) -> float | None:

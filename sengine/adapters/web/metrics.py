@@ -212,7 +212,11 @@ def _engine(live: LiveEngine, facts: ServiceStatus) -> Iterator[Family]:
         {(kind,): count for kind, count in engine.anomalies.items()},
         ("kind",),
     )
-    yield total("sengine_orders_sent_total", "Orders that passed risk and were sent.", engine.orders_sent)
+    yield total(
+        "sengine_orders_sent_total",
+        "Orders that passed every check; not all of them may have left.",
+        engine.orders_sent,
+    )
     yield gauge("sengine_orders_open", "Orders in flight.", len(list(engine.orders.open_orders())))
     yield gauge("sengine_held_fills", "Fills that wait for a person.", len(engine.held_fills))
     yield gauge("sengine_kill_switch", "1 while the kill switch is pulled.", bool(live.kill_reason))

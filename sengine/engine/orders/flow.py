@@ -37,6 +37,10 @@ class OrderFlow:
         self._outcome = outcome
         self._now_ns = now_ns
 
+    def notice(self, sentence: str) -> None:
+        """Have operators told."""
+        self._outcome.notices.append(sentence)
+
     @property
     def is_simulated(self) -> bool:
         """Whether orders meet the simulated venue, and not an execution service."""

@@ -115,8 +115,6 @@ def _order_of(sequence: int, orders: Sequence[Order]) -> tuple[Order, Contributi
 
 def _in_words(result: SignalResult) -> str:
     """For what no check has refused; empty for what passed."""
-    if result.disposition == Disposition.OVERRULED:
-        return "the vote decided otherwise"
     if result.disposition == Disposition.NO_CHANGE:
         return "there is nothing to trade: position and what is in flight are flat"
     return ""

@@ -14,6 +14,7 @@ from sengine.engine.state.votes import VoteBook
 
 LONG_ABOVE: Final = 0.3
 SHORT_BELOW: Final = -0.3
+_MOST_NAMED: Final = 5
 _LONG: Final = Direction.LONG
 _SHORT: Final = Direction.SHORT
 
@@ -105,3 +106,20 @@ def decide(votes: VoteBook, symbol: str, now_ns: int) -> Decision:
     """Aggregate the fresh votes on ``symbol``. No fresh vote gives NONE."""
     fresh = votes.fresh(symbol, now_ns)
     return METHODS[votes.method](fresh) if fresh else _UNDECIDED
+
+
+def outcome_in_words(votes: VoteBook, symbol: str, decision: Decision, now_ns: int) -> str:
+    """``the vote is LONG 0.70: LONG of momentum against CLOSE of stopper``: what a signal that it overruled lost to."""
+    by_direction: dict[str, list[str]] = {}
+    for vote in sorted(votes.fresh(symbol, now_ns), key=lambda each: each.strategy_id):
+        by_direction.setdefault(str(vote.direction), []).append(vote.strategy_id)
+    won = str(decision.direction)
+    in_order = sorted(by_direction.items(), key=lambda each: (each[0] != won, each[0]))
+    sides = [f"{direction} of {_named(names)}" for direction, names in in_order]
+    outcome = f"{won} {decision.confidence:.2f}" if decision.direction is not Direction.NONE else "undecided"
+    return f"the vote is {outcome}: {' against '.join(sides)}"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -13,7 +13,7 @@ from sengine.engine.engine_state import EngineState
 from sengine.engine.orders.flow import OrderFlow
 from sengine.engine.risk.limit import Refusal
 from sengine.engine.risk.view import ProposedContribution
-from sengine.engine.signals.aggregation import decide
+from sengine.engine.signals.aggregation import decide, outcome_in_words
 
 # Members of an Enum are looked up through a descriptor; on the signal's way that shows.
 _LONG: Final = Direction.LONG
@@ -72,9 +72,13 @@ class OrderDecider:
     ) -> None:
         decision = decide(self._votes, symbol, now_ns)
         accepted: list[_Accepted] = []
+        outvoted_by = ""
         for signal in signals:
             if signal.direction is not decision.direction:
-                results.append(SignalResult(signal, _OVERRULED))
+                outvoted_by = outvoted_by or outcome_in_words(self._votes, symbol, decision, now_ns)
+                if signal.direction is _CLOSE:
+                    self._note_overruled_close(signal, outvoted_by)
+                results.append(SignalResult(signal, _OVERRULED, reason=outvoted_by))
                 continue
             # What this strategy already adds in this event counts as if it were in flight.
             pending = 0.0
@@ -90,6 +94,20 @@ class OrderDecider:
         else:
             self._order(symbol, [each for each in accepted if each[1].quantity > 0.0], now_ns, results)
             self._order(symbol, [each for each in accepted if each[1].quantity < 0.0], now_ns, results)
+
+    def _note_overruled_close(self, signal: StampedSignal, outvoted_by: str) -> None:
+        """A way out that others closed: who holds something and is not let out has to hear of it, once."""
+        held = self._portfolio.quantity(signal.strategy_id, signal.symbol)
+        if not held:
+            return
+        pair = (signal.strategy_id, signal.symbol)
+        counted = self._state.overruled_closes
+        counted[pair] += 1
+        if counted[pair] == 1:
+            self._flow.notice(
+                f"{signal.strategy_id} holds {held:.10g} {signal.symbol}, and its CLOSE is overruled: {outvoted_by}; "
+                "where it must get out when it says so, set route: direct. Further ones are counted"
+            )
 
     def _order(self, symbol: str, accepted: Sequence[_Accepted], now_ns: int, results: list[SignalResult]) -> None:
         """Sum contributions of one side into one market order."""
