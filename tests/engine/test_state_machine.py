@@ -211,6 +211,9 @@ class EngineMachine(RuleBasedStateMachine):
         for result in outcome.signals:
             self.signals += 1
             self.disposed[result.disposition] += 1
+        for cross in outcome.crosses:
+            # What a flatten hands over inside comes before what it trades.
+            self.held[cross.strategy_id, cross.symbol] += cross.signed_quantity
         for order in outcome.orders:
             if all(part.signal_sequence == 0 for part in order.contributions):
                 self.hold_to_reducing(order)
