@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import stat
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -140,6 +141,17 @@ def test_each_random_login_is_another_and_fits_into_an_address() -> None:
     assert one.password != other.password
     assert len(one.password) >= 32
     assert quote(one.password, safe="") == one.password
+
+
+async def test_two_processes_may_say_at_once_where_the_broker_is(tmp_path: Path) -> None:
+    """Behind a guard, both the guard and who started it do."""
+    say = (
+        "import sys; from pathlib import Path; from sengine.adapters.nats.broker import _write_private\n"
+        "for _ in range(2000): _write_private(Path(sys.argv[1]), b'where')"
+    )
+    both = [await asyncio.create_subprocess_exec(sys.executable, "-c", say, tmp_path / "broker.url") for _ in range(2)]
+    assert [await each.wait() for each in both] == [0, 0]
+    assert [each.name for each in tmp_path.iterdir()] == ["broker.url"]
 
 
 async def test_behind_a_guard_it_works_the_same(tmp_path: Path) -> None:

@@ -251,7 +251,8 @@ def login_environment(login: Login | None) -> dict[str, str]:
 
 def _write_private(path: Path, content: bytes) -> None:
     """Replace a file by one that only its owner can read, at once as a whole."""
-    whole = path.with_name(path.name + ".new")
+    # A broker behind a guard is told of by both processes, at the same moment.
+    whole = path.with_name(f"{path.name}.{os.getpid()}.new")
     with contextlib.suppress(FileNotFoundError):
         whole.unlink()
     with open(whole, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
