@@ -6,6 +6,7 @@ marks that turn the direction of writing, characters without width. JSON keeps w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 LONGEST: Final = 4_000
@@ -32,6 +33,12 @@ def printable_json(text: str) -> str:
     if text.isascii() or text.isprintable():
         return text  # JSON has the control characters of ASCII escaped already
     return "".join(c if c in _LAYOUT or c.isprintable() else _json_escape(c) for c in text)
+
+
+def a_few(names: Sequence[str], most: int) -> str:
+    """``a, b and 3 more``."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _shown(c: str) -> str:

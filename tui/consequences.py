@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sengine.adapters.control.views import FlattenView, OpenOrderView, SnapshotView
 from sengine.domain.position import net
+from sengine.printable import a_few
 from tui import figures
 
 
@@ -60,8 +61,7 @@ def of_flatten(plan: FlattenView, snapshot: SnapshotView | None) -> str:
         return text + "\nThe kill switch stays on, and lets this through."
     active = [view.strategy_id for view in snapshot.strategies if view.is_active and view.strategy_id in named]
     if active:
-        text += f"\nStill active, and may trade again once flat: {', '.join(active[:6])}"
-        text += f" and {len(active) - 6} more" if len(active) > 6 else ""
+        text += f"\nStill active, and may trade again once flat: {a_few(active, 6)}"
         text += ".\nPause them or pull the kill switch first to keep them out."
     return text
 

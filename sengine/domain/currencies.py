@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from sengine.domain.position import Position
+from sengine.printable import a_few
 
 UNKNOWN: Final = ""
 OTHER: Final = "other"
@@ -135,15 +136,12 @@ def several_currencies(symbols: Iterable[str]) -> str:
         groups.setdefault(quote_currency(symbol), []).append(symbol)
     if len(groups) < 2:
         return ""
-    return " and ".join(f"{currency or OTHER} ({_few(sorted(groups[currency]))})" for currency in sorted(groups))
+    return " and ".join(
+        f"{currency or OTHER} ({a_few(sorted(groups[currency]), _SHOWN_SYMBOLS)})" for currency in sorted(groups)
+    )
 
 
 def not_added_up(symbols: Iterable[str]) -> str:
     """Why amounts of these symbols have no sum; empty where they all are in one currency."""
     several = several_currencies(symbols)
     return f"amounts in {several} are not added up" if several else ""
-
-
-def _few(symbols: list[str]) -> str:
-    more = len(symbols) - _SHOWN_SYMBOLS
-    return ", ".join(symbols[:_SHOWN_SYMBOLS]) + (f" and {more} more" if more > 0 else "")

@@ -14,7 +14,7 @@ KEPT: Final = "old version, kept for a rollback"
 class StrategyLine(msgspec.Struct, frozen=True, gc=False):
     """One line that a strategy printed, logged or warned. ``level`` is ``debug``, ``info``, ``warning`` or ``error``;
     ``now_ns`` is event time, 0 before the first event. ``during`` says in what, where that is not its everyday work:
-    ``KEPT`` in the version before the one that runs."""
+    ``proof``, ``start``, or ``KEPT`` in the version before the one that runs."""
 
     strategy_id: str
     now_ns: int

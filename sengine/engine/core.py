@@ -107,10 +107,10 @@ class Engine:
         # Who handles what.
         self.venue = venue
         self.flow = flow = OrderFlow(state, venue, reject_pause)
-        self.decider = OrderDecider(state, flow)
+        self._decider = OrderDecider(state, flow)
         self.flattener = Flattener(state, flow)
-        self._intake = SignalIntake(state, flow, self.decider)
-        self._follow_up = FollowUp(state, flow, AfterClose(state, flow, self.decider), self.flattener)
+        self._intake = SignalIntake(state, flow, self._decider)
+        self._follow_up = FollowUp(state, flow, AfterClose(state, flow, self._decider), self.flattener)
         self._admission = Admission(state, jumps)
         self.jumps = self._admission.jumps
         self._market_data = MarketDataHandler(

@@ -86,7 +86,7 @@ class MarketDataHandler:
         return outcome
 
     def on_quote(self, quote: Quote) -> Outcome:
-        """``_on_sound_book`` for what nearly all events of a file of quotes are: no book is made."""
+        """``on_sound_book`` for what nearly all events of a file of quotes are: no book is made."""
         started_ns = self._started_ns()
         symbol, now_ns = quote.symbol, quote.timestamp_ns
         market = self._markets.get(symbol) or self._state.new_market(symbol)
@@ -139,14 +139,9 @@ class MarketDataHandler:
     def on_trade(self, event: TradeEvent) -> Outcome:
         started_ns = self._started_ns()
         market = self._markets.get(event.symbol) or self._state.new_market(event.symbol)
-        fault = trade_fault(event)
-        if fault is not None:
-            return self._admission.drop(event, fault)
-        stopped = self._admission.stop(event, market)
+        stopped = self._stopped(event, market, trade_fault(event))
         if stopped is not None:
             return stopped
-        market.follow_book()
-        market.last_ns = self._state.now_ns = event.timestamp_ns
         market.update_from_trade(event)
         routes = self._registry.routes_for(DataKind.TRADE, event.symbol)
         return self._advance(event, market, DataKind.TRADE, routes, False, started_ns)
@@ -154,14 +149,9 @@ class MarketDataHandler:
     def on_bar(self, event: BarEvent) -> Outcome:
         started_ns = self._started_ns()
         market = self._markets.get(event.symbol) or self._state.new_market(event.symbol)
-        fault = bar_fault(event)
-        if fault is not None:
-            return self._admission.drop(event, fault)
-        stopped = self._admission.stop(event, market)
+        stopped = self._stopped(event, market, bar_fault(event))
         if stopped is not None:
             return stopped
-        market.follow_book()
-        market.last_ns = self._state.now_ns = event.timestamp_ns
         if not market.has_book and market.last_ns >= market.look_ns:
             # Bars may be a day apart, so that a second one would confirm the day when it is over.
             self._look(market, market.last_ns, is_sure=True)
@@ -171,6 +161,16 @@ class MarketDataHandler:
             self._portfolio.mark(event.symbol, market.mid)
         routes = self._registry.routes_for(DataKind.BAR, event.symbol)
         return self._advance(event, market, DataKind.BAR, routes, is_price, started_ns)
+
+    def _stopped(self, event: MarketEvent, market: Market, fault: str | None) -> Outcome | None:
+        """Step 1 of a trade or bar: what becomes of one that must not go on; ``None`` where it is the newest now."""
+        if fault is not None:
+            return self._admission.drop(event, fault)
+        stopped = self._admission.stop(event, market)
+        if stopped is None:
+            market.follow_book()
+            market.last_ns = self._state.now_ns = event.timestamp_ns
+        return stopped
 
     def _advance(
         self,

@@ -348,9 +348,9 @@ class LiveEngine:
         getattr(_log, level)(event, **fields)
         self.logs.publish(LogRecord(self._wall_clock_ns(), level, event, fields))
 
-    def tell(self, line: StrategyLine, **fields: str) -> None:
+    def tell(self, line: StrategyLine) -> None:
         """Log what a strategy said and show it to operators."""
-        self.say(line.level, line.text, **line.fields, **fields)
+        self.say(line.level, line.text, **line.fields)
 
     def tell_said(self) -> None:
         while self.said:

@@ -143,7 +143,7 @@ class StrategyOutput:
             why = f"{self._per_second} a second of event time are told"
         left_out, count.left_out = count.left_out, 0
         said = f"{left_out} more line{'s' * (left_out != 1)} of it left out: {why}"
-        self._sink(StrategyLine(strategy_id, self._now_ns(), "warning", said))
+        self._sink(StrategyLine(strategy_id, self._now_ns(), "warning", said, self._during()))
 
 
 class _Count:

@@ -26,11 +26,11 @@ def line_writer(stream: TextIO) -> Callable[[StrategyLine], None]:
     return write
 
 
-def line_of(text: str, strategy_id: str) -> StrategyLine | None:
+def line_of(text: str, strategy_id: str, during: str = "") -> StrategyLine | None:
     """In the engine: the line that a line of output stands for; ``None`` for any other."""
     if not text.startswith(_MARK):
         return None
     try:
-        return msgspec.structs.replace(_decode(text.removeprefix(_MARK)), strategy_id=strategy_id)
+        return msgspec.structs.replace(_decode(text.removeprefix(_MARK)), strategy_id=strategy_id, during=during)
     except msgspec.DecodeError:
         return None

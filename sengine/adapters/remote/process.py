@@ -109,10 +109,9 @@ class HostProcess:
             if not line:
                 return
             decoded = line.decode("utf-8", "replace")
-            said = line_of(decoded, self._strategy_id)
+            said = line_of(decoded, self._strategy_id, self.during)
             if said is not None:
-                during = {"during": self.during} if self.during else {}
-                self._say(said.level, said.text, **said.fields, **during)
+                self._say(said.level, said.text, **said.fields)
                 continue
             text = decoded.strip()[:_LONGEST_LINE]
             if is_error and text:

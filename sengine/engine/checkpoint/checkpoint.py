@@ -64,27 +64,27 @@ def checkpoint(engine: Engine) -> Checkpoint:
     """The engine between two events; it shares nothing mutable with it."""
     known, venue = engine.state, engine.venue
     return Checkpoint(
-        engine.now_ns,
-        engine.ticks,
+        known.now_ns,
+        known.ticks,
         dict(known.rejected),
-        dict(engine.gaps),
-        dict(engine.anomalies),
+        dict(known.gaps),
+        dict(known.anomalies),
         known.signals,
         dict(known.dispositions),
         dict(known.filtered_by),
         known.orders_sent,
         known.kill_reason,
-        [market.state() for market in engine.markets.values()],
-        engine.portfolio.state(),
-        engine.orders.state(),
+        [market.state() for market in known.markets.values()],
+        known.portfolio.state(),
+        known.orders.state(),
         venue.state() if venue is not None else [],
         known.votes.live(),
-        [StrategyState.of(runtime) for runtime in engine.registry],
-        engine.record.saved(),
+        [StrategyState.of(runtime) for runtime in known.registry],
+        known.record.saved(),
         deepcopy(known.flattening),
         EffectiveSettings.of(engine),
-        list(engine.held_fills.waiting),
-        list(engine.held_fills.refused),
+        list(known.held_fills.waiting),
+        list(known.held_fills.refused),
         known.crossed,
         engine.jumps.state(),
     )
@@ -97,9 +97,9 @@ def restore(engine: Engine, state: Checkpoint) -> Sequence[str]:
     """
     known = engine.state
     known.now_ns, known.ticks = state.now_ns, state.ticks
-    engine.rejected.update(state.rejected)
-    engine.gaps.update(state.gaps)
-    engine.anomalies.update(state.anomalies)
+    known.rejected.update(state.rejected)
+    known.gaps.update(state.gaps)
+    known.anomalies.update(state.anomalies)
     known.signals = state.signals
     known.dispositions.update(state.dispositions)
     known.filtered_by.update(state.filtered_by)
@@ -107,16 +107,16 @@ def restore(engine: Engine, state: Checkpoint) -> Sequence[str]:
     for market in state.markets:
         known.new_market(market.symbol).restore(market)
     engine.jumps.restore(state.jumps)
-    engine.portfolio.restore(state.books)
-    engine.record.restore(state.record)
-    engine.orders.restore(state.orders)
+    known.portfolio.restore(state.books)
+    known.record.restore(state.record)
+    known.orders.restore(state.orders)
     if engine.venue is not None:
         engine.venue.restore(state.resting)
     known.flattening.update(deepcopy(state.flattening))
     known.crossed = state.crossed
-    engine.held_fills.restore(state.held_fills, state.refused_fills)
+    known.held_fills.restore(state.held_fills, state.refused_fills)
     troubles = [trouble for runtime in state.strategies for trouble in _restore_strategy(engine, runtime)]
-    active = {runtime.strategy_id for runtime in engine.registry if runtime.is_active}
+    active = {runtime.strategy_id for runtime in known.registry if runtime.is_active}
     known.votes.restore(vote for vote in state.votes if vote.strategy_id in active)
     return troubles
 

@@ -96,7 +96,6 @@ class Follower:
             self._engine.orders.withdraw(order_id, sequence)
         flattener.book([fill for fill in what.fills if fill.strategy_id])
         for order in what.orders:
-            self._state.orders_sent += 1
             flow.let_out(order)
         flattener.recall(what.orders)
         flow.news.of_signals(what.signals, what.orders, now_ns)

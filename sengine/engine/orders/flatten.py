@@ -121,7 +121,6 @@ class Flattener:
         verdict = approve_reducing(proposal, self._portfolio.quantity, self._state.next_order_id())
         if not isinstance(verdict, Order):
             raise EngineError(verdict.reason)
-        self._state.orders_sent += 1
         self._flow.send(verdict)
         return verdict.order_id
 

@@ -54,6 +54,7 @@ class OrderFlow:
 
     def let_out(self, order: Order) -> None:
         """``send`` also while the engine follows a recorded session."""
+        self._state.orders_sent += 1
         outcome = self._outcome
         outcome.orders.append(order)
         self._record.sent(order)

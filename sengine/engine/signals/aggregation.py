@@ -11,6 +11,7 @@ from typing import Final
 
 from sengine.domain.signal import Direction, StampedSignal
 from sengine.engine.state.votes import VoteBook
+from sengine.printable import a_few
 
 LONG_ABOVE: Final = 0.3
 SHORT_BELOW: Final = -0.3
@@ -115,11 +116,6 @@ def outcome_in_words(votes: VoteBook, symbol: str, decision: Decision, now_ns: i
         by_direction.setdefault(str(vote.direction), []).append(vote.strategy_id)
     won = str(decision.direction)
     in_order = sorted(by_direction.items(), key=lambda each: (each[0] != won, each[0]))
-    sides = [f"{direction} of {_named(names)}" for direction, names in in_order]
+    sides = [f"{direction} of {a_few(names, _MOST_NAMED)}" for direction, names in in_order]
     outcome = f"{won} {decision.confidence:.2f}" if decision.direction is not Direction.NONE else "undecided"
     return f"the vote is {outcome}: {' against '.join(sides)}"
-
-
-def _named(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

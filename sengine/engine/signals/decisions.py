@@ -192,7 +192,6 @@ class OrderDecider:
         verdict = self._risk.approve(proposal, self._view, state.next_order_id())
         if not isinstance(verdict, Order):
             return verdict
-        state.orders_sent += 1
         if sent_now is not None:
             sent_now.add(verdict.order_id)
         self._flow.send(verdict)

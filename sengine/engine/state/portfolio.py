@@ -13,6 +13,7 @@ import msgspec
 from sengine.domain.currencies import CurrencyGroups
 from sengine.domain.order import Fill
 from sengine.domain.position import Position
+from sengine.engine.state.recent_ticks import ANY_SYMBOL
 from sengine.engine.state.saved import SavedAccount, SavedBooks, SavedPosition
 
 
@@ -170,6 +171,14 @@ class Portfolio:
     def positions(self) -> Iterable[Position]:
         """Every position ever held, flat ones included, in the order of their first fill. Read only."""
         return (holding.position for holding in self._holdings.values())
+
+    def held_by(self, strategy_id: str, key: str) -> list[Position]:
+        """What an instance holds that is called for symbol ``key``, or for all for ``*``; nothing that is flat."""
+        return [
+            position
+            for position in self.positions()
+            if position.strategy_id == strategy_id and key in (ANY_SYMBOL, position.symbol) and position.quantity
+        ]
 
     def state(self) -> SavedBooks:
         """Everything, for a checkpoint; it shares nothing mutable."""

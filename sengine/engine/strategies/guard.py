@@ -7,6 +7,8 @@ that goes on for too long.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Protocol
 
@@ -57,6 +59,15 @@ class Guard:
         self.has_patience = has_patience
         self.running = runtime
         return self
+
+    @contextmanager
+    def for_kept(self) -> Iterator[None]:
+        """Around calls into the version that is kept for a rollback."""
+        self.is_kept = True
+        try:
+            yield
+        finally:
+            self.is_kept = False
 
     def __enter__(self) -> None:
         return None

@@ -125,7 +125,7 @@ class StrategyRegistry:
         self._end_trial(runtime, now_ns)
         return None
 
-    def swap(self, command: SwapStrategy, positions: Portfolio, now_ns: int, tick: int, outcome: Outcome) -> None:
+    def swap(self, command: SwapStrategy, portfolio: Portfolio, now_ns: int, tick: int, outcome: Outcome) -> None:
         """Another version of a running strategy. On failure there is a fault in ``outcome`` and nothing has changed,
         the lifecycle state included."""
         runtime = self.get(command.spec.strategy_id)
@@ -133,7 +133,7 @@ class StrategyRegistry:
         runtime.lifecycle.to(State.RELOAD_PENDING)
         try:
             with runtime.calling(has_patience=True):
-                swap(runtime, command, self._markets, positions, now_ns, tick)
+                swap(runtime, command, self._markets, portfolio, now_ns, tick)
         except BaseException as error:
             self._guard.contain(error)
             outcome.faults.append(runtime.fault("reload", error, now_ns))
@@ -159,11 +159,8 @@ class StrategyRegistry:
         trial, runtime.trial = runtime.trial, None
         if trial is None:
             return []
-        self._guard.is_kept = True
-        try:
+        with self._guard.for_kept():
             return self._shut_down(runtime, trial.before.all_instances, now_ns)
-        finally:
-            self._guard.is_kept = False
 
     def _shut_down(
         self, runtime: StrategyRuntime, instances: Iterable[BaseStrategy], now_ns: int

@@ -196,12 +196,8 @@ class StrategyRuntime:
             before = self.trial.before
             old = before.instances.get(before.key_of(what.symbol))
             if old is not None:
-                self.guard.is_kept = True
-                try:
-                    with contextlib.suppress(Exception, SystemExit):
-                        getattr(old, call)(what)
-                finally:
-                    self.guard.is_kept = False
+                with self.guard.for_kept(), contextlib.suppress(Exception, SystemExit):
+                    getattr(old, call)(what)
         said = getattr(self.current.instance_for(what.symbol), call)(what)
         if said is not None:
             raise UnwantedAnswerError(call, type_name(type(said)))

@@ -16,7 +16,7 @@ from sengine.domain.order import Fill
 from sengine.domain.position import Position
 from sengine.engine.state.markets import Market
 from sengine.engine.state.portfolio import Portfolio
-from sengine.engine.state.recent_ticks import ANY_SYMBOL, Tick, recent_ticks
+from sengine.engine.state.recent_ticks import Tick, recent_ticks
 from sengine.engine.strategies.exported import exported_state
 from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.engine.strategies.spec import StrategySpec
@@ -57,7 +57,7 @@ def swap(
     runtime: StrategyRuntime,
     command: SwapStrategy,
     markets: Mapping[str, Market],
-    positions: Portfolio,
+    portfolio: Portfolio,
     now_ns: int,
     tick: int,
 ) -> None:
@@ -66,11 +66,7 @@ def swap(
     spec = command.spec
     instances = dict(command.ready) or made(command, markets)
     for key, instance in instances.items():
-        held = [
-            position
-            for position in positions.positions()
-            if position.strategy_id == spec.strategy_id and key in (ANY_SYMBOL, position.symbol) and position.quantity
-        ]
+        held = portfolio.held_by(spec.strategy_id, key)
         take_over(instance, key, runtime.instances.get(key), held, now_ns)
     config = spec.prepare(dict(spec.config))[1] if command.config is None else dict(command.config)
     runtime.swap(RunningVersion(spec, config, dict(spec.config), instances), tick, command.rollback_ticks)
@@ -107,13 +103,10 @@ def roll_back(
     for key, instance in trial.before.instances.items():
         missed = recent_ticks(markets, key, spec.symbols, spec.kinds, trial.since_tick)
         try:
-            runtime.guard.is_kept = True
-            with runtime.calling(has_patience=True):
+            with runtime.guard.for_kept(), runtime.calling(has_patience=True):
                 show_missed(instance, missed)
         except BaseException as error:
             runtime.guard.contain(error)
-        finally:
-            runtime.guard.is_kept = False
     runtime.forgive()
     return report, ended
 

@@ -23,7 +23,6 @@ from sengine.domain.market import DataKind
 from sengine.domain.reload import ReloadReport
 from sengine.engine.core import Engine
 from sengine.engine.state.recent_ticks import ANY_SYMBOL, Tick, recent_ticks
-from sengine.engine.state.saved import SavedPosition
 from sengine.engine.strategies.exported import exported_state
 from sengine.engine.strategies.runtime import StrategyRuntime
 from sengine.engine.strategies.spec import LoadStrategy, StrategySpec
@@ -80,7 +79,7 @@ class Pipeline:
         engine, spec_before = self._live.engine, runtime.spec
         with draft.step("state of the running version", _NO_STATE), runtime.guard.calling(runtime, has_patience=True):
             instances = [
-                Instance(key, held_by(engine, strategy.id, key), exported_state(each), each.state_version)
+                Instance.of(key, engine.portfolio.held_by(strategy.id, key), exported_state(each), each.state_version)
                 for key, each in runtime.instances.items()
             ]
         with LoopStall() as stall:
@@ -197,7 +196,7 @@ class Pipeline:
 
         proof = await self._prover.prove(await self._aside(encoded, path), timeout_s)
         for line in proof.said:
-            self._live.tell(line, during="proof")
+            self._live.tell(line)
         draft.take_proof(proof)
         return await self._aside(lambda: proof.load(path), path)
 
@@ -251,13 +250,4 @@ def _said_of_load(report: ReloadReport) -> str:
 
 def position_of(engine: Engine, strategy_id: str, key: str) -> float:
     """What the instance holds by the engine's books, summed where it holds several symbols."""
-    return sum(position.quantity for position in held_by(engine, strategy_id, key))
-
-
-def held_by(engine: Engine, strategy_id: str, key: str) -> list[SavedPosition]:
-    """The positions of an instance by the engine's books, but those that are flat."""
-    return [
-        SavedPosition(*position.values)
-        for position in engine.portfolio.positions()
-        if position.strategy_id == strategy_id and key in (ANY_SYMBOL, position.symbol) and position.quantity
-    ]
+    return sum(position.quantity for position in engine.portfolio.held_by(strategy_id, key))

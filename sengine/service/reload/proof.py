@@ -27,6 +27,7 @@ from sengine.engine.strategies.swap import take_over
 from sengine.errors import PluginError, SengineError
 from sengine.plugins.loader import load_plugin, locate
 from sengine.plugins.private_modules import compiled_code
+from sengine.printable import a_few
 from sengine.service.reload.request import Proof, ProofRequest, unpack
 from sengine.service.reload.threads import StartedThreads
 from sengine.strategy import BaseStrategy
@@ -206,10 +207,9 @@ def _beside_running(
         strategy = msgspec.structs.replace(request.strategy, config=dict(request.running_config))
         running = strategy_spec(strategy, load_plugin(path, known))
         with unheard():
-            if any(instance.held or instance.state is not None for instance in request.instances):
-                with suppress(Exception):
-                    before = _answers_when_told(running, request, ticks)
-                    return compare(ticks, before, _answers_when_told(spec, request, ticks), _held(request))
+            told = _compared_when_told(running, spec, request, ticks)
+            if told is not None:
+                return told
             strategies = {instance.key: running.create() for instance in request.instances}
             answers, _ = answers_of(running, strategies, request, ticks)
         before = _sane(running, answers, ticks, strategies)
@@ -217,6 +217,18 @@ def _beside_running(
         return None
     held = _held(request)
     return compare(ticks, before, signals, held if held == NOTHING_HELD else f"{held}, entry prices left out")
+
+
+def _compared_when_told(
+    running: StrategySpec, spec: StrategySpec, request: ProofRequest, ticks: Sequence[MarketData]
+) -> SignalComparison | None:
+    """``None`` where there is nothing to tell, or where it cannot be told before the first tick."""
+    if not any(instance.held or instance.state is not None for instance in request.instances):
+        return None
+    with suppress(Exception):
+        before, now = (_answers_when_told(each, request, ticks) for each in (running, spec))
+        return compare(ticks, before, now, _held(request))
+    return None
 
 
 def _answers_when_told(spec: StrategySpec, request: ProofRequest, ticks: Sequence[MarketData]) -> list[Signals]:
@@ -235,9 +247,8 @@ def _held(request: ProofRequest) -> str:
     held = [each for instance in request.instances for each in instance.held]
     if not held:
         return NOTHING_HELD
-    words = [f"{each.quantity:.10g} {each.symbol} at {each.average_price:.10g}" for each in held[:_MOST_NAMED]]
-    more = f" and {len(held) - _MOST_NAMED} more" if len(held) > _MOST_NAMED else ""
-    return f"holding {', '.join(words)}{more}"
+    words = [f"{each.quantity:.10g} {each.symbol} at {each.average_price:.10g}" for each in held]
+    return f"holding {a_few(words, _MOST_NAMED)}"
 
 
 def _words(signals: Any) -> str:

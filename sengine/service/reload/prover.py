@@ -92,7 +92,11 @@ def _prove_and_exit(request: ProofRequest, pipe: int, notes: IO[bytes]) -> None:
         memory.begin()
         said: list[StrategyLine] = []
         name = request.strategy.id
-        with memory, StrategyOutput(lambda: name, lambda: 0, said.append), forks_forbidden(Guard()):
+        with (
+            memory,
+            StrategyOutput(lambda: name, lambda: 0, said.append, during=lambda: "proof"),
+            forks_forbidden(Guard()),
+        ):
             proof = prove(request, on_step)
         proof.said = said
         faulthandler.cancel_dump_traceback_later()

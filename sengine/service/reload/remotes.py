@@ -30,7 +30,7 @@ from sengine.runtime.live_engine import LiveEngine
 from sengine.service.reload.bounded_thread import run_aside
 from sengine.service.reload.candidates import keys_of
 from sengine.service.reload.draft import Draft, ReloadFailedError
-from sengine.service.reload.pipeline import MOST_PROOF_TICKS, held_by, proof_ticks
+from sengine.service.reload.pipeline import MOST_PROOF_TICKS, proof_ticks
 from sengine.service.reload.prover_child import ProverChild
 from sengine.service.reload.request import Instance, ProofRequest, pack
 from sengine.service.reload.sources import content_of
@@ -96,7 +96,7 @@ class RemotePipeline:
         encoded = await run_aside(request, self._settings.setup_timeout_ms / 1000, path)
         proof = await self._prover.prove(encoded, self._settings.proof_timeout_ms / 1000)
         for line in proof.said:
-            self._live.tell(line, during="proof")
+            self._live.tell(line)
         draft.take_proof(proof)
 
     async def _parameters(self, link: RemoteLink, strategy: StrategyConfig, draft: Draft) -> None:
@@ -111,7 +111,7 @@ class RemotePipeline:
         """What makes the proof's request."""
         engine, settings = self._live.engine, self._settings
         instances = [
-            Instance(key, held_by(engine, strategy.id, key), _packed(state), version)
+            Instance.of(key, engine.portfolio.held_by(strategy.id, key), _packed(state), version)
             for key, (state, version) in (await link.instances()).items()
         ]
         spec = runtime.spec

@@ -38,6 +38,10 @@ class Instance(msgspec.Struct, frozen=True):
     state: bytes | None = None
     state_version: int = 1
 
+    @classmethod
+    def of(cls, key: str, held: Iterable[Position], state: bytes | None, state_version: int) -> Instance:
+        return cls(key, [SavedPosition(*position.values) for position in held], state, state_version)
+
     @property
     def position(self) -> float:
         return sum(each.quantity for each in self.held)
